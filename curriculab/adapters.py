@@ -1,0 +1,404 @@
+"""The mixed-adapter forward: many LoRA adapters on one frozen base, in one packed batch.
+
+Rows of all variants stand one behind the other without padding, (1, N, d); each adapter owns a stretch of tokens. The
+base sees one long batch; each LoRA layer adds B_i A_i x to its own stretch; attention stays within rows. An adapter is
+one flat vector (weights, gradient, Adam state), and a layer's A and B are views into it: a copy is one memcpy, an
+optimiser step one fused call, and saving it writes the folder that PEFT reads.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MethodType
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+FEWEST = 8  # tokens in a forward: below, a CPU multiplies rows in another order and bits depend on the neighbours
+ONEDNN_ROWS = 8  # below, the call costs more than it saves
+BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)  # padded lengths inside attention, tokens
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One adapted linear layer: where its A (r, in) and B (out, r) stand in the flat vector."""
+
+    name: str
+    in_features: int
+    out_features: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a flat adapter vector is cut into matrices; shared by all adapters of a model."""
+
+    entries: tuple[Entry, ...]
+    rank: int
+    alpha: int
+
+    @property
+    def scale(self) -> float:
+        return self.alpha / self.rank
+
+    @property
+    def size(self) -> int:
+        last = self.entries[-1]
+        return last.start + self.rank * (last.in_features + last.out_features)
+
+    def cut(self, flat: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Views (A, B) of every layer."""
+        views = []
+        for e in self.entries:
+            middle = e.start + self.rank * e.in_features
+            a = flat[e.start : middle].view(self.rank, e.in_features)
+            views.append((a, flat[middle : middle + self.rank * e.out_features].view(e.out_features, self.rank)))
+        return views
+
+
+class Adapter:
+    """Weights of one variant (float32), with gradient and AdamW state once it has been trained."""
+
+    def __init__(self, layout: Layout, weights: torch.Tensor) -> None:
+        self.layout, self.weights = layout, torch.nn.Parameter(weights)
+        self.matrices = layout.cut(self.weights.data)
+        self.gradients: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self.optimizer: torch.optim.AdamW | None = None
+        self.steps = 0
+
+    @classmethod
+    def fresh(cls, layout: Layout, *, seed: int, device: torch.device) -> Adapter:
+        """A uniform in +-1/sqrt(in) as PEFT draws it (Kaiming with a = sqrt 5), B zero."""
+        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, 0x61646170]).generate_state(1)[0]))
+        flat = torch.zeros(layout.size)
+        for a, _ in layout.cut(flat):
+            a.uniform_(-1 / math.sqrt(a.shape[1]), 1 / math.sqrt(a.shape[1]), generator=generator)
+        return cls(layout, flat.to(device))
+
+    @classmethod
+    def zero(cls, layout: Layout, device: torch.device) -> Adapter:
+        """The adapter that changes nothing."""
+        return cls(layout, torch.zeros(layout.size, device=device))
+
+    def open(self) -> None:
+        """Get ready to be trained: a zero gradient to accumulate into."""
+        if self.weights.grad is None:
+            self.weights.grad = torch.zeros_like(self.weights)
+            self.gradients = self.layout.cut(self.weights.grad)
+
+    def step(self, *, lr: float, weight_decay: float, clip: float) -> float:
+        """Clip the gradient's norm, take one AdamW step, clear the gradient; returns the norm before clipping."""
+        if self.optimizer is None:
+            self.optimizer = torch.optim.AdamW([self.weights], fused=True)
+        self.optimizer.param_groups[0].update(lr=lr, weight_decay=weight_decay)
+        norm = float(torch.linalg.vector_norm(self.weights.grad))
+        if not math.isfinite(norm):
+            self.weights.grad.zero_()
+            raise FloatingPointError(f"the gradient's norm is {norm} at step {self.steps + 1}; lower lr, or look at the rows")
+        if norm > clip:
+            self.weights.grad.mul_(clip / (norm + 1e-6))
+        self.optimizer.step()
+        self.weights.grad.zero_()
+        self.steps += 1
+        return norm
+
+    def copy(self) -> Adapter:
+        """The same weights and optimiser state, independent from here on."""
+        twin = Adapter(self.layout, self.weights.data.clone())
+        twin.steps = self.steps
+        if self.optimizer is not None:
+            twin.optimizer = torch.optim.AdamW([twin.weights], fused=True)
+            twin.optimizer.load_state_dict(self.optimizer.state_dict())
+            state = twin.optimizer.state[twin.weights]
+            twin.optimizer.state[twin.weights] = {k: v.clone() for k, v in state.items()}
+        return twin
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Names as in a PEFT adapter file."""
+        named = {}
+        for entry, (a, b) in zip(self.layout.entries, self.matrices, strict=True):
+            named[f"base_model.model.{entry.name}.lora_A.weight"] = a.detach().cpu().contiguous().clone()
+            named[f"base_model.model.{entry.name}.lora_B.weight"] = b.detach().cpu().contiguous().clone()
+        return named
+
+    def save(self, folder: str | Path, config: object) -> Path:
+        from safetensors.torch import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(self.tensors(), folder / "adapter_model.safetensors")
+        settings = {k: sorted(v) if isinstance(v, set) else v for k, v in config.to_dict().items()}
+        (folder / "adapter_config.json").write_text(json.dumps({**settings, "inference_mode": True}, indent=1, default=str))
+        return folder
+
+
+def blend(parts: dict[Adapter, float]) -> Adapter:
+    """Weighted sum of adapters' weights, without optimiser state."""
+    first = next(iter(parts))
+    return Adapter(first.layout, sum(w * a.weights.data for a, w in parts.items()))
+
+
+# -- one packed forward ---------------------------------------------------------------------------------------------------
+@dataclass(eq=False)
+class Span:
+    """A stretch of packed tokens that one adapter owns; no adapter means the bare base."""
+
+    adapter: Adapter | None
+    start: int
+    end: int
+
+
+class Plan:
+    """What the layers need to know while a packed batch goes through: who owns which tokens, and where rows end."""
+
+    def __init__(self, spans: Sequence[Span], attend) -> None:
+        self.spans, self.attend = [s for s in spans if s.adapter is not None and s.end > s.start], attend
+
+
+_active: list[Plan] = []
+
+
+@contextmanager
+def running(plan: Plan):
+    """While this is open, LoRA layers and attention follow the plan instead of PEFT's own way."""
+    _active.append(plan)
+    try:
+        yield
+    finally:
+        _active.pop()
+
+
+def product(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """x (n, in) times w (out, in) transposed. oneDNN where it pays on a CPU: PyTorch's default (MKL) reaches less than
+    half its speed on AMD processors, and rounds differently for fewer than eight rows."""
+    if x.shape[0] >= ONEDNN_ROWS and x.device.type == "cpu" and x.dtype == w.dtype == torch.float32:
+        return torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], "")
+    return x @ w.T
+
+
+def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
+    """The frozen weight (out, in) of a linear layer, out of NF4 where it is kept so."""
+    state = getattr(layer.weight, "quant_state", None)
+    if state is None:
+        return layer.weight.to(dtype)
+    from bitsandbytes.functional import dequantize_4bit
+
+    return dequantize_4bit(layer.weight.data, state).to(dtype)
+
+
+class MixedLinear(torch.autograd.Function):
+    """y = W x + scale * B_i A_i x, each adapter on its own stretch of tokens; W is frozen.
+
+    Gradients of A_i and B_i go straight into the adapters' flat vectors; only x gets one back. W is taken out of its
+    quantised form again in the backward pass instead of being kept.
+    """
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
+        y = product(x, dense(base, x.dtype))
+        if base.bias is not None:
+            y += base.bias.to(y.dtype)
+        ctx.save_for_backward(x, *add_adapters(y, x, layer, scale, spans))
+        ctx.base, ctx.layer, ctx.scale, ctx.spans = base, layer, scale, spans
+        return y
+
+    @staticmethod
+    def backward(ctx, gy: torch.Tensor) -> tuple:
+        x, *held = ctx.saved_tensors
+        gx = product(gy, dense(ctx.base, gy.dtype).T)
+        pull_back(gx, gy, x, held, ctx.layer, ctx.scale, ctx.spans)
+        return gx, None, None, None, None
+
+
+class MixedLora(torch.autograd.Function):
+    """The same behind a layer that has its own backward (8 bits): y0 is what the frozen layer made of x."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, y0: torch.Tensor, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
+        y = y0.clone()
+        ctx.save_for_backward(x, *add_adapters(y, x, layer, scale, spans))
+        ctx.layer, ctx.scale, ctx.spans = layer, scale, spans
+        return y
+
+    @staticmethod
+    def backward(ctx, gy: torch.Tensor) -> tuple:
+        x, *held = ctx.saved_tensors
+        gx = torch.zeros_like(x)
+        pull_back(gx, gy, x, held, ctx.layer, ctx.scale, ctx.spans)
+        return gx, gy, None, None, None
+
+
+def add_adapters(y: torch.Tensor, x: torch.Tensor, layer: int, scale: float, spans: list[Span]) -> list[torch.Tensor]:
+    """Add scale * B A x to each adapter's stretch of y, in place; returns the A x for the way back."""
+    held = []
+    for span in spans:
+        a, b = span.adapter.matrices[layer]
+        h = product(x[span.start : span.end].to(a.dtype), a)
+        held.append(h)
+        y[span.start : span.end].add_(product(h, b).to(y.dtype), alpha=scale)
+    return held
+
+
+def pull_back(gx: torch.Tensor, gy: torch.Tensor, x: torch.Tensor, held: list, layer: int, scale: float, spans: list) -> None:
+    """Add the adapters' part to gx, in place, and their gradients to the flat vectors."""
+    for span, h in zip(spans, held, strict=True):
+        a, b = span.adapter.matrices[layer]
+        g = gy[span.start : span.end].to(a.dtype)
+        gh = product(g, b.T) * scale
+        gx[span.start : span.end] += product(gh, a.T).to(gx.dtype)
+        if span.adapter.gradients is not None:
+            ga, gb = span.adapter.gradients[layer]
+            gb.addmm_(g.T, h, alpha=scale)
+            ga.addmm_(gh.T, x[span.start : span.end].to(a.dtype))
+
+
+def attach(peft: torch.nn.Module, rank: int, alpha: int) -> Layout:
+    """Teach every LoRA layer of a PEFT model and its attention to follow a plan; returns the layout of its adapters."""
+    from peft.tuners.lora import LoraLayer
+    from transformers import AttentionInterface
+
+    base = peft.get_base_model()
+    entries, start = [], 0
+    for name, module in base.named_modules():
+        if not isinstance(module, LoraLayer):
+            continue
+        index = len(entries)
+        entries.append(Entry(name, module.in_features, module.out_features, start))
+        start += rank * (module.in_features + module.out_features)
+        module.forward = MethodType(_mixed_forward(index, alpha / rank, module.forward), module)
+    AttentionInterface.register("curriculab", packed_attention)
+    base.set_attn_implementation("curriculab")
+    return Layout(tuple(entries), rank, alpha)
+
+
+def _mixed_forward(index: int, scale: float, own):
+    def forward(self, x: torch.Tensor, *args, **kwargs) -> torch.Tensor:
+        if not _active:
+            return own(x, *args, **kwargs)
+        base, spans, flat = self.base_layer, _active[-1].spans, x.reshape(-1, x.shape[-1])
+        if hasattr(base, "state"):  # bitsandbytes' 8-bit layer
+            y = MixedLora.apply(flat, base(flat), index, scale, spans)
+        else:
+            y = MixedLinear.apply(flat, base, index, scale, spans)
+        return y.view(*x.shape[:-1], y.shape[-1])
+
+    return forward
+
+
+def packed_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
+    """transformers' attention interface: query (b, heads, n, dim) -> (b, n, heads, dim).
+
+    Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of right-padded rows.
+    """
+    window = kwargs.get("sliding_window")
+    if _active:
+        out = _active[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window)
+        return out.unsqueeze(0), None
+    out = F.scaled_dot_product_attention(query, key, value, is_causal=query.shape[2] > 1, scale=scaling,
+                                         enable_gqa=key.shape[1] != query.shape[1])  # fmt: skip
+    return out.transpose(1, 2).contiguous(), None
+
+
+def window_mask(length: int, window: int | None, device: torch.device) -> torch.Tensor | None:
+    """(t, t) mask of a sliding window, None where the causal mask says it all."""
+    if window is None or length <= window:
+        return None
+    at = torch.arange(length, device=device)
+    return (at[:, None] >= at[None]) & (at[:, None] - at[None] < window)
+
+
+class Move(torch.autograd.Function):
+    """Rows of x picked by `there`; the gradient comes back by `back` (each token stands in one place; pads get none)."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, there: torch.Tensor, back: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
+        ctx.save_for_backward(back, keep)
+        return x.index_select(0, there)
+
+    @staticmethod
+    def backward(ctx, g: torch.Tensor) -> tuple:
+        back, keep = ctx.saved_tensors
+        g = g.index_select(0, back)
+        return (g if keep is None else g * keep), None, None, None
+
+
+class RowAttention:
+    """Causal attention within packed rows: rows are padded to an absolute bucket, so neighbours change nothing."""
+
+    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
+        lengths = np.asarray(lengths)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        padded = np.array([bucket(n) for n in lengths])
+        self.groups, there, offset = [], [], 0
+        back = np.empty(int(lengths.sum()), dtype=np.int64)
+        for size in sorted(set(padded.tolist())):
+            rows = np.flatnonzero(padded == size)
+            self.groups.append((len(rows), size, offset))
+            index = np.zeros((len(rows), size), dtype=np.int64)
+            for i, r in enumerate(rows):
+                own = np.arange(lengths[r])
+                index[i, : lengths[r]] = starts[r] + own
+                back[starts[r] + own] = offset + i * size + own
+            there.append(index.ravel())
+            offset += index.size
+        keep = np.zeros((offset, 1, 1), dtype=np.float32)
+        keep[back] = 1.0
+        self.there = torch.as_tensor(np.concatenate(there), device=device)
+        self.back = torch.as_tensor(back, device=device)
+        self.keep = torch.as_tensor(keep, device=device)
+
+    def padded(self, x: torch.Tensor) -> torch.Tensor:
+        """(heads, n, dim) -> (padded tokens, heads, dim)."""
+        return Move.apply(x.transpose(0, 1), self.there, self.back, None)
+
+    def __call__(self, layer: int, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
+        q, k, v = self.padded(q), self.padded(k), self.padded(v)
+        outs = []
+        for rows, size, at in self.groups:
+            part = [x[at : at + rows * size].view(rows, size, *x.shape[1:]).transpose(1, 2) for x in (q, k, v)]
+            mask = window_mask(size, window, q.device)
+            out = F.scaled_dot_product_attention(*part, attn_mask=mask, is_causal=mask is None, scale=scaling,
+                                                 enable_gqa=k.shape[1] != q.shape[1])  # fmt: skip
+            outs.append(out.transpose(1, 2).reshape(rows * size, *q.shape[1:]))
+        return Move.apply(torch.cat(outs), self.back, self.there, self.keep.to(q.dtype))
+
+
+def bucket(length: int) -> int:
+    """The padded length of a row inside attention."""
+    for size in BUCKETS:
+        if length <= size:
+            return size
+    return -(-length // 1024) * 1024
+
+
+def forward(
+    base: torch.nn.Module,
+    texts: Sequence[np.ndarray],
+    spans: Sequence[Span],
+    wanted: np.ndarray,
+    *,
+    grad: bool,
+    attention: Callable[[Sequence[int], torch.device], RowAttention] = RowAttention,
+) -> torch.Tensor:
+    """Logits (wanted, vocabulary) of packed rows at the `wanted` positions of the packed batch."""
+    device = base.get_input_embeddings().weight.device
+    lengths = [len(t) for t in texts]
+    short = max(0, FEWEST - sum(lengths))
+    tokens = np.concatenate([*texts, np.repeat(texts[0][:1], short)])
+    lengths += [1] * short
+    positions = np.concatenate([np.arange(n) for n in lengths])
+    keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, FEWEST - len(wanted)))]), device=device)
+    plan = Plan(spans, attention(lengths, device))
+    with running(plan), torch.set_grad_enabled(grad):
+        embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
+        if grad:
+            embedded.requires_grad_(True)
+        out = base(inputs_embeds=embedded, position_ids=torch.as_tensor(positions, device=device)[None],
+                   use_cache=False, logits_to_keep=keep)  # fmt: skip
+    return out.logits[0, : len(wanted)].float()

@@ -1,0 +1,363 @@
+"""The bench: variants x seeds on one model, one budget and the same test rows, side by side, recorded and reused.
+
+    bench = Bench(model, train, test, objective="sft", budget=Budget(steps=100), batch_size=8, evaluate_every=25)
+    runs = bench.run({"random": random_order, "easy first": partial(easy_to_hard, by="loss")}, seeds=3, controls=True)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import inspect
+import math
+import platform
+import subprocess
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from curriculab import __version__, methods
+from curriculab.learner import ModelLearner
+from curriculab.loop import Budget, Job, Loop, Method, default_ceiling, open_job, record
+from curriculab.models import Model, learned_text
+from curriculab.objectives import sft_steps
+from curriculab.pool import validate
+from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows, Sft
+from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
+
+MATTERS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # versions that decide numbers
+PLANNED = 50  # steps that `plan` simulates to see what a method asks for
+
+
+class Bench:
+    """Trains and tests variants under equal terms.
+
+    model: what `load_model` returned; train, test: pools without a row in common; objective: "sft" or a setting such as
+    Sft(lr=1e-3) (a list: the first is the default); budget: when a variant is done; batch_size: rows a step;
+    evaluate_every: in units of the budget's first axis (None: four times a run); rollouts: answers a row under
+    reinforcement; store: the folder finished runs are kept in and reused from (None: keep nothing).
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        train: Rows,
+        test: Rows,
+        *,
+        objective: str | Objective | Sequence[str | Objective] = "sft",
+        budget: Budget,
+        batch_size: int = 8,
+        evaluate_every: int | None = None,
+        rollouts: int = 8,
+        temperature: float = 1.0,
+        max_new_tokens: int | None = None,
+        others: Mapping[str, Model] | None = None,
+        store: str | Path | None = "runs",
+    ) -> None:
+        self.model, self.train, self.test = model, validate(train, "train"), validate(test, "test")
+        self.objectives = _objectives(objective)
+        if not (isinstance(batch_size, int) and batch_size > 0):
+            raise ValueError(f"batch_size={batch_size!r}; give the number of rows in a step, at least 1")
+        self.batch_size, self.rollouts, self.temperature = batch_size, rollouts, temperature
+        self.shares = _shares(budget, evaluate_every)
+        self.others, self.store = dict(others or {}), None if store is None else Store(Path(store))
+        self._refuse_leaks()
+        lengths = model.lengths(self.train)
+        model.refuse_too_long(self.train.index, lengths.to_numpy(), "train")
+        model.refuse_too_long(self.test.index, model.lengths(self.test).to_numpy(), "test")
+        self.max_new_tokens = max_new_tokens or 1 + max(len(model.tokens(t)) for t in learned_text(self.test))
+        answers = rollouts if isinstance(next(iter(self.objectives.values())), Grpo) else 0
+        self.tokens_per_row = float(lengths.mean())
+        work = budget.work or default_ceiling(lengths, budget, batch_size, answers)
+        self.budget = dataclasses.replace(budget, work=work)
+
+    def _refuse_leaks(self) -> None:
+        both = self.train.index.intersection(self.test.index)
+        if len(both):
+            raise ValueError(f"{len(both)} rows are in train and in test, such as {both[0]!r}; use cl.split(pool, test=...)")
+        known = set(zip(self.train.prompt, self.train.answer, strict=True))
+        same = [i for i, p, a in zip(self.test.index, self.test.prompt, self.test.answer, strict=True) if (p, a) in known]
+        if same:
+            warnings.warn(f"{len(same)} test rows repeat a training row word for word, such as {same[0]!r}", stacklevel=3)
+
+    # -- running ------------------------------------------------------------------------------------------------------
+    def run(
+        self,
+        variants: Mapping[str, Method],
+        *,
+        seeds: int | Iterable[int] = 3,
+        controls: bool | Sequence[str] = False,
+        progress: bool = True,
+    ) -> Runs:
+        """Train every variant with every seed side by side, and return their tables.
+
+        controls: True adds random order, and of every variant that reads a score its reverse, its shuffled scores, and
+        a null band of random orders; a list picks among "random", "reverse", "shuffled", "null". Finished runs are
+        loaded from the store instead of trained again; a variant that fails closes only itself and says why.
+        """
+        variants, null = self._with_controls(variants, controls)
+        keys = [(name, seed) for name in variants for seed in _seeds(seeds)]
+        digests = {key: self.digest(variants[key[0]], key[1]) for key in keys}
+        records = {key: self.store.load(key[0], digests[key]) for key in keys} if self.store else dict.fromkeys(keys)
+        todo = [key for key in keys if records[key] is None]
+        if todo:
+            records |= self._drive(variants, todo, digests, null, progress)
+        runs = Runs(tuple(records[key] for key in keys), tuple(null))
+        for (name, seed), why in runs.failed.items():
+            warnings.warn(f"{name!r} with seed {seed} {why}", stacklevel=2)
+        return runs
+
+    def _with_controls(self, variants: Mapping[str, Method], controls: bool | Sequence[str]) -> tuple[dict, list[str]]:
+        if not variants:
+            raise ValueError("no variants; give a dictionary such as {'random': cl.methods.random_order}")
+        for name, method in variants.items():
+            if not callable(method):
+                raise ValueError(f"the variant {name!r} is a {type(method).__name__}; give a method or a functools.partial of one")
+        added, null = methods.controls(variants, controls) if controls else ({}, [])
+        return {**variants, **added}, list(null)
+
+    def _drive(self, variants: Mapping, todo: list, digests: dict, null: list[str], progress: bool) -> dict:
+        learner = ModelLearner(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
+        jobs = [
+            open_job(name, variants[name], self.train, seed=seed, batch=self.batch_size, rollouts=self.rollouts,
+                     objective=learner.setting)
+            for name, seed in todo
+        ]  # fmt: skip
+        finished: dict[tuple[str, int], Record] = {}
+        began = time.time()
+
+        def keep(job: Job) -> None:
+            key = (job.variant, job.seed)
+            spec = {**self.spec(variants[job.variant], job.seed), "digest": digests[key], "null": job.variant in null,
+                    "began": began, "finished": time.time()}  # fmt: skip
+            made = record(job, self.test, spec)
+            finished[key] = made
+            if self.store and not job.ended.startswith("failed"):
+                adapter = learner.adapters.get(key, {}).get("learner") or learner.init(job.seed)
+                folder = self.store.save(made, digests[key], lambda f: self.model.save_adapter(adapter, f))
+                finished[key] = dataclasses.replace(made, adapter=folder / "adapter")
+
+        def watch(jobs: Sequence[Job]) -> None:
+            for job in jobs:
+                if not job.open and not job.exams and (job.variant, job.seed) not in finished:
+                    keep(job)
+            bar.show(jobs)
+
+        bar = _Bar(progress, len(jobs))
+        try:
+            Loop(learner, self.budget, self.test, self.shares, watch).drive(jobs)
+            watch(jobs)
+        finally:
+            bar.close()
+        return finished
+
+    # -- saying what it will take ------------------------------------------------------------------------------------
+    def plan(self, variants: Mapping[str, Method], *, seeds: int | Iterable[int] = 3, controls: bool | Sequence[str] = False) -> pd.DataFrame:
+        """What `run` would take: one line a variant with steps, tokens (training, probing, tests), minutes and bytes.
+
+        Nothing of it trains: what a method asks for is seen on the simulated learner, and the speed on a few rows with
+        an adapter that is thrown away. `recorded` seeds are loaded, not trained.
+        """
+        variants, _ = self._with_controls(variants, controls)
+        seeds = _seeds(seeds)
+        speed, writing = self._speed()
+        test_tokens = float(self.model.lengths(self.test).sum()) * len(self.shares)
+        lines = {}
+        for name, method in variants.items():
+            steps, training, probing = self._asked(method)
+            recorded = sum(bool(self.store and self.store.load(name, self.digest(method, s))) for s in seeds)
+            each = (training / speed + probing / (3 * speed) + test_tokens / writing) / 60  # forward alone: a third
+            todo = len(seeds) - recorded
+            lines[name] = {
+                "steps": steps, "train_tokens": int(training), "probe_tokens": int(probing), "test_tokens": int(test_tokens),
+                "seeds": len(seeds), "recorded": recorded, "minutes": round(each * todo, 2),
+                "bytes": todo * (4 * self.model.layout.size + 40_000 + 80 * steps * self.batch_size),
+            }  # fmt: skip
+        return pd.DataFrame.from_dict(lines, orient="index")
+
+    def _asked(self, method: Method) -> tuple[int, float, float]:
+        """Steps, training tokens and probing tokens of one run, by simulation."""
+        from curriculab.simulation import simulate
+
+        axis, total = self.budget.axis()
+        per_step = self.batch_size * self.tokens_per_row
+        steps = total if axis == "steps" else max(1, math.ceil(total / per_step)) if axis == "tokens" else \
+            max(1, math.ceil(total / (self.batch_size * self.rollouts)))
+        seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size)
+        grow = steps / max(min(steps, PLANNED), 1)
+        tokens = seen.ledger.groupby(seen.ledger.request == "Train").tokens.sum()
+        unit = self.tokens_per_row / max(1.0, float(tokens.get(True, 0)) / max(1, len(seen.exposure)))
+        return steps, float(tokens.get(True, 0)) * unit * grow, float(tokens.get(False, 0)) * unit * grow
+
+    def _speed(self) -> tuple[float, float]:
+        """Tokens a second of a training step, and of a test (prompt and answer), measured on a few rows."""
+        from curriculab.loop import EXAM, Ticket, direct
+        from curriculab.requests import Run
+
+        scratch, rows = self.model.adapter(0), self.train.iloc[: 4 * self.batch_size]
+        took = []
+        for _ in range(2):  # the first warms up
+            began = time.perf_counter()
+            sft_steps(self.model, [scratch], [rows], [Sft()])
+            took.append(time.perf_counter() - began)
+        speed = float(self.model.lengths(rows).sum()) / took[-1]
+        exam_rows = self.test.iloc[:64]
+        learner = ModelLearner(self.model, self.objectives, {}, self.temperature, self.max_new_tokens)
+        job = Job("plan", 0, direct(exam_rows), Run(0, batch=1), (0, EXAM))
+        began, tickets = time.perf_counter(), job.advance()
+        while tickets:
+            replies = [learner.answer(type(t.request), [t])[0] for t in tickets]
+            for t, r in zip(tickets, replies, strict=True):
+                job.accept(t, r.reply)
+            tickets = job.advance(job.whole_reply())
+        return speed, float(self.model.lengths(exam_rows).sum()) / (time.perf_counter() - began)
+
+    # -- what decides a run ---------------------------------------------------------------------------------------------
+    def decides(self, method: Method, seed: int) -> dict[str, object]:
+        """Everything that decides the numbers of one run."""
+        return {
+            "train": self._table("train"), "test": self._table("test"), "method": describe(method), "seed": seed,
+            "objectives": {k: dataclasses.asdict(v) for k, v in self.objectives.items()},
+            "budget": dataclasses.asdict(self.budget), "batch_size": self.batch_size, "shares": list(self.shares),
+            "rollouts": self.rollouts, "temperature": self.temperature, "max_new_tokens": self.max_new_tokens,
+            "model": self.model.digest(), "others": {k: m.digest() for k, m in self.others.items()},
+            "versions": versions(),
+        }  # fmt: skip
+
+    def _table(self, which: str) -> str:
+        if not hasattr(self, f"_{which}_digest"):
+            setattr(self, f"_{which}_digest", digest_of_table(getattr(self, which)))
+        return getattr(self, f"_{which}_digest")
+
+    def digest(self, method: Method, seed: int) -> str:
+        return digest_of(self.decides(method, seed))
+
+    def spec(self, method: Method, seed: int) -> dict[str, object]:
+        """What is written beside a run: what decides it, and where it was made."""
+        return {
+            "decides": self.decides(method, seed), "model": self.model.name, "bits": self.model.bits,
+            "threads": torch.get_num_threads(), "git": _git(), "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}", "device": str(self.model.device),
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        axis, total = self.budget.axis()
+        return (
+            f"Bench({self.model.name!r}, {len(self.train)} training and {len(self.test)} test rows, {total} {axis}, "
+            f"{self.batch_size} rows a step, {len(self.shares)} evaluations)"
+        )
+
+
+class _Bar:
+    """One progress bar for all variants, with the time left and the last accuracies."""
+
+    def __init__(self, wanted: bool, jobs: int) -> None:
+        self.jobs = jobs
+        layout = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
+        self.bar = tqdm(total=1.0, disable=not wanted, bar_format=layout, mininterval=0.5)
+
+    def show(self, jobs: Sequence[Job]) -> None:
+        done = float(np.mean([1.0 if not j.open else j.run.progress for j in jobs]))
+        self.bar.update(max(0.0, done - self.bar.n))
+        latest: dict[str, list[float]] = {}
+        for job in jobs:
+            if job.items:
+                latest.setdefault(job.variant, []).append(float(job.items[-1][5].mean()))
+        if not self.bar.disable:
+            self.bar.set_postfix_str(", ".join(f"{k} {np.mean(v):.2f}" for k, v in list(latest.items())[:4]), refresh=False)
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+# -- small parts ---------------------------------------------------------------------------------------------------------
+def describe(method: object) -> object:
+    """A method by what it does: its module, name, knobs and a digest of its source."""
+    if isinstance(method, partial):
+        inner = describe(method.func)
+        return {**inner, "knobs": {**inner["knobs"], **{k: describe(v) for k, v in method.keywords.items()}, **_placed(method)}}
+    if dataclasses.is_dataclass(method) and not isinstance(method, type):
+        return {"type": type(method).__qualname__, **{f.name: describe(getattr(method, f.name)) for f in dataclasses.fields(method)}}
+    if inspect.isfunction(method):
+        return {"function": f"{method.__module__}.{method.__qualname__}", "source": _source(method), "knobs": {}}
+    if isinstance(method, str | int | float | bool | None):
+        return method
+    if isinstance(method, list | tuple | set | frozenset):
+        return [describe(v) for v in (sorted(method) if isinstance(method, set | frozenset) else method)]
+    if isinstance(method, Mapping):
+        return {str(k): describe(v) for k, v in method.items()}
+    if isinstance(method, pd.DataFrame):
+        return digest_of_table(method)
+    if isinstance(method, np.ndarray | np.generic):
+        return method.tolist()
+    raise ValueError(f"a knob is a {type(method).__name__}; knobs are plain values, frozen dataclasses or methods")
+
+
+def _placed(method: partial) -> dict[str, object]:
+    return {str(i): describe(v) for i, v in enumerate(method.args)}
+
+
+def _source(function: object) -> str:
+    """Digest of the code: the whole file of a package's method, the function's own text in a notebook."""
+    module = inspect.getmodule(function)
+    try:
+        whole = module is not None and getattr(module, "__file__", None) and module.__name__ != "__main__"
+        text = inspect.getsource(module if whole else function)
+    except (OSError, TypeError):
+        code = function.__code__
+        text = repr((code.co_code, [c for c in code.co_consts if not inspect.iscode(c)], code.co_names))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    return {"curriculab": __version__, **{name: importlib.metadata.version(name) for name in MATTERS}}
+
+
+def _git() -> str:
+    """Commit of the code, with `+` where it was changed; empty outside a checkout."""
+    where = Path(__file__).parent
+    try:
+        said = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=where, capture_output=True,
+                              text=True, timeout=5)  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said.stdout.strip()
+
+
+def _objectives(given: str | Objective | Sequence[str | Objective]) -> dict[str, Objective]:
+    many = list(given) if isinstance(given, list | tuple) else [given]
+    found: dict[str, Objective] = {}
+    for one in many:
+        if isinstance(one, str) and one not in OBJECTIVES:
+            raise ValueError(f"objective={one!r}; choose among {', '.join(OBJECTIVES)}, or give a setting such as Sft(lr=1e-3)")
+        setting = OBJECTIVES[one]() if isinstance(one, str) else one
+        name = next((k for k, v in OBJECTIVES.items() if isinstance(setting, v)), None)
+        if name is None:
+            raise ValueError(f"objective={one!r}; give a name among {', '.join(OBJECTIVES)}, or a setting such as Sft(lr=1e-3)")
+        found[name] = setting
+    return found
+
+
+def _shares(budget: Budget, every: int | None) -> tuple[float, ...]:
+    """At which shares of its progress a variant is tested: the start, every so often, the end."""
+    _, total = budget.axis()
+    if every is None:
+        return (0.0, 0.25, 0.5, 0.75, 1.0)
+    if not every > 0:
+        raise ValueError(f"evaluate_every={every!r}; give a number above 0, in {budget.axis()[0]}")
+    return tuple(sorted({0.0, 1.0, *(k * every / total for k in range(1, math.ceil(total / every)))}))
+
+
+def _seeds(seeds: int | Iterable[int]) -> list[int]:
+    found = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
+    if not found or min(found) < 0 or len(set(found)) < len(found):
+        raise ValueError(f"seeds={seeds!r}; give how many (at least 1), or a list of different numbers from 0 on")
+    return found

@@ -1,0 +1,739 @@
+"""Tidy tables in, plotly figures out; `export` writes them for the screen and for a column of a paper.
+
+`learning_curves(runs)` is a `go.Figure` of accuracy over optimiser steps; `export(figure, "figures/curves")` writes
+`curves.html`, and `curves.pdf`, `.svg`, `.png` at 3.25 inches where a Chrome or Chromium is found.
+
+Figures compute nothing but means, bins and the intervals of `curriculab.statistics`. A variant has one colour,
+marker and dash in every figure, by its place in `runs.variants`; random is grey, the null band a light grey.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import textwrap
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape, unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from curriculab.runs import Runs
+from curriculab.statistics import Comparison, paired_t
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Arial and Liberation Sans have the same widths, so a figure breaks its lines alike on every machine;
+# Chrome's package depends on the latter.
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+SCREEN_PX, PRINT_PX = 13.0, 8 * 96 / 72  # 8 pt, the smallest that most journals accept
+SCREEN_WIDTH = 1000  # px; panels are laid out for it, the figure itself fills its cell
+INK, GREY, FRAME, GRID = "#222222", "#757575", "#444444", "#ebebeb"
+BAND = "rgba(0,0,0,0.10)"
+# Okabe and Ito 2008, "Color Universal Design", without yellow (too light for lines); the last two are Paul Tol's
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288")
+MARKERS = ("square", "diamond", "triangle-up", "x", "triangle-down", "pentagon", "cross", "star")
+DASHES = ("solid", "dash", "dot", "dashdot")
+CATEGORIES = ("#4477AA", "#CCBB44", "#228833", "#EE6677", "#66CCEE", "#AA3377", "#997700", "#44AA99")  # by Paul Tol
+SCALE = ((0.0, "#ffffff"), (0.02, "#eaf1f8"), (0.35, "#8fb8dc"), (0.7, "#2c6fae"), (1.0, "#08306b"))  # one hue
+GROUPS = 8  # more colours than this cannot be told apart; the rest is merged
+FORMATS = ("html", "pdf", "svg", "png")
+THINNED = (
+    "line.width", "marker.size", "marker.line.width", "error_x.thickness", "error_x.width", "error_y.thickness",
+)  # fmt: skip
+AXES = {"steps": ("step", "optimiser steps"), "tokens": ("tokens", "trained tokens"), "seconds": ("seconds", "seconds")}
+
+
+# -- one look -------------------------------------------------------------------------------------------------------
+def palette(variants: Iterable[str]) -> dict[str, str]:
+    """Colour of each variant by its place in the list; `random` is grey and takes no place."""
+    coloured = [v for v in variants if v != "random"]
+    return {"random": GREY} | {v: COLOURS[i % len(COLOURS)] for i, v in enumerate(coloured)}
+
+
+def _style(label: str, variants: Sequence[str]) -> dict[str, str]:
+    """Colour, marker and dash of a line of a table; "vote / gold" (variant / solver) goes by its variant."""
+    name = label if label in variants else label.rsplit(" / ", 1)[0]
+    place = [v for v in variants if v != "random"].index(name) if name in variants and name != "random" else None
+    if place is None:
+        return {"color": GREY, "symbol": "circle", "dash": "solid"}
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "symbol": MARKERS[place % len(MARKERS)],
+        "dash": DASHES[(place // len(COLOURS) + (label != name)) % len(DASHES)],
+    }
+
+
+def _clear(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def template() -> go.layout.Template:
+    """White, thin axes, one font, nothing that is not needed."""
+    import plotly.graph_objects as go
+
+    axis = dict(
+        showline=True, linecolor=FRAME, linewidth=1, ticks="outside", ticklen=4, tickwidth=1, tickcolor=FRAME,
+        zeroline=False, automargin=True, title=dict(standoff=6, font=dict(size=SCREEN_PX)), gridcolor=GRID, gridwidth=1,
+    )  # fmt: skip
+    layout = go.Layout(
+        font=dict(family=FONT, size=SCREEN_PX, color=INK),
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin=dict(l=8, r=14, t=10, b=8, pad=0),
+        xaxis=axis | dict(showgrid=False),
+        yaxis=axis | dict(showgrid=True),
+        legend=dict(orientation="h", x=0, xanchor="left", y=1, yanchor="bottom", tracegroupgap=0, borderwidth=0),
+        hoverlabel=dict(font=dict(family=FONT)),
+    )
+    return go.layout.Template(layout=layout)
+
+
+# -- panels ---------------------------------------------------------------------------------------------------------
+def _figure(
+    panels: Sequence[str], *, x: str | Sequence[str], y: str, shared: bool = True, ratio: float = 0.62, lines: float = 0
+) -> go.Figure:
+    """An empty figure with one panel per title; `shared` panels have one x and one y range, told once at the edge.
+
+    What `_arrange` needs to lay the panels out again at another width stands in `layout.meta`; `lines` is a panel's
+    height in lines of text, where its width shall not decide it.
+    """
+    import plotly.graph_objects as go
+
+    titles = [x] * len(panels) if isinstance(x, str) else list(x)
+    figure = go.Figure(layout=dict(template=template()))
+    for i, title in enumerate(panels):
+        for axis, other in ("xy", "yx"):
+            figure.layout[_axis(axis, i)] = dict(anchor=other + _number(i), matches=axis if shared and i else None)
+        if not title:
+            continue
+        note = dict(text="", align="left", xanchor="left", yanchor="top", xref="paper", yref="paper")
+        figure.add_annotation(name=f"panel {i}", showarrow=False, borderpad=0, **note)
+    meta = dict(panels=len(panels), titles=list(panels), shared=shared, ratio=ratio, x=titles, y=y, lines=lines)
+    figure.layout.meta = meta
+    return figure
+
+
+def _number(panel: int) -> str:
+    return "" if panel == 0 else str(panel + 1)
+
+
+def _axis(letter: str, panel: int) -> str:
+    return f"{letter}axis{_number(panel)}"
+
+
+def _on(panel: int) -> dict[str, str]:
+    """Which axes a trace of this panel is drawn on."""
+    return dict(xaxis="x" + _number(panel), yaxis="y" + _number(panel))
+
+
+def _arrange(
+    figure: go.Figure, *, width: float = SCREEN_WIDTH, px: float = SCREEN_PX, height: float | None = None, most: int = 3
+) -> go.Figure:
+    """Lay the panels out for a width (px) and a size of text (px), as many beside each other as stay legible."""
+    meta = figure.layout.meta
+    n = meta["panels"]
+    rows = -(-n // min(n, most, max(1, int(width // (13.5 * px)))))
+    columns = -(-n // rows)
+    gap_x, gap_y = ((1.3 * px, 1.0 * px) if meta["shared"] else (4.4 * px, 4.0 * px)) if n > 1 else (0, 0)
+    across = width - 5.5 * px
+    panel_width = (across - gap_x * (columns - 1)) / columns
+    titles = [_wrapped(t, panel_width / (0.53 * px), lines=2) for t in meta["titles"]]
+    strip = px * max((1.25 * t.count("<br>") + 1.7 for t in titles if t), default=0)
+    above = (1.65 * _legend_rows(figure, width, px) + 3.8 * _has_bar(figure) + 0.8) * px
+    below = 3.6 * px
+    if height:
+        panel_height = (height - above - below - (rows - 1) * gap_y) / rows - strip
+    else:
+        panel_height = meta["lines"] * px or min(max(panel_width * meta["ratio"], 7 * px), 24 * px)
+        panel_height = max(panel_height, above / rows - strip)  # plotly cuts a legend at half the figure
+    total = rows * (strip + panel_height) + (rows - 1) * gap_y
+    for i, title in enumerate(titles):
+        row, column = divmod(i, columns)
+        left, top = column * (panel_width + gap_x) / across, 1 - row * (strip + panel_height + gap_y) / total
+        x, y = (left, left + panel_width / across), (top - (strip + panel_height) / total, top - strip / total)
+        alone, lowest, leftmost = not meta["shared"], i + columns >= n, column == 0
+        told = alone or lowest, alone or leftmost
+        names = meta["x"][i] if told[0] else "", meta["y"] if leftmost else ""
+        figure.layout[_axis("x", i)].update(domain=np.clip(x, 0, 1), showticklabels=told[0], title_text=names[0])
+        figure.layout[_axis("y", i)].update(domain=np.clip(y, 0, 1), showticklabels=told[1], title_text=names[1])
+        figure.update_annotations(dict(x=left, y=max(top, 0), text=title), selector=dict(name=f"panel {i}"))
+    figure.layout.height = height or round(total + above + below)
+    return figure
+
+
+def _has_bar(figure: go.Figure) -> bool:
+    return figure.layout.coloraxis.colorscale is not None
+
+
+def _wrapped(text: str, characters: float, *, lines: int) -> str:
+    """Text as plotly reads it, broken into at most so many lines."""
+    parts = textwrap.wrap(str(text), max(int(characters), 4), max_lines=lines, placeholder=" …")
+    return "<br>".join(escape(part, quote=False) for part in parts)
+
+
+def _legend_rows(figure: go.Figure, width: float, px: float) -> int:
+    """Rows that plotly's horizontal legend will need: one if all fit, else columns as wide as the widest entry."""
+    names = [t.name for t in figure.data if t.showlegend is not False and t.name and t.type != "heatmap"]
+    wide = [0.56 * px * max(len(part) for part in n.split("<br>")) + 40 for n in names]
+    if sum(wide) <= width:
+        return int(bool(names))
+    return -(-len(names) // max(1, int(width // max(wide))))
+
+
+# -- the pool -------------------------------------------------------------------------------------------------------
+def difficulty(
+    pool: pd.DataFrame, measures: str | Sequence[str] | None = None, *, by: str | None = "level", bins: int = 40
+) -> go.Figure:
+    """Distribution of each measure over the rows of the pool, one panel a measure, coloured by `by` where there is one.
+
+    measures: columns of the pool, each higher = harder; None: all that hold numbers. A measure with at most `bins`
+    whole values gets one bar a value.
+    """
+    names = _measures(pool, measures)
+    groups, colours = _groups(pool[by]) if by in pool and len(pool) else (pd.Series("", pool.index), {"": COLOURS[0]})
+    figure = _figure([""] * len(names), x=[n.replace("_", " ") for n in names], y="rows", shared=False, ratio=0.5)
+    for panel, name in enumerate(names):
+        edges = _edges(pool[name], bins)
+        for group, colour in colours.items():
+            counts = np.histogram(pool[name][groups == group], edges)[0]
+            figure.add_trace(_stairs(
+                edges, counts, colour, panel, name=_named(by, group, colours), legendgroup=group,
+                showlegend=panel == 0 and len(colours) > 1, hovertemplate=f"from {name} %{{x:.3g}}: %{{y}} rows",
+            ))  # fmt: skip
+    return _arrange(figure)
+
+
+def _stairs(edges: np.ndarray, heights: np.ndarray, colour: str, panel: int, **more: Any) -> go.Scatter:
+    """Stacked columns of a histogram as one outline: a tenth of the size of as many bars in an SVG."""
+    import plotly.graph_objects as go
+
+    line = dict(shape="hv", width=0, color=colour)
+    return go.Scatter(
+        x=edges, y=[*heights, heights[-1]], stackgroup=f"panel {panel}", mode="lines", line=line, fillcolor=colour,
+        **_on(panel), **more,
+    )  # fmt: skip
+
+
+def _measures(pool: pd.DataFrame, measures: str | Sequence[str] | None) -> list[str]:
+    numeric = [c for c in pool if pd.api.types.is_numeric_dtype(pool[c]) and not pd.api.types.is_bool_dtype(pool[c])]
+    names = [measures] if isinstance(measures, str) else list(numeric if measures is None else measures)
+    if not names or not len(pool):
+        raise ValueError("no measure to show: the pool has no rows or no column of numbers; add one, as pool['loss']")
+    for name in names:
+        if name not in numeric:
+            raise ValueError(
+                f"the pool has no column {name!r} of numbers to show; it has {', '.join(numeric) or 'none'}"
+            )
+        if bad := int((~np.isfinite(pool[name].astype(float))).sum()):
+            raise ValueError(f"column {name!r} holds {bad} values that are not finite; a measure has one for every row")
+    return names
+
+
+def _edges(values: pd.Series, bins: int) -> np.ndarray:
+    """Edges of bins: one bin a value for few whole values, else `bins` of one width."""
+    whole = np.unique(values)
+    if np.all(whole == np.round(whole)) and np.ptp(whole) < bins:
+        return np.arange(whole[0] - 0.5, whole[-1] + 1)
+    return np.histogram_bin_edges(values.astype(float), bins)
+
+
+def _groups(values: pd.Series) -> tuple[pd.Series, dict[str, str]]:
+    """Each row's group as text, and a colour per group in order: numbers from light to dark, names each their own.
+
+    Beyond eight, the largest numbers (or the rarest names) are one group.
+    """
+    if pd.api.types.is_numeric_dtype(values):
+        order = sorted(values.dropna().unique())
+        names = {v: f"{v:g}" for v in order}
+        if len(order) > GROUPS:
+            names |= dict.fromkeys(order[GROUPS - 1 :], f"{order[GROUPS - 1]:g} and more")
+        shown = list(dict.fromkeys(names.values()))
+        colours = dict(zip(shown, _shades(len(shown)), strict=True))
+    else:
+        order = [str(v) for v in values.dropna().value_counts().index]
+        names = {v: str(v) if str(v) in order[: GROUPS - (len(order) > GROUPS)] else "others" for v in values.unique()}
+        shown = [n for n in sorted(set(names.values()) - {"others"})] + ["others"] * (len(order) > GROUPS)
+        colours = dict(zip(shown, CATEGORIES, strict=False))
+    return values.map(names).astype(object), colours
+
+
+def _shades(n: int) -> list[str]:
+    """n colours from light (easy) to dark (hard): ColorBrewer's YlGnBu, in which lightness alone tells the order."""
+    from plotly.colors import sample_colorscale
+
+    return [_hex(c) for c in sample_colorscale("YlGnBu", list(np.linspace(0.15, 1, n) if n > 1 else [0.7]))]
+
+
+def _hex(colour: str) -> str:
+    return "#" + "".join(f"{int(float(x)):02x}" for x in colour[4:-1].split(","))
+
+
+def _named(by: str | None, group: str, groups: Mapping[str, str]) -> str:
+    """`level 1` in the first entry of a legend, then `2`, `3`, and names as they are."""
+    first = group == next(iter(groups))
+    return f"{by} {group}" if first and group[:1].isdigit() else escape(group, quote=False)
+
+
+# -- what was trained when ------------------------------------------------------------------------------------------
+def draws(runs: Runs, pool: pd.DataFrame, by: str = "level", *, bins: int = 50) -> go.Figure:
+    """Which rows each variant trained when, all seeds together: one panel a variant, steps from left to right.
+
+    A column of names, or with at most 16 numbers, is shown as shares of each step (or bin of steps); any other column
+    of numbers as a map of difficulty by step, darker where more of the step's rows lie. Rows that are not in the pool
+    (new ones that a method made) are shown apart, or counted in the panel's title.
+    """
+    exposure = runs.exposure[runs.exposure.variant.isin(runs.variants)]
+    if exposure.empty:
+        raise ValueError("no draws to show: no row was trained (runs.exposure is empty)")
+    if by not in pool:
+        raise ValueError(f"the pool has no column {by!r} to show draws by; it has {', '.join(map(str, pool.columns))}")
+    exposure = exposure.assign(value=exposure.id.map(pool[by]), known=exposure.id.isin(pool.index))
+    steps = _edges(exposure.step, bins)
+    few = not pd.api.types.is_numeric_dtype(pool[by]) or pool[by].nunique() <= 2 * GROUPS
+    return (_shares if few else _map)(exposure, pool, by, runs.variants, steps, bins)
+
+
+def _shares(
+    exposure: pd.DataFrame, pool: pd.DataFrame, by: str, variants: Sequence[str], steps: np.ndarray, bins: int
+) -> go.Figure:
+    groups, colours = _groups(pool[by])
+    group = exposure.id.map(groups).where(exposure.known, "new rows")
+    colours |= {"new rows": "#bbbbbb"} if not exposure.known.all() else {}
+    figure = _figure([*variants], x="optimiser steps", y="share of rows", ratio=0.6)
+    for panel, variant in enumerate(variants):
+        own = exposure.variant == variant
+        total = np.histogram(exposure.step[own], steps)[0]
+        for name, colour in colours.items():
+            share = np.histogram(exposure.step[own & (group == name)], steps)[0] / np.maximum(total, 1)
+            figure.add_trace(_stairs(
+                steps, share, colour, panel, name=_named(by, name, colours), legendgroup=name, showlegend=panel == 0,
+                hovertemplate=f"{by} {name}: %{{y:.0%}} from step %{{x:.0f}}<extra>{escape(variant)}</extra>",
+            ))  # fmt: skip
+    figure.update_xaxes(range=[steps[0], steps[-1]])
+    figure.update_yaxes(range=[0, 1], showgrid=False, tickvals=[0, 0.5, 1])
+    return _arrange(figure)
+
+
+def _map(
+    exposure: pd.DataFrame, pool: pd.DataFrame, by: str, variants: Sequence[str], steps: np.ndarray, bins: int
+) -> go.Figure:
+    import plotly.graph_objects as go
+
+    scores = np.histogram_bin_edges(pool[by].dropna().astype(float), min(bins, 24))
+    titles = [_less_new(v, exposure.known[exposure.variant == v].mean()) for v in variants]
+    figure = _figure(titles, x="optimiser steps", y=by.replace("_", " "), ratio=0.6)
+    for panel, variant in enumerate(variants):
+        own = exposure[(exposure.variant == variant) & exposure.known]
+        counts = np.histogram2d(own.value.astype(float), own.step, [scores, steps])[0]
+        share = counts / np.maximum(counts.sum(axis=0), 1)
+        figure.add_trace(go.Heatmap(
+            x=(steps[:-1] + steps[1:]) / 2, y=(scores[:-1] + scores[1:]) / 2, z=share,
+            coloraxis="coloraxis", name=variant, **_on(panel),
+            hovertemplate=f"step %{{x}}, {by} %{{y:.3g}}: %{{z:.0%}} of the rows",
+        ))  # fmt: skip
+    title = dict(text="share of the step's rows", side="top", font=dict(size=SCREEN_PX))
+    bar = dict(orientation="h", x=0.5, xanchor="center", y=1, yanchor="bottom", title=title, outlinewidth=0)
+    bar |= dict(thickness=8, len=0.6, ypad=3, tickformat=".0%", nticks=5)
+    figure.update_layout(coloraxis=dict(colorscale=SCALE, cmin=0, colorbar=bar))
+    figure.update_xaxes(range=[steps[0], steps[-1]])
+    figure.update_yaxes(range=[scores[0], scores[-1]], showgrid=False)
+    return _arrange(figure)
+
+
+def _less_new(variant: str, known: float) -> str:
+    return variant if known == 1 else f"{variant} (without {1 - known:.0%} new rows)"
+
+
+# -- how accuracy grew ----------------------------------------------------------------------------------------------
+def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, level: float = 0.95) -> go.Figure:
+    """Accuracy on the test rows as training goes on: seeds thin, their mean thick, its t interval as a band.
+
+    x: "steps", "tokens" (trained) or "seconds". by: a column of the test rows, such as "level", one panel each; or
+    "variant", each beside random in a panel of its own, for when bands of many variants lie upon each other.
+    The null band reaches from the worst to the best of the random orders in each seed, averaged over seeds. A seed that
+    ended before the others of its variant keeps its thin line, ends in a cross and is left out of the mean.
+    """
+    if x not in AXES:
+        raise ValueError(f"x={x!r} is not an axis of learning curves; choose from {', '.join(AXES)}")
+    curves = _curves(runs, by, AXES[x][0])
+    labels = [v for name in runs.variants for v in curves.label[curves.variant == name].unique()]
+    panels = [v for v in labels if v != "random"] if by == "variant" else sorted(curves[by].unique()) if by else [None]
+    titles = {None: [""], "variant": panels}.get(by, [f"{by} {p}" for p in panels])
+    figure = _figure(titles, x=AXES[x][1], y="accuracy", ratio=0.6)
+    for panel, value in enumerate(panels):
+        part = curves if by in (None, "variant") else curves[curves[by] == value]
+        _null_band(figure, part[part.variant.isin(runs.null)], panel, len(runs.null))
+        shown = [v for v in labels if by != "variant" or v in (value, "random")]
+        for draw in (_bands, _seeds, _means):  # a mean is never veiled by another variant's band
+            for label in shown:
+                style = _style(label, runs.variants) | dict(veil=min(0.12, 0.5 / len(shown)))
+                draw(figure, part[part.label == label], panel, label, style, level)
+    return _arrange(figure)
+
+
+def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
+    """One line per variant, solver, seed, [by] and test, numbered; `whole`: no seed of the variant came further."""
+    if runs.items.empty:
+        raise ValueError("no learning curve to show: no test was made (runs.items is empty); give the bench test rows")
+    by = None if by == "variant" else by
+    table = runs.accuracy(by).rename(columns={x: "x"} if x != "step" else {})
+    table["x"] = table["x"] if x != "step" else table.step
+    several = table.groupby("variant").solver.transform("nunique") > 1
+    table["label"] = table.variant.where(~several, table.variant + " / " + table.solver)
+    line = ["label", "seed", *([by] if by else [])]
+    table = table.sort_values("step", kind="stable")
+    table["test"] = table.groupby(line).cumcount()
+    last = table.groupby(line).test.transform("max")
+    table["whole"] = last == last.groupby(table.label).transform("max")
+    return table
+
+
+def _bands(
+    figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any], level: float
+) -> None:
+    whole = part[part.whole].pivot_table(index="test", columns="seed", values=["x", "accuracy"])
+    if whole.empty or whole.accuracy.shape[1] < 2:
+        return
+    found = paired_t(whole.accuracy.to_numpy(), level=level)
+    low, high = (np.where(np.isnan(side), found.mean, side).clip(0, 1) for side in (found.low, found.high))
+    colour, name = _clear(style["color"], style["veil"]), f"{label}, {level:.0%} interval"
+    figure.add_trace(_band(
+        whole.x.mean(axis=1), low, high, colour, name=name, legendgroup=label, showlegend=False, **_on(panel)
+    ))  # fmt: skip
+
+
+def _seeds(
+    figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any], level: float
+) -> None:
+    """Each seed's line, with a gap between seeds, and a cross where one ended before the others."""
+    import plotly.graph_objects as go
+
+    common = dict(legendgroup=label, showlegend=False, hoverinfo="skip", **_on(panel))
+    if part.seed.nunique() > 1:
+        gap = pd.DataFrame({"x": [np.nan], "accuracy": [np.nan]})
+        thin = pd.concat([piece for _, seed in part.groupby("seed") for piece in (seed[["x", "accuracy"]], gap)])
+        line = dict(color=_clear(style["color"], 0.45), width=0.9)
+        name = f"{label}, seeds"
+        figure.add_trace(go.Scatter(x=thin.x, y=thin.accuracy, mode="lines", name=name, line=line, **common))
+    ended = part[~part.whole].groupby("seed").tail(1)
+    if len(ended):
+        cross = dict(symbol="x-thin", size=8, line=dict(color=style["color"], width=1.5))
+        name = f"{label}, ended early"
+        figure.add_trace(go.Scatter(x=ended.x, y=ended.accuracy, mode="markers", name=name, marker=cross, **common))
+
+
+def _means(
+    figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any], level: float
+) -> None:
+    import plotly.graph_objects as go
+
+    means = part[part.whole].groupby("test").agg(x=("x", "mean"), accuracy=("accuracy", "mean"))
+    shown = {t.legendgroup for t in figure.data if t.showlegend}
+    titled = label in figure.layout.meta["titles"]  # has a panel of its own
+    figure.add_trace(go.Scatter(
+        x=means.x, y=means.accuracy, mode="lines+markers", name=escape(label, quote=False), **_on(panel),
+        legendgroup=label, showlegend=label not in shown and not titled,
+        line=dict(color=style["color"], width=2.4, dash=style["dash"]),
+        marker=dict(color=style["color"], symbol=style["symbol"], size=7),
+        hovertemplate=f"%{{y:.3f}} at %{{x:,.0f}} (mean of {part.seed[part.whole].nunique()} seeds)",
+    ))  # fmt: skip
+
+
+def _band(x: pd.Series, low: np.ndarray, high: np.ndarray, colour: str, **more: Any) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    around = dict(x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]))
+    return go.Scatter(**around, fill="toself", fillcolor=colour, mode="lines", line_width=0, hoverinfo="skip", **more)
+
+
+def _null_band(figure: go.Figure, part: pd.DataFrame, panel: int, k: int) -> None:
+    if part.empty:
+        return
+    each = part.groupby(["seed", "test"]).agg(x=("x", "mean"), low=("accuracy", "min"), high=("accuracy", "max"))
+    mean = each.groupby("test").mean()
+    common = dict(name=f"worst to best of {k} random orders", legendgroup="null", showlegend=panel == 0, **_on(panel))
+    figure.add_trace(_band(mean.x, mean.low.to_numpy(), mean.high.to_numpy(), BAND, **common))
+
+
+# -- what came out --------------------------------------------------------------------------------------------------
+def comparison(result: Comparison) -> go.Figure:
+    """Difference of every variant: one point a seed, the mean with its interval; filled where it differs after Holm."""
+    table, null = result.table.drop(index=result.to), result.null
+    if table.empty:
+        raise ValueError(f"nothing to show: only {result.to!r} was compared, with itself")
+    figure = _figure([""], x=f"accuracy minus {result.to}", y="", lines=2.6 * len(table) + 0.6)
+    rim = np.array([-0.6, -0.6]), np.array([len(table) - 0.4] * 2)
+    if null is not None:
+        name = f"worst to best of {null.k} random orders"
+        figure.add_trace(_band(pd.Series([null.worst, null.gain]), *rim, BAND, name=name))
+    figure.add_vline(x=0, line=dict(color=FRAME, width=1), layer="below")
+    for place, (label, row) in enumerate(table.iterrows()):
+        _marks(
+            figure, place, row, result.scores[result.scores.variant == label], _style(label, result.variants)["color"]
+        )
+    _legend_of_marks(figure, table, result.level)
+    reached = np.concatenate([[0.0], result.scores.difference.dropna(), table.low.dropna(), table.high.dropna()])
+    reached = [*reached, null.worst, null.gain] if null is not None else reached
+    margin = 0.06 * np.ptp(reached) or 0.01
+    figure.update_xaxes(
+        range=[min(reached) - margin, max(reached) + margin], showgrid=True, tickformat=".3~f", nticks=7
+    )
+    names = [_wrapped(v, 22, lines=2) for v in table.index]
+    figure.update_yaxes(range=[len(table) - 0.4, -0.6], tickvals=[*range(len(table))], ticktext=names)
+    figure.update_yaxes(ticks="", showgrid=False)
+    return _arrange(figure)
+
+
+def _marks(figure: go.Figure, place: int, row: pd.Series, scores: pd.DataFrame, colour: str) -> None:
+    """One variant's line of the comparison: its seeds, and below them their mean and its interval."""
+    import plotly.graph_objects as go
+
+    points = scores.dropna(subset="difference")
+    common = dict(mode="markers", name=escape(str(row.name), quote=False), showlegend=False)
+    figure.add_trace(go.Scatter(
+        x=points.difference, y=place - 0.27 + np.linspace(-0.07, 0.07, len(points)), **common,
+        marker=dict(color="white", line=dict(color=colour, width=1.2), size=6, symbol="circle"),
+        customdata=points.seed, hovertemplate="seed %{customdata}: %{x:+.3f}",
+    ))  # fmt: skip
+    if row.n < 2:
+        return
+    reach = dict(array=[row.high - row.difference], arrayminus=[row.difference - row.low], width=4, thickness=2)
+    marker = dict(color=colour if row.differs else "white", size=10, symbol="diamond", line=dict(color=colour, width=2))
+    figure.add_trace(go.Scatter(
+        x=[row.difference], y=[place + 0.1], marker=marker, **common,
+        error_x=reach | dict(color=colour, visible=bool(np.isfinite(row.low))),
+        hovertemplate=f"%{{x:+.3f}}, {row.low:+.3f} to {row.high:+.3f} ({row.interval})",
+    ))  # fmt: skip
+
+
+def _legend_of_marks(figure: go.Figure, table: pd.DataFrame, level: float) -> None:
+    """Grey samples of the marks, so that the legend tells shapes and the axis tells names."""
+    import plotly.graph_objects as go
+
+    kinds = " and ".join(dict.fromkeys(table.interval[table.low.notna()]))
+    diamond = dict(symbol="diamond", size=10, line=dict(color=GREY, width=2))
+    marks = {"one seed": dict(color="white", size=6, symbol="circle", line=dict(color=GREY, width=1.2))}
+    if kinds:
+        marks[f"mean, {level:.0%} interval ({kinds})"] = diamond | dict(color="white")
+    if table.differs.any():
+        marks["differs after Holm"] = diamond | dict(color=GREY)
+    for name, marker in marks.items():
+        figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=name))
+
+
+def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
+    """Final accuracy of every variant on each level, or (`value="difference"`) its difference with the interval."""
+    import plotly.graph_objects as go
+
+    if value not in ("accuracy", "difference"):
+        raise ValueError(f"value={value!r} is not known here; choose 'accuracy' or 'difference'")
+    if result.levels.empty:
+        raise ValueError("no levels to show: the test rows have no column 'level'")
+    names = [v for v in result.table.index if value == "accuracy" or v != result.to]
+    y = "accuracy" if value == "accuracy" else f"accuracy minus {result.to}"
+    figure = _figure([""], x="level", y=y, ratio=0.6)
+    places = {name: i for i, name in enumerate(result.levels.level.unique())}
+    for i, name in enumerate(names):
+        part, style = result.levels[result.levels.variant == name], _style(name, result.variants)
+        shift = 0.0 if value == "accuracy" else (i - (len(names) - 1) / 2) * 0.5 / len(names)
+        reach = dict(array=part.high - part.difference, arrayminus=part.difference - part.low, color=style["color"])
+        figure.add_trace(go.Scatter(
+            x=part.level.map(places) + shift, y=part[value], name=escape(name, quote=False),
+            mode="lines+markers" if value == "accuracy" else "markers",
+            error_y=reach | dict(width=2, thickness=1.4) if value == "difference" else None,
+            line=dict(color=style["color"], width=2, dash=style["dash"]),
+            marker=dict(color=style["color"], symbol=style["symbol"], size=8),
+            hovertemplate="%{y:.3f}",
+        ))  # fmt: skip
+    figure.update_xaxes(tickvals=[*places.values()], ticktext=[*map(str, places)], range=[-0.5, len(places) - 0.5])
+    if value == "difference":
+        figure.add_hline(y=0, line=dict(color=FRAME, width=1), layer="below")
+    return _arrange(figure)
+
+
+# -- for papers -----------------------------------------------------------------------------------------------------
+NO_BROWSER = (
+    "no Chrome or Chromium for PDF, SVG and PNG: on Debian `sudo apt install chromium`; on Ubuntu, whose apt chromium "
+    "is a snap that cannot be driven from here, Google's .deb from https://www.google.com/chrome or `plotly_get_chrome`"
+)
+
+
+class ExportError(RuntimeError):
+    """A figure could not be written in the format that was asked for."""
+
+
+def export(
+    figure: go.Figure,
+    path: str | Path,
+    *,
+    width: float = 3.25,
+    height: float | None = None,
+    formats: Sequence[str] | None = None,
+) -> list[Path]:
+    """Write a figure as `path`.html (needs no network), and as PDF, SVG and PNG (300 dpi) for a column of a paper.
+
+    width, height: inches; 3.25 and 6.75 are one and two columns, the height follows the panels. formats: None takes all
+    that can be had and says in one line what cannot; formats asked for by name raise ExportError where no Chrome or
+    Chromium is found. HTML is always written. Returns the files written.
+    """
+    return export_all({path: figure}, width=width, height=height, formats=formats)
+
+
+def export_all(
+    figures: Mapping[str | Path, go.Figure],
+    *,
+    width: float = 3.25,
+    height: float | None = None,
+    formats: Sequence[str] | None = None,
+) -> list[Path]:
+    """`export` of many figures, {path: figure}, in one start of the browser."""
+    wanted = _formats(formats)
+    if not 1 <= width <= 40:
+        raise ValueError(f"width={width!r} is in inches, between 1 and 40; a column of a paper has 3.25, two have 6.75")
+    written = [_write(_file(path, "html"), _html(figure).encode()) for path, figure in figures.items()]
+    images = [f for f in wanted if f != "html"]
+    if not images:
+        return written
+    try:
+        return written + _images(figures, images, width, height)
+    except ExportError as error:
+        if formats is not None:
+            raise
+        _say_once(str(error))
+        return written
+
+
+def find_browser() -> str | None:
+    """Path of a Chrome or Chromium that can be driven: $BROWSER_PATH, plotly_get_chrome's, or the system's; no snap."""
+    from choreographer.browsers.chromium import Chromium
+
+    path = os.environ.get("BROWSER_PATH") or Chromium.find_browser(skip_local=False)
+    return path if path and Path(path).is_file() and not _is_snap(Path(path)) else None
+
+
+def _is_snap(path: Path) -> bool:
+    """Is it a snap, or the shell script that Ubuntu has in its place?"""
+    if "/snap/" in str(path.resolve()) or path.resolve().name == "snap":
+        return True
+    with open(path, "rb") as file:
+        start = file.read(8192)
+    return start.startswith(b"#!") and b"/snap/" in start
+
+
+def _formats(formats: Sequence[str] | None) -> list[str]:
+    wanted = [formats] if isinstance(formats, str) else list(FORMATS if formats is None else formats)
+    for name in wanted:
+        if name not in FORMATS:
+            raise ValueError(f"cannot export to {name!r}; choose from {', '.join(FORMATS)}")
+    return wanted
+
+
+def _file(path: str | Path, form: str) -> Path:
+    """`figures/curves` and `figures/curves.pdf` both mean `figures/curves.<form>`; other dots belong to the name."""
+    path = Path(path)
+    stem = path.stem if path.suffix[1:] in FORMATS else path.name
+    return path.with_name(f"{stem}.{form}")
+
+
+def _html(figure: go.Figure) -> str:
+    return figure.to_html(include_plotlyjs=True, config=dict(displaylogo=False, responsive=True))
+
+
+def _images(
+    figures: Mapping[str | Path, go.Figure], forms: Sequence[str], width: float, height: float | None
+) -> list[Path]:
+    browser = find_browser()
+    if browser is None:
+        raise ExportError(NO_BROWSER)
+    with tempfile.TemporaryDirectory() as folder:
+        jobs, parts = [], {}
+        for i, (path, figure) in enumerate(figures.items()):
+            printed = for_print(figure, width=width, height=height)
+            size = dict(width=printed.layout.width, height=printed.layout.height)
+            for form in forms:
+                parts[_file(path, form)] = part = Path(folder) / f"{i}.{form}"
+                options = dict(format=form, scale=300 / 96 if form == "png" else 1, **size)
+                jobs.append(dict(fig=printed, path=part, opts=options))
+        _render(jobs, browser)
+        content = {target: part.read_bytes() for target, part in parts.items()}
+    return [_write(path, _with_dpi(data) if path.suffix == ".png" else data) for path, data in content.items()]
+
+
+def _render(jobs: list[dict[str, Any]], browser: str) -> None:
+    """Draw all jobs in one browser, in a thread of its own since a notebook's thread already runs a loop."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    import kaleido
+
+    async def draw() -> None:  # no MathJax: it would be fetched from the network
+        options = dict(path=browser, mathjax=False, timeout=60)
+        work = kaleido.write_fig_from_object(jobs, kopts=options, cancel_on_error=True)
+        await asyncio.wait_for(work, 60 + 20 * len(jobs))
+
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(draw())).result()
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ExportError(f"{browser} did not draw ({reason}); {NO_BROWSER}") from error
+
+
+def for_print(figure: go.Figure, *, width: float = 3.25, height: float | None = None) -> go.Figure:
+    """A copy laid out for print: inches become px at 96 to the inch, text has 8 pt, lines and marks are thinner."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(figure)
+    px, across, factor = PRINT_PX, round(width * 96), 0.7
+    for trace in figure.data:
+        for name in THINNED:
+            if name in trace and np.isscalar(trace[name]):
+                trace[name] = trace[name] * factor
+        if trace.name and trace.showlegend is not False:
+            trace.name = _wrapped(unescape(trace.name), (across - 40) / (0.56 * px), lines=3)
+    figure.update_layout(width=across, font_size=px, margin=dict(l=2, r=8, t=4, b=5))
+    figure.update_xaxes(title_font_size=px, title_standoff=4, ticklen=3)
+    figure.update_yaxes(title_font_size=px, title_standoff=6, ticklen=3)
+    if _has_bar(figure):
+        figure.layout.coloraxis.colorbar.title.font.size = px
+    tall = round(height * 96) if height else None
+    if isinstance(figure.layout.meta, dict) and "panels" in figure.layout.meta:
+        return _arrange(figure, width=across, px=px, height=tall, most=6)
+    return figure.update_layout(height=tall or round(0.68 * across))
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _with_dpi(png: bytes) -> bytes:
+    """A PNG that says it has 300 dots to the inch (a pHYs chunk behind the header): LaTeX takes its width from it."""
+    header = 33  # signature 8 bytes, IHDR 25
+    chunk = b"pHYs" + round(300 / 0.0254).to_bytes(4, "big") * 2 + b"\x01"  # dots per metre
+    return png[:header] + (9).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big") + png[header:]
+
+
+_said: set[str] = set()
+
+
+def _say_once(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        print(line)

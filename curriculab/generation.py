@@ -1,0 +1,241 @@
+"""Sampling for many adapters at once: one batched decode for every waiting answer.
+
+A prompt is computed once and shared by its answers; finished answers leave the batch; every answer draws by inverse CDF
+from its own stream, keyed by (seed, turn, place, row, sample), so what a variant samples does not depend on its
+neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from curriculab.adapters import FEWEST, Adapter, Plan, RowAttention, Span, forward, running
+from curriculab.models import Model
+
+CACHE_TOKENS = 65_536  # key-value places held at once on a CPU: 65,536 x 12 x 64 x 4 bytes = 0.2 GiB for the pocket model
+STRIDE = 64  # cache lengths are rounded up to this, so that a sum's order does not depend on the neighbours
+
+
+@dataclass(eq=False)
+class Prompt:
+    """One row to be continued: tokens (t,) int64, the owner's adapter, and how."""
+
+    tokens: np.ndarray
+    adapter: Adapter | None
+    n: int
+    temperature: float
+    max_new_tokens: int
+    stop: tuple[str, ...]
+    stream: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Written:
+    """One answer: tokens with their log-probabilities under the sampling distribution, and why it ended."""
+
+    prompt: int
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    ended: str = "length"
+
+
+def write(model: Model, prompts: Sequence[Prompt], *, cache_tokens: int = CACHE_TOKENS) -> list[list[Written]]:
+    """Continue every prompt `n` times; answers per prompt, in the order of the prompts."""
+    answers: list[list[Written]] = [[] for _ in prompts]
+    with torch.no_grad():
+        for wave in _waves(prompts, cache_tokens):
+            for answer in _write_wave(model, prompts, wave):
+                answers[answer.prompt].append(answer)
+    return answers
+
+
+def _waves(prompts: Sequence[Prompt], cache_tokens: int) -> list[list[int]]:
+    """Which prompts are decoded together: like lengths side by side, as many as the cache holds."""
+    need = [p.n * (len(p.tokens) + p.max_new_tokens) for p in prompts]
+    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].tokens) + prompts[i].max_new_tokens, i))
+    waves, size = [[]], 0
+    for i in order:
+        if waves[-1] and size + need[i] > cache_tokens:
+            waves.append([])
+            size = 0
+        waves[-1].append(i)
+        size += need[i]
+    return [sorted(w, key=lambda i: (id(prompts[i].adapter), i)) for w in waves if w]
+
+
+class _Cache(RowAttention):
+    """Attention over the prompts that keeps their keys and values, then over one new token an answer."""
+
+    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
+        super().__init__(lengths, device)
+        self.kept: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.lengths = np.asarray(lengths)
+
+    def __call__(self, layer, q, k, v, scaling, window):
+        self.kept[layer] = (k.transpose(0, 1), v.transpose(0, 1))  # (n, heads, dim), packed
+        return super().__call__(layer, q, k, v, scaling, window)
+
+
+class _Decode:
+    """Keys and values of every answer still being written: (answers, heads, places, dim) per layer."""
+
+    def __init__(self, seen: _Cache, owner: np.ndarray, places: int) -> None:
+        self.length = torch.as_tensor(seen.lengths[owner], device=seen.there.device)
+        starts = np.concatenate([[0], np.cumsum(seen.lengths)[:-1]])[owner]
+        self.layers = {}
+        rows = np.repeat(np.arange(len(owner)), seen.lengths[owner])
+        at = np.concatenate([np.arange(n) for n in seen.lengths[owner]])
+        source = torch.as_tensor(np.repeat(starts, seen.lengths[owner]) + at, device=self.length.device)
+        rows, at = (torch.as_tensor(x, device=self.length.device) for x in (rows, at))
+        for layer, pair in seen.kept.items():
+            full = []
+            for x in pair:
+                room = x.new_zeros(len(owner), places, *x.shape[1:])
+                room[rows, at] = x[source]
+                full.append(room)
+            self.layers[layer] = tuple(full)
+        self.mask = None
+
+    def prepare(self) -> None:
+        """Once per step: where the new token goes and what may be looked at."""
+        self.row = torch.arange(len(self.length), device=self.length.device)
+        self.until = -(-int(self.length.max() + 1) // STRIDE) * STRIDE
+        self.place = torch.arange(self.until, device=self.length.device)[None]
+        self.mask = (self.place <= self.length[:, None])[:, None, None]
+
+    def __call__(self, layer, q, k, v, scaling, window):
+        keys, values = self.layers[layer]
+        b = len(self.length)
+        q, k, v = (x.transpose(0, 1)[:b] for x in (q, k, v))  # (answers, heads, dim); pads of a tiny batch fall off
+        keys[self.row, self.length] = k
+        values[self.row, self.length] = v
+        mask = self.mask
+        if window is not None:
+            mask = mask & (self.place > self.length[:, None] - window)[:, None, None]
+        until = min(self.until, keys.shape[1])
+        out = F.scaled_dot_product_attention(
+            q[:, :, None], keys[:, :until].transpose(1, 2), values[:, :until].transpose(1, 2),
+            attn_mask=mask[..., :until], scale=scaling, enable_gqa=k.shape[1] != q.shape[1],
+        )[:, :, 0]  # fmt: skip
+        return out if b >= FEWEST else torch.cat([out, out[:1].expand(FEWEST - b, -1, -1)])
+
+    def keep(self, rows: torch.Tensor) -> None:
+        self.length = self.length[rows]
+        self.layers = {i: (k[rows], v[rows]) for i, (k, v) in self.layers.items()}
+
+
+def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int]) -> list[Written]:
+    device = model.device
+    own = [prompts[i] for i in wave]
+    logits, seen = _read_prompts(model, own)
+    owner = np.repeat(np.arange(len(own)), [p.n for p in own])
+    longest = max(len(p.tokens) + p.max_new_tokens for p in own)
+    cache = _Decode(seen, owner, -(-longest // STRIDE) * STRIDE)
+    answers = [Written(wave[o]) for o in owner]
+    noise = _noise(own)
+    heat = torch.as_tensor([own[o].temperature for o in owner], device=device, dtype=torch.float32)
+    limit = np.array([own[o].max_new_tokens for o in owner])
+    alive = np.arange(len(answers))
+    logits = logits[torch.as_tensor(owner, device=device)]
+    end = model.tokenizer.eos_token_id
+    for step in range(int(limit.max())):
+        u = torch.as_tensor(noise[alive, step], device=device)
+        token, logprob, spread = draw(logits, heat[torch.as_tensor(alive, device=device)], u)
+        going = []
+        for place, (i, t, lp, h) in enumerate(
+            zip(alive, token.tolist(), logprob.tolist(), spread.tolist(), strict=True)
+        ):
+            answer = answers[i]
+            answer.tokens.append(t)
+            answer.logprobs.append(lp)
+            answer.entropies.append(h)
+            if t == end:
+                answer.ended = "eos"
+            elif (stop := _stopped(model, answer, own[owner[i]].stop)) is not None:
+                answer.ended = stop
+            elif len(answer.tokens) < limit[i]:
+                going.append(place)
+        if not going:
+            break
+        keep = torch.as_tensor(going, device=device)
+        token = token[keep]
+        if len(going) < len(alive):
+            alive = alive[going]
+            cache.keep(keep)
+        logits = _one_more(model, cache, token, [own[o] for o in owner[alive]])
+    return answers
+
+
+def _read_prompts(model: Model, own: list[Prompt]) -> tuple[torch.Tensor, _Cache]:
+    """Logits behind every prompt (prompts, vocabulary), and the keys and values of all their tokens."""
+    lengths = [len(p.tokens) for p in own]
+    last = np.cumsum(lengths) - 1
+    seen: list[_Cache] = []
+
+    def attention(rows: Sequence[int], device: torch.device) -> _Cache:
+        seen.append(_Cache(rows, device))
+        return seen[-1]
+
+    logits = forward(model.base, [p.tokens for p in own], _spans(own, lengths), last, grad=False, attention=attention)
+    seen[0].lengths = np.asarray(lengths)  # without the pads of a tiny batch
+    return logits, seen[0]
+
+
+def _one_more(model: Model, cache: _Decode, token: torch.Tensor, own: list[Prompt]) -> torch.Tensor:
+    """Logits (answers, vocabulary) after one more token of every answer."""
+    cache.prepare()
+    b, short = len(token), max(0, FEWEST - len(token))
+    position = torch.cat([cache.length, cache.length[:1].expand(short)])[None]
+    token = torch.cat([token, token[:1].expand(short)])[None]
+    with running(Plan(_spans(own, [1] * b), cache)):
+        out = model.base(input_ids=token, position_ids=position, use_cache=False)
+    cache.length = cache.length + 1
+    return out.logits[0, :b].float()
+
+
+def _spans(own: Sequence[Prompt], lengths: Sequence[int]) -> list[Span]:
+    spans, at = [], 0
+    for prompt, n in zip(own, lengths, strict=True):
+        if spans and spans[-1].adapter is prompt.adapter:
+            spans[-1].end = at + n
+        else:
+            spans.append(Span(prompt.adapter, at, at + n))
+        at += n
+    return spans
+
+
+def draw(logits: torch.Tensor, temperature: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One token a row by inverse CDF of `u` in [0, 1) (the likeliest at temperature 0), its log-probability and the
+    entropy (nats) under the distribution drawn from; logits (b, v), temperature and u (b,)."""
+    greedy = temperature <= 0
+    logp = F.log_softmax(logits / torch.where(greedy, 1.0, temperature)[:, None], dim=-1)
+    p = logp.exp()
+    cumulative = p.double().cumsum(-1)
+    drawn = torch.searchsorted(cumulative, (u.double() * cumulative[:, -1])[:, None], right=True)[:, 0]
+    token = torch.where(greedy, logits.argmax(-1), drawn.clamp(max=logits.shape[-1] - 1))
+    return token, logp.gather(1, token[:, None])[:, 0], -(p * logp).sum(-1)
+
+
+def _noise(own: Sequence[Prompt]) -> np.ndarray:
+    """Uniform draws (answers, tokens), each row from the stream of its own answer; zeros where nothing is drawn."""
+    noise = np.zeros((sum(p.n for p in own), max(p.max_new_tokens for p in own)))
+    at = 0
+    for p in own:
+        for sample in range(p.n if p.temperature > 0 else 0):
+            noise[at + sample, : p.max_new_tokens] = np.random.default_rng([*p.stream, sample]).random(p.max_new_tokens)
+        at += p.n
+    return noise
+
+
+def _stopped(model: Model, answer: Written, stop: tuple[str, ...]) -> str | None:
+    if not stop:
+        return None
+    longest = max(map(len, stop))
+    tail = model.tokenizer.decode(answer.tokens[-(4 * longest) :])  # a character takes at most four byte tokens
+    return next((s for s in stop if s in tail), None)

@@ -1,0 +1,192 @@
+"""Answers requests with a real model: every variant and seed owns adapters by role, all on one frozen base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from curriculab.adapters import Adapter, blend
+from curriculab.generation import Prompt, Written, write
+from curriculab.loop import Answer, Job, Ticket
+from curriculab.models import Model
+from curriculab.objectives import MICRO_BATCH, score, sft_steps
+from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Rows, Sample, Score, Sft, Train
+from curriculab.rewards import verify
+
+
+@dataclass(eq=False)
+class ModelLearner:
+    """A model with one dictionary of adapters per (variant, seed).
+
+    objectives: the bench's setting of each objective, the first being the default; others: read-only models by role;
+    micro_batch: tokens in one forward; stack: largest number of adapters in one forward.
+    """
+
+    model: Model
+    objectives: Mapping[str, Objective]
+    others: Mapping[str, Model] = field(default_factory=dict)
+    temperature: float = 1.0
+    max_new_tokens: int = 64
+    micro_batch: int = MICRO_BATCH
+
+    def __post_init__(self) -> None:
+        self.adapters: dict[tuple[str, int], dict[str, Adapter]] = {}
+        self.initial: dict[int, Adapter] = {}
+        self.groups: dict[Job, int] = {}
+
+    # -- roles ------------------------------------------------------------------------------------------------------
+    def setting(self, request: Train) -> Objective:
+        """The objective a Train is answered with."""
+        if isinstance(request.objective, tuple(OBJECTIVES.values())):
+            return request.objective
+        name = request.objective or next(iter(self.objectives))
+        if name not in OBJECTIVES:
+            raise ValueError(f"no objective {name!r}; there are {', '.join(OBJECTIVES)}")
+        return self.objectives.get(name) or OBJECTIVES[name]()
+
+    def init(self, seed: int) -> Adapter:
+        if seed not in self.initial:
+            self.initial[seed] = self.model.adapter(seed)
+        return self.initial[seed]
+
+    def role(self, ticket: Ticket, name: str) -> tuple[Model, Adapter | None]:
+        """Which model and adapter a role means; a role never heard of starts from the seed's initial adapter."""
+        if name in self.others:
+            return self.others[name], None
+        home = ticket.job.home
+        if name == "base":
+            return self.model, None
+        if name == "init":
+            return self.model, self.init(home.seed)
+        own = self.adapters.setdefault((home.variant, home.seed), {})
+        if name not in own:
+            own[name] = self.init(home.seed).copy()
+        return self.model, own[name]
+
+    # -- answering ---------------------------------------------------------------------------------------------------
+    def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        """One Answer per ticket; a ticket that cannot be answered gets its exception, the others their answers."""
+        how = {Train: self._train, Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
+        try:
+            return how(tickets)
+        except (ValueError, KeyError) as error:
+            if len(tickets) == 1:
+                return [error]
+            return [one for t in tickets for one in self.answer(kind, [t])]  # which of them was it?
+
+    def _train(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        """Tickets of different adapters share forwards; a second step of the same adapter waits for the first."""
+        answers: dict[int, Answer | Exception] = {}
+        waiting = list(range(len(tickets)))
+        for i in waiting:
+            setting = self.setting(tickets[i].request)
+            if not isinstance(setting, Sft):
+                raise ValueError(f"the objective {type(setting).__name__} cannot train a model yet; choose 'sft'")
+            if tickets[i].request.role in (*self.others, "init", "base"):
+                raise ValueError(f"the role {tickets[i].request.role!r} is read only; train 'learner' or a role of your own")
+        while waiting:
+            wave, taken = [], set()
+            for i in waiting:
+                adapter = self.role(tickets[i], tickets[i].request.role)[1]
+                if adapter not in taken:
+                    taken.add(adapter)
+                    wave.append((i, adapter))
+            requests = [tickets[i].request for i, _ in wave]
+            found = sft_steps(
+                self.model, [a for _, a in wave], [r.rows for r in requests], [self.setting(r) for r in requests],
+                budget=self.micro_batch,
+            )  # fmt: skip
+            answers |= {i: a for (i, _), a in zip(wave, found, strict=True)}
+            waiting = [i for i in waiting if i not in answers]
+        return [answers[i] for i in range(len(tickets))]
+
+    def _score(self, tickets: Sequence[Ticket]) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        kinds: dict[tuple, list[int]] = {}
+        for i, t in enumerate(tickets):
+            model, _ = self.role(t, t.request.role)
+            kinds.setdefault((id(model), t.request.measure, t.request.per), []).append(i)
+        for (_, measure, per), members in kinds.items():
+            pairs = [self.role(tickets[i], tickets[i].request.role) for i in members]
+            tables = [tickets[i].request.rows for i in members]
+            found = score(pairs[0][0], [a for _, a in pairs], tables, measure, per, budget=self.micro_batch)
+            answers |= dict(zip(members, found, strict=True))
+        return [answers[i] for i in range(len(tickets))]
+
+    def _sample(self, tickets: Sequence[Ticket]) -> list[Answer]:
+        models: dict[int, list[int]] = {}
+        for i, t in enumerate(tickets):
+            models.setdefault(id(self.role(t, t.request.role)[0]), []).append(i)
+        answers: dict[int, Answer] = {}
+        for members in models.values():
+            model = self.role(tickets[members[0]], tickets[members[0]].request.role)[0]
+            asked = [self._prompts(model, tickets[i]) for i in members]
+            written = iter(write(model, [p for prompts in asked for p in prompts]))
+            for i, prompts in zip(members, asked, strict=True):
+                answers[i] = self._answered(model, tickets[i], prompts, [next(written) for _ in prompts])
+        return [answers[i] for i in range(len(tickets))]
+
+    def _prompts(self, model: Model, ticket: Ticket) -> list[Prompt]:
+        request, rows = ticket.request, ticket.request.rows
+        _, adapter = self.role(ticket, request.role)
+        n = np.broadcast_to(np.asarray(request.n, dtype=int), len(rows))
+        heat = self.temperature if request.temperature is None else request.temperature
+        most = request.max_new_tokens or self.max_new_tokens
+        options = rows["options"] if "options" in rows else [None] * len(rows)
+        turns = rows["turns"] if "turns" in rows else [()] * len(rows)
+        prompts = []
+        for place, (prompt, choice, said) in enumerate(zip(rows["prompt"], options, turns, strict=True)):
+            tokens = np.concatenate([model.prompt(prompt, choice), *map(model.piece, said)])
+            prompts.append(Prompt(tokens, adapter, int(n[place]), heat, most, tuple(request.stop), (*ticket.stream, place)))
+        model.refuse_too_long(rows.index, np.array([len(p.tokens) + most for p in prompts]), "Sample (with the answer's room)")
+        return prompts
+
+    def _answered(self, model: Model, ticket: Ticket, prompts: list[Prompt], written: list[list[Written]]) -> Answer:
+        """The reply to a Sample: one line per answer."""
+        rows = ticket.request.rows
+        counts = [len(w) for w in written]
+        flat = [a for w in written for a in w]
+        lines = rows.iloc[np.repeat(np.arange(len(rows)), counts)]
+        first = self.groups.get(ticket.job.home, 0)
+        self.groups[ticket.job.home] = first + len(rows)
+        text = [self._text(model, a) for a in flat]
+        said = lines["turns"] if "turns" in lines else [()] * len(lines)
+        pieces = [
+            (*before, Piece(t, learn=True, end=a.ended == "eos", tokens=tuple(a.tokens), logprobs=tuple(a.logprobs)))
+            for before, t, a in zip(said, text, flat, strict=True)
+        ]
+        group = lines["group"] if "group" in lines else np.repeat(np.arange(first, first + len(rows)), counts)
+        task = lines["task"] if "task" in lines else [None] * len(lines)
+        gold = lines["answer"] if "answer" in lines else [None] * len(lines)
+        correct = [verify(t, a, k) for t, a, k in zip(text, gold, task, strict=True)]
+        reply = lines.assign(
+            turns=pd.Series(pieces, index=lines.index, dtype=object), text=text, ended=[a.ended for a in flat],
+            length=[len(a.tokens) for a in flat], logprob=[float(np.sum(a.logprobs)) for a in flat],
+            entropy=[float(np.mean(a.entropies)) for a in flat], group=group, correct=correct, reward=correct,
+        )  # fmt: skip
+        tokens = sum(len(p.tokens) for p in prompts) + sum(len(a.tokens) for a in flat)
+        return Answer(reply, tokens, rollouts=len(flat))
+
+    @staticmethod
+    def _text(model: Model, answer: Written) -> str:
+        tokens = answer.tokens[:-1] if answer.ended == "eos" else answer.tokens
+        return model.tokenizer.decode(tokens, skip_special_tokens=True)
+
+    def _copy(self, tickets: Sequence[Ticket]) -> list[Answer]:
+        for ticket in tickets:
+            request, home = ticket.request, ticket.job.home
+            if request.to in ("init", "base", *self.others):
+                raise ValueError(f"Copy(to={request.to!r}): that role never changes; copy to 'learner' or a role of your own")
+            own = self.adapters.setdefault((home.variant, home.seed), {})
+            if isinstance(request.source, str):
+                source = self.role(ticket, request.source)[1]
+                own[request.to] = (source or Adapter.zero(self.model.layout, self.model.device)).copy()
+            else:
+                parts = {self.role(ticket, name)[1]: w for name, w in request.source.items() if name != "base"}
+                own[request.to] = blend(parts) if parts else Adapter.zero(self.model.layout, self.model.device)
+        return [Answer(None) for _ in tickets]
+
+

@@ -1,0 +1,538 @@
+"""The one loop that answers requests: whatever waits is a ticket, and like tickets are answered in one call.
+
+A learner (the simulated one, or the bench's model) gets all waiting tickets of one kind, from every variant and seed,
+and gives one Answer each. The loop charges, records, logs, tests on time and closes what fails; it knows no torch.
+"""
+
+from __future__ import annotations
+
+import time
+import types
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from curriculab.requests import (
+    Copy,
+    Grpo,
+    Objective,
+    Request,
+    Rows,
+    Run,
+    Sample,
+    Score,
+    Train,
+    Use,
+    digest,
+    method_name,
+)
+from curriculab.rewards import verify
+from curriculab.runs import COLUMNS, Record
+
+Method = Callable[..., Generator]
+EXAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a variant is done: the first axis spent ends it, and `run.progress` is the largest share spent.
+
+    steps: optimiser steps; tokens: tokens trained on; rollouts: answers sampled;
+    work: tokens trained, sampled and scored together, a ceiling against endless probing
+    (None: ten times what random order needs).
+    """
+
+    steps: int | None = None
+    tokens: int | None = None
+    rollouts: int | None = None
+    work: int | None = None
+
+    def __post_init__(self) -> None:
+        given = {k: v for k, v in vars(self).items() if v is not None}
+        if not given.keys() - {"work"}:
+            raise ValueError("an empty budget never ends; give Budget(steps=), Budget(tokens=) or Budget(rollouts=)")
+        for name, value in given.items():
+            if not value > 0:
+                raise ValueError(f"Budget({name}={value}) is spent before it starts; give a number above 0")
+
+    def shares(self, spent: Spent) -> dict[str, float]:
+        """Share of each axis spent, each >= 0; the largest is the progress."""
+        return {k: getattr(spent, k) / v for k, v in vars(self).items() if v is not None}
+
+    def axis(self) -> tuple[str, int]:
+        """The axis that evaluations are counted on: the first one given."""
+        return next((k, v) for k, v in vars(self).items() if v is not None)
+
+
+def default_ceiling(lengths: Sequence[int] | np.ndarray, budget: Budget, batch: int, rollouts: int = 0) -> int:
+    """Ten times the tokens that random order sends through the model until `budget` is spent.
+
+    lengths: tokens of each row of the pool, (rows,); rollouts: answers a row, 0 where nothing is sampled.
+    """
+    row = float(np.mean(lengths))
+    each = {"steps": batch * max(rollouts, 1) * row, "tokens": 1.0, "rollouts": row}
+    needs = [each[axis] * total for axis, total in vars(budget).items() if axis in each and total is not None]
+    return max(1, round(10 * min(needs) * (2 if rollouts else 1)))  # answers are written, then trained
+
+
+@dataclass
+class Spent:
+    """What one variant has used so far, tests apart."""
+
+    steps: int = 0
+    tokens: int = 0
+    rollouts: int = 0
+    work: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A learner's reply to one ticket, and what it cost.
+
+    tokens: tokens that went through the model; learned: (rows,) learned tokens of each trained row;
+    rollouts: answers written.
+    """
+
+    reply: Rows | None
+    tokens: int = 0
+    rollouts: int = 0
+    learned: np.ndarray | None = None
+
+
+class Learner(Protocol):
+    """Whoever answers: a dictionary of adapters per owner behind one or more models, or a simulation."""
+
+    def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        """One Answer per ticket, in their order; an exception closes that ticket's job only."""
+
+
+@dataclass(eq=False)
+class Ticket:
+    """One request that waits, at its place in what its job asked for."""
+
+    job: Job
+    place: int
+    request: Request
+
+    @property
+    def stream(self) -> tuple[int, ...]:
+        """Key of this request's noise: the same for equal questions of two variants of one seed."""
+        return (*self.job.stream, self.job.turn, self.place)
+
+
+@dataclass(eq=False)
+class Job:
+    """One generator being driven: a method, or (with an `owner`) a solver at one of its tests."""
+
+    variant: str
+    seed: int
+    generator: Generator
+    run: Run
+    stream: tuple[int, ...]
+    owner: Job | None = None
+    objective: Callable[[Train], Objective] | None = None  # what answer_first asks; None: requests go out as they are
+    steering: dict[int, Method] = field(default_factory=dict)  # at which step another method takes over
+    pool: Rows | None = None
+    past: dict = field(default_factory=dict)  # replies to replay, by (turn, place)
+    keep_log: bool = False
+
+    def __post_init__(self) -> None:
+        self.turn, self.asked, self.replies, self.open, self.ended = 0, None, {}, True, ""
+        self.log: dict[tuple[int, int], tuple[str, Answer]] = {}
+        self.spent, self.events = Spent(), []
+        self.metrics, self.exposure, self.items, self.ledger = [], [], [], []
+        self.solvers, self.gold, self.due, self.exams, self.held, self.result = None, False, [], [], None, None
+        self.share, self.solver, self.swaps = 0.0, "direct", 0
+
+    @property
+    def home(self) -> Job:
+        """The variant this job belongs to: itself, or the one it tests."""
+        return self.owner or self
+
+    def advance(self, reply: object = None) -> list[Ticket]:
+        """Send the reply in and turn what comes out into tickets; a failure closes this job only."""
+        try:
+            asked = self.generator.send(reply)
+            many = asked if isinstance(asked, list) else [asked]
+            if not many:
+                raise ValueError("yielded an empty list; yield at least one request, or return to end the run")
+            for request in many:
+                check_request(request, exam=self.owner is not None)
+        except StopIteration as stop:
+            self.close("returned")
+            self.result = stop.value
+            return []
+        except Exception as error:
+            self.close(f"failed: {type(error).__name__}: {error}")
+            return []
+        self.turn += 1
+        self.asked, self.replies = asked, {}
+        return [Ticket(self, place, request) for place, request in enumerate(many)]
+
+    def accept(self, ticket: Ticket, reply: object) -> bool:
+        """Keep one reply; true when all that was asked together is there."""
+        self.replies[ticket.place] = reply
+        return len(self.replies) == (len(self.asked) if isinstance(self.asked, list) else 1)
+
+    def whole_reply(self) -> object:
+        ordered = [self.replies[i] for i in range(len(self.replies))]
+        return ordered if isinstance(self.asked, list) else ordered[0]
+
+    def close(self, why: str) -> None:
+        self.generator.close()
+        self.open, self.ended = False, self.ended or why
+
+    def event(self, what: str, **more: object) -> None:
+        self.events.append({"event": what, "step": self.run.step, "turn": self.turn, **more})
+
+
+def check_request(request: object, *, exam: bool) -> None:
+    """Refuse what no learner can answer, in one line."""
+    if not isinstance(request, Request):
+        raise ValueError(
+            f"yielded {type(request).__name__}; a method yields Sample, Score, Train, Copy, Use or a list of them"
+        )
+    if exam and not isinstance(request, Sample | Score):
+        raise ValueError(f"a solver yielded {type(request).__name__}; a test may only Sample and Score")
+    if isinstance(request, Copy | Use):
+        return
+    rows = request.rows
+    if not isinstance(rows, pd.DataFrame):
+        raise ValueError(
+            f"{type(request).__name__} of a {type(rows).__name__}; its rows are a DataFrame, such as pool.loc[ids]"
+        )
+    if not len(rows):
+        raise ValueError(f"{type(request).__name__} of 0 rows; ask only when there are rows, or return to end the run")
+    if "prompt" not in rows:
+        raise ValueError(f"{type(request).__name__} of rows without a column 'prompt'; they have {list(rows.columns)}")
+    if isinstance(request, Train) and "weight" in rows:
+        bad = rows.index[~(np.asarray(rows["weight"], float) >= 0)]
+        if len(bad):
+            value = rows["weight"].loc[bad[0]]
+            value = value.iloc[0] if isinstance(value, pd.Series) else value
+            raise ValueError(f"Train with weight {value} for row {bad[0]!r}; weights are finite and at least 0")
+
+
+def answer_first(generator: Generator, objective: Callable[[Train], Objective], run: Run) -> Generator:
+    """Under an objective that learns from answers, Train of unanswered rows is a Sample and then a Train."""
+    reply = None
+    while True:
+        try:
+            asked = generator.send(reply)
+        except StopIteration as stop:
+            return stop.value
+        many = asked if isinstance(asked, list) else [asked]
+        bare = [
+            isinstance(r, Train) and "turns" not in r.rows and isinstance(objective(r), Grpo) for r in many
+        ]
+        if any(bare):
+            firsts = [Sample(r.rows, run.rollouts, role=r.role) for r, b in zip(many, bare, strict=True) if b]
+            answered = iter((yield firsts))
+            many = [replace(r, rows=next(answered)) if b else r for r, b in zip(many, bare, strict=True)]
+            asked = many if isinstance(asked, list) else many[0]
+        reply = yield asked
+
+
+def direct(rows: Rows) -> Generator:
+    """The default test: the likeliest option where there are options, else one greedy answer."""
+    if "options" not in rows:
+        return (yield Sample(rows, temperature=0.0, purpose="test"))
+    choice = rows.options.map(lambda o: isinstance(o, list | tuple | np.ndarray)).to_numpy(bool)
+    parts = []
+    if choice.any():
+        parts.append((yield Score(rows[choice], "options", purpose="test")))
+    if not choice.all():
+        parts.append((yield Sample(rows[~choice], temperature=0.0, purpose="test")))
+    return pd.concat(parts)
+
+
+@dataclass(eq=False)
+class Loop:
+    """Drives jobs until every budget is spent.
+
+    tests: the rows everybody is tested on (None: no tests); shares: at which shares of a variant's own progress;
+    watch: called after every call with the jobs, to draw progress.
+    """
+
+    learner: Learner
+    budget: Budget
+    tests: Rows | None = None
+    shares: Sequence[float] = (0.0, 1.0)
+    watch: Callable[[Sequence[Job]], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []  # (kind, tickets) of every call answered
+        self._bare = None if self.tests is None else self.tests.drop(
+            columns=[c for c in ("answer", "solution") if c in self.tests]
+        )
+
+    def drive(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Answer requests until all are done. The variant furthest behind decides which kind is answered next."""
+        self._test_the_start(jobs)
+        tickets = [t for job in jobs for t in job.advance()]
+        for job in jobs:
+            if not job.open:  # it returned or failed before asking for anything
+                tickets += self._go_on(job, None)
+        self._answer_all(tickets, jobs)
+        return jobs
+
+    def _answer_all(self, tickets: list[Ticket], jobs: Sequence[Job]) -> None:
+        while tickets:
+            kind = type(min(tickets, key=lambda t: t.job.home.run.progress).request)
+            now = [t for t in tickets if type(t.request) is kind]
+            tickets = [t for t in tickets if type(t.request) is not kind]
+            began = time.perf_counter()
+            answers = self._answer(kind, now)
+            seconds = time.perf_counter() - began
+            total = sum(a.tokens for a in answers if isinstance(a, Answer)) or 1
+            self.calls.append((kind.__name__, len(now)))
+            for ticket, answer in zip(now, answers, strict=True):
+                job = ticket.job
+                if not job.open:
+                    continue
+                if isinstance(answer, Exception):
+                    job.close(f"failed: {type(answer).__name__}: {answer}")
+                    tickets = [t for t in tickets if t.job is not job] + self._go_on(job, None)
+                    continue
+                self._charge(ticket, answer, seconds * answer.tokens / total)
+                if job.accept(ticket, answer.reply):
+                    tickets += self._go_on(job, job.whole_reply())
+            if self.watch:
+                self.watch(jobs)
+
+    def _answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        """Replies from the log where a job is being replayed, from the learner for the rest."""
+        answers: dict[int, Answer | Exception] = {}
+        for i, ticket in enumerate(tickets):
+            known = ticket.job.past.pop((ticket.job.turn, ticket.place), None)
+            if known is not None:
+                same = known[0] == digest(ticket.request)
+                answers[i] = known[1] if same else RuntimeError(
+                    f"request {ticket.job.turn} ({kind.__name__}) differs from the log that is replayed; "
+                    "the method or the pool has changed, or it draws on chance besides run.rng"
+                )
+            elif kind is Use:
+                answers[i] = Answer(None)
+        asked = [(i, t) for i, t in enumerate(tickets) if i not in answers]
+        if asked:
+            for (i, _), answer in zip(asked, self.learner.answer(kind, [t for _, t in asked]), strict=True):
+                answers[i] = answer
+        for i, ticket in enumerate(tickets):
+            if ticket.job.keep_log and isinstance(answers[i], Answer):
+                ticket.job.log[ticket.job.turn, ticket.place] = (digest(ticket.request), answers[i])
+        return [answers[i] for i in range(len(tickets))]
+
+    # -- charging and recording -----------------------------------------------------------------------------------
+    def _charge(self, ticket: Ticket, answer: Answer, seconds: float) -> None:
+        """Book what a request cost, before the method sees the reply."""
+        job, request, home = ticket.job, ticket.request, ticket.job.home
+        rows = len(request.rows) if hasattr(request, "rows") else 0
+        exam = job.owner is not None
+        if not exam:
+            spent, training = job.spent, isinstance(request, Train)
+            spent.steps += training
+            spent.tokens += answer.tokens * training
+            spent.rollouts += answer.rollouts
+            spent.work += max(answer.tokens, 1)  # so that endless copying ends too
+            spent.seconds += seconds
+            if training:
+                self._record_step(job, request, answer)
+            elif isinstance(request, Use):
+                self._use(job, request)
+            job.run._progress = min(1.0, max(self.budget.shares(spent).values()))
+        home.ledger.append((
+            home.run.step, type(request).__name__, getattr(request, "purpose", ""), getattr(request, "role", ""),
+            rows, answer.tokens, answer.rollouts, seconds, exam,
+        ))  # fmt: skip
+
+    def _record_step(self, job: Job, request: Train, answer: Answer) -> None:
+        job.run._step += 1
+        step, reply = job.run.step, answer.reply
+        weight = reply["weight"].to_numpy(float) if "weight" in reply else np.ones(len(reply))
+        job.exposure.append((step, reply.index.to_numpy(), answer.learned, weight))
+        progress = min(1.0, max(self.budget.shares(job.spent).values()))
+        job.metrics.append({
+            "step": step, "progress": progress, "loss": float(np.mean(reply["loss"].to_numpy(float))),
+            "rows": len(reply), "tokens": job.spent.tokens, "seconds": job.spent.seconds,
+            **{str(k): float(v) for k, v in request.note.items()},
+        })  # fmt: skip
+
+    def _use(self, job: Job, request: Use) -> None:
+        job.solvers, job.gold = dict(request.solvers), request.gold
+        if job.run.step == 0 and self.tests is not None:
+            job.due = sorted({0.0, *job.due})  # the shared start was tested without these solvers
+            job.items = []
+
+    # -- tests ------------------------------------------------------------------------------------------------------
+    def _test_the_start(self, jobs: Sequence[Job]) -> None:
+        """All variants of a seed start equal: test that once, and let each record it."""
+        for job in jobs:
+            job.due = sorted(self.shares) if self.tests is not None else []
+        if self.tests is None or 0.0 not in self.shares:
+            return
+        firsts = {job.seed: job for job in reversed(jobs)}
+        tickets = []
+        for job in firsts.values():
+            job.due.remove(0.0)
+            tickets += self._sit(job, 0.0)
+        self._answer_all(tickets, jobs)
+        for job in jobs:
+            first = firsts[job.seed]
+            if job is not first:
+                job.due.remove(0.0)
+                job.items, job.events = list(first.items), [e for e in first.events if e["event"] == "test failed"]
+
+    def _sit(self, job: Job, share: float) -> list[Ticket]:
+        """Open the exams of one variant at one share; it stands still until they are done."""
+        tickets = []
+        index = list(self.shares).index(share) if share in self.shares else 0
+        for number, (name, solve) in enumerate((job.solvers or {"direct": direct}).items()):
+            rows = self.tests.copy() if job.gold else self._bare.copy()
+            stream = (job.seed, EXAM, index, number)
+            exam = Job(f"{job.variant}@{share:g}/{name}", job.seed, _generator(solve(rows), name), job.run, stream, job)
+            exam.share, exam.solver = share, name
+            job.exams.append(exam)
+            asked = exam.advance()
+            tickets += asked if exam.open else self._hand_in(exam)
+        return tickets
+
+    def _hand_in(self, exam: Job) -> list[Ticket]:
+        """Book a finished exam; when it was the last, its variant goes on."""
+        job = exam.owner
+        job.exams.remove(exam)
+        if exam.ended.startswith("failed"):
+            job.event("test failed", solver=exam.solver, share=exam.share, why=exam.ended)
+            if exam.solver != "direct" or job.run.step:
+                job.close(f"{exam.ended} (solver {exam.solver!r})")
+            else:
+                raise RuntimeError(f"the start of {job.variant!r} could not be tested: {exam.ended}")
+        else:
+            correct = grade(exam.result, self.tests, solver=exam.solver)
+            job.items.append((job.run.step, job.run.progress, exam.share, exam.solver, job.gold, correct,
+                              job.spent.tokens, job.spent.seconds))  # fmt: skip
+        if job.exams or job.held is None:
+            return []
+        (reply,), job.held = job.held, None
+        return self._go_on(job, reply)
+
+    # -- what a job waits for next ------------------------------------------------------------------------------------
+    def _go_on(self, job: Job, reply: object) -> list[Ticket]:
+        if job.owner is not None:
+            asked = job.advance(reply) if job.open else []
+            return asked if job.open else self._hand_in(job)
+        if job.ended.startswith("failed"):
+            return []
+        last = not job.open or job.run.progress >= 1.0
+        due = [s for s in job.due if s <= job.run.progress + 1e-9 or last]
+        if due:
+            job.due = [s for s in job.due if s not in due]
+            job.held = (reply,)
+            return self._sit(job, due[-1])
+        if last:
+            self._finish(job, reply)
+            return []
+        if job.run.step in job.steering:
+            return self._after(job, self._swap(job))
+        return self._after(job, job.advance(reply))
+
+    def _finish(self, job: Job, reply: object) -> None:
+        """Hand over the last reply, so that a method can return its findings; what it asks instead is not answered."""
+        if job.open:
+            job.advance(reply)
+        if job.run.progress >= 1.0 and not job.ended.startswith("failed"):
+            shares = self.budget.shares(job.spent)
+            spent = max(shares, key=shares.get)
+            job.ended = "ceiling on work" if spent == "work" else f"budget of {spent} spent"
+        job.close("returned")
+
+    def _after(self, job: Job, asked: list[Ticket]) -> list[Ticket]:
+        return asked if job.open else self._go_on(job, None)
+
+    def _swap(self, job: Job) -> list[Ticket]:
+        """Another method takes over, on the pool as it was given and with the adapters as they are."""
+        method = job.steering.pop(job.run.step)
+        job.generator.close()
+        job.event("swap", to=method_name(method))
+        try:
+            made = _generator(method(job.pool.copy(), job.run), job.variant)
+        except Exception as error:
+            job.close(f"failed: {type(error).__name__}: {error}")
+            return []
+        job.generator = made if job.objective is None else answer_first(made, job.objective, job.run)
+        return job.advance()
+
+
+def _generator(made: object, name: str) -> Generator:
+    if not isinstance(made, types.GeneratorType):
+        raise ValueError(
+            f"{name!r} is not a generator function (it returned {type(made).__name__}); a method yields requests"
+        )
+    return made
+
+
+def open_job(
+    variant: str,
+    method: Method,
+    pool: Rows,
+    *,
+    seed: int,
+    batch: int,
+    rollouts: int,
+    objective: Callable[[Train], Objective],
+    **more: object,
+) -> Job:
+    """A job for one variant and seed, with its own copy of the pool."""
+    run = Run(seed, batch=batch, rollouts=rollouts)
+    generator = answer_first(_generator(method(pool.copy(), run), variant), objective, run)
+    return Job(variant, seed, generator, run, (seed,), pool=pool, objective=objective, **more)
+
+
+def grade(answers: object, tests: Rows, *, solver: str = "direct") -> np.ndarray:
+    """Share of a row's answers that the verifier accepts, (tests,); a row nobody answered counts 0."""
+    if not isinstance(answers, pd.DataFrame) or "text" not in answers:
+        raise ValueError(
+            f"the solver {solver!r} returned {type(answers).__name__}; it returns answered rows with a column 'text'"
+        )
+    gold = tests.loc[answers.index]
+    tasks = gold["task"] if "task" in gold else [None] * len(gold)
+    right = [verify(text, answer, task) for text, answer, task in zip(answers.text, gold.answer, tasks, strict=True)]
+    shares = pd.Series(right, index=answers.index, dtype=float).groupby(level=0).mean()
+    return shares.reindex(tests.index, fill_value=0.0).to_numpy()
+
+
+def record(job: Job, tests: Rows | None, spec: Mapping[str, object]) -> Record:
+    """The tables of one finished job."""
+    ledger = pd.DataFrame(job.ledger, columns=COLUMNS["ledger"][2:])
+    metrics = pd.DataFrame(job.metrics, columns=None if job.metrics else COLUMNS["metrics"][2:])
+    tables = {"metrics": metrics, "exposure": _exposure(job), "items": _items(job, tests), "ledger": ledger}
+    findings = job.result if isinstance(job.result, pd.DataFrame) else None
+    whole = {**spec, "variant": job.variant, "seed": job.seed, "ended": job.ended, "steps": job.run.step}
+    return Record(whole, tables, tuple(job.events), findings)
+
+
+def _exposure(job: Job) -> pd.DataFrame:
+    if not job.exposure:
+        return pd.DataFrame(columns=COLUMNS["exposure"][2:])
+    steps, ids, tokens, weights = zip(*job.exposure, strict=True)
+    return pd.DataFrame({
+        "step": np.repeat(steps, [len(i) for i in ids]), "id": np.concatenate(ids),
+        "tokens": np.concatenate(tokens), "weight": np.concatenate(weights),
+    })  # fmt: skip
+
+
+def _items(job: Job, tests: Rows | None) -> pd.DataFrame:
+    if not job.items:
+        return pd.DataFrame(columns=COLUMNS["items"][2:])
+    parts = []
+    about = [c for c in ("level", "topic") if c in tests]
+    for step, progress, share, solver, gold, correct, tokens, seconds in job.items:
+        more = {c: tests[c].to_numpy() for c in about}
+        parts.append(pd.DataFrame({
+            "step": step, "progress": progress, "share": share, "solver": solver, "gold": gold,
+            "id": tests.index.to_numpy(), "correct": correct, **more, "tokens": tokens, "seconds": seconds,
+        }))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,1 @@
+"""What varies: in which order, and from which part of the pool, rows come."""

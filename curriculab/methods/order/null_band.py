@@ -1,0 +1,22 @@
+"""Null band: one more random order, apart from every other; the best of k such orders is what luck alone can do.
+
+Paper    Yang et al. 2024 (system 9) report the best of six orders; the best of six shuffles is above the mean too
+Kept     as many draws as there are curricula to choose from
+Changed  shown as a band beside every comparison instead of being left out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pandas as pd
+
+from curriculab.draws import Queue
+from curriculab.requests import Run, Train
+
+
+def null_band(pool: pd.DataFrame, run: Run, *, draw: int = 0) -> Generator:
+    """The random order number `draw`: its own stream of chance, split off from the seed's."""
+    queue = Queue.shuffled(range(len(pool)), run.rng.spawn(draw + 1)[draw])
+    while True:
+        yield Train(pool.take(queue.take(run.batch)))

@@ -1,0 +1,22 @@
+"""Random order: every pass over the pool is a new permutation. The baseline of everything here.
+
+Paper    none; what every trainer does by default
+Kept     each row once a pass
+Changed  a batch may reach from one pass into the next, so that every step has `run.batch` rows
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pandas as pd
+
+from curriculab.draws import Queue
+from curriculab.requests import Run, Train
+
+
+def random_order(pool: pd.DataFrame, run: Run) -> Generator:
+    """Rows in an order that knows nothing about them."""
+    queue = Queue.shuffled(range(len(pool)), run.rng)
+    while True:
+        yield Train(pool.take(queue.take(run.batch)))

@@ -1,0 +1,295 @@
+"""Loads a quantised base once, puts LoRA on every linear layer through PEFT, and turns rows into tokens.
+
+    model = load_model("pocket", bits=4)          # the embedded model; a local folder or a hub id goes the same way
+    model.memory(batch_tokens=512)                # what weights, one adapter and activations take, in MiB
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from curriculab.adapters import Adapter, Layout, attach
+from curriculab.pool import data_path, render_prompt
+from curriculab.requests import Piece, Rows
+
+BITS = (4, 8, 16, 32)
+MIB = 2**20
+_loaded: dict[tuple, Model] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """One row as tokens: `tokens` (t,), and `learned` (t,) bool: is this token's prediction scored or trained?"""
+
+    tokens: np.ndarray
+    learned: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(eq=False)
+class Model:
+    """A frozen base with LoRA layers, its tokenizer, and the layout that all its adapters share."""
+
+    name: str
+    bits: int
+    peft: torch.nn.Module
+    tokenizer: object
+    layout: Layout
+    revision: str
+    chat: bool = False
+
+    def __post_init__(self) -> None:
+        self._cache: dict[tuple, np.ndarray] = {}
+
+    @property
+    def base(self) -> torch.nn.Module:
+        """The transformers causal language model inside."""
+        return self.peft.get_base_model()
+
+    @property
+    def device(self) -> torch.device:
+        return self.base.get_input_embeddings().weight.device
+
+    @property
+    def positions(self) -> int:
+        """Longest text the model takes, tokens."""
+        return int(self.base.config.max_position_embeddings)
+
+    # -- text to tokens ------------------------------------------------------------------------------------------
+    def tokens(self, text: str) -> np.ndarray:
+        """Tokens of plain text, no special ones added or recognised, (t,)."""
+        found = self._cache.get(text)
+        if found is None:
+            if len(self._cache) > 200_000:
+                self._cache.clear()
+            ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+            found = self._cache[text] = np.asarray(ids, dtype=np.int64)
+        return found
+
+    def prompt(self, prompt: str, options: Sequence[str] | None = None) -> np.ndarray:
+        """Tokens before the answer: the plain rendering, or the model's own chat template when `chat` is on."""
+        text = render_prompt(prompt, options if isinstance(options, list | tuple | np.ndarray) else None)
+        if self.chat and text:
+            messages = [{"role": "user", "content": text.rstrip("\n")}]
+            rendered = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+            return np.asarray(self.tokenizer(rendered, add_special_tokens=False).input_ids, dtype=np.int64)
+        start = self.tokenizer.bos_token_id
+        if start is None and not text:
+            start = self.tokenizer.eos_token_id  # something must stand before the first token of a plain text
+        return np.concatenate([[start] if start is not None else [], self.tokens(text)]).astype(np.int64)
+
+    def piece(self, piece: Piece) -> np.ndarray:
+        if piece.tokens is not None:
+            return np.asarray(piece.tokens, dtype=np.int64)
+        if piece.turn:
+            if not self.chat:
+                return self.tokens(f"\n{piece.text}\n")
+            said = [{"role": "user", "content": "\0"}, {"role": "assistant", "content": "\1"}]
+            said += [{"role": "user", "content": piece.text}]
+            rendered = self.tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+            after = rendered[rendered.index("\1") + 1 :]
+            return np.asarray(self.tokenizer(after, add_special_tokens=False).input_ids, dtype=np.int64)
+        end = [self.tokenizer.eos_token_id] if piece.end else []
+        return np.concatenate([self.tokens(piece.text), end]).astype(np.int64)
+
+    def encode(self, rows: Rows, *, purpose: str = "Train") -> list[Text]:
+        """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit."""
+        texts = []
+        options = rows["options"] if "options" in rows else [None] * len(rows)
+        turns = rows["turns"] if "turns" in rows else [(Piece(t, learn=True, end=True),) for t in learned_text(rows)]
+        for prompt, choice, said in zip(rows["prompt"], options, turns, strict=True):
+            parts = [self.prompt(prompt, choice), *map(self.piece, said)]
+            learned = [np.zeros(len(parts[0]), bool)]
+            learned += [np.full(len(t), p.learn) for t, p in zip(parts[1:], said, strict=True)]
+            texts.append(Text(np.concatenate(parts), np.concatenate(learned)))
+        self.refuse_too_long(rows.index, np.array([len(t) for t in texts]), purpose)
+        return texts
+
+    def lengths(self, rows: Rows) -> pd.Series:
+        """Tokens of each row with its learned text, prompt included; compare with `model.positions`."""
+        options = rows["options"] if "options" in rows else [None] * len(rows)
+        said = learned_text(rows)
+        count = [
+            len(self.prompt(p, o)) + len(self.tokens(t)) + 1 for p, o, t in zip(rows["prompt"], options, said, strict=True)
+        ]
+        return pd.Series(count, index=rows.index, name="tokens")
+
+    def refuse_too_long(self, ids: pd.Index, lengths: np.ndarray, purpose: str) -> None:
+        long = np.flatnonzero(lengths > self.positions)
+        if len(long):
+            named = ", ".join(f"{ids[i]!r} ({lengths[i]} tokens)" for i in long[:3])
+            raise ValueError(
+                f"{purpose}: {len(long)} of {len(ids)} rows are longer than the {self.positions} tokens {self.name!r} takes: "
+                f"{named}{', ...' if len(long) > 3 else ''}; keep the others with pool[model.lengths(pool) <= model.positions]"
+            )
+
+    # -- adapters and memory --------------------------------------------------------------------------------------
+    def adapter(self, seed: int) -> Adapter:
+        """A fresh adapter: A uniform as PEFT draws it, B zero; equal for equal seeds."""
+        return Adapter.fresh(self.layout, seed=seed, device=self.device)
+
+    def save_adapter(self, adapter: Adapter, folder: str | Path) -> Path:
+        """Write one adapter as a folder that plain `peft.PeftModel.from_pretrained` loads."""
+        return adapter.save(folder, self.peft.peft_config["default"])
+
+    def memory(self, batch_tokens: int = 512) -> pd.Series:
+        """What the parts take, MiB: frozen weights, one adapter (16 bytes a parameter while it is stepped), activations
+        of a training forward over `batch_tokens` tokens (an estimate from the layer widths), and on CUDA what is
+        allocated now and free."""
+        seen = {p.data_ptr(): p.numel() * p.element_size() for n, p in self.base.named_parameters() if "lora_" not in n}
+        widths = sum(e.out_features + 2 * e.in_features + 2 * self.layout.rank for e in self.layout.entries)
+        size = 2 if self.device.type == "cuda" else 4
+        head = 3 * self.base.get_output_embeddings().weight.shape[0] * 4
+        parts = {
+            "weights": sum(seen.values()),
+            "adapter": 16 * self.layout.size,
+            "activations": batch_tokens * (widths * size + head),
+        }
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            parts |= {"allocated": torch.cuda.memory_allocated(self.device), "free": free}
+        return pd.Series(parts, name="MiB") / MIB
+
+    def digest(self) -> str:
+        """What decides the numbers of this model: its files, precision and adapter shape (16 hex digits)."""
+        text = repr((self.name, self.revision, self.bits, self.layout.rank, self.layout.alpha, self.chat, self.device.type))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def __repr__(self) -> str:
+        million = sum(e.out_features * e.in_features for e in self.layout.entries) / 1e6
+        return (
+            f"Model({self.name!r}, {self.bits} bits, {million:.1f}M weights in {len(self.layout.entries)} linear layers, "
+            f"LoRA r={self.layout.rank} with {self.layout.size / 1e6:.2f}M, {self.device})"
+        )
+
+
+def learned_text(rows: Rows) -> list[str]:
+    """What supervised training learns of a row nobody has answered: its solution, else its answer.
+
+    Rows with options learn the answer: they are tested by the likelihood of the option, straight after the prompt.
+    """
+    if "answer" not in rows:
+        raise ValueError("rows without a column 'answer' have nothing to learn or score; add one, or say(rows, text)")
+    answers = rows["answer"].tolist()
+    if "solution" in rows:
+        whole = rows["options"].map(lambda o: o is None or o != o if not isinstance(o, list | tuple | np.ndarray) else False) \
+            if "options" in rows else pd.Series(True, index=rows.index)
+        answers = [
+            s if free and isinstance(s, str) and s else a
+            for s, a, free in zip(rows["solution"], answers, whole, strict=True)
+        ]
+    missing = [i for i, a in zip(rows.index, answers, strict=True) if not isinstance(a, str)]
+    if missing:
+        raise ValueError(f"row {missing[0]!r} has no answer to learn or score ({len(missing)} such rows); say(rows, text) first")
+    return answers
+
+
+# -- loading ------------------------------------------------------------------------------------------------------------
+def load_model(
+    name: str = "pocket", *, bits: int = 4, rank: int = 16, alpha: int = 32, device: str | None = None, chat: bool = False
+) -> Model:
+    """A frozen base in `bits` (4: NF4 with double quantisation, 8, 16, 32) with LoRA on all linear layers.
+
+    `name`: "pocket", a local folder, or a hub id. float32 compute on a CPU, bfloat16 on CUDA. The base is loaded once
+    per process: the same call again returns it, another one frees it first. `chat` renders rows through the
+    tokenizer's chat template. rank and alpha: Hu et al. 2022; r=16, alpha=2r are common for QLoRA.
+    """
+    if bits not in BITS:
+        raise ValueError(f"bits={bits!r}; a base is loaded in one of {BITS} bits")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    path = _where(name)
+    revision = _revision(path)
+    key = (str(path), revision, bits, rank, alpha, device, chat)
+    if key not in _loaded:
+        free_models()
+        peft, tokenizer = _read(path, name, bits, rank, alpha, device)
+        layout = attach(peft, rank, alpha)
+        revision = revision or str(getattr(peft.get_base_model().config, "_commit_hash", "") or "")
+        _loaded[key] = Model(name, bits, peft, tokenizer, layout, revision, chat)
+    return _loaded[key]
+
+
+def free_models() -> None:
+    """Forget the loaded base and give its memory back."""
+    _loaded.clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _where(name: str) -> str | Path:
+    if name == "pocket":
+        return data_path("pocket")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").exists():
+            raise ValueError(f"the folder {name!r} holds no config.json; name a folder in the hub's format, or a hub id")
+        return folder
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ValueError(f"there is no folder {name!r}; name 'pocket', a local folder in the hub's format, or a hub id")
+    return name
+
+
+def _revision(path: str | Path) -> str:
+    """Digest of a local folder's configuration and weights; empty for a hub id, whose commit is known once it is loaded."""
+    if not isinstance(path, Path):
+        return ""
+    h = hashlib.blake2b(digest_size=8)
+    for file in sorted([*path.glob("*.json"), *path.glob("*.safetensors")]):
+        h.update(file.name.encode())
+        with open(file, "rb") as f:
+            while chunk := f.read(1 << 22):
+                h.update(chunk)
+    return h.hexdigest()
+
+
+def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device: str) -> tuple[torch.nn.Module, object]:
+    _quiet()
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+    half = torch.bfloat16 if device.startswith("cuda") else torch.float32
+    quantised = {
+        4: dict(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=half),
+        8: dict(load_in_8bit=True),
+    }
+    how = {"quantization_config": BitsAndBytesConfig(**quantised[bits])} if bits in quantised else {}
+    dtype = {16: torch.bfloat16, 32: torch.float32}.get(bits, half)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        base = AutoModelForCausalLM.from_pretrained(
+            path, dtype=dtype, device_map={"": device}, trust_remote_code=False, use_safetensors=True,
+            attn_implementation="sdpa", **how,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ValueError(
+            f"the model {name!r} could not be loaded ({reason}); name 'pocket', a local folder in the hub's format, "
+            "or a hub id that this machine can reach"
+        ) from error
+    base.requires_grad_(False)
+    base.config.use_cache = False
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
+    peft = get_peft_model(base, config)
+    peft.requires_grad_(False)
+    peft.train()  # bitsandbytes repacks NF4 weights of layers in eval mode on a CPU, and the packed ones have no backward
+    return peft, tokenizer
+
+
+def _quiet() -> None:
+    """8-bit layers warn at every call on a CPU, and bitsandbytes about an optional kernel: say neither."""
+    warnings.filterwarnings("ignore", message=r"MatMul8bitLt: inputs will be cast.*")
+    warnings.filterwarnings("ignore", message=r".*matmul_8bit.*")
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

@@ -1,0 +1,283 @@
+"""What a method may ask for: Sample writes, Score reads, Train learns, Copy remembers, Use says how it is tested.
+
+Everything that travels is a table: rows of the pool, or rows answered (one line per answer). A request is yielded
+alone, or several as a list; a list is answered together and its reply is a list. One concrete exchange:
+
+    out = yield Sample(pool.loc[["ladder/add/3/00417"]], n=4)     # four lines, all with that id, `text` and `correct`
+    out = yield Train(out[out.correct > 0])                       # the same lines, with the `loss` before the step
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+Rows = pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text behind the prompt; the column `turns` holds a tuple of these.
+
+    The model's own words come with the tokens and log-probabilities (nats) they were sampled with and are never
+    tokenised again. The log-probabilities count only behind these tokens and for the role that wrote them.
+    """
+
+    text: str
+    learn: bool = False  # does Train take its gradient here?
+    turn: bool = False  # a message of the other side; else raw text within the model's own turn
+    end: bool = False  # does the end-of-text token belong to it?
+    tokens: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+    logprobs: tuple[float, ...] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Sft:
+    """Supervised fine-tuning: mean negative log-likelihood of the learned tokens.
+
+    Reads `weight` (one per row, default 1) and `token_weight` (one array per row along the learned tokens).
+    """
+
+    lr: float = 2e-3
+    weight_decay: float = 0.0
+    clip: float = 1.0  # norm of the gradient of one adapter; TRL and transformers use the same default
+    mean: str = "tokens"  # "rows": mean over rows of each row's mean, so that long answers count no more than short
+
+
+@dataclass(frozen=True)
+class Grpo:
+    """Group-relative policy optimisation; reads `advantage`, else `reward` within `group`."""
+
+    lr: float = 3e-4
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    scale: bool = True  # divide by the group's standard deviation (n - 1)
+    epsilon: float = 1e-4  # added to the standard deviation; TRL's value
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Preference pairs within `group`: `prefer` is +1 or -1."""
+
+    lr: float = 3e-4
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    beta: float = 0.1  # Rafailov et al. 2023
+
+
+Objective = Sft | Grpo | Pair
+OBJECTIVES: dict[str, type] = {"sft": Sft, "grpo": Grpo, "pair": Pair}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sample:
+    """Write: continue every row `n` times (one number, or one per row) behind its prompt and its `turns`.
+
+    Reply: one line per answer, indexed by the row's id, the columns of the row kept, and `turns` (one Piece longer),
+    `text`, `ended` ("eos", "length" or the stop string), `length` (tokens), `logprob` (nats), `entropy` (nats a token),
+    `group` (which asked row it belongs to, unique in the run), `correct` (NaN without an answer), `reward`.
+    """
+
+    rows: Rows
+    n: int | Sequence[int] = 1
+    role: str = "learner"
+    temperature: float | None = None  # None: the bench's, as is the next
+    max_new_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    purpose: str = "answer"  # names the ledger line, and the simulated learner's writer
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Score:
+    """Read: forward passes over rows as they stand; nothing is written or learned.
+
+    `measure`: "nll" (mean nats a learned token), "entropy", "options" (one log-probability per option), "embedding",
+    "angle", "grad_norm", or a Measure. Rows without `turns` are read with their own solution, else answer.
+    Reply: the same index and one column named by the measure; `per="token"` gives arrays along the learned tokens.
+    """
+
+    rows: Rows
+    measure: str
+    role: str = "learner"
+    per: str = "row"
+    purpose: str = "score"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Train:
+    """Learn: one optimiser step of `role` on the learned pieces of these rows.
+
+    Rows that nobody has answered: under Sft their own solution (else answer) is learned; under Grpo they are sampled
+    first, `run.rollouts` times. Reply: the rows trained with `loss` (mean nats a token; and `advantage`), as they were
+    before the step. `note` names figures to be recorded beside the step.
+    """
+
+    rows: Rows
+    objective: str | Objective | None = None  # None: the bench's first; a name: the bench's setting of it
+    role: str = "learner"
+    note: Mapping[str, float] = field(default_factory=dict)
+    purpose: str = "train"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Copy:
+    """Remember: make adapter `to` a copy of `source` with its optimiser state, or a weighted sum of several without.
+
+    Copy("learner", to="best") is a snapshot, Copy("best", to="learner") goes back, Copy("init", to="learner") starts
+    afresh, Copy({"ema": .999, "learner": .001}, to="ema") averages. "init" and "base" always exist and never change.
+    """
+
+    source: str | Mapping[str, float]
+    to: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Use:
+    """How this variant is tested from now on: name -> solver, a generator function of test rows.
+
+    A solver may Sample and Score and returns one line per answer with `text`; the bench verifies. Rows come to it
+    without answers unless `gold=True`, which every table then says.
+    """
+
+    solvers: Mapping[str, Callable[[Rows], Generator]]
+    gold: bool = False
+
+
+Request = Sample | Score | Train | Copy | Use
+
+
+class Run:
+    """What a method may know about its own run, read only.
+
+    rng: the only source of chance a method may use; progress: share of the budget spent, in [0, 1];
+    step: optimiser steps taken; batch: rows a step; rollouts: answers a row.
+    """
+
+    __slots__ = ("_batch", "_progress", "_rng", "_rollouts", "_step")
+
+    def __init__(self, seed: int, *, batch: int, rollouts: int = 8) -> None:
+        self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x6D6574686F64]))  # "method": apart from others
+        self._progress, self._step, self._batch, self._rollouts = 0.0, 0, batch, rollouts
+
+    rng = property(lambda self: self._rng)
+    progress = property(lambda self: self._progress)
+    step = property(lambda self: self._step)
+    batch = property(lambda self: self._batch)
+    rollouts = property(lambda self: self._rollouts)
+
+
+def method_name(method: Callable[..., Generator]) -> str:
+    """Name of the function behind a method, looked up through functools.partial."""
+    while hasattr(method, "func"):
+        method = method.func
+    return getattr(method, "__name__", type(method).__name__)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One falsifiable claim about a method's mechanism, tried.
+
+    claim: what the paper leads one to expect; refuted_by: what would have refuted it, threshold and source included;
+    measured: the figures; held: whether they pass. `seeds` says which were used.
+    """
+
+    claim: str
+    refuted_by: str
+    measured: Mapping[str, float]
+    held: bool
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+# -- rows from rows -----------------------------------------------------------------------------------------------
+ANSWERED = (
+    "turns",
+    "text",
+    "ended",
+    "length",
+    "logprob",
+    "entropy",
+    "group",
+    "correct",
+    "reward",
+    "advantage",
+    "loss",
+)
+
+
+def say(rows: Rows, text: str | Sequence[str], *, end: bool = True) -> Rows:
+    """Put words in the model's mouth, to be learned (or scored); `end` adds the end-of-text token."""
+    return _append(rows, text, learn=True, end=end)
+
+
+def tell(rows: Rows, text: str | Sequence[str]) -> Rows:
+    """Add a message to the model: never learned."""
+    return _append(rows, text, turn=True)
+
+
+def splice(rows: Rows, text: str | Sequence[str]) -> Rows:
+    """Add raw text within the model's own turn (a tool's result, a forced tag): never learned."""
+    return _append(rows, text)
+
+
+def ask(rows: Rows, prompts: str | Sequence[str], **columns: object) -> Rows:
+    """Another question beside each row: same ids, nothing said yet, nothing to verify unless `answer=` is given."""
+    bare = rows.drop(columns=[*ANSWERED, "options", "solution"], errors="ignore")
+    return bare.assign(**{"prompt": _texts(rows, prompts), "answer": None, **columns})
+
+
+def _append(rows: Rows, text: str | Sequence[str], **flags: bool) -> Rows:
+    before = rows["turns"] if "turns" in rows else [()] * len(rows)
+    turns = [(*said, Piece(t, **flags)) for said, t in zip(before, _texts(rows, text), strict=True)]
+    return rows.assign(turns=pd.Series(turns, index=rows.index, dtype=object))
+
+
+def _texts(rows: Rows, text: str | Sequence[str]) -> list[str]:
+    if isinstance(text, str):
+        return [text] * len(rows)
+    if isinstance(text, pd.Series) and not text.index.equals(rows.index):
+        raise ValueError(
+            f"the texts belong to other rows: {list(text.index[:3])} beside {list(rows.index[:3])}; "
+            "take them from the same table, or pass a plain list in the rows' order"
+        )
+    if len(text) != len(rows):
+        raise ValueError(f"{len(text)} texts for {len(rows)} rows; give one per row, or one string for all")
+    return list(text)
+
+
+# -- what identifies a request --------------------------------------------------------------------------------------
+TRAVELS = (
+    "prompt", "answer", "options", "solution", "turns", "weight", "advantage", "reward", "group", "prefer",
+    "token_weight", "kl_weight",
+)  # fmt: skip
+
+
+def digest(request: Request) -> str:
+    """What identifies a request in the log (16 hex digits): kind, settings, ids, all columns that decide a reply."""
+    h = hashlib.blake2b(type(request).__name__.encode(), digest_size=8)
+    if isinstance(request, Use):
+        h.update(repr((sorted(request.solvers), request.gold)).encode())
+    elif isinstance(request, Copy):
+        h.update(repr((request.source, request.to)).encode())
+    else:
+        for name in request.__slots__:
+            value = getattr(request, name)
+            if name == "n":
+                value = np.asarray(value).tolist()
+            if name not in ("rows", "note"):
+                h.update(repr(value).encode())
+        h.update(_bytes(request.rows.index))
+        for column in TRAVELS:
+            if column in request.rows:
+                h.update(column.encode())
+                h.update(_bytes(request.rows[column]))
+    return h.hexdigest()
+
+
+def _bytes(values: pd.Series | pd.Index) -> bytes:
+    if values.dtype.kind in "fiub":
+        return np.ascontiguousarray(values.to_numpy()).tobytes()
+    return "\x1f".join(repr(v.tolist()) if isinstance(v, np.ndarray) else str(v) for v in values.tolist()).encode()

@@ -1,0 +1,184 @@
+"""What runs leave behind: tidy tables, and folders on disk that are loaded instead of trained again.
+
+One line of `runs.items`: variant "easy first", seed 0, step 50, id "ladder/add/3/00417", correct 1.0, level 3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+KEYS = ["variant", "seed", "step"]
+COLUMNS: dict[str, list[str]] = {
+    "metrics": [*KEYS, "progress", "loss", "rows", "tokens", "seconds"],
+    "exposure": [*KEYS, "id", "tokens", "weight"],
+    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", "tokens", "seconds"],
+    "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "seconds", "test"],
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One variant with one seed: its spec, its four tables, its events and what the method returned."""
+
+    spec: Mapping[str, object]
+    tables: Mapping[str, pd.DataFrame]
+    events: tuple[Mapping[str, object], ...] = ()
+    findings: pd.DataFrame | None = None
+    adapter: Path | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.spec["variant"], self.spec["seed"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Several variants with several seeds, as tidy tables with `variant`, `seed` and `step`.
+
+    metrics    one line per optimiser step: loss (nats a token), tokens trained and seconds so far, the method's notes
+    exposure   one line per trained row: which row at which step, with how many learned tokens and which weight
+    items      one line per test row and evaluation: correct (0 or 1), level and topic where the pool has them
+    ledger     one line per answered request: what it cost in rows, tokens, rollouts and seconds
+    """
+
+    records: tuple[Record, ...]
+    null: tuple[str, ...] = ()
+    _cache: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self._cache:
+            parts = [
+                r.tables[name].assign(variant=r.key[0], seed=r.key[1]) for r in self.records if len(r.tables[name])
+            ]
+            table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS[name])
+            self._cache[name] = table[[*KEYS, *(c for c in table.columns if c not in KEYS)]]
+        return self._cache[name]
+
+    metrics = property(lambda self: self._table("metrics"))
+    exposure = property(lambda self: self._table("exposure"))
+    items = property(lambda self: self._table("items"))
+    ledger = property(lambda self: self._table("ledger"))
+
+    @property
+    def variants(self) -> list[str]:
+        """Names in the order they were asked for, null-band orders left out."""
+        return [v for v in dict.fromkeys(r.key[0] for r in self.records) if v not in self.null]
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({r.key[1] for r in self.records})
+
+    @property
+    def findings(self) -> dict[tuple[str, int], pd.DataFrame]:
+        """What methods returned, by (variant, seed)."""
+        return {r.key: r.findings for r in self.records if r.findings is not None}
+
+    @property
+    def failed(self) -> dict[tuple[str, int], str]:
+        """Why a variant stopped before its budget was spent, by (variant, seed)."""
+        return {r.key: str(r.spec["ended"]) for r in self.records if str(r.spec.get("ended", "")).startswith("failed")}
+
+    def accuracy(self, by: str | None = None) -> pd.DataFrame:
+        """Share correct per variant, seed and evaluation: columns variant, seed, step, [by], accuracy, n, tokens, seconds."""
+        keys = [*KEYS, "solver", *([by] if by else [])]
+        if by and by not in self.items:
+            raise ValueError(f"the test rows have no column {by!r}; they have {sorted(set(self.items) - set(KEYS))}")
+        groups = self.items.groupby(keys, sort=False, observed=True)
+        table = groups.agg(
+            accuracy=("correct", "mean"), n=("correct", "size"), tokens=("tokens", "first"), seconds=("seconds", "first")
+        )
+        return table.reset_index()
+
+    def __repr__(self) -> str:
+        steps = self.metrics.groupby(["variant", "seed"]).step.max() if len(self.metrics) else pd.Series([0])
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        return f"Runs({len(self.variants)} variants x {len(self.seeds)} seeds, up to {steps.max()} steps{failed})"
+
+
+# -- the store ------------------------------------------------------------------------------------------------------
+def digest_of(decides: Mapping[str, object]) -> str:
+    """Digest (16 hex digits) of everything that decides a run."""
+    text = json.dumps(decides, sort_keys=True, default=str, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def digest_of_table(table: pd.DataFrame) -> str:
+    """Digest of a pool: ids, columns and every value, in order."""
+    h = hashlib.blake2b("\x1f".join(map(str, table.columns)).encode(), digest_size=16)
+    h.update("\x1f".join(map(str, table.index)).encode())
+    for column in table.columns:
+        h.update("\x1f".join(map(repr, table[column].tolist())).encode())
+    return h.hexdigest()
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of runs. A run appears in it only when it is finished; asking for one that exists loads it."""
+
+    root: Path
+
+    def folder(self, variant: str, digest: str) -> Path:
+        name = "".join(c if c.isalnum() or c in "-_" else "-" for c in variant).strip("-")[:40] or "run"
+        return self.root / f"{name}-{digest}"
+
+    def load(self, variant: str, digest: str) -> Record | None:
+        """The finished run of this digest, under whatever name it was recorded; None if there is none."""
+        found = sorted(self.root.glob(f"*-{digest}"))
+        return load_record(found[0], variant) if found else None
+
+    def save(self, record: Record, digest: str, save_adapter=None) -> Path:
+        """Write a finished run, whole, by rename. `save_adapter(folder)` writes the adapter into it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        final = self.folder(record.key[0], digest)
+        part = Path(tempfile.mkdtemp(prefix=".part-", dir=self.root))
+        try:
+            for name, table in record.tables.items():
+                table.to_parquet(part / f"{name}.parquet")
+            if record.findings is not None:
+                record.findings.to_json(part / "findings.json", orient="table")
+            (part / "events.jsonl").write_text("".join(json.dumps(e, default=str) + "\n" for e in record.events))
+            if save_adapter is not None:
+                save_adapter(part / "adapter")
+            (part / "spec.json").write_text(json.dumps(dict(record.spec), indent=1, default=str))
+            os.chmod(part, 0o755)
+            if final.exists():  # another process finished the same run meanwhile: its result is this one's
+                return final
+            os.rename(part, final)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return final
+
+
+def load_record(folder: Path, variant: str | None = None) -> Record:
+    """One recorded run from its folder; `variant` renames it (the digest, not the name, decides what a run is)."""
+    try:
+        spec = json.loads((folder / "spec.json").read_text())
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS}
+        events = tuple(json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines())
+        path = folder / "findings.json"
+        findings = pd.read_json(path, orient="table") if path.exists() else None
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"the recorded run {folder} is damaged ({type(error).__name__}: {error}); move it away to train it again"
+        ) from error
+    adapter = folder / "adapter"
+    return Record({**spec, "variant": variant or spec["variant"]}, tables, events, findings, adapter if adapter.exists() else None)
+
+
+def load_runs(root: str | Path) -> Runs:
+    """Every finished run of a store."""
+    folders: Iterable[Path] = sorted(p.parent for p in Path(root).glob("*/spec.json") if not p.parent.name.startswith("."))
+    records = tuple(load_record(f) for f in folders)
+    if not records:
+        raise ValueError(f"no recorded runs in {root}; train some with Bench.run, or name another folder")
+    null = tuple(dict.fromkeys(r.key[0] for r in records if r.spec.get("null")))
+    return Runs(records, null)

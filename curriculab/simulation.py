@@ -1,0 +1,612 @@
+"""A learner without a model: a student after item response theory that learns, forgets and needs prerequisites.
+
+simulate(cl.methods.easy_to_hard, pool, steps=100, batch_size=8) gives the tables of a bench in a fraction of a second.
+One concrete student: ability -1 in "add"; a row of difficulty 0 there is answered right with p = 1/(1 + e) = .27, and
+training it once raises the ability by rate * 4 p (1 - p) = .04. It shows that a method runs, replays and draws what it
+should; whether it teaches a model, only a model can show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+
+from curriculab.loop import (
+    Answer,
+    Budget,
+    Job,
+    Learner,
+    Loop,
+    Method,
+    Ticket,
+    default_ceiling,
+    open_job,
+    record,
+)  # fmt: skip
+from curriculab.methods import random_order
+from curriculab.requests import OBJECTIVES, Copy, Grpo, Objective, Pair, Piece, Rows, Sample, Score, Train, method_name
+from curriculab.rewards import verify
+from curriculab.runs import Runs
+
+MEASURES = ("nll", "options", "entropy")
+WRONG = 9  # distinct wrong answers to a row without options; 9 makes a blind guess as likely right as one digit
+Writer = Callable[[Rows, np.random.Generator], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Student:
+    """How a simulated student learns; abilities and difficulties are in logits.
+
+    P(right) = g + (1 - g) / (1 + exp(difficulty - ability of the row's skill)), g = 1 / options, 0 without options.
+    Learning: a row raises its skill by rate * 4 p (1 - p) * mastery of the skill's prerequisites, p without guessing:
+    most where it is neither mastered nor out of reach. Forgetting: each step, a skill not trained in it loses the
+    share `forget` of what was learned. Mastery of a skill is p on a row of that skill's mean difficulty.
+    """
+
+    rate: float = 0.05
+    forget: float = 0.0
+    start: float = -1.0  # ability before training, and
+    varies: float = 0.2  # its standard deviation over skills and seeds
+    spread: float = 1.5  # logits of one standard deviation of the difficulty column over the pool
+    skill: str = "topic"  # column; a pool without it has one skill
+    difficulty: str = "level"  # column; a pool without it has rows that are all equally hard
+    prerequisites: tuple[tuple[str, str], ...] = ()  # pairs (skill, what it needs)
+
+
+def chain(*skills: object) -> tuple[tuple[str, str], ...]:
+    """Prerequisites in a row: chain("a", "b", "c") -> (("b", "a"), ("c", "b"))."""
+    return tuple((str(b), str(a)) for a, b in zip(skills, skills[1:], strict=False))
+
+
+class SimulatedLearner:
+    """Answers requests for students that start alike and are told apart by (variant and seed, role).
+
+    It knows the truth of every row it was given by id; an unknown row brings its own columns or known `parents`.
+    Tokens are bytes: prompt, turns and answer, and one for each end. Settings of objectives are not simulated,
+    only their kind: Sft learns right texts and unlearns wrong ones, Grpo and Pair move along advantage * (right - p).
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        *tables: Rows,
+        objective: Callable[[Train], Objective] = lambda request: OBJECTIVES["sft"](),
+        writers: Mapping[str, Mapping[str, Writer]] | None = None,
+    ) -> None:
+        known = pd.concat(tables) if len(tables) > 1 else tables[0]
+        known = known[~known.index.duplicated()]
+        self.student, self.objective, self.writers = student, objective, dict(writers or {})
+        self._ids, self._answers = known.index, known["answer"].to_numpy(object)
+        self._skills: dict[str, int] = {}
+        self._skill = np.array([self._code(s) for s in _column(known, student.skill, "")], int)
+        level = _column(tables[0], student.difficulty, 0.0).astype(float)
+        level = level[~np.isnan(level)] if not np.isnan(level).all() else np.zeros(1)
+        self._middle, self._scale = float(level.mean()), float(level.std()) or 1.0
+        self._hard = self._logits(_column(known, student.difficulty, 0.0).astype(float))
+        self._needs = self._prerequisites()
+        self._mean = np.bincount(self._skill, self._hard, len(self._skills)) / np.bincount(self._skill)
+        self._states: WeakKeyDictionary[Job, dict[str, np.ndarray]] = WeakKeyDictionary()
+        self._keys: dict[str, int] = {}
+
+    def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        """One Answer per ticket; what goes wrong with a ticket is its own."""
+        act = {Sample: self._sample, Score: self._score, Train: self._train, Copy: self._copy}[kind]
+        answers: list[Answer | Exception] = []
+        for ticket in tickets:
+            try:
+                answers.append(act(ticket, ticket.request))
+            except Exception as error:
+                answers.append(error)
+        return answers
+
+    def ability(self, job: Job, role: str = "learner") -> pd.Series:
+        """Abilities of one student by skill (a copy)."""
+        return pd.Series(self._state(job, role).copy(), index=list(self._skills))
+
+    # -- what is known about rows -----------------------------------------------------------------------------------
+    def _code(self, skill: object) -> int:
+        return self._skills.setdefault(str(skill), len(self._skills))
+
+    def _logits(self, level: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(self.student.spread * (level - self._middle) / self._scale)  # unknown counts as average
+
+    def _prerequisites(self) -> list[tuple[int, int]]:
+        for skill in dict.fromkeys(s for pair in self.student.prerequisites for s in pair):
+            if skill not in self._skills:
+                known = ", ".join(self._skills)
+                raise ValueError(f"prerequisites name the skill {skill!r}; column {self.student.skill!r} holds {known}")
+        return [(self._skills[a], self._skills[b]) for a, b in self.student.prerequisites]
+
+    def _about(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Skill and difficulty of each row, by id; new rows by their own columns, else by their parents."""
+        at = self._ids.get_indexer(rows.index)
+        if at.min() >= 0:
+            return self._skill[at], self._hard[at]
+        skill, hard = self._skill[at], self._hard[at]
+        for i in np.flatnonzero(at < 0):
+            skill[i], hard[i] = self._about_new(rows.iloc[i])
+        return skill, hard
+
+    def _about_new(self, row: pd.Series) -> tuple[int, float]:
+        parents = row.get("parents")
+        parents = (
+            [parents] if isinstance(parents, str) else [] if parents is None or parents is np.nan else list(parents)
+        )
+        at = [i for i in self._ids.get_indexer(parents) if i >= 0] if parents else []
+        skill, level = row.get(self.student.skill), row.get(self.student.difficulty)
+        if (pd.isna(skill) or pd.isna(level)) and not at:
+            raise ValueError(
+                f"row {row.name!r} is new to the simulated learner; give it {self.student.skill!r} and "
+                f"{self.student.difficulty!r}, or `parents` that it knows"
+            )
+        code = int(self._skill[at[0]]) if pd.isna(skill) else self._code(skill)
+        return code, float(self._hard[at].mean() if pd.isna(level) else self._logits(np.array(float(level))))
+
+    def _truth(self, rows: Rows) -> np.ndarray:
+        """The right answer of each row, None where nobody knows it: its own, else by id."""
+        at = self._ids.get_indexer(rows.index)
+        known = np.where(at >= 0, self._answers[at], None)
+        if "answer" not in rows:
+            return known
+        own = rows["answer"].to_numpy(object)
+        return np.where(pd.isna(own), known, own)
+
+    def _right(self, job: Job, role: str, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Skill, P(right) without guessing and with it, each (rows,)."""
+        skill, hard = self._about(rows)
+        p = np.clip(1 / (1 + np.exp(hard - self._state(job, role)[skill])), 1e-9, 1 - 1e-9)
+        guess = _guess(rows)
+        return skill, p, p if guess is None else guess + (1 - guess) * p
+
+    # -- adapters ---------------------------------------------------------------------------------------------------
+    def _state(self, job: Job, role: str) -> np.ndarray:
+        """Abilities of a role, (skills,)."""
+        home = job.home
+        states = self._states.get(home)
+        if states is None:
+            states = self._states[home] = {"init": np.empty(0), "learner": np.empty(0)}
+        name = "init" if role == "base" else role
+        if name not in states:
+            raise ValueError(
+                f"no adapter {role!r} yet; there are {', '.join(sorted([*states, 'base']))}; "
+                f"make it first with Copy('init', to={role!r})"
+            )
+        if len(states[name]) < len(self._skills):
+            new = [self._first(home.seed, s) for s in list(self._skills)[len(states[name]) :]]
+            states[name] = np.concatenate([states[name], new])
+        return states[name]
+
+    def _first(self, seed: int, skill: str) -> float:
+        rng = np.random.default_rng([seed, _key(skill)])
+        return self.student.start + self.student.varies * rng.standard_normal()
+
+    def _copy(self, ticket: Ticket, request: Copy) -> Answer:
+        if request.to in ("init", "base"):
+            raise ValueError(f"Copy to {request.to!r}; 'init' and 'base' never change: copy to another name")
+        base = self._state(ticket.job, "init")
+        parts = {request.source: 1.0} if isinstance(request.source, str) else request.source
+        moved = sum(w * (self._state(ticket.job, role) - base) for role, w in parts.items())
+        self._states[ticket.job.home][request.to] = base + moved
+        return Answer(None)
+
+    # -- Sample -----------------------------------------------------------------------------------------------------
+    def _sample(self, ticket: Ticket, request: Sample) -> Answer:
+        asked, job = request.rows, ticket.job
+        n = np.broadcast_to(np.asarray(request.n, int), len(asked))
+        if n.min() < 1:
+            raise ValueError(f"Sample with n={n.min()} for row {asked.index[n.argmin()]!r}; ask for at least 1 answer")
+        of = np.repeat(np.arange(len(asked)), n)
+        out = asked.take(of)
+        _, _, p = self._right(job, request.role, out)
+        if request.purpose in ("answer", "test"):
+            text, logprob, correct = self._write(ticket, request, asked, out, of, p)
+        else:
+            text = self._writer(job, request.purpose)(out, np.random.default_rng(ticket.stream))
+            logprob, correct = np.log(p), _verified(out, text)
+        length = np.array([_bytes(t) + 1 for t in text])
+        before = out["turns"] if "turns" in out else [()] * len(out)
+        turns = [(*said, Piece(t, learn=True, end=True)) for said, t in zip(before, text, strict=True)]
+        group = out["group"] if "group" in out else (job.turn << 40) + (ticket.place << 20) + of
+        reply = out.assign(
+            turns=pd.Series(turns, index=out.index, dtype=object), text=list(text), ended="eos", length=length,
+            logprob=logprob, entropy=_entropy(p, _choices(out)) / length, group=group, correct=correct, reward=correct,
+        )  # fmt: skip
+        return Answer(reply, int((_lengths(out) + length).sum()), rollouts=len(out))
+
+    def _write(
+        self, ticket: Ticket, request: Sample, asked: Rows, out: Rows, of: np.ndarray, p: np.ndarray
+    ) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """Texts of answers, their log-probability, and whether they are right where the row says what is."""
+        truth = self._truth(asked)
+        if any(t is None for t in truth):
+            i = next(i for i, t in enumerate(truth) if t is None)
+            raise ValueError(
+                f"nobody told the simulated learner the answer to row {asked.index[i]!r}; give it `answer`"
+            )
+        greedy = request.temperature == 0
+        sample = np.zeros(len(of)) if greedy else np.arange(len(of)) - np.searchsorted(of, of)
+        stream = (ticket.job.home.seed,) if greedy else ticket.stream  # greedy: a row is answered alike until p changes
+        u = self._noise(stream, out, of, sample)
+        right = u < p
+        which = np.floor((u - p) / (1 - p) * WRONG)  # the same u picks which wrong answer
+        wrong: dict[tuple[int, int], str] = {}
+        text = [
+            str(truth[row]) if ok else wrong.setdefault((row, k), "") or _wrong(asked, row, truth[row], k, wrong)
+            for row, ok, k in zip(of.tolist(), right.tolist(), which.tolist(), strict=True)
+        ]
+        logprob = np.log(np.where(right, p, (1 - p) / _choices(out)))
+        known = out["answer"].notna().to_numpy() if "answer" in out else np.zeros(len(out), bool)
+        return text, logprob, np.where(known, right.astype(float), np.nan)
+
+    def _writer(self, job: Job, purpose: str) -> Writer:
+        known = self.writers.get(job.home.variant, {})
+        if purpose not in known:
+            names = ", ".join(["answer", "test", *known])
+            raise ValueError(
+                f"the simulated learner cannot write for purpose={purpose!r}; it knows {names}; "
+                "add it to WRITERS in the method's file"
+            )
+        return known[purpose]
+
+    def _noise(self, stream: tuple[int, ...], out: Rows, of: np.ndarray, sample: np.ndarray) -> np.ndarray:
+        """Uniform in [0, 1), keyed by stream, row id, how often the id came before in the request, and sample."""
+        keys = np.array([self._key_of(i) for i in out.index], np.uint64)
+        if not out.index.is_unique:
+            first = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
+            again = pd.Series(out.index[first]).groupby(out.index[first]).cumcount().to_numpy()
+            keys = keys + again[np.searchsorted(of[first], of)].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        root = np.random.SeedSequence(stream).generate_state(1, np.uint64)[0]
+        return (_mix(_mix(keys ^ root) + sample.astype(np.uint64)) >> np.uint64(11)) / 2**53
+
+    def _key_of(self, row: str) -> int:
+        key = self._keys.get(row)
+        if key is None:
+            key = self._keys[row] = _key(row)
+        return key
+
+    # -- Score ------------------------------------------------------------------------------------------------------
+    def _score(self, ticket: Ticket, request: Score) -> Answer:
+        rows, measure = request.rows, request.measure
+        if measure not in MEASURES:
+            raise ValueError(f"the simulated learner has no measure {measure!r}; it knows {', '.join(MEASURES)}")
+        if request.per not in ("row", "token") or (request.per == "token" and measure == "options"):
+            raise ValueError(f"Score({measure!r}, per={request.per!r}); 'nll' and 'entropy' go per 'row' or 'token'")
+        if measure == "options":
+            return self._options(ticket, request)
+        _, _, p = self._right(ticket.job, request.role, rows)
+        learned, right = self._learned(rows)
+        value = _nll(p, right, _choices(rows)) if measure == "nll" else _entropy(p, _choices(rows))
+        if request.per == "token":
+            value = pd.Series(
+                [np.full(n, v) for n, v in zip(learned, value, strict=True)], index=rows.index, dtype=object
+            )
+        return Answer(rows[[]].assign(**{measure: value}), int((_lengths(rows, said=False) + learned).sum()))
+
+    def _options(self, ticket: Ticket, request: Score) -> Answer:
+        """Log-probabilities with a fixed taste per row and option; the right one is the likeliest with P(right)."""
+        rows, seed = request.rows, ticket.job.home.seed
+        _, _, p = self._right(ticket.job, request.role, rows)
+        values, texts, tokens = [], [], 0
+        for row, options, truth, right in zip(rows.index, rows["options"], self._truth(rows), p, strict=True):
+            if not _is_list(options) or truth not in list(options):
+                raise ValueError(
+                    f"Score('options') of row {row!r}, whose options do not hold its answer; drop such rows"
+                )
+            gold = list(options).index(truth)
+            share = np.full(len(options), (1 - right) / max(1, len(options) - 1))
+            share[gold] = right
+            u = np.random.default_rng([seed, self._key_of(row)]).random(len(options))
+            taste = np.log(share) - np.log(-np.log(u))  # Gumbel: the largest is option k with probability share[k]
+            values.append(taste - np.logaddexp.reduce(taste))
+            texts.append(str(options[int(taste.argmax())]))
+            tokens += sum(_bytes(o) + 1 for o in options)
+        columns = {"options": pd.Series(values, index=rows.index, dtype=object), "text": texts}
+        return Answer(rows[[]].assign(**columns), tokens + int(_lengths(rows, said=False).sum()))
+
+    # -- Train ------------------------------------------------------------------------------------------------------
+    def _train(self, ticket: Ticket, request: Train) -> Answer:
+        rows, role, kind = request.rows, request.role, self.objective(request)
+        if role in ("init", "base"):
+            raise ValueError(f"Train of {role!r}, which never changes; copy it to another name and train that")
+        skill, able, p = self._right(ticket.job, role, rows)
+        learned, right = self._learned(rows)
+        reply = {"loss": _nll(p, right, _choices(rows))}
+        weight = rows["weight"].to_numpy(float) if "weight" in rows else 1.0
+        if isinstance(kind, Grpo | Pair):
+            push = _advantage(rows, kind) if isinstance(kind, Grpo) else _prefer(rows)
+            reply |= {"advantage": push} if isinstance(kind, Grpo) else {}
+            gain = 2 * push * (np.nan_to_num(right, nan=0.0) - p) * ~np.isnan(right) / _group_size(rows)
+        else:
+            gain = 4 * able * (1 - able) * np.where(np.isnan(right), 0.0, 2 * right - 1)
+        self._learn(ticket.job, role, skill, weight * gain)
+        return Answer(rows.assign(**reply), int((_lengths(rows, said=False) + learned).sum()), learned=learned)
+
+    def _learn(self, job: Job, role: str, skill: np.ndarray, gain: np.ndarray) -> None:
+        ability, first = self._state(job, role), self._state(job, "init")
+        change = np.bincount(skill, gain, len(ability)) * self.student.rate
+        for (
+            needing,
+            needed,
+        ) in self._needs:  # the least mastered prerequisite would do too; the product needs no grouping
+            change[needing] /= 1 + np.exp(self._mean[needed] - ability[needed])
+        if self.student.forget:
+            idle = np.bincount(skill, minlength=len(ability)) == 0
+            change -= self.student.forget * (ability - first) * idle
+        self._states[job.home][role] = ability + change
+
+    def _learned(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Bytes of each row's learned text, and whether that text is right: 1, 0, or NaN where nobody knows."""
+        if "turns" not in rows:
+            texts = rows["answer"].tolist()
+            if "solution" in rows:
+                texts = [s if isinstance(s, str) else a for s, a in zip(rows["solution"].tolist(), texts, strict=True)]
+            return np.array([_bytes(t) + 1 for t in texts]), np.ones(len(rows))
+        pieces = [[piece for piece in turns if piece.learn] for turns in rows["turns"]]
+        length = np.array([sum(_bytes(piece.text) + piece.end for piece in said) for said in pieces])
+        last = [said[-1].text if said else None for said in pieces]
+        return length, _verified(rows, last)
+
+
+# -- arithmetic -------------------------------------------------------------------------------------------------------
+def _nll(p: np.ndarray, right: np.ndarray, choices: np.ndarray | int) -> np.ndarray:
+    """-log P(text): p for the right text (and one nobody can judge), an even share of 1 - p for a wrong one."""
+    return -np.log(np.where(right == 0, (1 - p) / choices, p))
+
+
+def _entropy(p: np.ndarray, choices: np.ndarray | int) -> np.ndarray:
+    return -p * np.log(p) - (1 - p) * np.log((1 - p) / choices)
+
+
+def _advantage(rows: Rows, kind: Grpo) -> np.ndarray:
+    """`advantage`, else (reward - mean) / (std + epsilon) within `group`, whatever the sizes of the groups."""
+    if "advantage" in rows:
+        return rows["advantage"].to_numpy(float)
+    if "reward" not in rows or "group" not in rows:
+        raise ValueError(
+            f"Train under Grpo reads `advantage`, or `reward` and `group`; the rows have {list(rows.columns)}"
+        )
+    _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
+    reward = rows["reward"].to_numpy(float)
+    off = reward - (np.bincount(of, reward) / size)[of]
+    spread = np.sqrt(np.bincount(of, off**2) / np.maximum(size - 1, 1))[of]
+    return off / (spread + kind.epsilon) if kind.scale else off
+
+
+def _prefer(rows: Rows) -> np.ndarray:
+    if "prefer" not in rows:
+        raise ValueError(
+            f"Train under Pair reads `prefer` (+1 or -1) within `group`; the rows have {list(rows.columns)}"
+        )
+    return rows["prefer"].to_numpy(float)
+
+
+def _group_size(rows: Rows) -> np.ndarray | float:
+    if "group" not in rows:
+        return 1.0
+    _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
+    return size[of]
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(str(name).encode(), digest_size=8).digest(), "little")
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64 (Steele et al. 2014): neighbouring keys give unrelated numbers."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+# -- rows and their texts ---------------------------------------------------------------------------------------------
+def _column(rows: Rows, name: str, default: object) -> np.ndarray:
+    return rows[name].to_numpy() if name in rows else np.full(len(rows), default)
+
+
+def _bytes(text: object) -> int:
+    return len(str(text).encode())
+
+
+def _lengths(rows: Rows, *, said: bool = True) -> np.ndarray:
+    """Bytes of prompts with their newline and of what stands behind them, (rows,); not `said`: without learned text."""
+    length = np.array([_bytes(t) + 1 for t in rows["prompt"].tolist()])
+    if "turns" not in rows:
+        return length
+    return length + [sum(_bytes(piece.text) for piece in turns if said or not piece.learn) for turns in rows["turns"]]
+
+
+def _is_list(options: object) -> bool:
+    return isinstance(options, list | tuple | np.ndarray)
+
+
+def _guess(rows: Rows) -> np.ndarray | None:
+    """1 / number of options, 0 where there are none."""
+    if "options" not in rows:
+        return None
+    return np.array([1 / len(o) if _is_list(o) else 0.0 for o in rows["options"].tolist()])
+
+
+def _choices(rows: Rows) -> np.ndarray | int:
+    """How many different wrong answers a row has."""
+    if "options" not in rows:
+        return WRONG
+    return np.array([max(1, len(o) - 1) if _is_list(o) else WRONG for o in rows["options"].tolist()])
+
+
+def _verified(rows: Rows, texts: Sequence[str | None]) -> np.ndarray:
+    answers = rows["answer"].tolist() if "answer" in rows else [None] * len(rows)
+    tasks = rows["task"].tolist() if "task" in rows else [None] * len(rows)
+    return np.array([verify(t, a, task) for t, a, task in zip(texts, answers, tasks, strict=True)], float)
+
+
+def _wrong(rows: Rows, row: int, truth: object, k: float, known: dict[tuple[int, int], str]) -> str:
+    """Wrong answer number k of a row: another option, or words; never one that a verifier accepts."""
+    task = rows["task"].iloc[row] if "task" in rows else None
+    options = rows["options"].iloc[row] if "options" in rows else None
+    texts = [str(o) for o in options] if _is_list(options) else [f"wrong answer {i}" for i in range(WRONG + 1)]
+    texts = [t for t in texts if not verify(t, truth, task)] or ["no answer"]
+    known[row, k] = texts[int(k) * len(texts) // WRONG if k < WRONG else -1]
+    return known[row, k]
+
+
+# -- simulate ---------------------------------------------------------------------------------------------------------
+def simulate(
+    method: Method | Mapping[str, Method],
+    pool: Rows,
+    *,
+    steps: int | None = None,
+    batch_size: int,
+    seed: int | Sequence[int] = 0,
+    learner: Student | Learner | None = None,
+    tests: Rows | None = None,
+    evaluate_every: int | None = None,
+    rollouts: int = 8,
+    objective: str | Objective = "sft",
+    budget: Budget | None = None,
+    name: str | None = None,
+) -> Runs:
+    """Run one method (or several, by name) on simulated students: the same tables as a bench, without a model.
+
+    steps or budget: when a variant is done; seed: one or several; learner: a Student, or anything that answers;
+    tests: rows asked at the start, at the end and every `evaluate_every` units of the budget's first axis.
+    """
+    if (steps is None) == (budget is None):
+        raise ValueError("give simulate steps=, or budget=Budget(...), and not both")
+    variants = dict(method) if isinstance(method, Mapping) else {name or method_name(method): method}
+    resolve = partial(_objective, default=objective)
+    samples = isinstance(resolve(None), Grpo)
+    budget = budget or Budget(steps=steps)
+    whole = _lengths(pool) + [_bytes(a) + 1 for a in pool["answer"].tolist()]
+    budget = replace(budget, work=budget.work or default_ceiling(whole, budget, batch_size, rollouts if samples else 0))
+    if learner is None or isinstance(learner, Student):
+        tables = (pool,) if tests is None else (pool, tests)
+        writers = {variant: _writers(m) for variant, m in variants.items()}
+        learner = SimulatedLearner(learner or Student(), *tables, objective=resolve, writers=writers)
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    shares = evaluation_shares(budget, evaluate_every)
+    jobs = [
+        open_job(variant, m, pool, seed=s, batch=batch_size, rollouts=rollouts, objective=resolve)
+        for variant, m in variants.items()
+        for s in seeds
+    ]
+    Loop(learner, budget, tests, shares).drive(jobs)
+    spec = {"simulated": True, "batch_size": batch_size, "objective": str(objective), "budget": asdict(budget)}
+    return Runs(tuple(record(job, tests, spec) for job in jobs))
+
+
+def evaluation_shares(budget: Budget, every: int | None) -> tuple[float, ...]:
+    """At which shares of the budget tests happen: the start, every `every` units of its first axis, the end."""
+    if every is None:
+        return 0.0, 1.0
+    if every < 1:
+        raise ValueError(f"evaluate_every={every}; give a number of at least 1, or None for start and end")
+    _, whole = budget.axis()
+    return (*(at / whole for at in range(0, whole, every)), 1.0)
+
+
+def _objective(request: Train | None, *, default: str | Objective) -> Objective:
+    wanted = default if request is None or request.objective is None else request.objective
+    if not isinstance(wanted, str):
+        return wanted
+    if wanted not in OBJECTIVES:
+        raise ValueError(f"objective={wanted!r} is unknown; give one of {', '.join(OBJECTIVES)}, or its settings")
+    return OBJECTIVES[wanted]()
+
+
+def _writers(method: Method) -> dict[str, Writer]:
+    """WRITERS of the module that a method stands in, and of the methods among its knobs."""
+    found: dict[str, Writer] = {}
+    while isinstance(method, partial):
+        for value in method.keywords.values():
+            if callable(value) and not inspect.isclass(value):
+                found |= _writers(value)
+        method = method.func
+    return found | getattr(sys.modules.get(getattr(method, "__module__", "")), "WRITERS", {})
+
+
+# -- what checks run on -----------------------------------------------------------------------------------------------
+# A student for whom order matters: on `chain_pool` one sorted pass ends at .93, random order at .47, hard first at .31.
+# Checks ask whether a method makes use of that, not whether such students exist.
+CHAIN_STUDENT = Student(rate=0.1, start=-2.0, spread=0.0)
+
+
+@dataclass(frozen=True)
+class SimulatedCheckBench:
+    """The CheckBench of methods that can be checked on the simulated student; `broken` makes it the twin's."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    broken: bool = False
+    batch_size: int = 8
+
+    @cached_property
+    def pool(self) -> Rows:
+        """480 rows: six skills, each the prerequisite of the next, level = place in the chain, `score` a noisy loss."""
+        return chain_pool()
+
+    @cached_property
+    def wide(self) -> Rows:
+        """360 rows: four topics, six levels, 15 rows in each cell, shuffled."""
+        cells = [(t, level, i) for t in "abcd" for level in range(1, 7) for i in range(15)]
+        pool = pd.DataFrame(cells, columns=["topic", "level", "i"])
+        pool.index = pd.Index([f"wide/{t}/{level}/{i:05d}" for t, level, i in cells], name="id")
+        pool = pool.assign(prompt=pool.index, answer="yes").drop(columns="i")
+        return pool.iloc[np.random.default_rng(0).permutation(len(pool))]
+
+    @property
+    def random(self) -> Method:
+        return random_order
+
+    def simulate(
+        self, method: Method, *, signal: tuple[str, ...] = (), pool: Rows | None = None, steps: int | None = None,
+        **knobs: object,
+    ) -> Runs:  # fmt: skip
+        """All seeds of one method: on the chain, one pass over the pool unless `steps` says otherwise."""
+        pool = self.pool if pool is None else pool
+        steps = steps or len(pool) // self.batch_size
+        skills = sorted(set(pool["topic"])) if pool is self.pool else []  # "skill 1", "skill 2", ...
+        student = replace(CHAIN_STUDENT, prerequisites=chain(*skills))
+        learner = SimulatedLearner(student, pool)
+        shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal}) if self.broken else pool
+        return simulate(
+            partial(method, **knobs), shown, steps=steps, batch_size=self.batch_size, seed=self.seeds,
+            learner=learner, tests=pool, name=method_name(method),
+        )  # fmt: skip
+
+    def _permuted(self, column: pd.Series) -> np.ndarray:
+        return column.to_numpy()[np.random.default_rng([0, _key(str(column.name))]).permutation(len(column))]
+
+    def final(self, runs: Runs) -> np.ndarray:
+        if runs.failed:
+            (variant, seed), why = next(iter(runs.failed.items()))
+            raise RuntimeError(f"{variant!r} with seed {seed} {why}")
+        last = runs.items[runs.items.share == 1.0]
+        return last.groupby("seed").correct.mean().loc[list(self.seeds)].to_numpy()
+
+    def accuracy(self, method: Method, *, signal: tuple[str, ...] = (), **knobs: object) -> np.ndarray:
+        return self.final(self.simulate(method, signal=signal, **knobs))
+
+    def exposure(self, runs: Runs, pool: Rows | None = None) -> pd.DataFrame:
+        seen = runs.exposure.join(self.pool if pool is None else pool, on="id")
+        last = seen.groupby("seed").step.transform("max")
+        return seen.assign(share_before=(seen.step - 1) / last, share=seen.step / last)
+
+
+def chain_pool(skills: int = 6, rows: int = 80) -> Rows:
+    """Rows of skills in a chain: topic "skill i" at level i; `score` is a made-up loss, exp of the level plus noise."""
+    rng = np.random.default_rng(0)
+    level = np.repeat(np.arange(1, skills + 1), rows)
+    ids = [f"chain/{k}/{i:05d}" for k, i in zip(level, np.tile(np.arange(rows), skills), strict=True)]
+    score = np.exp((level - skills) / 2 + rng.normal(0, 0.1, len(level)))
+    table = {"prompt": [f"question {i}" for i in ids], "answer": "yes", "topic": [f"skill {k}" for k in level],
+             "level": level, "score": score}  # fmt: skip
+    pool = pd.DataFrame(table, index=pd.Index(ids, name="id"))
+    return pool.iloc[rng.permutation(len(pool))]

@@ -1,0 +1,173 @@
+"""What all tests share: one thread, no network, and skips by name for what this machine lacks.
+
+    @pytest.mark.needs("chromium")                      # or pdffonts, latex, tmpfs, trl, reasoning-gym, cuda
+    @pytest.mark.needs("data:gsm8k_train.jsonl")        # a file in the folder that CURRICULAB_DATA names
+
+REQUIRE=all turns such a skip into a failure, unless what is missing is a data set or is not part of the set-up.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Before anything else imports torch or transformers.
+for _name, _value in {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}.items():
+    os.environ.setdefault(_name, _value)
+
+
+def has_program(name: str) -> bool:
+    return shutil.which(name) is not None
+
+
+def has_browser() -> bool:
+    from curriculab.figures import find_browser
+
+    return find_browser() is not None
+
+
+def has_module(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def mount_tmpfs(folder: Path | str) -> bool:
+    """Mount a disk of one megabyte on `folder`; False where that is not allowed."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    return has_program("mount") and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def can_mount_tmpfs() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        mounted = mount_tmpfs(folder)
+        if mounted:
+            subprocess.run(["umount", folder], check=True)
+        return mounted
+
+
+@dataclass(frozen=True)
+class Need:
+    found: Callable[[], bool]
+    how: str  # to get it
+    required: bool = True  # by REQUIRE=all
+
+
+NEEDS = {
+    "chromium": Need(has_browser, "README.md, Install, says how to get Chrome or Chromium"),
+    "pdffonts": Need(partial(has_program, "pdffonts"), "apt install poppler-utils"),
+    "latex": Need(partial(has_program, "pdflatex"), "apt install texlive-latex-base"),
+    "tmpfs": Need(can_mount_tmpfs, "run as root, where mounting is allowed"),
+    "trl": Need(partial(has_module, "trl"), "pip install -c constraints.txt -e '.[bench]'"),
+    "reasoning-gym": Need(partial(has_module, "reasoning_gym"), "pip install -c constraints.txt -e '.[gym]'", False),
+    "cuda": Need(has_cuda, "a machine with an NVIDIA GPU", False),
+}
+
+
+def data_path(name: str) -> Path | None:
+    """The file `name` in the folder that CURRICULAB_DATA names, if it is there."""
+    folder = os.environ.get("CURRICULAB_DATA")
+    path = Path(folder, name) if folder else None
+    return path if path and path.is_file() else None
+
+
+@cache
+def missing(name: str) -> str | None:
+    """None where `name` is there, else how to get it."""
+    if name.startswith("data:"):
+        file = name.removeprefix("data:")
+        return None if data_path(file) else f"put {file} into a folder and set CURRICULAB_DATA to it"
+    if name not in NEEDS:
+        raise ValueError(f"needs({name!r}): unknown; known are {', '.join(NEEDS)} and data:FILE")
+    return None if NEEDS[name].found() else NEEDS[name].how
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    value = os.environ.get("REQUIRE", "")
+    if value not in ("", "all"):
+        raise pytest.UsageError(f"REQUIRE={value}: only REQUIRE=all is known")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folders = {ROOT / "tests" / "browser": "browser", ROOT / "tests" / "notebooks": "notebook"}
+    for item in items:
+        for folder, marker in folders.items():
+            if folder in item.path.parents:
+                item.add_marker(marker)
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.needs("chromium"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    names = [name for marker in item.iter_markers("needs") for name in marker.args]
+    for name in names:
+        if (how := missing(name)) is None:
+            continue
+        required = not name.startswith("data:") and NEEDS[name].required
+        if required and os.environ.get("REQUIRE") == "all":
+            pytest.fail(f"REQUIRE=all, and {name} is missing: {how}", pytrace=False)
+        item.user_properties.append(("missing", name))
+        pytest.skip(f"{name} is missing: {how}")
+
+
+@pytest.hookimpl(trylast=True)  # after the slowest tests, so that it is read
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lacking: dict[str, list[str]] = {}
+    for report in terminalreporter.getreports("skipped"):
+        for key, name in report.user_properties:
+            if key == "missing":
+                lacking.setdefault(name, []).append(report.nodeid)
+    if not lacking:
+        return
+    terminalreporter.section("skipped for what this machine lacks")
+    for name, tests in sorted(lacking.items()):
+        terminalreporter.line(f"{name}: {missing(name)}")
+        for test in sorted(tests):
+            terminalreporter.line(f"  {test}")
+
+
+@pytest.fixture
+def chromium() -> str:
+    """Path of the browser; mark the test `needs("chromium")`."""
+    from curriculab.figures import find_browser
+
+    path = find_browser()
+    assert path is not None
+    return path
+
+
+@pytest.fixture
+def dataset() -> Callable[[str], Path]:
+    """`dataset("gsm8k_train.jsonl")`: its path; mark the test `needs("data:gsm8k_train.jsonl")`."""
+
+    def find(name: str) -> Path:
+        path = data_path(name)
+        assert path is not None, f"mark the test needs('data:{name}')"
+        return path
+
+    return find
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte, to be filled; mark the test `needs("tmpfs")`."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    assert mount_tmpfs(folder)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

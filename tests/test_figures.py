@@ -1,0 +1,384 @@
+"""Figures show the numbers of the tables, in stable colours, and are exported whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curriculab import figures
+from curriculab.figures import (
+    ExportError,
+    comparison,
+    difficulty,
+    draws,
+    export,
+    export_all,
+    find_browser,
+    for_print,
+    learning_curves,
+    levels,
+    palette,
+)
+from curriculab.runs import Record, Runs
+from curriculab.statistics import compare, paired_t
+
+LEVELS = np.repeat([1, 2, 3, 4], 10)
+IDS = [f"ladder/add/{level}/{i:05d}" for i, level in enumerate(LEVELS)]
+VARIANTS = ("random", "easy first", "hard first")
+
+
+def record(variant: str, seed: int, *, ended: str = "budget", until: float = 1.0) -> Record:
+    """Ten steps of four rows in order of level (or against it, or at random), tested at start, middle, end."""
+    rng = np.random.default_rng([seed, *variant.encode()])
+    skill = {"easy first": 0.1, "hard first": -0.1}.get(variant, 0.0)
+    tests = []
+    for share in (0.0, 0.5, 1.0):
+        chance = 0.9 - 0.15 * LEVELS + share * (0.2 + skill)
+        fixed = dict(step=int(10 * share), progress=share, share=share, solver="direct", gold=False, level=LEVELS)
+        spent = dict(id=IDS, tokens=int(400 * share) + seed, seconds=4.0 * share + seed)
+        tests.append(pd.DataFrame({**fixed, **spent, "correct": (rng.random(40) < chance).astype(float)}))
+    order = {"easy first": np.arange(40), "hard first": np.arange(40)[::-1]}.get(variant, rng.permutation(40))
+    items = pd.concat([t for t in tests if t.share[0] <= until], ignore_index=True)
+    exposure = pd.DataFrame(dict(step=np.repeat(np.arange(1, 11), 4), id=np.array(IDS)[order], tokens=10, weight=1.0))
+    tables = dict(items=items, exposure=exposure, metrics=pd.DataFrame(), ledger=pd.DataFrame())
+    return Record(dict(variant=variant, seed=seed, ended=ended), tables)
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    names = [*VARIANTS, "order 2", "order 3"]
+    return Runs(tuple(record(v, s) for v in names for s in range(3)), null=("order 2", "order 3"))
+
+
+@pytest.fixture(scope="module")
+def pool() -> pd.DataFrame:
+    loss = np.random.default_rng(0).gamma(LEVELS)
+    columns = dict(prompt="p", answer="a", level=LEVELS, loss=loss, topic=["add", "sort"] * 20)
+    return pd.DataFrame(columns, index=pd.Index(IDS, name="id"))
+
+
+def traces(figure, name: str) -> list:
+    return [t for t in figure.data if t.name == name]
+
+
+# -- the numbers ----------------------------------------------------------------------------------------------------
+def test_learning_curves_show_the_table(runs: Runs):
+    figure = learning_curves(runs)
+    table = runs.accuracy()
+    for variant in VARIANTS:
+        own = table[table.variant == variant].pivot(index="step", columns="seed", values="accuracy")
+        (mean,) = traces(figure, variant)
+        assert list(mean.x) == [0, 5, 10] and list(mean.y) == pytest.approx(list(own.mean(axis=1)))
+        (seeds,) = traces(figure, f"{variant}, seeds")
+        assert [y for y in seeds.y if y == y] == pytest.approx(own.to_numpy().T.ravel().tolist())
+        (band,) = traces(figure, f"{variant}, 95% interval")
+        found = paired_t(own.to_numpy())
+        assert list(band.y[:3]) == pytest.approx(list(found.high.clip(0, 1)))
+        assert list(band.y[3:]) == pytest.approx(list(found.low.clip(0, 1))[::-1])
+
+
+def test_the_null_band_reaches_from_worst_to_best(runs: Runs):
+    (band,) = traces(learning_curves(runs), "worst to best of 2 random orders")
+    table = runs.accuracy()
+    orders = table[table.variant.isin(runs.null)].pivot_table(
+        index=["seed", "step"], columns="variant", values="accuracy"
+    )
+    assert list(band.y[:3]) == pytest.approx(list(orders.max(axis=1).groupby("step").mean()))
+    assert list(band.y[3:]) == pytest.approx(list(orders.min(axis=1).groupby("step").mean())[::-1])
+
+
+@pytest.mark.parametrize(("x", "last", "title"), [("tokens", 401, "trained tokens"), ("seconds", 5.0, "seconds")])
+def test_learning_curves_over_other_axes(runs: Runs, x: str, last: float, title: str):
+    figure = learning_curves(runs, x=x)
+    assert traces(figure, "easy first")[0].x[-1] == pytest.approx(last)  # the mean of seeds 0, 1, 2
+    assert figure.layout.xaxis.title.text == title
+
+
+def test_learning_curves_by_level_and_by_variant(runs: Runs):
+    by_level = learning_curves(runs, by="level")
+    assert [a.text for a in by_level.layout.annotations] == ["level 1", "level 2", "level 3", "level 4"]
+    table = runs.accuracy("level")
+    own = table[(table.variant == "easy first") & (table.level == 3)].groupby("step").accuracy.mean()
+    assert list(traces(by_level, "easy first")[2].y) == pytest.approx(list(own))
+    by_variant = learning_curves(runs, by="variant")
+    assert [a.text for a in by_variant.layout.annotations] == ["easy first", "hard first"]
+    assert [len(traces(by_variant, v)) for v in VARIANTS] == [2, 1, 1]
+
+
+def test_a_seed_that_ended_early_is_marked_and_left_out_of_the_mean():
+    records = [record("random", s) for s in range(3)] + [record("easy first", s) for s in range(2)]
+    figure = learning_curves(Runs((*records, record("easy first", 2, ended="failed: x", until=0.5))))
+    (cross,) = traces(figure, "easy first, ended early")
+    assert list(cross.x) == [5]
+    expected = np.mean([r.tables["items"].query("step == 10").correct.mean() for r in records[3:]])
+    assert traces(figure, "easy first")[0].y[-1] == pytest.approx(expected)
+
+
+def test_one_seed_has_no_band():
+    figure = learning_curves(Runs((record("random", 0), record("easy first", 0))))
+    assert [t.name for t in figure.data] == ["random", "easy first"]
+
+
+def test_draws_show_shares_of_levels(runs: Runs, pool: pd.DataFrame):
+    figure = draws(runs, pool)
+    ascending = np.array([t.y[:-1] for t in figure.data if t.yaxis == "y2"])  # (levels, steps): panel of easy first
+    assert ascending[:, 0] == pytest.approx([1, 0, 0, 0]) and ascending[:, -1] == pytest.approx([0, 0, 0, 1])
+    for panel in ("y", "y2", "y3"):
+        assert np.sum([t.y for t in figure.data if t.yaxis == panel], axis=0) == pytest.approx(np.ones(11))
+    assert [t.name for t in figure.data if t.showlegend] == ["level 1", "2", "3", "4"]
+    assert [a.text for a in figure.layout.annotations] == list(VARIANTS)
+
+
+def test_draws_map_a_score(runs: Runs, pool: pd.DataFrame):
+    figure = draws(runs, pool, by="loss")
+    assert [t.type for t in figure.data] == ["heatmap"] * 3
+    z = figure.data[1].z
+    assert z.sum(axis=0) == pytest.approx(np.ones(10))
+    bins = np.histogram_bin_edges(pool.loss, 24)
+    assert z[:, 0] == pytest.approx(np.histogram(pool.loss.iloc[:4], bins)[0] / 4)  # step 1 of easy first
+
+
+def test_draws_say_which_rows_are_new(pool: pd.DataFrame):
+    made = record("random", 0)
+    made.tables["exposure"].loc[:9, "id"] = "made/0"
+    assert draws(Runs((made,)), pool, by="loss").layout.annotations[0].text == "random (without 25% new rows)"
+    assert traces(draws(Runs((made,)), pool), "new rows")[0].y[0] == 1
+
+
+def test_difficulty_counts_rows(pool: pd.DataFrame):
+    figure = difficulty(pool, ["loss", "level"])
+    assert [figure.layout.xaxis.title.text, figure.layout.xaxis2.title.text] == ["loss", "level"]
+    assert sum(sum(t.y[:-1]) for t in figure.data if t.xaxis == "x") == 40
+    second = [t for t in figure.data if t.xaxis == "x2"]
+    assert [list(t.y[:-1]) for t in second] == (10 * np.eye(4)).tolist()
+    assert len(difficulty(pool.drop(columns="level"), "loss").data) == 1
+    assert difficulty(pool).layout.meta["x"] == ["level", "loss"]
+
+
+def test_many_levels_and_topics_are_merged(pool: pd.DataFrame):
+    many = pool.assign(level=range(40), topic=[f"t{i}" for i in range(40)])
+    assert traces(difficulty(many, "loss"), "7 and more") != []
+    assert traces(difficulty(many, "loss", by="topic"), "others") != []
+
+
+def test_comparison_shows_the_table(runs: Runs):
+    result = compare(runs)
+    figure = comparison(result)
+    for variant in VARIANTS[1:]:
+        points, mean = traces(figure, variant)
+        row = result.table.loc[variant]
+        assert list(points.x) == pytest.approx(list(result.scores[result.scores.variant == variant].difference))
+        assert mean.x[0] == pytest.approx(row.difference)
+        assert mean.x[0] + mean.error_x.array[0] == pytest.approx(row.high)
+        assert mean.x[0] - mean.error_x.arrayminus[0] == pytest.approx(row.low)
+        assert (mean.marker.color == "white") != row.differs
+    assert list(figure.layout.yaxis.ticktext) == list(VARIANTS[1:])
+    assert sorted(set(traces(figure, "worst to best of 2 random orders")[0].x)) == [result.null.worst, result.null.gain]
+
+
+def test_levels_show_the_table(runs: Runs):
+    result = compare(runs)
+    table = result.levels[result.levels.variant == "easy first"]
+    assert list(traces(levels(result), "easy first")[0].y) == pytest.approx(list(table.accuracy))
+    differences = levels(result, "difference")
+    assert list(traces(differences, "easy first")[0].y) == pytest.approx(list(table.difference))
+    assert not traces(differences, "random")
+
+
+# -- the look -------------------------------------------------------------------------------------------------------
+def test_a_variant_has_one_colour_in_every_figure(runs: Runs):
+    result, colours = compare(runs), palette(runs.variants)
+    assert colours == {"random": "#757575", "easy first": "#0072B2", "hard first": "#D55E00"}
+    for figure in (learning_curves(runs), learning_curves(runs, by="variant"), levels(result)):
+        for variant in VARIANTS:
+            assert {t.line.color for t in traces(figure, variant)} == {colours[variant]}
+    for variant in VARIANTS[1:]:
+        assert traces(comparison(result), variant)[1].error_x.color == colours[variant]
+
+
+def test_colours_go_by_place_and_lines_stay_apart_beyond_the_palette():
+    names = ["random", *(f"v{i}" for i in range(20))]
+    styles = [tuple(figures._style(v, names).values()) for v in names]
+    assert len(set(styles)) == len(names)
+    assert palette(names[:3])["v1"] == palette(names)["v1"]
+
+
+def test_names_are_not_read_as_markup():
+    odd = "a<b> & c"
+    runs = Runs(tuple(record(v, s) for v in ("random", odd) for s in range(2)))
+    assert traces(learning_curves(runs), "a&lt;b&gt; &amp; c")
+    assert comparison(compare(runs)).layout.yaxis.ticktext == ("a&lt;b&gt; &amp; c",)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(3.25, 2), (6.75, 4)])
+def test_print_has_a_column_of_the_paper(runs: Runs, width: float, columns: int):
+    figure = for_print(learning_curves(runs, by="level"), width=width)
+    assert figure.layout.width == round(96 * width)
+    assert figure.layout.font.size == pytest.approx(8 / 0.75)  # 8 pt at 96 px to the inch
+    axes = [figure.layout[name] for name in ("xaxis", "xaxis2", "xaxis3", "xaxis4")]
+    assert len({axis.domain[0] for axis in axes}) == columns
+    assert all(low.domain[1] <= high.domain[0] for low, high in zip(axes, axes[1:columns], strict=False))
+    assert for_print(learning_curves(runs), height=2).layout.height == 192
+
+
+def test_figures_are_left_as_they_were(runs: Runs):
+    figure = learning_curves(runs)
+    before = figure.to_json()
+    for_print(figure)
+    assert figure.to_json() == before
+
+
+# -- bad input ------------------------------------------------------------------------------------------------------
+NONE_TRAINED = Runs(
+    (Record(dict(variant="random", seed=0), dict(record("random", 0).tables, exposure=pd.DataFrame())),)
+)
+
+
+BAD = {
+    "x='epochs' is not an axis of learning curves; choose from steps, tokens, seconds": (
+        lambda r, p: learning_curves(r, x="epochs")
+    ),
+    "no learning curve to show: no test was made (runs.items is empty); give the bench test rows": (
+        lambda r, p: learning_curves(Runs(()))
+    ),
+    "the pool has no column 'lvl' to show draws by; it has prompt, answer, level, loss, topic": (
+        lambda r, p: draws(r, p, by="lvl")
+    ),
+    "no draws to show: no row was trained (runs.exposure is empty)": lambda r, p: draws(NONE_TRAINED, p),
+    "the pool has no column 'topic' of numbers to show; it has level, loss": lambda r, p: difficulty(p, "topic"),
+    "column 'loss' holds 40 values that are not finite; a measure has one for every row": (
+        lambda r, p: difficulty(p.assign(loss=np.nan), "loss")
+    ),
+    "no measure to show: the pool has no rows or no column of numbers; add one, as pool['loss']": (
+        lambda r, p: difficulty(p[["prompt", "answer"]])
+    ),
+    "value='p' is not known here; choose 'accuracy' or 'difference'": lambda r, p: levels(compare(r), "p"),
+    "no levels to show: the test rows have no column 'level'": lambda r, p: levels(compare(without_level(r))),
+    "nothing to show: only 'random' was compared, with itself": lambda r, p: comparison(compare(Runs(r.records[:3]))),
+    "cannot export to 'eps'; choose from html, pdf, svg, png": (
+        lambda r, p: export(learning_curves(r), "x", formats=["eps"])
+    ),
+    "width=312 is in inches, between 1 and 40; a column of a paper has 3.25, two have 6.75": (
+        lambda r, p: export(learning_curves(r), "x", width=312)
+    ),
+}
+
+
+def without_level(runs: Runs) -> Runs:
+    tables = [{**r.tables, "items": r.tables["items"].drop(columns="level")} for r in runs.records]
+    return Runs(tuple(Record(r.spec, t) for r, t in zip(runs.records, tables, strict=True)), runs.null)
+
+
+@pytest.mark.parametrize(("message", "call"), BAD.items())
+def test_bad_input_gives_one_clear_line(runs: Runs, pool: pd.DataFrame, message: str, call: Callable):
+    with pytest.raises(ValueError) as error:
+        call(runs, pool)
+    assert str(error.value) == message
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "find_browser", lambda: None)
+    monkeypatch.setattr(figures, "_said", set())
+
+
+def test_html_needs_no_network(runs: Runs, tmp_path: Path):
+    (path,) = export(learning_curves(runs), tmp_path / "figures" / "curves.v2", formats="html")
+    text = path.read_text()
+    assert path == tmp_path / "figures" / "curves.v2.html"
+    assert "easy first" in text and "<script src=" not in text and len(text) > 1_000_000
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [p.name for p in path.parent.iterdir()] == [path.name]  # nothing half written is left
+
+
+def test_without_a_browser_html_is_written_and_one_line_says_how(
+    runs: Runs, tmp_path: Path, no_browser: None, capsys: pytest.CaptureFixture
+):
+    for _ in range(2):
+        assert export(learning_curves(runs), tmp_path / "curves") == [tmp_path / "curves.html"]
+    assert capsys.readouterr().out == (
+        "no Chrome or Chromium for PDF, SVG and PNG: on Debian `sudo apt install chromium`; on Ubuntu, whose apt "
+        "chromium is a snap that cannot be driven from here, Google's .deb from https://www.google.com/chrome or "
+        "`plotly_get_chrome`\n"
+    )
+
+
+def test_a_format_asked_for_by_name_is_an_error_without_a_browser(runs: Runs, tmp_path: Path, no_browser: None):
+    with pytest.raises(ExportError) as error:
+        export(learning_curves(runs), tmp_path / "curves", formats=("pdf",))
+    assert str(error.value) == figures.NO_BROWSER
+    assert [p.name for p in tmp_path.iterdir()] == ["curves.html"]
+
+
+def program(path: Path, script: str) -> Path:
+    path.write_text(script)
+    path.chmod(0o755)
+    return path
+
+
+def test_a_browser_that_does_not_start_is_said(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    broken = program(tmp_path / "chrome", "#!/bin/sh\nexit 1\n")
+    monkeypatch.setenv("BROWSER_PATH", str(broken))
+    with pytest.raises(ExportError) as error:
+        export(learning_curves(runs), tmp_path / "curves", formats="svg")
+    assert str(error.value).startswith(f"{broken} did not draw (") and str(error.value).endswith(figures.NO_BROWSER)
+    assert "\n" not in str(error.value)
+
+
+def test_ubuntus_stand_in_for_the_snap_is_not_taken_for_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    stand_in = program(tmp_path / "chromium-browser", '#!/bin/sh\nexec /snap/bin/chromium "$@"\n')
+    monkeypatch.setenv("BROWSER_PATH", str(stand_in))
+    assert find_browser() is None
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "nowhere"))
+    assert find_browser() is None
+
+
+@pytest.fixture(scope="module")
+def exported(runs: Runs, pool: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("figures")
+    result = compare(runs)
+    made = {"curves": learning_curves(runs), "draws": draws(runs, pool), "final": comparison(result)}
+    paths = export_all({folder / name: figure for name, figure in made.items()})
+    assert sorted(p.name for p in paths) == sorted(f"{n}.{f}" for n in made for f in figures.FORMATS)
+    return folder
+
+
+@pytest.mark.needs("chromium")
+def test_images_have_the_width_of_a_column_and_are_small(exported: Path):
+    for path in exported.iterdir():
+        assert path.stat().st_size > 0
+        assert path.suffix in (".html", ".png") or path.stat().st_size < 200_000
+    png = (exported / "curves.png").read_bytes()
+    assert struct.unpack(">I", png[16:20])[0] == 975  # 3.25 in at 300 dpi
+    assert png[37:41] == b"pHYs" and struct.unpack(">II", png[41:49]) == (11811, 11811)  # dots a metre
+    assert 'width="312"' in (exported / "curves.svg").read_text()[:400]
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.needs("pdffonts")
+def test_pdf_embeds_its_fonts(exported: Path):
+    listed = subprocess.run(["pdffonts", exported / "curves.pdf"], capture_output=True, text=True, check=True).stdout
+    fonts = listed.splitlines()[2:]
+    assert fonts and all("TrueType" in font and "Type 3" not in font and " yes yes " in font for font in fonts)
+    info = subprocess.run(["pdfinfo", exported / "curves.pdf"], capture_output=True, text=True, check=True).stdout
+    assert "Page size:       234 x" in info  # 3.25 in of 72 pt
+
+
+@pytest.mark.needs("chromium")
+def test_export_works_where_a_loop_runs_already(runs: Runs, tmp_path: Path):
+    import asyncio
+
+    async def cell() -> list[Path]:
+        return export(learning_curves(runs), tmp_path / "curves", formats=("svg",))
+
+    assert [p.name for p in asyncio.run(cell())] == ["curves.html", "curves.svg"]
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".part-")]
