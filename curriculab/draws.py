@@ -59,7 +59,7 @@ class Queue:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-# -- pacing: share of the way gone, in [0, 1] -> share of the pool in use, in (0, 1] -----------------------------------
+# -- pacing: share of the way gone, in [0, 1] -> share of the pool in use, in (0, 1] ----------------------------------
 @dataclass(frozen=True)
 class Root:
     """min(1, (t (1 - start^p) + start^p)^(1/p)): Platanios et al. 2019; p = 2 is their square root."""

@@ -10,10 +10,12 @@ marker and dash in every figure, by its place in `runs.variants`; random is grey
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 import textwrap
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,6 +165,8 @@ def _arrange(
         figure.layout[_axis("x", i)].update(domain=np.clip(x, 0, 1), showticklabels=told[0], title_text=names[0])
         figure.layout[_axis("y", i)].update(domain=np.clip(y, 0, 1), showticklabels=told[1], title_text=names[1])
         figure.update_annotations(dict(x=left, y=max(top, 0), text=title), selector=dict(name=f"panel {i}"))
+    if _has_bar(figure):
+        figure.layout.margin.t = above  # plotly makes room for a legend by itself, for a horizontal bar too much
     figure.layout.height = height or round(total + above + below)
     return figure
 
@@ -338,8 +342,8 @@ def _map(
             hovertemplate=f"step %{{x}}, {by} %{{y:.3g}}: %{{z:.0%}} of the rows",
         ))  # fmt: skip
     title = dict(text="share of the step's rows", side="top", font=dict(size=SCREEN_PX))
-    bar = dict(orientation="h", x=0.5, xanchor="center", y=1, yanchor="bottom", title=title, outlinewidth=0)
-    bar |= dict(thickness=8, len=0.6, ypad=3, tickformat=".0%", nticks=5)
+    bar = dict(orientation="h", x=0.5, xanchor="center", yref="container", y=1, yanchor="top", title=title)
+    bar |= dict(outlinewidth=0, thickness=8, len=0.6, ypad=3, tickformat=".0%", nticks=5)
     figure.update_layout(coloraxis=dict(colorscale=SCALE, cmin=0, colorbar=bar))
     figure.update_xaxes(range=[steps[0], steps[-1]])
     figure.update_yaxes(range=[scores[0], scores[-1]], showgrid=False)
@@ -472,7 +476,7 @@ def comparison(result: Comparison) -> go.Figure:
     if null is not None:
         name = f"worst to best of {null.k} random orders"
         figure.add_trace(_band(pd.Series([null.worst, null.gain]), *rim, BAND, name=name))
-    figure.add_vline(x=0, line=dict(color=FRAME, width=1), layer="below")
+    _line(figure, [0, 0], [-0.6, len(table) - 0.4])
     for place, (label, row) in enumerate(table.iterrows()):
         _marks(
             figure, place, row, result.scores[result.scores.variant == label], _style(label, result.variants)["color"]
@@ -488,6 +492,16 @@ def comparison(result: Comparison) -> go.Figure:
     figure.update_yaxes(range=[len(table) - 0.4, -0.6], tickvals=[*range(len(table))], ticktext=names)
     figure.update_yaxes(ticks="", showgrid=False)
     return _arrange(figure)
+
+
+def _line(figure: go.Figure, x: Sequence[float], y: Sequence[float]) -> None:
+    """Where nothing differs: over the null band, under the marks."""
+    import plotly.graph_objects as go
+
+    line = dict(color=FRAME, width=1)
+    figure.add_trace(
+        go.Scatter(x=x, y=y, mode="lines", line=line, name="no difference", showlegend=False, hoverinfo="skip")
+    )
 
 
 def _marks(figure: go.Figure, place: int, row: pd.Series, scores: pd.DataFrame, colour: str) -> None:
@@ -538,6 +552,8 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
     names = [v for v in result.table.index if value == "accuracy" or v != result.to]
     y = "accuracy" if value == "accuracy" else f"accuracy minus {result.to}"
     figure = _figure([""], x="level", y=y, ratio=0.6)
+    if value == "difference":
+        _line(figure, [-0.5, result.levels.level.nunique() - 0.5], [0, 0])
     places = {name: i for i, name in enumerate(result.levels.level.unique())}
     for i, name in enumerate(names):
         part, style = result.levels[result.levels.variant == name], _style(name, result.variants)
@@ -552,8 +568,6 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
             hovertemplate="%{y:.3f}",
         ))  # fmt: skip
     figure.update_xaxes(tickvals=[*places.values()], ticktext=[*map(str, places)], range=[-0.5, len(places) - 0.5])
-    if value == "difference":
-        figure.add_hline(y=0, line=dict(color=FRAME, width=1), layer="below")
     return _arrange(figure)
 
 
@@ -614,7 +628,16 @@ def find_browser() -> str | None:
     from choreographer.browsers.chromium import Chromium
 
     path = os.environ.get("BROWSER_PATH") or Chromium.find_browser(skip_local=False)
-    return path if path and Path(path).is_file() and not _is_snap(Path(path)) else None
+    return path if path and Path(path).is_file() and not _is_snap(Path(path)) and _answers(str(path)) else None
+
+
+@cache
+def _answers(path: str) -> bool:
+    """Does it tell its version? One that is broken, or waits for something, would be waited for in vain later."""
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def _is_snap(path: Path) -> bool:
@@ -675,13 +698,13 @@ def _render(jobs: list[dict[str, Any]], browser: str) -> None:
     async def draw() -> None:  # no MathJax: it would be fetched from the network
         options = dict(path=browser, mathjax=False, timeout=60)
         work = kaleido.write_fig_from_object(jobs, kopts=options, cancel_on_error=True)
-        await asyncio.wait_for(work, 60 + 20 * len(jobs))
+        await asyncio.wait_for(work, 60 + 10 * len(jobs))
 
     try:
         with ThreadPoolExecutor(1) as thread:
             thread.submit(lambda: asyncio.run(draw())).result()
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(error.args[0] if error.args else "").split())[:200] or type(error).__name__
         raise ExportError(f"{browser} did not draw ({reason}); {NO_BROWSER}") from error
 
 

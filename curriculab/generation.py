@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from curriculab.adapters import FEWEST, Adapter, Plan, RowAttention, Span, forward, running
 from curriculab.models import Model
 
-CACHE_TOKENS = 65_536  # key-value places held at once on a CPU: 65,536 x 12 x 64 x 4 bytes = 0.2 GiB for the pocket model
+CACHE_TOKENS = {"cpu": 8_192, "cuda": 262_144}  # key-value places held at once; on a CPU what its caches hold pays
+COMPACT = 4  # finished answers leave every so many tokens: a fixed rhythm, so that nobody's arithmetic hangs on others
 STRIDE = 64  # cache lengths are rounded up to this, so that a sum's order does not depend on the neighbours
 
 
@@ -45,8 +46,9 @@ class Written:
     ended: str = "length"
 
 
-def write(model: Model, prompts: Sequence[Prompt], *, cache_tokens: int = CACHE_TOKENS) -> list[list[Written]]:
+def write(model: Model, prompts: Sequence[Prompt], *, cache_tokens: int | None = None) -> list[list[Written]]:
     """Continue every prompt `n` times; answers per prompt, in the order of the prompts."""
+    cache_tokens = cache_tokens or CACHE_TOKENS[model.device.type]
     answers: list[list[Written]] = [[] for _ in prompts]
     with torch.no_grad():
         for wave in _waves(prompts, cache_tokens):
@@ -86,43 +88,42 @@ class _Decode:
     """Keys and values of every answer still being written: (answers, heads, places, dim) per layer."""
 
     def __init__(self, seen: _Cache, owner: np.ndarray, places: int) -> None:
-        self.length = torch.as_tensor(seen.lengths[owner], device=seen.there.device)
+        device = seen.there.device
+        held = seen.lengths[owner]  # prompt tokens of each answer
         starts = np.concatenate([[0], np.cumsum(seen.lengths)[:-1]])[owner]
+        rows, at = np.repeat(np.arange(len(owner)), held), np.concatenate([np.arange(n) for n in held])
+        source = torch.as_tensor(np.repeat(starts, held) + at, device=device)
+        rows, at = torch.as_tensor(rows, device=device), torch.as_tensor(at, device=device)
+        self.length = torch.as_tensor(held, device=device)
         self.layers = {}
-        rows = np.repeat(np.arange(len(owner)), seen.lengths[owner])
-        at = np.concatenate([np.arange(n) for n in seen.lengths[owner]])
-        source = torch.as_tensor(np.repeat(starts, seen.lengths[owner]) + at, device=self.length.device)
-        rows, at = (torch.as_tensor(x, device=self.length.device) for x in (rows, at))
         for layer, pair in seen.kept.items():
-            full = []
-            for x in pair:
-                room = x.new_zeros(len(owner), places, *x.shape[1:])
-                room[rows, at] = x[source]
-                full.append(room)
-            self.layers[layer] = tuple(full)
-        self.mask = None
+            room = [x.new_zeros(len(owner), x.shape[1], places, x.shape[2]) for x in pair]
+            for full, x in zip(room, pair, strict=True):
+                full[rows, :, at] = x[source]
+            self.layers[layer] = tuple(room)
 
     def prepare(self) -> None:
-        """Once per step: where the new token goes and what may be looked at."""
+        """Once per token: where it goes, and what it may not look at."""
         self.row = torch.arange(len(self.length), device=self.length.device)
         self.until = -(-int(self.length.max() + 1) // STRIDE) * STRIDE
         self.place = torch.arange(self.until, device=self.length.device)[None]
-        self.mask = (self.place <= self.length[:, None])[:, None, None]
+        self.hidden = (self.place > self.length[:, None])[:, None, None]
 
     def __call__(self, layer, q, k, v, scaling, window):
+        """q (heads, answers, dim) -> (answers, heads, dim); plain products: fused kernels are slow for one query."""
         keys, values = self.layers[layer]
         b = len(self.length)
-        q, k, v = (x.transpose(0, 1)[:b] for x in (q, k, v))  # (answers, heads, dim); pads of a tiny batch fall off
-        keys[self.row, self.length] = k
-        values[self.row, self.length] = v
-        mask = self.mask
+        q, k, v = (x.transpose(0, 1)[:b] for x in (q, k, v))  # pads of a tiny batch fall off
+        keys[self.row, :, self.length] = k
+        values[self.row, :, self.length] = v
+        hidden = self.hidden
         if window is not None:
-            mask = mask & (self.place > self.length[:, None] - window)[:, None, None]
-        until = min(self.until, keys.shape[1])
-        out = F.scaled_dot_product_attention(
-            q[:, :, None], keys[:, :until].transpose(1, 2), values[:, :until].transpose(1, 2),
-            attn_mask=mask[..., :until], scale=scaling, enable_gqa=k.shape[1] != q.shape[1],
-        )[:, :, 0]  # fmt: skip
+            hidden = hidden | (self.place <= self.length[:, None] - window)[:, None, None]
+        grouped = q.reshape(b, k.shape[1], -1, q.shape[-1])  # query heads that share a key head
+        scores = grouped @ keys[:, :, : self.until].transpose(2, 3)
+        scores = (scores * (scaling or q.shape[-1] ** -0.5)).masked_fill_(hidden, -torch.inf)
+        p = torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype)
+        out = (p @ values[:, :, : self.until]).reshape(q.shape)
         return out if b >= FEWEST else torch.cat([out, out[:1].expand(FEWEST - b, -1, -1)])
 
     def keep(self, rows: torch.Tensor) -> None:
@@ -136,40 +137,41 @@ def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int]) -> lis
     logits, seen = _read_prompts(model, own)
     owner = np.repeat(np.arange(len(own)), [p.n for p in own])
     longest = max(len(p.tokens) + p.max_new_tokens for p in own)
-    cache = _Decode(seen, owner, -(-longest // STRIDE) * STRIDE)
+    cache = _Decode(seen, owner, -(-(longest + COMPACT) // STRIDE) * STRIDE)  # finished answers may overrun a little
     answers = [Written(wave[o]) for o in owner]
     noise = _noise(own)
     heat = torch.as_tensor([own[o].temperature for o in owner], device=device, dtype=torch.float32)
     limit = np.array([own[o].max_new_tokens for o in owner])
-    alive = np.arange(len(answers))
+    held, done = np.arange(len(answers)), np.zeros(len(answers), bool)
     logits = logits[torch.as_tensor(owner, device=device)]
-    end = model.tokenizer.eos_token_id
     for step in range(int(limit.max())):
-        u = torch.as_tensor(noise[alive, step], device=device)
-        token, logprob, spread = draw(logits, heat[torch.as_tensor(alive, device=device)], u)
-        going = []
-        for place, (i, t, lp, h) in enumerate(
-            zip(alive, token.tolist(), logprob.tolist(), spread.tolist(), strict=True)
-        ):
-            answer = answers[i]
-            answer.tokens.append(t)
-            answer.logprobs.append(lp)
-            answer.entropies.append(h)
-            if t == end:
-                answer.ended = "eos"
-            elif (stop := _stopped(model, answer, own[owner[i]].stop)) is not None:
-                answer.ended = stop
-            elif len(answer.tokens) < limit[i]:
-                going.append(place)
-        if not going:
+        u = torch.as_tensor(noise[held, step], device=device)
+        token, logprob, spread = draw(logits, heat[torch.as_tensor(held, device=device)], u)
+        for i, t, lp, h in zip(held, token.tolist(), logprob.tolist(), spread.tolist(), strict=True):
+            if not done[i]:
+                done[i] = _grown(model, answers[i], own[owner[i]], t, lp, h)
+        if done.all():
             break
-        keep = torch.as_tensor(going, device=device)
-        token = token[keep]
-        if len(going) < len(alive):
-            alive = alive[going]
-            cache.keep(keep)
-        logits = _one_more(model, cache, token, [own[o] for o in owner[alive]])
+        if step % COMPACT == COMPACT - 1 and done[held].any():
+            stay = torch.as_tensor(np.flatnonzero(~done[held]), device=device)
+            cache.keep(stay)
+            held, token = held[~done[held]], token[stay]
+        logits = _one_more(model, cache, token, [own[o] for o in owner[held]])
     return answers
+
+
+def _grown(model: Model, answer: Written, prompt: Prompt, token: int, logprob: float, entropy: float) -> bool:
+    """Add one token to an answer; is it finished?"""
+    answer.tokens.append(token)
+    answer.logprobs.append(logprob)
+    answer.entropies.append(entropy)
+    if token == model.tokenizer.eos_token_id:
+        answer.ended = "eos"
+    elif (stop := _stopped(model, answer, prompt.stop)) is not None:
+        answer.ended = stop
+    else:
+        return len(answer.tokens) >= prompt.max_new_tokens
+    return True
 
 
 def _read_prompts(model: Model, own: list[Prompt]) -> tuple[torch.Tensor, _Cache]:

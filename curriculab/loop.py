@@ -443,7 +443,9 @@ class Loop:
         """Hand over the last reply, so that a method can return its findings; what it asks instead is not answered."""
         if job.open:
             job.advance(reply)
-        if job.run.progress >= 1.0 and not job.ended.startswith("failed"):
+        if job.run.progress >= 1.0:
+            if job.ended.startswith("failed"):
+                job.event("failed after its budget was spent", why=job.ended)
             shares = self.budget.shares(job.spent)
             spent = max(shares, key=shares.get)
             job.ended = "ceiling on work" if spent == "work" else f"budget of {spent} spent"

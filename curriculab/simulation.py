@@ -567,17 +567,18 @@ class SimulatedCheckBench:
 
     def simulate(
         self, method: Method, *, signal: tuple[str, ...] = (), pool: Rows | None = None, steps: int | None = None,
-        **knobs: object,
+        batch_size: int | None = None, **knobs: object,
     ) -> Runs:  # fmt: skip
         """All seeds of one method: on the chain, one pass over the pool unless `steps` says otherwise."""
         pool = self.pool if pool is None else pool
-        steps = steps or len(pool) // self.batch_size
+        batch_size = batch_size or self.batch_size
+        steps = steps or len(pool) // batch_size
         skills = sorted(set(pool["topic"])) if pool is self.pool else []  # "skill 1", "skill 2", ...
         student = replace(CHAIN_STUDENT, prerequisites=chain(*skills))
         learner = SimulatedLearner(student, pool)
         shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal}) if self.broken else pool
         return simulate(
-            partial(method, **knobs), shown, steps=steps, batch_size=self.batch_size, seed=self.seeds,
+            partial(method, **knobs), shown, steps=steps, batch_size=batch_size, seed=self.seeds,
             learner=learner, tests=pool, name=method_name(method),
         )  # fmt: skip
 

@@ -326,7 +326,7 @@ def program(path: Path, script: str) -> Path:
 
 
 def test_a_browser_that_does_not_start_is_said(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    broken = program(tmp_path / "chrome", "#!/bin/sh\nexit 1\n")
+    broken = program(tmp_path / "chrome", '#!/bin/sh\n[ "$1" = --version ]\n')
     monkeypatch.setenv("BROWSER_PATH", str(broken))
     with pytest.raises(ExportError) as error:
         export(learning_curves(runs), tmp_path / "curves", formats="svg")
@@ -337,6 +337,8 @@ def test_a_browser_that_does_not_start_is_said(runs: Runs, tmp_path: Path, monke
 def test_ubuntus_stand_in_for_the_snap_is_not_taken_for_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     stand_in = program(tmp_path / "chromium-browser", '#!/bin/sh\nexec /snap/bin/chromium "$@"\n')
     monkeypatch.setenv("BROWSER_PATH", str(stand_in))
+    assert find_browser() is None
+    monkeypatch.setenv("BROWSER_PATH", str(program(tmp_path / "broken", "#!/bin/sh\nexit 1\n")))
     assert find_browser() is None
     monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "nowhere"))
     assert find_browser() is None

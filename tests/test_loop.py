@@ -39,7 +39,7 @@ def drive(pool, *methods, budget, tests=None, shares=(0.0, 1.0), seed=0, rollout
     return loop.drive(jobs), loop
 
 
-# -- budgets ------------------------------------------------------------------------------------------------------------
+# -- budgets ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -96,7 +96,7 @@ def test_what_never_trains_ends_at_the_ceiling(pool, method):
     assert (other.run.step, other.ended) == (5, "budget of steps spent")
 
 
-# -- what methods may ask ------------------------------------------------------------------------------------------------
+# -- what methods may ask ---------------------------------------------------------------------------------------------
 def test_a_list_is_answered_together_and_in_order(pool):
     seen = []
 
@@ -187,7 +187,7 @@ def test_under_grpo_bare_rows_are_sampled_first(pool):
     assert {"reward", "group", "advantage", "loss", "text"} <= set(seen[0].columns)
 
 
-# -- charging -----------------------------------------------------------------------------------------------------------
+# -- charging ---------------------------------------------------------------------------------------------------------
 def test_everything_is_charged_and_tests_apart(pool):
     def method(pool, run):
         yield Score(pool.iloc[:2], "nll")  # 2 x (4 + 4)
@@ -205,7 +205,7 @@ def test_everything_is_charged_and_tests_apart(pool):
     assert "lucky" in runs.metrics
 
 
-# -- tests --------------------------------------------------------------------------------------------------------------
+# -- tests ------------------------------------------------------------------------------------------------------------
 def test_tests_happen_at_shares_of_each_variants_own_progress(pool):
     runs = simulate(steady, pool, steps=10, batch_size=4, tests=pool.iloc[:5], evaluate_every=5)
     assert runs.accuracy()[["step", "n"]].to_numpy().tolist() == [[0, 5], [5, 5], [10, 5]]
@@ -242,6 +242,19 @@ def test_a_method_gets_its_last_reply_and_may_return_findings_on_it(pool):
     runs = simulate(measured, pool, steps=3, batch_size=4)
     assert np.allclose(runs.findings["measured", 0].loss, runs.metrics.loss)
     assert runs.records[0].spec["ended"] == "budget of steps spent"
+
+
+def test_what_fails_after_the_budget_is_an_event_and_no_failure(pool):
+    def falls(pool, run):
+        yield Train(pool)
+        raise KeyError("gone")
+
+    runs = simulate(falls, pool, steps=1, batch_size=4)
+    assert runs.failed == {}
+    why = "failed: KeyError: 'gone'"
+    assert runs.records[0].events == (
+        {"event": "failed after its budget was spent", "step": 1, "turn": 1, "why": why},
+    )
 
 
 def test_a_method_that_asks_for_nothing_is_tested(pool):
@@ -320,7 +333,7 @@ def test_options_are_read_and_other_rows_written(pool):
     assert runs.items.groupby("step").size().tolist() == [12, 12]
 
 
-# -- steering and replay ----------------------------------------------------------------------------------------------------
+# -- steering and replay ----------------------------------------------------------------------------------------------
 def backwards(pool, run):
     yield Copy("learner", to="before")
     while True:
@@ -370,7 +383,7 @@ def test_a_replay_of_a_part_goes_on_where_it_ended(pool):
     assert [ids.tolist() for _, ids, _, _ in again.exposure] == [ids.tolist() for _, ids, _, _ in job.exposure]
 
 
-# -- which kind is answered next --------------------------------------------------------------------------------------------
+# -- which kind is answered next --------------------------------------------------------------------------------------
 def test_like_requests_of_all_variants_are_answered_in_one_call(pool):
     _, loop = drive(pool, steady, steady, steady, budget=Budget(steps=3))
     assert loop.calls == [("Train", 3)] * 3

@@ -37,7 +37,8 @@ def test_texts_are_matched_by_id_and_refused_otherwise(rows):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         say(rows, other)
-    with pytest.raises(ValueError, match=f"^{re.escape('3 texts for 2 rows; give one per row, or one string for all')}$"):
+    message = "3 texts for 2 rows; give one per row, or one string for all"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         tell(rows, ["a", "b", "c"])
 
 

@@ -51,6 +51,7 @@ class CheckBench(Protocol):
         signal: tuple[str, ...] = (),
         pool: pd.DataFrame | None = None,
         steps: int | None = None,
+        batch_size: int | None = None,
         **knobs: object,
     ) -> Runs:
         """All seeds of one method on the student of the chain."""  # fmt: skip
