@@ -137,6 +137,19 @@ class Adapter:
         (folder / "adapter_config.json").write_text(json.dumps({**settings, "inference_mode": True}, indent=1, default=str))
         return folder
 
+    @classmethod
+    def load(cls, layout: Layout, folder: str | Path, device: torch.device) -> Adapter:
+        """An adapter from a folder that `save` or PEFT wrote; its layers must be this layout's."""
+        from safetensors.torch import load_file
+
+        named, adapter = load_file(Path(folder) / "adapter_model.safetensors"), cls.zero(layout, device)
+        for name, (a, b) in zip((f"base_model.model.{e.name}" for e in layout.entries), adapter.matrices, strict=True):
+            a.copy_(named.pop(f"{name}.lora_A.weight"))
+            b.copy_(named.pop(f"{name}.lora_B.weight"))
+        if named:
+            raise ValueError(f"{folder} adapts layers this model does not: {', '.join(sorted(named)[:3])}")
+        return adapter
+
 
 def blend(parts: dict[Adapter, float]) -> Adapter:
     """Weighted sum of adapters' weights, without optimiser state."""
@@ -294,12 +307,14 @@ def _mixed_forward(index: int, scale: float, own):
 def packed_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
     """transformers' attention interface: query (b, heads, n, dim) -> (b, n, heads, dim).
 
-    Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of right-padded rows.
+    Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of rows without padding.
     """
     window = kwargs.get("sliding_window")
     if _active:
         out = _active[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window)
         return out.unsqueeze(0), None
+    if (attention_mask is not None and not bool(attention_mask.all())) or 1 < query.shape[2] < key.shape[2] or window:
+        raise ValueError("outside the bench this model takes rows without padding; for others: base.set_attn_implementation('sdpa')")
     out = F.scaled_dot_product_attention(query, key, value, is_causal=query.shape[2] > 1, scale=scaling,
                                          enable_gqa=key.shape[1] != query.shape[1])  # fmt: skip
     return out.transpose(1, 2).contiguous(), None
@@ -325,7 +340,7 @@ class Move(torch.autograd.Function):
     def backward(ctx, g: torch.Tensor) -> tuple:
         back, keep = ctx.saved_tensors
         g = g.index_select(0, back)
-        return (g if keep is None else g * keep), None, None, None
+        return (g if keep is None else g.masked_fill(~keep, 0.0)), None, None, None
 
 
 class RowAttention:
@@ -340,15 +355,15 @@ class RowAttention:
         for size in sorted(set(padded.tolist())):
             rows = np.flatnonzero(padded == size)
             self.groups.append((len(rows), size, offset))
-            index = np.zeros((len(rows), size), dtype=np.int64)
+            index = np.repeat(starts[rows][:, None], size, axis=1)  # a row's pads are its own: nothing leaks, not even NaN
             for i, r in enumerate(rows):
                 own = np.arange(lengths[r])
                 index[i, : lengths[r]] = starts[r] + own
                 back[starts[r] + own] = offset + i * size + own
             there.append(index.ravel())
             offset += index.size
-        keep = np.zeros((offset, 1, 1), dtype=np.float32)
-        keep[back] = 1.0
+        keep = np.zeros((offset, 1, 1), dtype=bool)
+        keep[back] = True
         self.there = torch.as_tensor(np.concatenate(there), device=device)
         self.back = torch.as_tensor(back, device=device)
         self.keep = torch.as_tensor(keep, device=device)
@@ -366,7 +381,7 @@ class RowAttention:
             out = F.scaled_dot_product_attention(*part, attn_mask=mask, is_causal=mask is None, scale=scaling,
                                                  enable_gqa=k.shape[1] != q.shape[1])  # fmt: skip
             outs.append(out.transpose(1, 2).reshape(rows * size, *q.shape[1:]))
-        return Move.apply(torch.cat(outs), self.back, self.there, self.keep.to(q.dtype))
+        return Move.apply(torch.cat(outs), self.back, self.there, self.keep)
 
 
 def bucket(length: int) -> int:

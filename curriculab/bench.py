@@ -26,12 +26,13 @@ from tqdm.auto import tqdm
 
 from curriculab import __version__, methods
 from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Job, Loop, Method, default_ceiling, open_job, record
+from curriculab.loop import Budget, Job, Loop, Method, default_ceiling, direct, open_job, record
 from curriculab.models import Model, learned_text
 from curriculab.objectives import sft_steps
 from curriculab.pool import validate
-from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows, Sft
+from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows, Run, Sft
 from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
+from curriculab.simulation import evaluation_shares, simulate
 
 MATTERS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # versions that decide numbers
 PLANNED = 50  # steps that `plan` simulates to see what a method asks for
@@ -42,7 +43,7 @@ class Bench:
 
     model: what `load_model` returned; train, test: pools without a row in common; objective: "sft" or a setting such as
     Sft(lr=1e-3) (a list: the first is the default); budget: when a variant is done; batch_size: rows a step;
-    evaluate_every: in units of the budget's first axis (None: four times a run); rollouts: answers a row under
+    evaluate_every: in units of the budget's first axis (None: start and end); rollouts: answers a row under
     reinforcement; store: the folder finished runs are kept in and reused from (None: keep nothing).
     """
 
@@ -62,12 +63,13 @@ class Bench:
         others: Mapping[str, Model] | None = None,
         store: str | Path | None = "runs",
     ) -> None:
-        self.model, self.train, self.test = model, validate(train, "train"), validate(test, "test")
+        self.model = model
+        self.train, self.test = validate(train, "train").copy(), validate(test, "test").copy()
         self.objectives = _objectives(objective)
         if not (isinstance(batch_size, int) and batch_size > 0):
             raise ValueError(f"batch_size={batch_size!r}; give the number of rows in a step, at least 1")
         self.batch_size, self.rollouts, self.temperature = batch_size, rollouts, temperature
-        self.shares = _shares(budget, evaluate_every)
+        self.shares = evaluation_shares(budget, evaluate_every)
         self.others, self.store = dict(others or {}), None if store is None else Store(Path(store))
         self._refuse_leaks()
         lengths = model.lengths(self.train)
@@ -184,39 +186,31 @@ class Bench:
         return pd.DataFrame.from_dict(lines, orient="index")
 
     def _asked(self, method: Method) -> tuple[int, float, float]:
-        """Steps, training tokens and probing tokens of one run, by simulation."""
-        from curriculab.simulation import simulate
-
+        """Steps, training tokens and probing tokens of one run, by simulating its first steps."""
         axis, total = self.budget.axis()
-        per_step = self.batch_size * self.tokens_per_row
-        steps = total if axis == "steps" else max(1, math.ceil(total / per_step)) if axis == "tokens" else \
-            max(1, math.ceil(total / (self.batch_size * self.rollouts)))
+        each = {"steps": 1, "tokens": self.batch_size * self.tokens_per_row, "rollouts": self.batch_size * self.rollouts}
+        steps = max(1, math.ceil(total / each[axis]))
         seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size)
-        grow = steps / max(min(steps, PLANNED), 1)
-        tokens = seen.ledger.groupby(seen.ledger.request == "Train").tokens.sum()
-        unit = self.tokens_per_row / max(1.0, float(tokens.get(True, 0)) / max(1, len(seen.exposure)))
-        return steps, float(tokens.get(True, 0)) * unit * grow, float(tokens.get(False, 0)) * unit * grow
+        if seen.failed:
+            raise ValueError(f"{'; '.join(seen.failed.values())} (seen while planning, on the simulated learner)")
+        spent = seen.ledger.groupby(seen.ledger.request == "Train").tokens.sum()
+        grow = steps / min(steps, PLANNED)
+        unit = len(seen.exposure) * self.tokens_per_row / max(1.0, float(spent.get(True, 0)))  # simulated to real tokens
+        return steps, *(float(spent.get(kind, 0)) * unit * grow for kind in (True, False))
 
     def _speed(self) -> tuple[float, float]:
         """Tokens a second of a training step, and of a test (prompt and answer), measured on a few rows."""
-        from curriculab.loop import EXAM, Ticket, direct
-        from curriculab.requests import Run
-
-        scratch, rows = self.model.adapter(0), self.train.iloc[: 4 * self.batch_size]
-        took = []
+        scratch, rows, exam_rows = self.model.adapter(0), self.train.iloc[: 4 * self.batch_size], self.test.iloc[:64]
         for _ in range(2):  # the first warms up
             began = time.perf_counter()
             sft_steps(self.model, [scratch], [rows], [Sft()])
-            took.append(time.perf_counter() - began)
-        speed = float(self.model.lengths(rows).sum()) / took[-1]
-        exam_rows = self.test.iloc[:64]
+            speed = float(self.model.lengths(rows).sum()) / (time.perf_counter() - began)
         learner = ModelLearner(self.model, self.objectives, {}, self.temperature, self.max_new_tokens)
-        job = Job("plan", 0, direct(exam_rows), Run(0, batch=1), (0, EXAM))
+        job = Job("plan", 0, direct(exam_rows), Run(0, batch=1), (0,))
         began, tickets = time.perf_counter(), job.advance()
         while tickets:
-            replies = [learner.answer(type(t.request), [t])[0] for t in tickets]
-            for t, r in zip(tickets, replies, strict=True):
-                job.accept(t, r.reply)
+            for t in tickets:
+                job.accept(t, learner.answer(type(t.request), [t])[0].reply)
             tickets = job.advance(job.whole_reply())
         return speed, float(self.model.lengths(exam_rows).sum()) / (time.perf_counter() - began)
 
@@ -344,16 +338,6 @@ def _objectives(given: str | Objective | Sequence[str | Objective]) -> dict[str,
             raise ValueError(f"objective={one!r}; give a name among {', '.join(OBJECTIVES)}, or a setting such as Sft(lr=1e-3)")
         found[name] = setting
     return found
-
-
-def _shares(budget: Budget, every: int | None) -> tuple[float, ...]:
-    """At which shares of its progress a variant is tested: the start, every so often, the end."""
-    _, total = budget.axis()
-    if every is None:
-        return (0.0, 0.25, 0.5, 0.75, 1.0)
-    if not every > 0:
-        raise ValueError(f"evaluate_every={every!r}; give a number above 0, in {budget.axis()[0]}")
-    return tuple(sorted({0.0, 1.0, *(k * every / total for k in range(1, math.ceil(total / every)))}))
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:

@@ -92,7 +92,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Geometric:
-    """min(1, 2^(log2(start) - t log2(start))) = start^(1 - t): Penha & Hauff 2020, and the survey of Wang et al. 2021."""
+    """min(1, 2^(log2(start) - t log2(start))) = start^(1 - t): Penha & Hauff 2020; survey of Wang et al. 2021."""
 
     start: float = 0.01  # as for the others
 

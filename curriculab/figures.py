@@ -147,7 +147,7 @@ def _arrange(
     panel_width = (across - gap_x * (columns - 1)) / columns
     titles = [_wrapped(t, panel_width / (0.53 * px), lines=2) for t in meta["titles"]]
     strip = px * max((1.25 * t.count("<br>") + 1.7 for t in titles if t), default=0)
-    above = (1.65 * _legend_rows(figure, width, px) + 3.8 * _has_bar(figure) + 0.8) * px
+    above = (1.65 * _legend_rows(figure, width, px) + 3.9 * _has_bar(figure) + 0.8) * px
     below = 3.6 * px
     if height:
         panel_height = (height - above - below - (rows - 1) * gap_y) / rows - strip
@@ -165,9 +165,11 @@ def _arrange(
         figure.layout[_axis("x", i)].update(domain=np.clip(x, 0, 1), showticklabels=told[0], title_text=names[0])
         figure.layout[_axis("y", i)].update(domain=np.clip(y, 0, 1), showticklabels=told[1], title_text=names[1])
         figure.update_annotations(dict(x=left, y=max(top, 0), text=title), selector=dict(name=f"panel {i}"))
-    if _has_bar(figure):
-        figure.layout.margin.t = above  # plotly makes room for a legend by itself, for a horizontal bar too much
     figure.layout.height = height or round(total + above + below)
+    if _has_bar(figure):  # plotly makes room for a legend by itself; for a bar above the panels, too much
+        figure.layout.margin.t = above
+        figure.layout.coloraxis.colorbar.y = 1 - 1.4 * px / figure.layout.height
+        figure.update_annotations(dict(yshift=above - 0.2 * px), selector=dict(name="bar"))
     return figure
 
 
@@ -341,9 +343,10 @@ def _map(
             coloraxis="coloraxis", name=variant, **_on(panel),
             hovertemplate=f"step %{{x}}, {by} %{{y:.3g}}: %{{z:.0%}} of the rows",
         ))  # fmt: skip
-    title = dict(text="share of the step's rows", side="top", font=dict(size=SCREEN_PX))
-    bar = dict(orientation="h", x=0.5, xanchor="center", yref="container", y=1, yanchor="top", title=title)
-    bar |= dict(outlinewidth=0, thickness=8, len=0.6, ypad=3, tickformat=".0%", nticks=5)
+    bar = dict(orientation="h", x=0.5, xanchor="center", yref="container", yanchor="top", outlinewidth=0)
+    bar |= dict(thickness=8, len=0.6, ypad=3, tickformat=".0%", nticks=5)
+    title = dict(text="share of the step's rows", showarrow=False, xref="paper", yref="paper", x=0.5, y=1)
+    figure.add_annotation(name="bar", yanchor="top", borderpad=0, **title)
     figure.update_layout(coloraxis=dict(colorscale=SCALE, cmin=0, colorbar=bar))
     figure.update_xaxes(range=[steps[0], steps[-1]])
     figure.update_yaxes(range=[scores[0], scores[-1]], showgrid=False)
@@ -723,8 +726,6 @@ def for_print(figure: go.Figure, *, width: float = 3.25, height: float | None = 
     figure.update_layout(width=across, font_size=px, margin=dict(l=2, r=8, t=4, b=5))
     figure.update_xaxes(title_font_size=px, title_standoff=4, ticklen=3)
     figure.update_yaxes(title_font_size=px, title_standoff=6, ticklen=3)
-    if _has_bar(figure):
-        figure.layout.coloraxis.colorbar.title.font.size = px
     tall = round(height * 96) if height else None
     if isinstance(figure.layout.meta, dict) and "panels" in figure.layout.meta:
         return _arrange(figure, width=across, px=px, height=tall, most=6)

@@ -58,17 +58,30 @@ def write(model: Model, prompts: Sequence[Prompt], *, cache_tokens: int | None =
 
 
 def _waves(prompts: Sequence[Prompt], cache_tokens: int) -> list[list[int]]:
-    """Which prompts are decoded together: like lengths side by side, as many as the cache holds."""
+    """Which prompts are decoded together, at most what the cache holds: each adapter's own prompts are cut by
+    themselves, like lengths side by side, so that where they are cut does not depend on the others."""
     need = [p.n * (len(p.tokens) + p.max_new_tokens) for p in prompts]
-    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].tokens) + prompts[i].max_new_tokens, i))
-    waves, size = [[]], 0
-    for i in order:
-        if waves[-1] and size + need[i] > cache_tokens:
+    owners: dict[int, list[int]] = {}
+    for i, p in enumerate(prompts):
+        owners.setdefault(id(p.adapter), []).append(i)
+    pieces: list[tuple[int, list[int]]] = []
+    for own in owners.values():
+        size = cache_tokens + 1
+        for i in sorted(own, key=lambda i: (len(prompts[i].tokens) + prompts[i].max_new_tokens, i)):
+            if size + need[i] > cache_tokens:
+                pieces.append((len(prompts[i].tokens) + prompts[i].max_new_tokens, []))
+                size = 0
+            pieces[-1][1].append(i)
+            size += need[i]
+    waves, size = [], cache_tokens + 1
+    for _, piece in sorted(pieces, key=lambda p: p[0]):
+        tokens = sum(need[i] for i in piece)
+        if size + tokens > cache_tokens:
             waves.append([])
             size = 0
-        waves[-1].append(i)
-        size += need[i]
-    return [sorted(w, key=lambda i: (id(prompts[i].adapter), i)) for w in waves if w]
+        waves[-1] += piece
+        size += tokens
+    return waves
 
 
 class _Cache(RowAttention):

@@ -210,7 +210,8 @@ def check_request(request: object, *, exam: bool) -> None:
     if "prompt" not in rows:
         raise ValueError(f"{type(request).__name__} of rows without a column 'prompt'; they have {list(rows.columns)}")
     if isinstance(request, Train) and "weight" in rows:
-        bad = rows.index[~(np.asarray(rows["weight"], float) >= 0)]
+        weights = np.asarray(rows["weight"], float)
+        bad = rows.index[~(np.isfinite(weights) & (weights >= 0))]
         if len(bad):
             value = rows["weight"].loc[bad[0]]
             value = value.iloc[0] if isinstance(value, pd.Series) else value

@@ -184,11 +184,10 @@ def learned_text(rows: Rows) -> list[str]:
         raise ValueError("rows without a column 'answer' have nothing to learn or score; add one, or say(rows, text)")
     answers = rows["answer"].tolist()
     if "solution" in rows:
-        whole = rows["options"].map(lambda o: o is None or o != o if not isinstance(o, list | tuple | np.ndarray) else False) \
-            if "options" in rows else pd.Series(True, index=rows.index)
+        listed = [isinstance(o, list | tuple | np.ndarray) for o in rows["options"]] if "options" in rows else [False] * len(rows)
         answers = [
-            s if free and isinstance(s, str) and s else a
-            for s, a, free in zip(rows["solution"], answers, whole, strict=True)
+            s if isinstance(s, str) and s and not choice else a
+            for s, a, choice in zip(rows["solution"], answers, listed, strict=True)
         ]
     missing = [i for i, a in zip(rows.index, answers, strict=True) if not isinstance(a, str)]
     if missing:
@@ -259,6 +258,7 @@ def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device:
     _quiet()
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+    from transformers.utils.logging import disable_progress_bar
 
     half = torch.bfloat16 if device.startswith("cuda") else torch.float32
     quantised = {
@@ -267,18 +267,22 @@ def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device:
     }
     how = {"quantization_config": BitsAndBytesConfig(**quantised[bits])} if bits in quantised else {}
     dtype = {16: torch.bfloat16, 32: torch.float32}.get(bits, half)
+    if isinstance(path, Path):
+        disable_progress_bar()  # local files load in no time
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         base = AutoModelForCausalLM.from_pretrained(
-            path, dtype=dtype, device_map={"": device}, trust_remote_code=False, use_safetensors=True,
-            attn_implementation="sdpa", **how,
-        )  # fmt: skip
+            path, dtype=dtype, device_map={"": device}, trust_remote_code=False, use_safetensors=True, **how
+        )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ValueError(
             f"the model {name!r} could not be loaded ({reason}); name 'pocket', a local folder in the hub's format, "
             "or a hub id that this machine can reach"
         ) from error
+    if getattr(base.config, "attn_logit_softcapping", None):
+        kind = base.config.model_type
+        raise ValueError(f"{kind!r} caps its attention scores, which the packed forward does not compute; choose another model")
     base.requires_grad_(False)
     base.config.use_cache = False
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
@@ -291,5 +295,5 @@ def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device:
 def _quiet() -> None:
     """8-bit layers warn at every call on a CPU, and bitsandbytes about an optional kernel: say neither."""
     warnings.filterwarnings("ignore", message=r"MatMul8bitLt: inputs will be cast.*")
-    warnings.filterwarnings("ignore", message=r".*matmul_8bit.*")
+    warnings.filterwarnings("ignore", message=r"`is_gradient_checkpointing` is deprecated.*")  # peft 0.21 asks transformers 5
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

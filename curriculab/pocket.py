@@ -40,13 +40,16 @@ class Recipe:
     """What the documents are made of and how they are learned. Shares are of documents; tuples go from level 1 up."""
 
     formats: tuple[tuple[str, float], ...] = (
-        ("ladder", 0.77), ("few", 0.03), ("choice", 0.05), ("question", 0.06), ("book", 0.09),
+        ("ladder", 0.74), ("few", 0.03), ("choice", 0.06), ("question", 0.07), ("book", 0.10),
     )  # fmt: skip
     first_levels: tuple[float, ...] = (0.62, 0.26, 0.12, 0.0, 0.0, 0.0)  # of ladder rows in the first block
     ladder_levels: tuple[float, ...] = (0.34, 0.26, 0.18, 0.12, 0.07, 0.03)  # and after `ramp` blocks; linear between
     ramp: int = 50
     clinic_levels: tuple[float, ...] = (0.60, 0.20, 0.12, 0.08)
-    skills: tuple[tuple[str, float], ...] = ()  # weights other than 1 among ladder skills
+    skills: tuple[tuple[str, float], ...] = (  # weights other than 1 among ladder skills: what is slow to learn has more
+        ("add", 1.5), ("product", 1.5), ("equation", 1.4), ("legs", 1.4), ("spiral", 1.4), ("sort", 1.2), ("filter", 1.2),
+        ("reverse", 0.7), ("caesar", 0.8), ("fraction", 0.8),
+    )  # fmt: skip
     misconceptions: tuple[float, ...] = (0.03, 0.10, 0.25, 0.42, 0.55, 0.60)
     slips: tuple[float, ...] = (0.07, 0.10, 0.12, 0.15, 0.20, 0.25)
     wrong_options: tuple[float, ...] = (0.05, 0.10, 0.20, 0.30)

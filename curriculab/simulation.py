@@ -236,10 +236,10 @@ class SimulatedLearner:
         stream = (ticket.job.home.seed,) if greedy else ticket.stream  # greedy: a row is answered alike until p changes
         u = self._noise(stream, out, of, sample)
         right = u < p
-        which = np.floor((u - p) / (1 - p) * WRONG)  # the same u picks which wrong answer
-        wrong: dict[tuple[int, int], str] = {}
+        which = np.minimum((u - p) / (1 - p) * WRONG, WRONG - 1).astype(int)  # the same u picks which wrong answer
+        wrong: dict[int, list[str]] = {}
         text = [
-            str(truth[row]) if ok else wrong.setdefault((row, k), "") or _wrong(asked, row, truth[row], k, wrong)
+            str(truth[row]) if ok else (wrong.get(row) or wrong.setdefault(row, _wrong(asked, row, truth[row])))[k]
             for row, ok, k in zip(of.tolist(), right.tolist(), which.tolist(), strict=True)
         ]
         logprob = np.log(np.where(right, p, (1 - p) / _choices(out)))
@@ -448,14 +448,13 @@ def _verified(rows: Rows, texts: Sequence[str | None]) -> np.ndarray:
     return np.array([verify(t, a, task) for t, a, task in zip(texts, answers, tasks, strict=True)], float)
 
 
-def _wrong(rows: Rows, row: int, truth: object, k: float, known: dict[tuple[int, int], str]) -> str:
-    """Wrong answer number k of a row: another option, or words; never one that a verifier accepts."""
+def _wrong(rows: Rows, row: int, truth: object) -> list[str]:
+    """WRONG wrong answers to a row: its other options in turn, or words; none that a verifier accepts."""
     task = rows["task"].iloc[row] if "task" in rows else None
     options = rows["options"].iloc[row] if "options" in rows else None
     texts = [str(o) for o in options] if _is_list(options) else [f"wrong answer {i}" for i in range(WRONG + 1)]
     texts = [t for t in texts if not verify(t, truth, task)] or ["no answer"]
-    known[row, k] = texts[int(k) * len(texts) // WRONG if k < WRONG else -1]
-    return known[row, k]
+    return [texts[k * len(texts) // WRONG] for k in range(WRONG)]
 
 
 # -- simulate ---------------------------------------------------------------------------------------------------------

@@ -171,3 +171,33 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     assert mount_tmpfs(folder)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A causal model in the hub's format, as small as they come: two layers, random weights, the pocket tokenizer."""
+    return _save_tiny(tmp_path_factory.mktemp("hub") / "tiny", "llama")
+
+
+@pytest.fixture(scope="session")
+def save_tiny() -> Callable[[Path, str], Path]:
+    """save_tiny(folder, "qwen2"): such a model of another architecture."""
+    return _save_tiny
+
+
+def _save_tiny(folder: Path, architecture: str) -> Path:
+    import torch
+    from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoTokenizer
+
+    from curriculab.pool import data_path as packaged
+
+    tokenizer = AutoTokenizer.from_pretrained(packaged("pocket"))
+    torch.manual_seed(0)
+    config = CONFIG_MAPPING[architecture](
+        vocab_size=320, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=512, tie_word_embeddings=True, pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -133,6 +133,10 @@ def yields(asked):
             "Train with weight -1.0 for row 'r11'; weights are finite and at least 0",
         ),
         (
+            lambda p: Train(p.assign(weight=np.inf)),
+            "Train with weight inf for row 'r0'; weights are finite and at least 0",
+        ),
+        (
             lambda p: Train(p, objective="ppo"),
             "objective='ppo' is unknown; give one of sft, grpo, pair, or its settings",
         ),

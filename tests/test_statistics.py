@@ -173,10 +173,10 @@ def test_identical_variants_are_rarely_called_different():
 def test_identical_variants_through_compare():
     rng = np.random.default_rng(4)
     called = 0
-    for _ in range(60):
+    for _ in range(40):
         runs = runs_of({v: [list(rng.random(40) < 0.5) for _ in range(3)] for v in ("random", "one", "two")})
         called += compare(runs).table.differs.any()
-    assert called <= 8  # binomial(60, 0.05) is above 8 in 0.3% of cases
+    assert called <= 6  # binomial(40, 0.05) is above 6 in 0.3% of cases
 
 
 # -- a bench --------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class CheckBench(Protocol):
         batch_size: int | None = None,
         **knobs: object,
     ) -> Runs:
-        """All seeds of one method on the student of the chain."""  # fmt: skip
+        """All seeds of one method on the student of the chain."""
 
     def final(self, runs: Runs) -> np.ndarray:
         """Accuracy at the end, (seeds,)."""

@@ -11,6 +11,7 @@ Changed  losses below `floor` times the median count as that (1 / loss would giv
 from __future__ import annotations
 
 from collections.abc import Generator
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -33,12 +34,10 @@ def cyclical(
 ) -> Generator:
     """Subset i holds floor(n S_i) rows, drawn with p ~ 1 / L; S grows by 1 / factor to `end`, then shrinks again."""
     weights = _ease(scores(pool, by), by, ease, floor)
-    cycle, turn = sizes(start, end, factor), 0
+    shares = cycle(sizes(start, end, factor))
 
     def subset() -> np.ndarray:
-        nonlocal turn
-        n = max(1, int(len(pool) * cycle[turn % len(cycle)]))
-        turn += 1
+        n = max(1, int(len(pool) * next(shares)))
         keys = np.log(weights) + run.rng.gumbel(size=len(weights))  # the n largest keys: a weighted draw
         return run.rng.permutation(np.argsort(-keys)[:n])
 
@@ -64,14 +63,12 @@ def _ease(score: np.ndarray, by: str, ease: str, floor: float) -> np.ndarray:
         raise ValueError(f"ease={ease!r} is unknown; give 'inverse' (1 / score) or 'uniform' (the control)")
     if score.min() < 0 or score.max() == 0:
         raise ValueError(f"by={by!r} reaches down to {score.min():g}; 1 / score needs losses: at least 0, some above")
-    least = floor * (np.median(score) or score.max())
-    return 1 / np.maximum(score, least)
+    return 1 / np.maximum(score, floor * (np.median(score) or score.max()))
 
 
 def check(bench: CheckBench) -> Check:
     """Over whole cycles, rows are drawn the more often the easier they are, and every row is drawn in each of them."""
-    n, cycle = len(bench.pool), sum(sizes(0.25, 1.0, 0.5))
-    steps = round(4 * cycle * n / 32)
+    steps = round(4 * sum(sizes(0.25, 1.0, 0.5)) * len(bench.pool) / 32)
     seen = bench.exposure(bench.simulate(cyclical, signal=("score",), steps=steps, batch_size=32, by="score"))
     counts = seen.groupby("id").size().reindex(bench.pool.index, fill_value=0)
     agree = float(counts.rank().corr((1 / bench.pool.score).rank()))

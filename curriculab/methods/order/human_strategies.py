@@ -53,8 +53,7 @@ def _epoch(score: np.ndarray, groups: list[np.ndarray], parts: int, rng: np.rand
 
 def _categories(pool: pd.DataFrame, category: str) -> list[np.ndarray]:
     if category not in pool:
-        columns = ", ".join(map(str, pool.columns))
-        raise ValueError(f"category={category!r} is no column of the pool; it has {columns}")
+        raise ValueError(f"category={category!r} is no column of the pool; it has {', '.join(pool.columns)}")
     codes, names = pd.factorize(pool[category], use_na_sentinel=False)
     return [np.flatnonzero(codes == i) for i in range(len(names))]
 
@@ -71,14 +70,12 @@ def check(bench: CheckBench) -> Check:
     rises = float((blocked.groupby(["seed", "topic"])["level"].diff() < 0).mean())
     third = mixed.groupby("seed").cumcount() * 3 // len(pool)
     shares = mixed.groupby(["seed", third, "topic"]).size() / (len(pool) / 3 / pool.topic.nunique())
-    levels = mixed.groupby(third)["level"].mean()
+    off, rise = float((shares - 1).abs().max()), float(mixed.groupby(third)["level"].mean().diff().min())
     return Check(
         claim="blocked keeps a category together, easy to hard; interleaved spreads it over thirds that get harder",
         refuted_by="more runs of one category than categories; any fall of the level within a block; a category off "
         "its even share of a third by more than 5% (rounding on this pool: none); mean level not rising by 0.5 a third",
-        measured={"blocks": switches, "falls": rises, "off_share": float((shares - 1).abs().max()),
-                  "rise": float(levels.diff().min())},  # fmt: skip
-        held=switches == pool.topic.nunique() and rises == 0 and bool((shares - 1).abs().max() <= 0.05)
-        and bool(levels.diff().min() >= 0.5),
+        measured={"blocks": switches, "falls": rises, "off_share": off, "rise": rise},
+        held=switches == pool.topic.nunique() and rises == 0 and off <= 0.05 and rise >= 0.5,
         seeds=bench.seeds,
-    )  # fmt: skip
+    )
