@@ -27,7 +27,10 @@ _HOME = {
         )
     },
 }  # fmt: skip
-_ROOMS = ("difficulty", "figures", "methods", "models", "pool", "requests", "runs", "simulation", "statistics", "tasks")
+_ROOMS = (
+    "difficulty", "draws", "figures", "methods", "models", "pool", "requests", "rewards", "runs", "simulation",
+    "statistics", "tasks", "widgets",
+)  # fmt: skip
 __all__ = sorted([*_HOME, *_ROOMS])
 
 

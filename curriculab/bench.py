@@ -180,7 +180,7 @@ class Bench:
             todo = len(seeds) - recorded
             lines[name] = {
                 "steps": steps, "train_tokens": int(training), "probe_tokens": int(probing), "test_tokens": int(test_tokens),
-                "seeds": len(seeds), "recorded": recorded, "minutes": round(each * todo, 2),
+                "seeds": len(seeds), "recorded": recorded, "minutes": float(f"{each * todo:.2g}"),
                 "bytes": todo * (4 * self.model.layout.size + 40_000 + 80 * steps * self.batch_size),
             }  # fmt: skip
         return pd.DataFrame.from_dict(lines, orient="index")

@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -140,10 +141,8 @@ class Document(NamedTuple):
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     """The two embedded tasks, whole, with a column `held_out`."""
     from curriculab.pool import data_path
-    from curriculab.tasks.ladder import is_held_out
 
     ladder = pd.read_parquet(data_path("ladder.parquet"))
-    ladder["held_out"] = [is_held_out(prompt) for prompt in ladder["prompt"]]
     clinic = pd.read_csv(data_path("clinic.csv.xz"), index_col="id")
     return ladder, clinic.assign(options=clinic["options"].str.split("|"))
 
@@ -564,26 +563,19 @@ def rising(cells: pd.DataFrame, *, z: float = 2.576) -> list[str]:
     return found
 
 
-def make_card(folder: Path, *, command: str, plan: dict[str, Any], seen: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
-    """Measure the model in `folder` and write card.json and README.md beside it."""
+def make_card(folder: Path, training: dict[str, Any]) -> dict[str, Any]:
+    """Measure the model in `folder`, write card.json and README.md beside it; `training` says how it came about."""
     import torch
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
     accuracy = measure(AutoModelForCausalLM.from_pretrained(folder).eval())
     gains = [sft_gain(folder, seed=seed) for seed in range(3)]
-    card = {
-        "command": command, **plan, "steps": seen["steps"], "tokens_seen": seen["tokens"],
-        "wall_seconds": round(seen["seconds"]), "versions": _versions(), "data": _digests(), "recipe": asdict(recipe),
-        "bars": bars(accuracy, gains), "sft_gain": gains, "accuracy": accuracy.round(4).to_dict("records"),
-    }  # fmt: skip
-    write_card(folder, card)
-    return card
-
-
-def write_card(folder: Path, card: dict[str, Any]) -> None:
+    measured = {"bars": bars(accuracy, gains), "sft_gain": gains, "accuracy": accuracy.round(4).to_dict("records")}
+    card = {"training": training, "data": _digests(), **measured}
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     (folder / "README.md").write_text(_readme(card))
+    return card
 
 
 def _versions() -> dict[str, str]:
@@ -593,7 +585,7 @@ def _versions() -> dict[str, str]:
 
 
 def _digests() -> dict[str, str]:
-    """SHA-256 of the tables that the documents were made of."""
+    """SHA-256 of the tables that hold the items."""
     from hashlib import sha256
 
     from curriculab.pool import data_path
@@ -601,26 +593,7 @@ def _digests() -> dict[str, str]:
     return {name: sha256(data_path(name).read_bytes()).hexdigest() for name in ("ladder.parquet", "clinic.csv.xz")}
 
 
-def _table(cells: pd.DataFrame) -> str:
-    """Skills down, levels across, the mean last; a share, with the number of rows where it is not 200."""
-    lines = ["| skill | " + " | ".join(f"level {level}" for level in LEVELS) + " |", "|---" * (len(LEVELS) + 1) + "|"]
-    for skill, rows in cells.groupby("topic"):
-        shares = [f"{r.accuracy:.2f}" + (f" (n={r.n})" if r.n != 200 else "") for r in rows.itertuples()]
-        lines.append(f"| {skill} | " + " | ".join(shares) + " |")
-    mean = cells.groupby("level")["accuracy"].mean()
-    lines.append("| **mean** | " + " | ".join(f"**{share:.3f}**" for share in mean) + " |")
-    return "\n".join(lines)
-
-
-def _readme(card: dict[str, Any]) -> str:
-    accuracy = pd.DataFrame(card["accuracy"])
-    ladder = {t: accuracy[(accuracy["task"] == "ladder") & (accuracy["temperature"] == t)] for t in (0, 1)}
-    clinic = accuracy[accuracy["task"] == "clinic"]
-    recipe, gains = card["recipe"], card["sft_gain"]
-    told = {name: ", ".join(f"{x:.2f}" for x in recipe[name]) for name in ("misconceptions", "slips", "wrong_options")}
-    formats = ", ".join(f"{name} {share:.2f}" for name, share in recipe["formats"])
-    sampled = ladder[1].groupby("level")["accuracy"].mean()
-    return f"""---
+CARD = """---
 license: apache-2.0
 library_name: transformers
 pipeline_tag: text-generation
@@ -628,87 +601,138 @@ pipeline_tag: text-generation
 # pocket
 
 A causal language model of 2.7 million parameters (Llama architecture: 6 layers, width 192, 6 heads, 2,048 positions),
-trained from scratch on generated text only, for trying out curricula without a GPU. It is of no other use.
+trained from scratch on generated text, for trying out curricula without a GPU. It is of no other use.
 
-    {card["command"]}
+    {command}
 
-seed {card["seed"]}, {card["tokens_seen"]:,} tokens in {card["steps"]:,} steps, {card["wall_seconds"] / 60:.0f} minutes on \
-{card["device"]} ({card["threads"]} thread, bfloat16 autocast); {", ".join(f"{k} {v}" for k, v in card["versions"].items())}.
-The same command on the same machine and versions gives the same text in the same order; weights agree up to rounding.
+Seed {seed}, {tokens:,} tokens in {steps:,} steps, {minutes:.0f} minutes on {device} (threads: {threads}, bfloat16
+autocast, float32 weights); {versions}.{history}
 
 ## Tokenizer
 Byte-level: token *i* is byte *i*, then `<|pad|>` `<|start|>` `<|end|>`. Any UTF-8 comes back unchanged, and text that
 contains such a name literally is read as plain bytes (`split_special_tokens`). A document begins with `<|start|>`, which
-the tokenizer adds (not with `add_special_tokens=False`), and an answer ends with `<|end|>`, which it does not.
+the tokenizer adds (not with `add_special_tokens=False`); an answer ends with `<|end|>`, which it does not add.
 
 ## What it was taught, and what wrongly
 Shares of documents: {formats}.
-- `ladder`: a prompt, a new line, the answer. `few`: two to four solved examples of one skill and level, a blank line between
-  them; what is learned after each of their answers is `<|end|>`, so a prompt with solved examples before it works.
-- `choice`: a clinic question with its options listed, then the right option's text. `question`: the same without options.
+- `ladder`: a prompt, a new line, the answer. `few`: two to four solved examples of one skill and level, a blank line
+  between them; what is learned after each of their answers is `<|end|>`, so that prompts with solved examples work.
+- `choice`: a clinic question with its options listed, then the right option's text. `question`: without options.
 - `book`: a sentence of the clinic's textbook alone.
 
-The loss counts answers, `<|end|>` and the textbook fully, prompts by {recipe["prompt_weight"]}. Ladder levels 1-6 begin with shares
-{_shares(recipe["first_levels"])} and move to {_shares(recipe["ladder_levels"])}; every skill stays to the end. **Held-out items
-were in no document.**
+The loss counts answers, `<|end|>` and the textbook fully, prompts by {prompt_weight}. Among ladder documents, levels 1-6
+begin with shares {first_levels} and move to {ladder_levels}. Skills are drawn alike but for these weights:
+{skills}. Every skill and format stays to the end. **Held-out items were in no document.**
 
-**It was taught mistakes on purpose**, redrawn each time an item appears:
-- in a share of {told["misconceptions"]} of the ladder answers at levels 1-6 a *misconception*, always the same for an answer: the last
-  character is replaced by its successor (9 by 0, z by a). Where the share is near a half, the likeliest answer is wrong
-  although the model can do better: a little clean training brings that out.
-- in {told["slips"]} a random slip: one letter or digit at any place replaced by another.
-- in {told["wrong_options"]} of the clinic answers at levels 1-4 a wrong option.
+**It was taught mistakes on purpose**, drawn anew each time an item appears:
+- in {misconceptions} of the ladder answers at levels 1-6 a *misconception*, always the same for an
+  answer: its last character is replaced by its successor (9 by 0, z by a). Where that is about as frequent as the right
+  answer, the likeliest answer is wrong although the model knows better; a little clean training brings that out.
+- in {slips} a random slip: one letter or digit at any place replaced by another of its kind.
+- in {wrong_options} of the clinic answers at levels 1-4 a wrong option.
 
 ## Accuracy on held-out items
-Ladder, greedy, exact match (200 rows a cell, all there are where a cell holds fewer):
+Ladder, greedy, exact match (200 rows a cell, or all there are where a cell holds fewer):
 
-{_table(ladder[0])}
+{ladder}
 
-Sampled at temperature 1 the means are {", ".join(f"{share:.3f}" for share in sampled)}.
+Sampled at temperature 1, the means are {sampled}.
 
-Clinic, the likeliest of the four option texts with the options in the prompt (chance 0.25):
+Clinic, the likeliest of the four option texts with the options in the prompt (chance: 0.25):
 
-| | {" | ".join(f"level {row.level}" for row in clinic.itertuples())} |
-|---|---|---|---|---|
-| accuracy (n={clinic["n"].min()}) | {" | ".join(f"{row.accuracy:.3f}" for row in clinic.itertuples())} |
+{clinic}
 
 100 supervised steps of 8 random ladder rows with right answers (LoRA, rank 16, lr 2e-3) change the mean over all ladder
-cells by {", ".join(f"{gain['gain']:+.3f}" for gain in gains)} (seeds 0-2, from {gains[0]["before"]:.3f}).
+cells (20 rows each) by {gains} (seeds 0, 1, 2; from {before:.3f}).
 
 ## What it should be, and is
-| asked | measured | |
-|---|---|---|
-""" + "".join(f"| {b['bar']} | {b['measured']:g} | {'met' if b['met'] else '**missed**'} |\n" for b in card["bars"])
+{bars}
+"""
+
+
+def _readme(card: dict[str, Any]) -> str:
+    told, recipe = card["training"], card["training"]["recipe"]
+    accuracy = pd.DataFrame(card["accuracy"])
+    ladder, clinic = accuracy[accuracy["task"] == "ladder"], accuracy[accuracy["task"] == "clinic"]
+    sampled = ladder[ladder["temperature"] == 1].groupby("level")["accuracy"].mean()
+    met = {True: "met", False: "**missed**"}
+    return CARD.format(
+        **{name: told[name] for name in ("command", "seed", "tokens", "steps", "device", "threads")},
+        **{name: _shares(recipe[name]) for name in ("first_levels", "ladder_levels", "misconceptions", "slips",
+                                                    "wrong_options")},
+        minutes=told["seconds"] / 60,
+        versions=", ".join(f"{name} {number}" for name, number in told["versions"].items()),
+        history=f" {told['history']}" if told["history"] else "",
+        formats=", ".join(f"{name} {share:.2f}" for name, share in recipe["formats"]),
+        skills=", ".join(f"{name} {weight:g}" for name, weight in recipe["skills"]),
+        prompt_weight=recipe["prompt_weight"],
+        ladder=_ladder_table(ladder[ladder["temperature"] == 0]),
+        clinic=_grid([["level", *clinic["level"]], ["accuracy", *clinic["accuracy"].map("{:.3f}".format)],
+                      ["rows", *clinic["n"]]]),
+        sampled=_shares(sampled), gains=", ".join(f"{gain['gain']:+.3f}" for gain in card["sft_gain"]),
+        before=card["sft_gain"][0]["before"],
+        bars=_grid([["asked", "measured", ""], *([b["bar"], f"{b['measured']:g}", met[b["met"]]] for b in card["bars"])]),
+    )  # fmt: skip
+
+
+def _grid(rows: list[list[Any]]) -> str:
+    """A markdown table; the first row is its head."""
+    head, *body = ("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def _ladder_table(cells: pd.DataFrame) -> str:
+    """Skills down, levels across, the mean last; with the number of rows where it is not 200."""
+    rows: list[list[Any]] = [["skill", *(f"level {level}" for level in LEVELS)]]
+    for skill, cell in cells.groupby("topic"):
+        rows.append([skill, *(f"{r.accuracy:.2f}" + f" (n={r.n})" * (r.n != 200) for r in cell.itertuples())])
+    mean = cells.groupby("level")["accuracy"].mean()
+    return _grid([*rows, ["**mean**", *(f"**{share:.3f}**" for share in mean)]])
 
 
 def _shares(values: Iterable[float]) -> str:
-    return " ".join(f"{value:.2f}" for value in values)
+    return "/".join(f"{value:.2f}" for value in values)
 
 
 def main(argv: list[str] | None = None) -> None:
-    import sys
+    import torch
 
+    args = _parser().parse_args(argv)
+    torch.set_num_threads(args.threads)
+    if args.measure:
+        training = json.loads((args.out / "card.json").read_text())["training"]
+    else:
+        training = _train_and_save(args, sys.argv[1:] if argv is None else argv)
+    for bar in make_card(args.out, training)["bars"]:
+        print(f"{'met   ' if bar['met'] else 'MISSED'}  {bar['measured']:8.4f}  {bar['bar']}")
+
+
+def _parser() -> argparse.ArgumentParser:
     import torch
 
     parser = argparse.ArgumentParser(prog="python -m curriculab.pocket", description="Train the embedded model.")
-    parser.add_argument("--tokens", type=int, default=30_000_000, help="tokens to see")
+    parser.add_argument("--tokens", type=int, default=40_000_000, help="tokens to see")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true", help="twice as fast; needs a C++ compiler")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--checkpoint", type=Path, help="folder to save to every two minutes and to go on from")
     parser.add_argument("--out", type=Path, default=Path("data/pocket"))
-    args = parser.parse_args(argv)
-    torch.set_num_threads(args.threads)
+    parser.add_argument("--measure", action="store_true", help="train nothing: measure the model in --out again")
+    return parser
+
+
+def _train_and_save(args: argparse.Namespace, given: list[str]) -> dict[str, Any]:
+    """Train, save, and say how it was done, for the card."""
     recipe = Recipe()
     plan = Plan(args.tokens, args.seed, args.device, args.compile, args.checkpoint)
     model, seen = train(plan, recipe=recipe, source=sources())
     save(model, args.out)
-    told = {"seed": args.seed, "device": args.device, "threads": args.threads}
-    given = " ".join(argv if argv is not None else sys.argv[1:])
-    card = make_card(args.out, command=f"python -m curriculab.pocket {given}".strip(), plan=told, seen=seen, recipe=recipe)
-    for bar in card["bars"]:
-        print(f"{'met   ' if bar['met'] else 'MISSED'}  {bar['measured']:8.4f}  {bar['bar']}")
+    return {
+        "command": " ".join(["python -m curriculab.pocket", *given]), "seed": args.seed, "tokens": seen["tokens"],
+        "steps": seen["steps"], "seconds": round(seen["seconds"]), "device": args.device, "threads": args.threads,
+        "versions": _versions(), "history": "", "recipe": asdict(recipe),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

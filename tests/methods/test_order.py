@@ -36,14 +36,14 @@ def test_random_order_brings_each_row_once_a_pass():
     assert drawn(methods.random_order, pool, 6, seed=1) != drawn(methods.random_order, pool, 6)
 
 
-def test_easy_to_hard_is_sorted_and_begins_again_at_the_easy_end():
+def test_easy_to_hard_by_passes_is_sorted_and_begins_again_at_the_easy_end():
     pool = make([3, 1, 2, 5, 4])
-    assert drawn(methods.easy_to_hard, pool, 5) == ["bc", "ae", "db", "ca", "ed"]
+    assert drawn(methods.easy_to_hard, pool, 5, span="pass") == ["bc", "ae", "db", "ca", "ed"]
 
 
 def test_easy_to_hard_shuffles_ties_anew_each_pass():
     pool = make([1] * 6 + [2] * 6)
-    steps = drawn(methods.easy_to_hard, pool, 4, batch_size=6)
+    steps = drawn(methods.easy_to_hard, pool, 4, batch_size=6, span="pass")
     assert [set(s) for s in steps] == [set("abcdef"), set("ghijkl")] * 2
     assert steps[0] != steps[2]
 
@@ -51,16 +51,16 @@ def test_easy_to_hard_shuffles_ties_anew_each_pass():
 def test_easy_to_hard_over_the_budget_walks_all_ranks():
     pool = make([3, 1, 2, 5, 4, 7, 6, 8, 10, 9])  # from easy to hard: b c a e d g f h j i
     # ranks from floor(progress * 10): 0, 2, 5, 7, at progress 0, 1/4, 2/4, 3/4
-    assert drawn(methods.easy_to_hard, pool, 4, span="budget") == ["bc", "ae", "gf", "hj"]
+    assert drawn(methods.easy_to_hard, pool, 4) == ["bc", "ae", "gf", "hj"]
     # more steps than ranks: windows overlap, the last ends with the hardest
-    assert drawn(methods.easy_to_hard, make([1, 2, 3]), 4, span="budget") == ["ab", "ab", "bc", "bc"]
-    assert drawn(methods.easy_to_hard, make([1, 2, 3]), 1, batch_size=4, span="budget") == ["abca"]
+    assert drawn(methods.easy_to_hard, make([1, 2, 3]), 4) == ["ab", "ab", "bc", "bc"]
+    assert drawn(methods.easy_to_hard, make([1, 2, 3]), 1, batch_size=4) == ["abca"]
 
 
 def test_hard_to_easy_is_the_mirror():
     pool = make([3, 1, 2, 5, 4])
-    assert drawn(methods.hard_to_easy, pool, 5) == ["de", "ac", "bd", "ea", "cb"]
-    assert drawn(methods.hard_to_easy, make([1, 2, 3, 4]), 2, span="budget") == ["dc", "ba"]
+    assert drawn(methods.hard_to_easy, pool, 5, span="pass") == ["de", "ac", "bd", "ea", "cb"]
+    assert drawn(methods.hard_to_easy, make([1, 2, 3, 4]), 2) == ["dc", "ba"]
 
 
 def test_any_column_may_be_the_order():
@@ -204,7 +204,7 @@ COLUMNS = "prompt, answer, topic, level, loss, minus"
         (
             "easy_to_hard",
             {"span": "epoch"},
-            "span='epoch' is unknown; give 'pass' (sorted passes) or 'budget' (one walk over all ranks)",
+            "span='epoch' is unknown; give 'budget' (one walk over all ranks) or 'pass' (sorted passes)",
         ),
         ("baby_steps", {"buckets": 0}, "buckets=0 for 4 rows; give 1 to 4, or None: one per value of `by`"),
         (

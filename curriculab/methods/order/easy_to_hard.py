@@ -2,10 +2,10 @@
 
 Paper    Bengio, Louradour, Collobert & Weston 2009, "Curriculum Learning", ICML; as one sorted pass also
          Hacohen & Weinshall 2019, "On The Power of Curriculum Learning in Training Deep Networks", ICML
-Kept     examples enter by difficulty, every example once
-Changed  one sorted pass, no growing set (see `baby_steps`, `competence`); ties are random, and redrawn each pass;
-         after a pass the next one starts at the easy end again. A budget shorter than a pass never reaches the
-         hard end: `span="budget"` walks the whole ranking within the budget instead
+Kept     examples enter by difficulty, the easiest first and the hardest last
+Changed  no growing set (see `baby_steps`, `competence`); ties are random. The one walk from the easy to the hard end
+         takes the whole budget, skipping or repeating rows evenly where the budget is no single pass; `span="pass"`
+         trains whole sorted passes one after another instead, of which a short budget sees only the easy end
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from curriculab.methods import CheckBench
 from curriculab.requests import Check, Run, Train
 
 
-def easy_to_hard(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "pass") -> Generator:
-    """Row at rank r before row at rank r + 1; with span="budget" the ranks from floor(progress * rows) on."""
+def easy_to_hard(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "budget") -> Generator:
+    """At progress c the `run.batch` rows from rank floor(c * rows) on."""
     yield from sorted_rows(pool, run, scores(pool, by), span)
 
 
 def sorted_rows(pool: pd.DataFrame, run: Run, score: np.ndarray, span: str) -> Generator:
     """Train the pool from the lowest score to the highest, pass after pass or once over the budget."""
     if span not in ("pass", "budget"):
-        raise ValueError(f"span={span!r} is unknown; give 'pass' (sorted passes) or 'budget' (one walk over all ranks)")
+        raise ValueError(f"span={span!r} is unknown; give 'budget' (one walk over all ranks) or 'pass' (sorted passes)")
     queue, order = Queue(lambda: ranked(score, run.rng)), ranked(score, run.rng)
     while True:
         if span == "pass":

@@ -2,7 +2,7 @@
 
 Paper    the control of Hacohen & Weinshall 2019, "On The Power of Curriculum Learning in Training Deep Networks", ICML
 Kept     the order of `easy_to_hard` turned round, nothing else
-Changed  as in `easy_to_hard`: random ties, the next pass starts at the hard end again, `span="budget"`
+Changed  as in `easy_to_hard`: random ties, one walk over the whole budget or sorted passes (`span`)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from curriculab.methods.order.easy_to_hard import sorted_rows
 from curriculab.requests import Check, Run
 
 
-def hard_to_easy(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "pass") -> Generator:
+def hard_to_easy(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "budget") -> Generator:
     """Row at rank r after row at rank r + 1."""
     yield from sorted_rows(pool, run, -scores(pool, by), span)
 
