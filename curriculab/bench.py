@@ -1,7 +1,7 @@
 """The bench: variants x seeds on one model, one budget and the same test rows, side by side, recorded and reused.
 
-    bench = Bench(model, train, test, objective="sft", budget=Budget(steps=100), batch_size=8, evaluate_every=25)
-    runs = bench.run({"random": random_order, "easy first": partial(easy_to_hard, by="loss")}, seeds=3, controls=True)
+bench = Bench(model, train, test, objective="sft", budget=Budget(steps=100), batch_size=8, evaluate_every=25)
+runs = bench.run({"random": random_order, "easy first": partial(easy_to_hard, by="loss")}, seeds=3, controls=True)
 """
 
 from __future__ import annotations
@@ -84,11 +84,17 @@ class Bench:
     def _refuse_leaks(self) -> None:
         both = self.train.index.intersection(self.test.index)
         if len(both):
-            raise ValueError(f"{len(both)} rows are in train and in test, such as {both[0]!r}; use cl.split(pool, test=...)")
+            raise ValueError(
+                f"{len(both)} rows are in train and in test, such as {both[0]!r}; use cl.split(pool, test=...)"
+            )
         known = set(zip(self.train.prompt, self.train.answer, strict=True))
-        same = [i for i, p, a in zip(self.test.index, self.test.prompt, self.test.answer, strict=True) if (p, a) in known]
+        same = [
+            i for i, p, a in zip(self.test.index, self.test.prompt, self.test.answer, strict=True) if (p, a) in known
+        ]
         if same:
-            warnings.warn(f"{len(same)} test rows repeat a training row word for word, such as {same[0]!r}", stacklevel=3)
+            warnings.warn(
+                f"{len(same)} test rows repeat a training row word for word, such as {same[0]!r}", stacklevel=3
+            )
 
     # -- running ------------------------------------------------------------------------------------------------------
     def run(
@@ -122,7 +128,9 @@ class Bench:
             raise ValueError("no variants; give a dictionary such as {'random': cl.methods.random_order}")
         for name, method in variants.items():
             if not callable(method):
-                raise ValueError(f"the variant {name!r} is a {type(method).__name__}; give a method or a functools.partial of one")
+                raise ValueError(
+                    f"the variant {name!r} is a {type(method).__name__}; give a method or a functools.partial of one"
+                )
         added, null = methods.controls(variants, controls) if controls else ({}, [])
         return {**variants, **added}, list(null)
 
@@ -162,7 +170,9 @@ class Bench:
         return finished
 
     # -- saying what it will take ------------------------------------------------------------------------------------
-    def plan(self, variants: Mapping[str, Method], *, seeds: int | Iterable[int] = 3, controls: bool | Sequence[str] = False) -> pd.DataFrame:
+    def plan(
+        self, variants: Mapping[str, Method], *, seeds: int | Iterable[int] = 3, controls: bool | Sequence[str] = False
+    ) -> pd.DataFrame:
         """What `run` would take: one line a variant with steps, tokens (training, probing, tests), minutes and bytes.
 
         Nothing of it trains: what a method asks for is seen on the simulated learner, and the speed on a few rows with
@@ -179,7 +189,8 @@ class Bench:
             each = (training / speed + probing / (3 * speed) + test_tokens / writing) / 60  # forward alone: a third
             todo = len(seeds) - recorded
             lines[name] = {
-                "steps": steps, "train_tokens": int(training), "probe_tokens": int(probing), "test_tokens": int(test_tokens),
+                "steps": steps, "train_tokens": int(training), "probe_tokens": int(probing),
+                "test_tokens": int(test_tokens),
                 "seeds": len(seeds), "recorded": recorded, "minutes": float(f"{each * todo:.2g}"),
                 "bytes": todo * (4 * self.model.layout.size + 40_000 + 80 * steps * self.batch_size),
             }  # fmt: skip
@@ -188,14 +199,20 @@ class Bench:
     def _asked(self, method: Method) -> tuple[int, float, float]:
         """Steps, training tokens and probing tokens of one run, by simulating its first steps."""
         axis, total = self.budget.axis()
-        each = {"steps": 1, "tokens": self.batch_size * self.tokens_per_row, "rollouts": self.batch_size * self.rollouts}
+        each = {
+            "steps": 1,
+            "tokens": self.batch_size * self.tokens_per_row,
+            "rollouts": self.batch_size * self.rollouts,
+        }
         steps = max(1, math.ceil(total / each[axis]))
         seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size)
         if seen.failed:
             raise ValueError(f"{'; '.join(seen.failed.values())} (seen while planning, on the simulated learner)")
         spent = seen.ledger.groupby(seen.ledger.request == "Train").tokens.sum()
         grow = steps / min(steps, PLANNED)
-        unit = len(seen.exposure) * self.tokens_per_row / max(1.0, float(spent.get(True, 0)))  # simulated to real tokens
+        unit = (
+            len(seen.exposure) * self.tokens_per_row / max(1.0, float(spent.get(True, 0)))
+        )  # simulated to real tokens
         return steps, *(float(spent.get(kind, 0)) * unit * grow for kind in (True, False))
 
     def _speed(self) -> tuple[float, float]:
@@ -214,7 +231,7 @@ class Bench:
             tickets = job.advance(job.whole_reply())
         return speed, float(self.model.lengths(exam_rows).sum()) / (time.perf_counter() - began)
 
-    # -- what decides a run ---------------------------------------------------------------------------------------------
+    # -- what decides a run ------------------------------------------------------------------------------------------
     def decides(self, method: Method, seed: int) -> dict[str, object]:
         """Everything that decides the numbers of one run."""
         return {
@@ -266,20 +283,28 @@ class _Bar:
             if job.items:
                 latest.setdefault(job.variant, []).append(float(job.items[-1][5].mean()))
         if not self.bar.disable:
-            self.bar.set_postfix_str(", ".join(f"{k} {np.mean(v):.2f}" for k, v in list(latest.items())[:4]), refresh=False)
+            self.bar.set_postfix_str(
+                ", ".join(f"{k} {np.mean(v):.2f}" for k, v in list(latest.items())[:4]), refresh=False
+            )
 
     def close(self) -> None:
         self.bar.close()
 
 
-# -- small parts ---------------------------------------------------------------------------------------------------------
+# -- small parts --------------------------------------------------------------------------------------------------
 def describe(method: object) -> object:
     """A method by what it does: its module, name, knobs and a digest of its source."""
     if isinstance(method, partial):
         inner = describe(method.func)
-        return {**inner, "knobs": {**inner["knobs"], **{k: describe(v) for k, v in method.keywords.items()}, **_placed(method)}}
+        return {
+            **inner,
+            "knobs": {**inner["knobs"], **{k: describe(v) for k, v in method.keywords.items()}, **_placed(method)},
+        }
     if dataclasses.is_dataclass(method) and not isinstance(method, type):
-        return {"type": type(method).__qualname__, **{f.name: describe(getattr(method, f.name)) for f in dataclasses.fields(method)}}
+        return {
+            "type": type(method).__qualname__,
+            **{f.name: describe(getattr(method, f.name)) for f in dataclasses.fields(method)},
+        }
     if inspect.isfunction(method):
         return {"function": f"{method.__module__}.{method.__qualname__}", "source": _source(method), "knobs": {}}
     if isinstance(method, str | int | float | bool | None):
@@ -319,8 +344,8 @@ def _git() -> str:
     """Commit of the code, with `+` where it was changed; empty outside a checkout."""
     where = Path(__file__).parent
     try:
-        said = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=where, capture_output=True,
-                              text=True, timeout=5)  # fmt: skip
+        command = ["git", "describe", "--always", "--dirty=+", "--abbrev=12"]
+        said = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return said.stdout.strip()
@@ -331,11 +356,15 @@ def _objectives(given: str | Objective | Sequence[str | Objective]) -> dict[str,
     found: dict[str, Objective] = {}
     for one in many:
         if isinstance(one, str) and one not in OBJECTIVES:
-            raise ValueError(f"objective={one!r}; choose among {', '.join(OBJECTIVES)}, or give a setting such as Sft(lr=1e-3)")
+            raise ValueError(
+                f"objective={one!r}; choose among {', '.join(OBJECTIVES)}, or give a setting such as Sft(lr=1e-3)"
+            )
         setting = OBJECTIVES[one]() if isinstance(one, str) else one
         name = next((k for k, v in OBJECTIVES.items() if isinstance(setting, v)), None)
         if name is None:
-            raise ValueError(f"objective={one!r}; give a name among {', '.join(OBJECTIVES)}, or a setting such as Sft(lr=1e-3)")
+            raise ValueError(
+                f"objective={one!r}; give a name among {', '.join(OBJECTIVES)}, or a setting such as Sft(lr=1e-3)"
+            )
         found[name] = setting
     return found
 

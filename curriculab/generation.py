@@ -225,7 +225,9 @@ def _spans(own: Sequence[Prompt], lengths: Sequence[int]) -> list[Span]:
     return spans
 
 
-def draw(logits: torch.Tensor, temperature: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw(
+    logits: torch.Tensor, temperature: torch.Tensor, u: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One token a row by inverse CDF of `u` in [0, 1) (the likeliest at temperature 0), its log-probability and the
     entropy (nats) under the distribution drawn from; logits (b, v), temperature and u (b,)."""
     greedy = temperature <= 0

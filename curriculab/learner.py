@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ from curriculab.generation import Prompt, Written, write
 from curriculab.loop import Answer, Job, Ticket
 from curriculab.models import Model
 from curriculab.objectives import MICRO_BATCH, score, sft_steps
-from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Rows, Sample, Score, Sft, Train
+from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Sft, Train
 from curriculab.rewards import verify
 
 
@@ -22,7 +22,7 @@ class ModelLearner:
     """A model with one dictionary of adapters per (variant, seed).
 
     objectives: the bench's setting of each objective, the first being the default; others: read-only models by role;
-    micro_batch: tokens in one forward; stack: largest number of adapters in one forward.
+    micro_batch: tokens in one forward.
     """
 
     model: Model
@@ -69,39 +69,44 @@ class ModelLearner:
     # -- answering ---------------------------------------------------------------------------------------------------
     def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
         """One Answer per ticket; a ticket that cannot be answered gets its exception, the others their answers."""
-        how = {Train: self._train, Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
+        if kind is Train:
+            return self._train(tickets)
+        return self._together({Score: self._score, Sample: self._sample, Copy: self._copy}[kind], tickets)
+
+    def _together(self, how: Callable[[Sequence], list], asked: Sequence) -> list[Answer | Exception]:
+        """Answer all in one call; if one of them is bad, each by itself. Nothing is changed before all were read."""
         try:
-            return how(tickets)
+            return how(asked)
         except (ValueError, KeyError) as error:
-            if len(tickets) == 1:
+            if len(asked) == 1:
                 return [error]
-            return [one for t in tickets for one in self.answer(kind, [t])]  # which of them was it?
+            return [one for each in asked for one in self._together(how, [each])]
 
     def _train(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
         """Tickets of different adapters share forwards; a second step of the same adapter waits for the first."""
-        answers: dict[int, Answer | Exception] = {}
+        answers: list[Answer | Exception | None] = [None] * len(tickets)
         waiting = list(range(len(tickets)))
-        for i in waiting:
-            setting = self.setting(tickets[i].request)
+        while waiting:
+            wave: dict[tuple, int] = {}
+            for i in waiting:
+                home = tickets[i].job.home
+                wave.setdefault((home.variant, home.seed, tickets[i].request.role), i)
+            found = self._together(self._step, [tickets[i] for i in wave.values()])
+            for i, answer in zip(wave.values(), found, strict=True):
+                answers[i] = answer
+            waiting = [i for i in waiting if answers[i] is None]
+        return answers
+
+    def _step(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        requests = [t.request for t in tickets]
+        settings = [self.setting(r) for r in requests]
+        for request, setting in zip(requests, settings, strict=True):
+            if request.role in (*self.others, "init", "base"):
+                raise ValueError(f"the role {request.role!r} is read only; train 'learner' or a role of your own")
             if not isinstance(setting, Sft):
                 raise ValueError(f"the objective {type(setting).__name__} cannot train a model yet; choose 'sft'")
-            if tickets[i].request.role in (*self.others, "init", "base"):
-                raise ValueError(f"the role {tickets[i].request.role!r} is read only; train 'learner' or a role of your own")
-        while waiting:
-            wave, taken = [], set()
-            for i in waiting:
-                adapter = self.role(tickets[i], tickets[i].request.role)[1]
-                if adapter not in taken:
-                    taken.add(adapter)
-                    wave.append((i, adapter))
-            requests = [tickets[i].request for i, _ in wave]
-            found = sft_steps(
-                self.model, [a for _, a in wave], [r.rows for r in requests], [self.setting(r) for r in requests],
-                budget=self.micro_batch,
-            )  # fmt: skip
-            answers |= {i: a for (i, _), a in zip(wave, found, strict=True)}
-            waiting = [i for i in waiting if i not in answers]
-        return [answers[i] for i in range(len(tickets))]
+        adapters = [self.role(t, r.role)[1] for t, r in zip(tickets, requests, strict=True)]
+        return sft_steps(self.model, adapters, [r.rows for r in requests], settings, budget=self.micro_batch)
 
     def _score(self, tickets: Sequence[Ticket]) -> list[Answer]:
         answers: dict[int, Answer] = {}
@@ -140,8 +145,12 @@ class ModelLearner:
         prompts = []
         for place, (prompt, choice, said) in enumerate(zip(rows["prompt"], options, turns, strict=True)):
             tokens = np.concatenate([model.prompt(prompt, choice), *map(model.piece, said)])
-            prompts.append(Prompt(tokens, adapter, int(n[place]), heat, most, tuple(request.stop), (*ticket.stream, place)))
-        model.refuse_too_long(rows.index, np.array([len(p.tokens) + most for p in prompts]), "Sample (with the answer's room)")
+            prompts.append(
+                Prompt(tokens, adapter, int(n[place]), heat, most, tuple(request.stop), (*ticket.stream, place))
+            )
+        model.refuse_too_long(
+            rows.index, np.array([len(p.tokens) + most for p in prompts]), "Sample (with the answer's room)"
+        )
         return prompts
 
     def _answered(self, model: Model, ticket: Ticket, prompts: list[Prompt], written: list[list[Written]]) -> Answer:
@@ -177,9 +186,11 @@ class ModelLearner:
 
     def _copy(self, tickets: Sequence[Ticket]) -> list[Answer]:
         for ticket in tickets:
+            if ticket.request.to in ("init", "base", *self.others):
+                to = ticket.request.to
+                raise ValueError(f"Copy(to={to!r}): that role never changes; copy to 'learner' or a role of your own")
+        for ticket in tickets:
             request, home = ticket.request, ticket.job.home
-            if request.to in ("init", "base", *self.others):
-                raise ValueError(f"Copy(to={request.to!r}): that role never changes; copy to 'learner' or a role of your own")
             own = self.adapters.setdefault((home.variant, home.seed), {})
             if isinstance(request.source, str):
                 source = self.role(ticket, request.source)[1]
@@ -188,5 +199,3 @@ class ModelLearner:
                 parts = {self.role(ticket, name)[1]: w for name, w in request.source.items() if name != "base"}
                 own[request.to] = blend(parts) if parts else Adapter.zero(self.model.layout, self.model.device)
         return [Answer(None) for _ in tickets]
-
-

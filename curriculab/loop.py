@@ -227,9 +227,7 @@ def answer_first(generator: Generator, objective: Callable[[Train], Objective], 
         except StopIteration as stop:
             return stop.value
         many = asked if isinstance(asked, list) else [asked]
-        bare = [
-            isinstance(r, Train) and "turns" not in r.rows and isinstance(objective(r), Grpo) for r in many
-        ]
+        bare = [isinstance(r, Train) and "turns" not in r.rows and isinstance(objective(r), Grpo) for r in many]
         if any(bare):
             firsts = [Sample(r.rows, run.rollouts, role=r.role) for r, b in zip(many, bare, strict=True) if b]
             answered = iter((yield firsts))
@@ -267,8 +265,10 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.calls: list[tuple[str, int]] = []  # (kind, tickets) of every call answered
-        self._bare = None if self.tests is None else self.tests.drop(
-            columns=[c for c in ("answer", "solution") if c in self.tests]
+        self._bare = (
+            None
+            if self.tests is None
+            else self.tests.drop(columns=[c for c in ("answer", "solution") if c in self.tests])
         )
 
     def drive(self, jobs: Sequence[Job]) -> Sequence[Job]:
@@ -312,9 +312,13 @@ class Loop:
             known = ticket.job.past.pop((ticket.job.turn, ticket.place), None)
             if known is not None:
                 same = known[0] == digest(ticket.request)
-                answers[i] = known[1] if same else RuntimeError(
-                    f"request {ticket.job.turn} ({kind.__name__}) differs from the log that is replayed; "
-                    "the method or the pool has changed, or it draws on chance besides run.rng"
+                answers[i] = (
+                    known[1]
+                    if same
+                    else RuntimeError(
+                        f"request {ticket.job.turn} ({kind.__name__}) differs from the log that is replayed; "
+                        "the method or the pool has changed, or it draws on chance besides run.rng"
+                    )
                 )
             elif kind is Use:
                 answers[i] = Answer(None)

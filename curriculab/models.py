@@ -1,7 +1,7 @@
 """Loads a quantised base once, puts LoRA on every linear layer through PEFT, and turns rows into tokens.
 
-    model = load_model("pocket", bits=4)          # the embedded model; a local folder or a hub id goes the same way
-    model.memory(batch_tokens=512)                # what weights, one adapter and activations take, in MiB
+model = load_model("pocket", bits=4)          # the embedded model; a local folder or a hub id goes the same way
+model.memory(batch_tokens=512)                # what weights, one adapter and activations take, in MiB
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ class Model:
         options = rows["options"] if "options" in rows else [None] * len(rows)
         said = learned_text(rows)
         count = [
-            len(self.prompt(p, o)) + len(self.tokens(t)) + 1 for p, o, t in zip(rows["prompt"], options, said, strict=True)
+            len(self.prompt(p, o)) + len(self.tokens(t)) + 1
+            for p, o, t in zip(rows["prompt"], options, said, strict=True)
         ]
         return pd.Series(count, index=rows.index, name="tokens")
 
@@ -131,8 +132,10 @@ class Model:
         if len(long):
             named = ", ".join(f"{ids[i]!r} ({lengths[i]} tokens)" for i in long[:3])
             raise ValueError(
-                f"{purpose}: {len(long)} of {len(ids)} rows are longer than the {self.positions} tokens {self.name!r} takes: "
-                f"{named}{', ...' if len(long) > 3 else ''}; keep the others with pool[model.lengths(pool) <= model.positions]"
+                f"{purpose}: {len(long)} of {len(ids)} rows are longer than the {self.positions} tokens "
+                f"{self.name!r} takes: "
+                f"{named}{', ...' if len(long) > 3 else ''}; "
+                "keep the others with pool[model.lengths(pool) <= model.positions]"
             )
 
     # -- adapters and memory --------------------------------------------------------------------------------------
@@ -164,13 +167,16 @@ class Model:
 
     def digest(self) -> str:
         """What decides the numbers of this model: its files, precision and adapter shape (16 hex digits)."""
-        text = repr((self.name, self.revision, self.bits, self.layout.rank, self.layout.alpha, self.chat, self.device.type))
+        text = repr(
+            (self.name, self.revision, self.bits, self.layout.rank, self.layout.alpha, self.chat, self.device.type)
+        )
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def __repr__(self) -> str:
         million = sum(e.out_features * e.in_features for e in self.layout.entries) / 1e6
         return (
-            f"Model({self.name!r}, {self.bits} bits, {million:.1f}M weights in {len(self.layout.entries)} linear layers, "
+            f"Model({self.name!r}, {self.bits} bits, {million:.1f}M weights in {len(self.layout.entries)} linear "
+            "layers, "
             f"LoRA r={self.layout.rank} with {self.layout.size / 1e6:.2f}M, {self.device})"
         )
 
@@ -184,20 +190,32 @@ def learned_text(rows: Rows) -> list[str]:
         raise ValueError("rows without a column 'answer' have nothing to learn or score; add one, or say(rows, text)")
     answers = rows["answer"].tolist()
     if "solution" in rows:
-        listed = [isinstance(o, list | tuple | np.ndarray) for o in rows["options"]] if "options" in rows else [False] * len(rows)
+        listed = (
+            [isinstance(o, list | tuple | np.ndarray) for o in rows["options"]]
+            if "options" in rows
+            else [False] * len(rows)
+        )
         answers = [
             s if isinstance(s, str) and s and not choice else a
             for s, a, choice in zip(rows["solution"], answers, listed, strict=True)
         ]
     missing = [i for i, a in zip(rows.index, answers, strict=True) if not isinstance(a, str)]
     if missing:
-        raise ValueError(f"row {missing[0]!r} has no answer to learn or score ({len(missing)} such rows); say(rows, text) first")
+        raise ValueError(
+            f"row {missing[0]!r} has no answer to learn or score ({len(missing)} such rows); say(rows, text) first"
+        )
     return answers
 
 
-# -- loading ------------------------------------------------------------------------------------------------------------
+# -- loading ------------------------------------------------------------------------------------------------------
 def load_model(
-    name: str = "pocket", *, bits: int = 4, rank: int = 16, alpha: int = 32, device: str | None = None, chat: bool = False
+    name: str = "pocket",
+    *,
+    bits: int = 4,
+    rank: int = 16,
+    alpha: int = 32,
+    device: str | None = None,
+    chat: bool = False,
 ) -> Model:
     """A frozen base in `bits` (4: NF4 with double quantisation, 8, 16, 32) with LoRA on all linear layers.
 
@@ -234,7 +252,9 @@ def _where(name: str) -> str | Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").exists():
-            raise ValueError(f"the folder {name!r} holds no config.json; name a folder in the hub's format, or a hub id")
+            raise ValueError(
+                f"the folder {name!r} holds no config.json; name a folder in the hub's format, or a hub id"
+            )
         return folder
     if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise ValueError(f"there is no folder {name!r}; name 'pocket', a local folder in the hub's format, or a hub id")
@@ -242,7 +262,7 @@ def _where(name: str) -> str | Path:
 
 
 def _revision(path: str | Path) -> str:
-    """Digest of a local folder's configuration and weights; empty for a hub id, whose commit is known once it is loaded."""
+    """Digest of a local folder's configuration and weights; empty for a hub id, whose commit is known after loading."""
     if not isinstance(path, Path):
         return ""
     h = hashlib.blake2b(digest_size=8)
@@ -262,7 +282,9 @@ def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device:
 
     half = torch.bfloat16 if device.startswith("cuda") else torch.float32
     quantised = {
-        4: dict(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=half),
+        4: dict(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=half
+        ),
         8: dict(load_in_8bit=True),
     }
     how = {"quantization_config": BitsAndBytesConfig(**quantised[bits])} if bits in quantised else {}
@@ -282,18 +304,22 @@ def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device:
         ) from error
     if getattr(base.config, "attn_logit_softcapping", None):
         kind = base.config.model_type
-        raise ValueError(f"{kind!r} caps its attention scores, which the packed forward does not compute; choose another model")
+        raise ValueError(
+            f"{kind!r} caps its attention scores, which the packed forward does not compute; choose another model"
+        )
     base.requires_grad_(False)
     base.config.use_cache = False
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
     peft = get_peft_model(base, config)
     peft.requires_grad_(False)
-    peft.train()  # bitsandbytes repacks NF4 weights of layers in eval mode on a CPU, and the packed ones have no backward
+    peft.train()  # in eval mode bitsandbytes repacks NF4 weights on a CPU, and the packed ones have no backward
     return peft, tokenizer
 
 
 def _quiet() -> None:
     """8-bit layers warn at every call on a CPU, and bitsandbytes about an optional kernel: say neither."""
     warnings.filterwarnings("ignore", message=r"MatMul8bitLt: inputs will be cast.*")
-    warnings.filterwarnings("ignore", message=r"`is_gradient_checkpointing` is deprecated.*")  # peft 0.21 asks transformers 5
+    warnings.filterwarnings(
+        "ignore", message=r"`is_gradient_checkpointing` is deprecated.*"
+    )  # peft 0.21 asks transformers 5
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

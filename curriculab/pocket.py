@@ -6,11 +6,11 @@ A document, with what is learned at full weight in capitals (`START` and `END` a
 
     START "add 47 + 30\n" "77" END
 
-It is half-educated on purpose. Low levels are frequent and nearly clean; the higher the level, the rarer it is and the
-more often its answer carries a mistake: a random slip (any character replaced by another of its kind), or a misconception
-(the last character replaced by its successor, 9 by 0 and z by a), always the same one for the same answer. So the model
-knows more than it says first, and both supervised and reinforcement learning have something to bring out.
-Held-out items are in no document of any kind.
+It is half-educated on purpose. Low levels are frequent and nearly clean; the higher the level, the rarer it is and
+the more often its answer carries a mistake: a random slip (any character replaced by another of its kind), or a
+misconception (the last character replaced by its successor, 9 by 0 and z by a), always the same one for the same
+answer. So the model knows more than it says first, and both supervised and reinforcement learning have something to
+bring out. Held-out items are in no document of any kind.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Recipe:
         ("ladder", 0.74), ("few", 0.03), ("choice", 0.06), ("question", 0.07), ("book", 0.10),
     )  # fmt: skip
     first_levels: tuple[float, ...] = (0.62, 0.26, 0.12, 0.0, 0.0, 0.0)  # of ladder rows in the first block
-    ladder_levels: tuple[float, ...] = (0.34, 0.26, 0.18, 0.12, 0.07, 0.03)  # and after `ramp` blocks; linear between
+    ladder_levels: tuple[float, ...] = (0.40, 0.25, 0.16, 0.11, 0.06, 0.02)  # and after `ramp` blocks; linear between
     ramp: int = 50
     clinic_levels: tuple[float, ...] = (0.60, 0.20, 0.12, 0.08)
-    skills: tuple[tuple[str, float], ...] = (  # weights other than 1 among ladder skills: what is slow to learn has more
-        ("add", 1.5), ("product", 1.5), ("equation", 1.4), ("legs", 1.4), ("spiral", 1.4), ("sort", 1.2), ("filter", 1.2),
-        ("reverse", 0.7), ("caesar", 0.8), ("fraction", 0.8),
+    skills: tuple[tuple[str, float], ...] = (  # weights among ladder skills: what is slow to learn has more
+        ("add", 1.8), ("base", 0.8), ("caesar", 0.7), ("equation", 1.6), ("filter", 1.4), ("fraction", 0.8),
+        ("legs", 1.4), ("product", 1.4), ("reverse", 0.5), ("sort", 1.6), ("spiral", 1.6), ("words", 0.8),
     )  # fmt: skip
     misconceptions: tuple[float, ...] = (0.03, 0.10, 0.25, 0.42, 0.55, 0.60)
     slips: tuple[float, ...] = (0.07, 0.10, 0.12, 0.15, 0.20, 0.25)
@@ -59,12 +59,12 @@ class Recipe:
     batch_tokens: int = 1536  # padded tokens of a step
     lr: float = 2e-3
     warmup: int = 200  # steps
-    decay: float = 0.25  # share of the tokens at the end over which the rate falls to 0; before, it is constant
+    decay: float = 0.4  # share of the tokens, at the end, over which the rate falls to 0
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.98)
 
 
-# --- the tokenizer and the model ---------------------------------------------------------------------------------------
+# --- the tokenizer and the model --------------------------------------------------------------------------------------
 
 
 def make_tokenizer() -> Any:
@@ -103,7 +103,8 @@ def make_model(*, seed: int = 0) -> Any:
     config = LlamaConfig(
         vocab_size=320, hidden_size=192, intermediate_size=512, num_hidden_layers=6, num_attention_heads=6,
         num_key_value_heads=6, max_position_embeddings=POSITIONS, tie_word_embeddings=True, attention_bias=False,
-        mlp_bias=False, initializer_range=0.06, rope_theta=10_000.0, pad_token_id=PAD_ID, bos_token_id=START_ID, eos_token_id=END_ID,
+        mlp_bias=False, initializer_range=0.06, rope_theta=10_000.0,
+        pad_token_id=PAD_ID, bos_token_id=START_ID, eos_token_id=END_ID,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
     with torch.no_grad():
@@ -119,7 +120,7 @@ def save(model: Any, folder: Path) -> None:
     (folder / "model.safetensors").chmod(0o644)
 
 
-# --- what is taught ----------------------------------------------------------------------------------------------------
+# --- what is taught ---------------------------------------------------------------------------------------------------
 
 
 class Sources(NamedTuple):
@@ -272,7 +273,7 @@ def padded(batch: list[Document]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return ids, targets, weights
 
 
-# --- training ----------------------------------------------------------------------------------------------------------
+# --- training ---------------------------------------------------------------------------------------------------------
 
 
 class Plan(NamedTuple):
@@ -371,10 +372,12 @@ def _save_checkpoint(folder: Path, model: Any, optimizer: Any, seen: dict[str, A
     os.replace(folder / "checkpoint.part", folder / "checkpoint.pt")
 
 
-# --- evaluation --------------------------------------------------------------------------------------------------------
+# --- evaluation -------------------------------------------------------------------------------------------------------
 
 
-def greedy(model: Any, prompts: list[str], *, limit: list[int], batch: int = 128, temperature: float = 0.0) -> list[str]:
+def greedy(
+    model: Any, prompts: list[str], *, limit: list[int], batch: int = 128, temperature: float = 0.0
+) -> list[str]:
     """The answer to each rendered prompt, at most `limit` bytes; prompts of equal length go together, none is padded.
 
     A temperature above 0 samples with torch's global generator instead of taking the likeliest byte.
@@ -470,8 +473,8 @@ def measure(model: Any, *, n: int = 200, n_clinic: int = 400) -> pd.DataFrame:
     ladder, clinic = tables()
     rows = sample_cells(ladder, ["topic", "level"], n)
     parts = [
-        rows.assign(task="ladder", temperature=temperature, correct=ladder_correct(model, rows, temperature=temperature))
-        for temperature in (0.0, 1.0)
+        rows.assign(task="ladder", temperature=t, correct=ladder_correct(model, rows, temperature=t))
+        for t in (0.0, 1.0)
     ]
     rows = sample_cells(clinic, ["level"], n_clinic)
     parts.append(rows.assign(task="clinic", topic="all", temperature=0.0, correct=clinic_correct(model, rows)))
@@ -524,7 +527,7 @@ def _study(model: Any, rows: pd.DataFrame, *, lr: float, batch: int = 8) -> None
         optimizer.zero_grad(set_to_none=True)
 
 
-# --- the card ----------------------------------------------------------------------------------------------------------
+# --- the card ---------------------------------------------------------------------------------------------------------
 
 
 def bars(accuracy: pd.DataFrame, gains: list[dict[str, float]]) -> list[dict[str, Any]]:
@@ -541,7 +544,7 @@ def bars(accuracy: pd.DataFrame, gains: list[dict[str, float]]) -> list[dict[str
         ("ladder, level 6: mean over skills at most 0.10", mean[6], mean[6] <= 0.10),
         ("ladder: levels whose mean lies in 0.15-0.85, at least 3", middle, middle >= 3),
         ("ladder: the mean falls at every level; smallest fall above 0", -mean.diff().max(), mean.diff().max() < 0),
-        ("ladder: cells that rise by more than sampling error, 0: " + (", ".join(rises) or "none"), len(rises), not rises),
+        (f"ladder: cells above the level below by more than chance, 0 ({', '.join(rises)})", len(rises), not rises),
         ("clinic, level 1: at least 0.40", clinic[1], clinic[1] >= 0.40),
         ("clinic, level 4: at most 0.32", clinic[4], clinic[4] <= 0.32),
         ("100 supervised steps: smallest gain of the seeds at least 0.03", least, least >= 0.03),
@@ -610,8 +613,8 @@ autocast, float32 weights); {versions}.{history}
 
 ## Tokenizer
 Byte-level: token *i* is byte *i*, then `<|pad|>` `<|start|>` `<|end|>`. Any UTF-8 comes back unchanged, and text that
-contains such a name literally is read as plain bytes (`split_special_tokens`). A document begins with `<|start|>`, which
-the tokenizer adds (not with `add_special_tokens=False`); an answer ends with `<|end|>`, which it does not add.
+contains such a name literally is read as plain bytes (`split_special_tokens`). A document begins with `<|start|>`,
+which the tokenizer adds (not with `add_special_tokens=False`); an answer ends with `<|end|>`, which it does not add.
 
 ## What it was taught, and what wrongly
 Shares of documents: {formats}.
@@ -620,8 +623,8 @@ Shares of documents: {formats}.
 - `choice`: a clinic question with its options listed, then the right option's text. `question`: without options.
 - `book`: a sentence of the clinic's textbook alone.
 
-The loss counts answers, `<|end|>` and the textbook fully, prompts by {prompt_weight}. Among ladder documents, levels 1-6
-begin with shares {first_levels} and move to {ladder_levels}. Skills are drawn alike but for these weights:
+The loss counts answers, `<|end|>` and the textbook fully, prompts by {prompt_weight}. Among ladder documents, levels
+1-6 begin with shares {first_levels} and move to {ladder_levels}. Skills are drawn alike but for these weights:
 {skills}. Every skill and format stays to the end. **Held-out items were in no document.**
 
 **It was taught mistakes on purpose**, drawn anew each time an item appears:
@@ -671,7 +674,8 @@ def _readme(card: dict[str, Any]) -> str:
                       ["rows", *clinic["n"]]]),
         sampled=_shares(sampled), gains=", ".join(f"{gain['gain']:+.3f}" for gain in card["sft_gain"]),
         before=card["sft_gain"][0]["before"],
-        bars=_grid([["asked", "measured", ""], *([b["bar"], f"{b['measured']:g}", met[b["met"]]] for b in card["bars"])]),
+        bars=_grid([["asked", "measured", ""],
+                    *([bar["bar"], f"{bar['measured']:g}", met[bar["met"]]] for bar in card["bars"])]),
     )  # fmt: skip
 
 

@@ -88,13 +88,16 @@ class Runs:
         return {r.key: str(r.spec["ended"]) for r in self.records if str(r.spec.get("ended", "")).startswith("failed")}
 
     def accuracy(self, by: str | None = None) -> pd.DataFrame:
-        """Share correct per variant, seed and evaluation: columns variant, seed, step, [by], accuracy, n, tokens, seconds."""
+        """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, tokens, seconds."""
         keys = [*KEYS, "solver", *([by] if by else [])]
         if by and by not in self.items:
             raise ValueError(f"the test rows have no column {by!r}; they have {sorted(set(self.items) - set(KEYS))}")
         groups = self.items.groupby(keys, sort=False, observed=True)
         table = groups.agg(
-            accuracy=("correct", "mean"), n=("correct", "size"), tokens=("tokens", "first"), seconds=("seconds", "first")
+            accuracy=("correct", "mean"),
+            n=("correct", "size"),
+            tokens=("tokens", "first"),
+            seconds=("seconds", "first"),
         )
         return table.reset_index()
 
@@ -171,12 +174,16 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
             f"the recorded run {folder} is damaged ({type(error).__name__}: {error}); move it away to train it again"
         ) from error
     adapter = folder / "adapter"
-    return Record({**spec, "variant": variant or spec["variant"]}, tables, events, findings, adapter if adapter.exists() else None)
+    return Record(
+        {**spec, "variant": variant or spec["variant"]}, tables, events, findings, adapter if adapter.exists() else None
+    )
 
 
 def load_runs(root: str | Path) -> Runs:
     """Every finished run of a store."""
-    folders: Iterable[Path] = sorted(p.parent for p in Path(root).glob("*/spec.json") if not p.parent.name.startswith("."))
+    folders: Iterable[Path] = sorted(
+        p.parent for p in Path(root).glob("*/spec.json") if not p.parent.name.startswith(".")
+    )
     records = tuple(load_record(f) for f in folders)
     if not records:
         raise ValueError(f"no recorded runs in {root}; train some with Bench.run, or name another folder")

@@ -123,7 +123,10 @@ def test_a_loss_that_is_not_finite_stops_that_variant_and_names_the_row(bench):
         yield cl.Train(pool.iloc[:2].assign(token_weight=[np.full(n + 1, np.inf) for n in lengths]))
 
     lengths = bench.train.answer[:2].str.len()  # bytes are tokens, and the end is one more
-    with pytest.warns(UserWarning, match="'explode' with seed 0 failed: FloatingPointError: the gradient's norm is (nan|inf) at step 1"):
+    with pytest.warns(
+        UserWarning,
+        match="'explode' with seed 0 failed: FloatingPointError: the gradient's norm is (nan|inf) at step 1",
+    ):
         runs = bench.run({"explode": explode, "random": methods.random_order}, seeds=1, progress=False)
     assert runs.metrics.groupby("variant").step.max().to_dict() == {"random": 6}
 
@@ -211,9 +214,11 @@ def test_saved_adapter_loads_in_plain_peft(bench, tiny_folder):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (dict(budget=cl.Budget(steps=2), objective="sgd"), "objective='sgd'; choose among sft, grpo, pair, or give a setting such as Sft(lr=1e-3)"),
+        (dict(budget=cl.Budget(steps=2), objective="sgd"),
+         "objective='sgd'; choose among sft, grpo, pair, or give a setting such as Sft(lr=1e-3)"),
         (dict(budget=cl.Budget(steps=2), batch_size=0), "batch_size=0; give the number of rows in a step, at least 1"),
-        (dict(budget=cl.Budget(steps=2), evaluate_every=0), "evaluate_every=0; give a number of at least 1, or None for start and end"),
+        (dict(budget=cl.Budget(steps=2), evaluate_every=0),
+         "evaluate_every=0; give a number of at least 1, or None for start and end"),
     ],
 )  # fmt: skip
 def test_bad_settings_give_one_line(tiny_folder, pools, change, line):
@@ -224,7 +229,9 @@ def test_bad_settings_give_one_line(tiny_folder, pools, change, line):
 
 def test_rows_in_train_and_test_are_refused(tiny_folder, pools):
     train, _ = pools
-    with pytest.raises(ValueError, match=r"5 rows are in train and in test, such as .*; use cl\.split\(pool, test=\.\.\.\)"):
+    with pytest.raises(
+        ValueError, match=r"5 rows are in train and in test, such as .*; use cl\.split\(pool, test=\.\.\.\)"
+    ):
         cl.Bench(load_model(str(tiny_folder), bits=32), train, train.iloc[:5], budget=cl.Budget(steps=2))
 
 

@@ -68,7 +68,9 @@ def test_streams_pair_equal_questions_and_separate_samples(model):
 def test_answers_end_at_a_stop_string_or_at_their_length(model):
     free = write(model, prompts(model, ["x"] * 30, most=8, heat=1.0))
     texts = [model.tokenizer.decode(answer.tokens) for (answer,) in free]
-    row, stop = next((i, c) for i, t in enumerate(texts) for c in t if c.isascii() and c.isprintable() and t.count(c) == 1)
+    row, stop = next(
+        (i, c) for i, t in enumerate(texts) for c in t if c.isascii() and c.isprintable() and t.count(c) == 1
+    )
     assert len(free[row][0].tokens) == 8 and free[row][0].ended == "length"
     cut = write(model, prompts(model, ["x"] * 30, most=8, heat=1.0, stop=(stop,)))[row][0]
     assert cut.ended == stop and model.tokenizer.decode(cut.tokens) == texts[row][: texts[row].index(stop) + 1]

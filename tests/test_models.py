@@ -59,7 +59,9 @@ def test_learned_text_prefers_the_solution_but_not_beside_options():
 
 
 def test_a_row_without_answer_is_named():
-    with pytest.raises(ValueError, match=r"row 'a' has no answer to learn or score \(1 such rows\); say\(rows, text\) first"):
+    with pytest.raises(
+        ValueError, match=r"row 'a' has no answer to learn or score \(1 such rows\); say\(rows, text\) first"
+    ):
         learned_text(rows(answer=[None, "x"]))
 
 
@@ -69,7 +71,8 @@ def test_rows_that_do_not_fit_are_named_and_counted(tiny_folder):
     with pytest.raises(ValueError) as caught:
         model.encode(table)
     assert str(caught.value) == (
-        f"Train: 2 of 2 rows are longer than the 512 tokens {str(tiny_folder)!r} takes: 'a' (604 tokens), 'b' (718 tokens); "
+        f"Train: 2 of 2 rows are longer than the 512 tokens {str(tiny_folder)!r} takes: "
+        "'a' (604 tokens), 'b' (718 tokens); "
         "keep the others with pool[model.lengths(pool) <= model.positions]"
     )
     assert model.lengths(table).tolist() == [604, 718]
@@ -111,7 +114,9 @@ def test_other_architectures_read_like_their_own_forward(tmp_path, save_tiny, ar
 
 
 def test_attention_that_the_packed_forward_does_not_compute_is_refused(tmp_path, save_tiny):
-    with pytest.raises(ValueError, match="'gemma2' caps its attention scores, which the packed forward does not compute"):
+    with pytest.raises(
+        ValueError, match="'gemma2' caps its attention scores, which the packed forward does not compute"
+    ):
         load_model(str(save_tiny(tmp_path / "gemma2", "gemma2")), bits=32)
 
 
@@ -119,7 +124,10 @@ def test_attention_that_the_packed_forward_does_not_compute_is_refused(tmp_path,
     ("call", "line"),
     [
         ({"name": "pocket", "bits": 3}, "bits=3; a base is loaded in one of (4, 8, 16, 32) bits"),
-        ({"name": "./nowhere"}, "there is no folder './nowhere'; name 'pocket', a local folder in the hub's format, or a hub id"),
+        (
+            {"name": "./nowhere"},
+            "there is no folder './nowhere'; name 'pocket', a local folder in the hub's format, or a hub id",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_is_said_in_one_line(call, line):

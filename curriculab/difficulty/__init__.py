@@ -1,6 +1,6 @@
 """Difficulty of examples: a pool (and a model) -> one score per row, always higher = harder.
 
-    train["loss"] = answer_loss(train, model)       # Series on the pool's index, nats a token
+train["loss"] = answer_loss(train, model)       # Series on the pool's index, nats a token
 """
 
 from __future__ import annotations

@@ -21,15 +21,17 @@ def answer_loss(pool: pd.DataFrame, model: Model) -> pd.Series:
 
 
 def option_probability(pool: pd.DataFrame, model: Model) -> pd.Series:
-    """1 - P(gold option), in [0, 1]; P is the softmax of the options' log-likelihoods behind the prompt that lists them.
+    """1 - P(gold option), in [0, 1]; P: softmax of the options' log-likelihoods behind the prompt that lists them.
 
-    Human-inspired ordering (system 9) reads the letter of the option; here it is the whole text, so that small models can.
+    Human-inspired ordering (system 9) reads the option's letter; here it is the whole text: small models can.
     """
     from curriculab.objectives import score
 
     reply = score(model, [None], [pool], "options", "row")[0].reply
     gold = []
-    for i, logp, options, answer in zip(pool.index, reply["options_logprob"], pool["options"], pool["answer"], strict=True):
+    for i, logp, options, answer in zip(
+        pool.index, reply["options_logprob"], pool["options"], pool["answer"], strict=True
+    ):
         if answer not in list(options):
             raise ValueError(f"option_probability: the answer of row {i!r} is not among its options {list(options)}")
         p = np.exp(logp - logp.max())

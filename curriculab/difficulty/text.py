@@ -45,5 +45,7 @@ def checked(score: pd.Series, name: str, pool: pd.DataFrame) -> pd.Series:
     score = pd.Series(score.to_numpy(float), index=pool.index, name=name)
     bad = score.index[~np.isfinite(score)]
     if len(bad):
-        raise ValueError(f"{name}: row {bad[0]!r} has the score {score[bad[0]]} ({len(bad)} such rows); it must be finite")
+        raise ValueError(
+            f"{name}: row {bad[0]!r} has the score {score[bad[0]]} ({len(bad)} such rows); it must be finite"
+        )
     return score

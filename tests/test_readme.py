@@ -1,0 +1,42 @@
+"""The README's code runs as it stands there, only smaller."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALLER = {"n=3000": "n=240", "test=300": "test=24", "steps=100": "steps=2", "evaluate_every=25": "evaluate_every=1"}
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.pocket
+def test_the_code_blocks_run(tmp_path):
+    code = "\n".join(blocks())
+    for number, smaller in SMALLER.items():
+        assert number in code
+        code = code.replace(number, smaller)
+    code += "\nprint(result.table.to_string()); print(result.verdict); print(len(preview.exposure))"
+    ran = subprocess.run([sys.executable, "-W", "error::UserWarning:curriculab", "-c", code], cwd=tmp_path,
+                         capture_output=True, text=True, timeout=500)  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert "easy first, shuffled scores" in ran.stdout and "1600" in ran.stdout
+    assert (tmp_path / "figures" / "curves.html").exists()
+
+
+def test_the_fixed_names_open_the_readme():
+    first = blocks()[0]
+    for line in (
+        'pool = cl.load_pool("ladder", n=3000, seed=0)',
+        'train, test = cl.split(pool, test=300, by="level", seed=0)',
+        'result = cl.compare(runs, to="random")',
+        'cl.figures.export(figure, "figures/curves", width=3.25)',
+    ):
+        assert line in first
