@@ -8,11 +8,14 @@ optimiser step one fused call, and saving it writes the folder that PEFT reads.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MethodType
 
@@ -27,7 +30,7 @@ BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)  # padded
 
 @dataclass(frozen=True)
 class Entry:
-    """One adapted linear layer: where its A (r, in) and B (out, r) stand in the flat vector."""
+    """One adapted linear layer: where its A (r, in) and, behind it, its B (out, r) stand in the flat vector."""
 
     name: str
     in_features: int
@@ -53,12 +56,12 @@ class Layout:
         return last.start + self.rank * (last.in_features + last.out_features)
 
     def cut(self, flat: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Views (A, B) of every layer."""
+        """Views (A, B) of every layer; B lies transposed in memory, which multiplies faster."""
         views = []
         for e in self.entries:
             middle = e.start + self.rank * e.in_features
             a = flat[e.start : middle].view(self.rank, e.in_features)
-            views.append((a, flat[middle : middle + self.rank * e.out_features].view(e.out_features, self.rank)))
+            views.append((a, flat[middle : middle + self.rank * e.out_features].view(self.rank, e.out_features).T))
         return views
 
 
@@ -166,12 +169,18 @@ class Span:
     start: int
     end: int
 
+    def of(self, x: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """This stretch of x (n, d), a view unless the precision differs."""
+        own = x.narrow(0, self.start, self.end - self.start)
+        return own if dtype is None or own.dtype == dtype else own.to(dtype)
+
 
 class Plan:
     """What the layers need to know while a packed batch goes through: who owns which tokens, and where rows end."""
 
     def __init__(self, spans: Sequence[Span], attend) -> None:
         self.spans, self.attend = [s for s in spans if s.adapter is not None and s.end > s.start], attend
+        self.spark = torch.zeros((), requires_grad=True)  # puts a layer on the way back although nothing before it learns
 
 
 _active: list[Plan] = []
@@ -187,12 +196,23 @@ def running(plan: Plan):
         _active.pop()
 
 
+_onednn = torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
+
+
 def product(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     """x (n, in) times w (out, in) transposed. oneDNN where it pays on a CPU: PyTorch's default (MKL) reaches less than
     half its speed on AMD processors, and rounds differently for fewer than eight rows."""
-    if x.shape[0] >= ONEDNN_ROWS and x.device.type == "cpu" and x.dtype == w.dtype == torch.float32:
-        return torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], "")
+    if x.shape[0] >= ONEDNN_ROWS and _onednn and x.device.type == "cpu" and x.dtype == w.dtype == torch.float32:
+        return _onednn(x, w, None, "none", [], "")
     return x @ w.T
+
+
+def add_product(y: torch.Tensor, x: torch.Tensor, w: torch.Tensor, scale: float) -> None:
+    """y (n, out) += scale * x (n, in) w (in, out), in place."""
+    if y.dtype == x.dtype:
+        y.addmm_(x, w, alpha=scale)
+    else:
+        y.add_((x @ w).to(y.dtype), alpha=scale)
 
 
 def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
@@ -213,7 +233,7 @@ class MixedLinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
+    def forward(ctx, x: torch.Tensor, spark: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
         y = product(x, dense(base, x.dtype))
         if base.bias is not None:
             y += base.bias.to(y.dtype)
@@ -224,16 +244,16 @@ class MixedLinear(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gy: torch.Tensor) -> tuple:
         x, *held = ctx.saved_tensors
-        gx = product(gy, dense(ctx.base, gy.dtype).T)
+        gx = product(gy, dense(ctx.base, gy.dtype).T) if ctx.needs_input_grad[0] else None
         pull_back(gx, gy, x, held, ctx.layer, ctx.scale, ctx.spans)
-        return gx, None, None, None, None
+        return gx, None, None, None, None, None
 
 
 class MixedLora(torch.autograd.Function):
     """The same behind a layer that has its own backward (8 bits): y0 is what the frozen layer made of x."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, y0: torch.Tensor, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
+    def forward(ctx, x: torch.Tensor, y0: torch.Tensor, spark: torch.Tensor, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
         y = y0.clone()
         ctx.save_for_backward(x, *add_adapters(y, x, layer, scale, spans))
         ctx.layer, ctx.scale, ctx.spans = layer, scale, spans
@@ -242,9 +262,9 @@ class MixedLora(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gy: torch.Tensor) -> tuple:
         x, *held = ctx.saved_tensors
-        gx = torch.zeros_like(x)
+        gx = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         pull_back(gx, gy, x, held, ctx.layer, ctx.scale, ctx.spans)
-        return gx, gy, None, None, None
+        return gx, gy, None, None, None, None
 
 
 def add_adapters(y: torch.Tensor, x: torch.Tensor, layer: int, scale: float, spans: list[Span]) -> list[torch.Tensor]:
@@ -252,23 +272,34 @@ def add_adapters(y: torch.Tensor, x: torch.Tensor, layer: int, scale: float, spa
     held = []
     for span in spans:
         a, b = span.adapter.matrices[layer]
-        h = product(x[span.start : span.end].to(a.dtype), a)
+        h = product(span.of(x, a.dtype), a)
         held.append(h)
-        y[span.start : span.end].add_(product(h, b).to(y.dtype), alpha=scale)
+        add_product(span.of(y), h, b.T, scale)
     return held
 
 
-def pull_back(gx: torch.Tensor, gy: torch.Tensor, x: torch.Tensor, held: list, layer: int, scale: float, spans: list) -> None:
+def pull_back(gx: torch.Tensor | None, gy: torch.Tensor, x: torch.Tensor, held: list, layer: int, scale: float, spans: list) -> None:
     """Add the adapters' part to gx, in place, and their gradients to the flat vectors."""
     for span, h in zip(spans, held, strict=True):
         a, b = span.adapter.matrices[layer]
-        g = gy[span.start : span.end].to(a.dtype)
-        gh = product(g, b.T) * scale
-        gx[span.start : span.end] += product(gh, a.T).to(gx.dtype)
+        g = span.of(gy, a.dtype)
+        gh = product(g, b.T)
+        if gx is not None:
+            add_product(span.of(gx), gh, a, scale)
         if span.adapter.gradients is not None:
             ga, gb = span.adapter.gradients[layer]
-            gb.addmm_(g.T, h, alpha=scale)
-            ga.addmm_(gh.T, x[span.start : span.end].to(a.dtype))
+            gb.T.addmm_(h.T, g, alpha=scale)
+            ga.addmm_(gh.T, span.of(x, a.dtype), alpha=scale)
+
+
+def keep_memory() -> None:
+    """Let glibc keep up to a gigabyte of freed memory: by default it hands a step's activations back to the system after
+    every step and gets them again, page by page, in the next (a tenth of the time on two cores)."""
+    if sys.platform == "linux":
+        allocator = ctypes.CDLL(None)
+        if hasattr(allocator, "mallopt"):
+            allocator.mallopt(-3, 2**25)  # M_MMAP_THRESHOLD, at its largest: larger blocks are mapped one by one
+            allocator.mallopt(-1, 2**30)  # M_TRIM_THRESHOLD
 
 
 def attach(peft: torch.nn.Module, rank: int, alpha: int) -> Layout:
@@ -276,6 +307,7 @@ def attach(peft: torch.nn.Module, rank: int, alpha: int) -> Layout:
     from peft.tuners.lora import LoraLayer
     from transformers import AttentionInterface
 
+    keep_memory()
     base = peft.get_base_model()
     entries, start = [], 0
     for name, module in base.named_modules():
@@ -294,11 +326,11 @@ def _mixed_forward(index: int, scale: float, own):
     def forward(self, x: torch.Tensor, *args, **kwargs) -> torch.Tensor:
         if not _active:
             return own(x, *args, **kwargs)
-        base, spans, flat = self.base_layer, _active[-1].spans, x.reshape(-1, x.shape[-1])
+        plan, base, flat = _active[-1], self.base_layer, x.reshape(-1, x.shape[-1])
         if hasattr(base, "state"):  # bitsandbytes' 8-bit layer
-            y = MixedLora.apply(flat, base(flat), index, scale, spans)
+            y = MixedLora.apply(flat, base(flat), plan.spark, index, scale, plan.spans)
         else:
-            y = MixedLinear.apply(flat, base, index, scale, spans)
+            y = MixedLinear.apply(flat, plan.spark, base, index, scale, plan.spans)
         return y.view(*x.shape[:-1], y.shape[-1])
 
     return forward
@@ -343,8 +375,8 @@ class Move(torch.autograd.Function):
         return (g if keep is None else g.masked_fill(~keep, 0.0)), None, None, None
 
 
-class RowAttention:
-    """Causal attention within packed rows: rows are padded to an absolute bucket, so neighbours change nothing."""
+class Buckets:
+    """Rows padded to absolute lengths, those of one length in one call."""
 
     def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
         lengths = np.asarray(lengths)
@@ -372,7 +404,7 @@ class RowAttention:
         """(heads, n, dim) -> (padded tokens, heads, dim)."""
         return Move.apply(x.transpose(0, 1), self.there, self.back, None)
 
-    def __call__(self, layer: int, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
+    def attend(self, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
         q, k, v = self.padded(q), self.padded(k), self.padded(v)
         outs = []
         for rows, size, at in self.groups:
@@ -390,6 +422,65 @@ def bucket(length: int) -> int:
         if length <= size:
             return size
     return -(-length // 1024) * 1024
+
+
+class AttendRows(torch.autograd.Function):
+    """Causal attention row by row, without a pad: q, k, v (heads, n, dim) -> (n, heads, dim), by PyTorch's CPU kernel."""
+
+    @staticmethod
+    def forward(ctx, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], masks: list, scale: float) -> torch.Tensor:
+        held = [_flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale)
+                for *row, mask in zip(*(_by_row(x, lengths) for x in (q, k, v)), masks, strict=True)]  # fmt: skip
+        ctx.save_for_backward(q, k, v)
+        ctx.held, ctx.lengths, ctx.masks, ctx.scale = held, lengths, masks, scale
+        return _packed([out for out, _ in held])
+
+    @staticmethod
+    def backward(ctx, g: torch.Tensor) -> tuple:
+        rows = zip(*(_by_row(x, ctx.lengths) for x in (g.transpose(0, 1), *ctx.saved_tensors)), ctx.held, ctx.masks, strict=True)
+        found = [_flash_back(*row, *held, 0.0, mask is None, attn_mask=mask, scale=ctx.scale) for *row, held, mask in rows]
+        return (*(_packed(part).transpose(0, 1) for part in zip(*found, strict=True)), None, None, None)
+
+
+_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+_flash_back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
+
+
+def _by_row(x: torch.Tensor, lengths: list[int]) -> Sequence[torch.Tensor]:
+    """(heads, n, dim) -> one (1, heads, t, dim) per row."""
+    return x[None].split(lengths, 2)
+
+
+def _packed(rows: Sequence[torch.Tensor]) -> torch.Tensor:
+    """One (1, heads, t, dim) per row -> (n, heads, dim)."""
+    return torch.cat([x[0].transpose(0, 1) for x in rows])
+
+
+class RowAttention:
+    """Causal attention within packed rows, so computed that a row's neighbours change nothing: row by row on a CPU,
+    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads."""
+
+    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
+        self.packed, self.device = [int(n) for n in lengths], device
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        return Buckets(self.packed, self.device)
+
+    @property
+    def there(self) -> torch.Tensor:
+        return self.buckets.there
+
+    def __call__(self, layer: int, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
+        """q (heads, n, dim), k and v with as many heads or fewer -> (n, heads, dim)."""
+        if self.device.type != "cpu" or q.shape[-1] != v.shape[-1]:
+            return self.buckets.attend(q, k, v, scaling, window)
+        shared = q.shape[0] // k.shape[0]  # query heads that share a key head
+        if shared > 1:
+            k, v = k.repeat_interleave(shared, 0), v.repeat_interleave(shared, 0)
+        masks = [None if mask is None else torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
+                 for mask in (window_mask(n, window, q.device) for n in self.packed)]  # fmt: skip
+        return AttendRows.apply(q, k, v, self.packed, masks, scaling or q.shape[-1] ** -0.5)
 
 
 def forward(
@@ -412,8 +503,6 @@ def forward(
     plan = Plan(spans, attention(lengths, device))
     with running(plan), torch.set_grad_enabled(grad):
         embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
-        if grad:
-            embedded.requires_grad_(True)
         out = base(inputs_embeds=embedded, position_ids=torch.as_tensor(positions, device=device)[None],
                    use_cache=False, logits_to_keep=keep)  # fmt: skip
     return out.logits[0, : len(wanted)].float()

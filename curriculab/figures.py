@@ -761,3 +761,113 @@ def _say_once(line: str) -> None:
     if line not in _said:
         _said.add(line)
         print(line)
+
+
+# -- looking before training ----------------------------------------------------------------------------------------
+def schedules(runs: Runs, pool: pd.DataFrame, by: str | Sequence[str] = "level", *, group: str = "level") -> go.Figure:
+    """One column a variant: difficulty of the rows by step, learned tokens per `group`, how often rows come.
+
+    by: the measure each variant is drawn by, one name or one a variant. Every column has the same three traces, so a
+    live figure can be given new numbers in place.
+    """
+    from plotly.subplots import make_subplots
+
+    exposure = runs.exposure
+    names = [by] * len(runs.variants) if isinstance(by, str) else list(by)
+    for name in (*names, group):
+        if name not in pool:
+            raise ValueError(f"the pool has no column {name!r} to show schedules by; it has {', '.join(pool.columns)}")
+    if exposure.empty:
+        raise ValueError("no draws to show: no row was trained (runs.exposure is empty)")
+    figure = make_subplots(
+        3, len(names), row_heights=[0.46, 0.27, 0.27], column_titles=[escape(v, quote=False) for v in runs.variants],
+        horizontal_spacing=0.22 / len(names), vertical_spacing=0.12,
+    )  # fmt: skip
+    for column, (variant, measure) in enumerate(zip(runs.variants, names, strict=True), start=1):
+        own = exposure[exposure.variant == variant]
+        for row, trace in enumerate(_schedule(own, pool, measure, group, _style(variant, runs.variants)["color"]), 1):
+            figure.add_trace(trace, row=row, col=column)
+        for row, (x, y) in enumerate(_schedule_axes(measure, group), 1):
+            figure.update_xaxes(title_text=x, row=row, col=column)
+            figure.update_yaxes(title_text=y, row=row, col=column)
+        figure.update_yaxes(dtick=1 if len(figure.data[-3].y) <= GROUPS else None, row=1, col=column)
+    most = max((t.x.max() for t in figure.data if t.type == "bar" and t.yaxis in _row(figure, 3)), default=1)
+    figure.update_xaxes(range=[-0.6, most + 0.6], dtick=max(1, int(most // 8)), row=3)
+    figure.update_xaxes(type="category", dtick=1 if pool[group].nunique() <= GROUPS else None, row=2)
+    for row in (2, 3):  # columns are to be compared
+        figure.update_yaxes(matches=_row(figure, row)[0], tickformat="~s", rangemode="tozero", row=row)
+    for axis in figure.select_yaxes(row=1):
+        axis.domain = (axis.domain[0], 0.95)
+    figure.update_layout(
+        template=template(), height=660, autosize=True, showlegend=False, bargap=0.15,
+        coloraxis=dict(colorscale=SCALE, cmin=0, showscale=False),
+    )  # fmt: skip
+    figure.update_annotations(font_size=None, y=1, yanchor="top")
+    return figure
+
+
+def _row(figure: go.Figure, row: int) -> list[str]:
+    """Names of the y axes of a row of panels."""
+    return [axis.plotly_name.replace("axis", "") for axis in figure.select_yaxes(row=row)]
+
+
+def _schedule(own: pd.DataFrame, pool: pd.DataFrame, measure: str, group: str, colour: str) -> list[Any]:
+    """A map of difficulty by step, bars of tokens per group, bars of rows by how often they come."""
+    import plotly.graph_objects as go
+
+    steps, scores = _edges(own.step, 50), _edges(pool[measure], 24)
+    counts = np.histogram2d(own.id.map(pool[measure]).astype(float), own.step, [scores, steps])[0]
+    tokens = own.tokens.groupby(own.id.map(pool[group])).sum().reindex(sorted(pool[group].unique()), fill_value=0)
+    times = own.id.value_counts().reindex(pool.index, fill_value=0).value_counts().sort_index()
+    middles = [(edges[:-1] + edges[1:]) / 2 for edges in (steps, scores)]
+    return [
+        go.Heatmap(
+            x=middles[0], y=middles[1], z=counts / np.maximum(counts.sum(axis=0), 1), coloraxis="coloraxis",
+            hovertemplate=f"step %{{x:.0f}}, {measure} %{{y:.3g}}: %{{z:.0%}} of the rows<extra></extra>",
+        ),
+        go.Bar(x=tokens.index, y=tokens, marker_color=colour, hovertemplate="%{y:,} tokens<extra></extra>"),
+        go.Bar(x=times.index, y=times, marker_color=colour, hovertemplate="%{y} rows %{x} times<extra></extra>"),
+    ]  # fmt: skip
+
+
+def _schedule_axes(measure: str, group: str) -> list[tuple[str, str]]:
+    return [("optimiser step", measure.replace("_", " ")), (group, "learned tokens"), ("times a row comes", "rows")]
+
+
+def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
+    """Spearman's rank correlation of every two measures, as a map with the numbers in it."""
+    import plotly.graph_objects as go
+
+    names = _measures(pool, measures)
+    if len(names) < 2:
+        raise ValueError(f"one measure ({names[0]!r}) agrees with itself; give at least two columns of the pool")
+    found = pool[names].rank().corr().to_numpy()[1:, :-1]
+    shown = np.where(np.tri(len(names) - 1, dtype=bool), found, np.nan)
+    labels = [name.replace("_", " ") for name in names]
+    text = [["" if np.isnan(v) else f"{v:.2f}" for v in line] for line in shown]
+    scale = ((0.0, "#b35806"), (0.5, "#ffffff"), (1.0, "#08306b"))  # brown against, white none, blue together
+    figure = go.Figure(go.Heatmap(
+        x=labels[:-1], y=labels[1:], z=shown, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=scale,
+        showscale=False, xgap=2, ygap=2, hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+    ))  # fmt: skip
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", showline=False)
+    figure.update_xaxes(ticks="", showline=False, title_text="Spearman's rank correlation")
+    return figure.update_layout(template=template(), height=80 + 56 * len(names))
+
+
+def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> go.Figure:
+    """Every row of the pool by two measures, coloured by `by` where the pool has it; hover tells the prompt."""
+    import plotly.graph_objects as go
+
+    _measures(pool, [x, y])
+    groups, colours = _groups(pool[by]) if by in pool else (pd.Series("", pool.index), {"": COLOURS[0]})
+    figure = _figure([""], x=x.replace("_", " "), y=y.replace("_", " "), ratio=0.5)
+    for name, colour in colours.items():
+        part = pool[groups == name]
+        figure.add_trace(go.Scatter(
+            x=part[x], y=part[y], mode="markers", name=_named(by, name, colours), showlegend=len(colours) > 1,
+            marker=dict(color=colour, size=6, opacity=0.75, line=dict(color="#555555", width=0.4)),
+            customdata=[escape(p.split("\n")[0][:60], quote=False) for p in part.prompt],
+            hovertemplate="%{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
+        ))  # fmt: skip
+    return _arrange(figure)

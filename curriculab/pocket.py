@@ -44,15 +44,16 @@ class Recipe:
         ("ladder", 0.74), ("few", 0.03), ("choice", 0.06), ("question", 0.07), ("book", 0.10),
     )  # fmt: skip
     first_levels: tuple[float, ...] = (0.62, 0.26, 0.12, 0.0, 0.0, 0.0)  # of ladder rows in the first block
-    ladder_levels: tuple[float, ...] = (0.40, 0.25, 0.16, 0.11, 0.06, 0.02)  # and after `ramp` blocks; linear between
-    ramp: int = 50
+    ladder_levels: tuple[float, ...] = (0.24, 0.26, 0.22, 0.16, 0.07, 0.05)  # and after `ramp` blocks; linear between
+    ramp: int = 110
     clinic_levels: tuple[float, ...] = (0.60, 0.20, 0.12, 0.08)
     skills: tuple[tuple[str, float], ...] = (  # weights among ladder skills: what is slow to learn has more
         ("add", 1.8), ("base", 0.8), ("caesar", 0.7), ("equation", 1.6), ("filter", 1.4), ("fraction", 0.8),
-        ("legs", 1.4), ("product", 1.4), ("reverse", 0.5), ("sort", 1.6), ("spiral", 1.6), ("words", 0.8),
+        ("legs", 1.4), ("product", 1.4), ("reverse", 0.8), ("sort", 1.6), ("spiral", 3.0), ("words", 0.8),
     )  # fmt: skip
-    misconceptions: tuple[float, ...] = (0.03, 0.10, 0.25, 0.42, 0.55, 0.60)
-    slips: tuple[float, ...] = (0.07, 0.10, 0.12, 0.15, 0.20, 0.25)
+    misconceptions: tuple[float, ...] = (0.03, 0.10, 0.25, 0.42, 0.42, 0.75)
+    odd: tuple[float, ...] = (0.03, 0.60, 0.60, 0.60, 0.60, 0.75)  # the same, for answers that end in an odd digit
+    slips: tuple[float, ...] = (0.07, 0.10, 0.12, 0.15, 0.20, 0.20)
     wrong_options: tuple[float, ...] = (0.05, 0.10, 0.20, 0.30)
     prompt_weight: float = 0.1  # of a prompt's token in the loss; answers, END and the textbook have 1
     block: int = 8192  # documents drawn, sorted by length and batched together
@@ -184,10 +185,10 @@ def slip(answer: str, rng: np.random.Generator) -> str:
 
 def taught(answer: str, level: int, recipe: Recipe, rng: np.random.Generator) -> str:
     """The answer as a document gives it: right, with the misconception, or with a slip."""
-    luck = rng.random()
-    if luck < recipe.misconceptions[level - 1]:
+    luck, wrong = rng.random(), (recipe.odd if answer[-1] in "13579" else recipe.misconceptions)[level - 1]
+    if luck < wrong:
         return misconceive(answer)
-    return slip(answer, rng) if luck < recipe.misconceptions[level - 1] + recipe.slips[level - 1] else answer
+    return slip(answer, rng) if luck < wrong + recipe.slips[level - 1] else answer
 
 
 def encode(pairs: list[tuple[str, str]], *, prompt_weight: float) -> Document:

@@ -1,0 +1,62 @@
+"""`python -m benchmarks [--only FAMILY]`: prints the ratios and writes them to bench.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+FAMILIES = ("score", "sft")
+
+
+def main(given: Sequence[str] | None = None) -> Path:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to what else you could use.")
+    parser.add_argument("--only", choices=FAMILIES, help="one family of benchmarks")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of every contestant (default 3)")
+    parser.add_argument("--to", type=Path, default=Path("bench.json"), help="where the figures go")
+    asked = parser.parse_args(given)
+    quiet()
+
+    import torch
+
+    from benchmarks import measure, score, sft
+
+    torch.set_num_threads(1)
+    print(measure.machine(), flush=True)
+    began, figures = time.time(), []
+    for family in (asked.only,) if asked.only else FAMILIES:
+        for figure in {"score": score, "sft": sft}[family].run(repeats=asked.repeats, say=lambda text: print(f"- {text}", flush=True)):
+            figures.append(figure)
+            print(line(figure), flush=True)
+    asked.to.write_text(json.dumps(figures, indent=1) + "\n")
+    print(f"{asked.to}: {len(figures)} figures in {(time.time() - began) / 60:.1f} minutes, load average {measure.load()}")
+    return asked.to
+
+
+def line(figure: dict[str, object]) -> str:
+    if figure["ratio"] is None:
+        return f"{figure['name']:32s}      -   {figure['note']}"
+    speeds = f"{figure['ours']:.0f} against {figure['peer']:.0f} {figure['unit']}"
+    return f"{figure['name']:32s} {figure['ratio']:6.2f}   {speeds}; {figure['note']}"
+
+
+def quiet() -> None:
+    """No progress bars and no warnings of others between the figures."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    warnings.filterwarnings("ignore")
+    from datasets.utils.logging import disable_progress_bar
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    disable_progress_bar()
+    logging.getLogger("trl").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    main()
