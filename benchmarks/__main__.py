@@ -30,11 +30,15 @@ def main(given: Sequence[str] | None = None) -> Path:
     print(measure.machine(), flush=True)
     began, figures = time.time(), []
     for family in (asked.only,) if asked.only else FAMILIES:
-        for figure in {"score": score, "sft": sft}[family].run(repeats=asked.repeats, say=lambda text: print(f"- {text}", flush=True)):
+        for figure in {"score": score, "sft": sft}[family].run(
+            repeats=asked.repeats, say=lambda text: print(f"- {text}", flush=True)
+        ):
             figures.append(figure)
             print(line(figure), flush=True)
     asked.to.write_text(json.dumps(figures, indent=1) + "\n")
-    print(f"{asked.to}: {len(figures)} figures in {(time.time() - began) / 60:.1f} minutes, load average {measure.load()}")
+    print(
+        f"{asked.to}: {len(figures)} figures in {(time.time() - began) / 60:.1f} minutes, load average {measure.load()}"
+    )
     return asked.to
 
 

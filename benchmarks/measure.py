@@ -45,12 +45,16 @@ def in_turns(contestants: Mapping[str, Contestant], repeats: int, *, once: tuple
 
 
 def figure(name: str, ours: Clock, peer: Clock, *, work: float, unit: str, note: str) -> dict[str, object]:
-    """One line of bench.json: both speeds in `unit` (work per second of the median turn) and how many times ours is better."""
+    """One line of bench.json: both speeds (`work` over the median turn, in `unit`), how many times ours is better."""
     mine, other = work / statistics.median(ours.wall), work / statistics.median(peer.wall)
     cpu = statistics.median(peer.cpu) / statistics.median(ours.cpu)
-    turns = f"median of {len(ours.wall)} turns" + (f", peer {len(peer.wall)}" if len(peer.wall) != len(ours.wall) else "")
-    return {"name": name, "ours": round(mine, 1), "peer": round(other, 1), "unit": unit, "ratio": round(mine / other, 3),
-            "note": f"{note}; {turns}; by CPU time {cpu:.2f}"}  # fmt: skip
+    turns = f"median of {len(ours.wall)} turns" + (
+        f", peer {len(peer.wall)}" if len(peer.wall) != len(ours.wall) else ""
+    )
+    return {
+        "name": name, "ours": round(mine, 1), "peer": round(other, 1), "unit": unit, "ratio": round(mine / other, 3),
+        "note": f"{note}; {turns}; by CPU time {cpu:.2f}",
+    }  # fmt: skip
 
 
 def missing(name: str, *, unit: str, note: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Mean loss of 1,000 rows, against plain transformers loops: padded batches of 32 rows as they come, and one row at a time.
+"""Mean loss of 1,000 rows, against plain transformers loops: padded batches of 32 rows as they come, and single rows.
 
 All sides score the bare base in float32 from tokens at hand. `uniform` rows are texts of 16 to 256 tokens, every length
 equally likely, scored from their second token on; `ladder` rows are scored on their answers.
@@ -39,7 +39,7 @@ def run(
 
 
 def uniform(pool: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Texts of ladder questions and answers cut to lengths uniform in SHORTEST..LONGEST tokens, start and end included."""
+    """Ladder questions and answers cut to lengths uniform in SHORTEST..LONGEST tokens, start and end included."""
     rng = np.random.default_rng(1)
     lines = [f"{p}\n{a}\n" for p, a in zip(pool.prompt, pool.answer, strict=True) if p.isascii() and a.isascii()]
     texts = []
@@ -51,7 +51,9 @@ def uniform(pool: pd.DataFrame, n: int) -> pd.DataFrame:
     return pd.DataFrame({"prompt": "", "answer": texts}, index=[f"text/{i:04d}" for i in range(n)])
 
 
-def compare(name: str, model: Model, base: torch.nn.Module, rows: pd.DataFrame, repeats: int) -> list[dict[str, object]]:
+def compare(
+    name: str, model: Model, base: torch.nn.Module, rows: pd.DataFrame, repeats: int
+) -> list[dict[str, object]]:
     texts = model.encode(rows)
     found: dict[str, np.ndarray] = {}
     contestants = {
@@ -69,7 +71,9 @@ def compare(name: str, model: Model, base: torch.nn.Module, rows: pd.DataFrame, 
     for peer in list(contestants)[1:]:
         off = float(np.abs(found["ours"] - found[str(1 if peer == "batch1" else BATCH)]).max())
         if model.bits == 32 and off > SAME_LOSS:
-            raise AssertionError(f"{name} against {peer}: losses up to {off:.1e} apart, at most {SAME_LOSS:.0e} is rounding")
+            raise AssertionError(
+                f"{name} against {peer}: losses up to {off:.1e} apart, at most {SAME_LOSS:.0e} is rounding"
+            )
         lines.append(figure(f"{name}_vs_{peer}{end}", clocks["ours"], clocks[peer], work=len(rows), unit="rows/s",
                             note=f"{about}, losses at most {off:.0e} apart"))  # fmt: skip
     return lines
@@ -80,7 +84,9 @@ def ours(model: Model, rows: pd.DataFrame, found: dict[str, np.ndarray], clock: 
     found["ours"] = answer.reply["nll"].to_numpy(float)
 
 
-def plain(base: torch.nn.Module, texts: list[Text], batch: int, pad: int, found: dict[str, np.ndarray], clock: Clock) -> None:
+def plain(
+    base: torch.nn.Module, texts: list[Text], batch: int, pad: int, found: dict[str, np.ndarray], clock: Clock
+) -> None:
     """The loop one writes with transformers alone; found under its batch size."""
     cuts = [texts[at : at + batch] for at in range(0, len(texts), batch)]
     found[str(batch)] = np.concatenate(clock.time(lambda: [padded_losses(base, cut, pad) for cut in cuts]))

@@ -1,7 +1,7 @@
 """Six variants side by side, against six runs of TRL and against the same six one after another by our own loop.
 
 All sides train the same LoRA (r = 16 on every linear layer, float32, equal initial weights) with the same AdamW on the
-same ladder rows in the same order, and learn the answers only (prompts are read, not learned). On the clock is training:
+same ladder rows in the same order, and learn the answers only (prompts are read, not learned). On the clock: training,
 ours from the first request to the last answer, records included; TRL's whole `train()`. Off the clock is what stands
 before it: loading, tokenising, building trainers and adapters. TRL runs without evaluation, checkpoints, gradient
 checkpointing and progress output, on rows that are tokens already, padded to the longest of their batch as it does.
@@ -76,7 +76,9 @@ def compare(model: Model, work: list[list[Rows]], rows: int, repeats: int) -> li
             raise
         why = f"TRL does not train here: {' '.join(str(error).split())[:120]}"
     if not why and model.bits == 32 and off > SAME_LOSS:
-        raise AssertionError(f"TRL's first loss is {off:.1e} from ours, at most {SAME_LOSS:.0e} is rounding; the data differ")
+        raise AssertionError(
+            f"TRL's first loss is {off:.1e} from ours, at most {SAME_LOSS:.0e} is rounding; the data differ"
+        )
     clocks = in_turns(contestants, repeats, once=("trl",) if rows > 8 else ())
     if why:
         lines.append(missing(f"sft_six_vs_trl{end}", unit="tokens/s", note=why))
@@ -84,11 +86,20 @@ def compare(model: Model, work: list[list[Rows]], rows: int, repeats: int) -> li
         theirs = "" if model.bits == 32 else ", TRL's adapters bfloat16"
         lines.append(figure(f"sft_six_vs_trl{end}", clocks["ours"], clocks["trl"], work=tokens, unit="tokens/s",
                             note=f"{about}{theirs}, first losses {off:.0e} apart"))  # fmt: skip
-    lines.append(figure(f"sft_six_vs_sequential{end}", clocks["ours"], clocks["sequential"], work=tokens, unit="tokens/s", note=about))
+    lines.append(
+        figure(
+            f"sft_six_vs_sequential{end}",
+            clocks["ours"],
+            clocks["sequential"],
+            work=tokens,
+            unit="tokens/s",
+            note=about,
+        )
+    )
     return lines
 
 
-# -- ours ---------------------------------------------------------------------------------------------------------------
+# -- ours ------------------------------------------------------------------------------------------
 def in_order(pool: Rows, run: Run, *, work: list[Rows]) -> Generator:
     """A method that trains the tables it was given."""
     for rows in work:
@@ -111,7 +122,9 @@ def one_by_one(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int
         _demand_all(jobs, steps or len(work[0]))
 
 
-def _open(model: Model, work: list[list[Rows]], which: Sequence[int], steps: int | None) -> tuple[ModelLearner, list[Job], Loop]:
+def _open(
+    model: Model, work: list[list[Rows]], which: Sequence[int], steps: int | None
+) -> tuple[ModelLearner, list[Job], Loop]:
     learner = ModelLearner(model, {"sft": SETTING})
     jobs = [
         open_job(f"variant {i}", partial(in_order, work=work[i]), work[i][0], seed=i, batch=len(work[i][0]), rollouts=1,
@@ -129,7 +142,7 @@ def _demand_all(jobs: Sequence[Job], steps: int) -> None:
         raise AssertionError("; ".join(short))
 
 
-# -- TRL ----------------------------------------------------------------------------------------------------------------
+# -- TRL ------------------------------------------------------------------------------------------
 def by_trl(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int | None = None) -> None:
     """One trainer per variant; one turn is the time of all their `train()`."""
     turn = Clock()
@@ -156,8 +169,9 @@ def trainer(model: Model, work: list[Rows], folder: str, *, seed: int, logging_s
     config = SFTConfig(
         output_dir=folder, per_device_train_batch_size=len(work[0]), max_steps=len(work), learning_rate=SETTING.lr,
         weight_decay=SETTING.weight_decay, max_grad_norm=SETTING.clip, lr_scheduler_type="constant", max_length=None,
-        train_sampling_strategy="sequential", gradient_checkpointing=False, bf16=False, use_cpu=True, save_strategy="no",
-        report_to="none", disable_tqdm=True, dataloader_pin_memory=False, logging_steps=logging_steps,
+        train_sampling_strategy="sequential", gradient_checkpointing=False, bf16=False, use_cpu=True,
+        save_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
+        logging_steps=logging_steps,
     )  # fmt: skip
     made = SFTTrainer(
         model=plain_base(model.bits), args=config, processing_class=model.tokenizer, peft_config=LoraConfig(**LORA),
@@ -180,10 +194,15 @@ def plain_base(bits: int) -> torch.nn.Module:
 
 def first_loss_apart(model: Model, rows: Rows) -> float:
     """Relative difference of TRL's first loss from ours, on the same rows; also warms TRL up."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = trainer(model, [rows], folder, seed=0, logging_steps=1)
-        made.train()
-    theirs = made.state.log_history[0]["loss"]
+    (theirs,) = losses_by_trl(model, [rows])
     answer = sft_steps(model, [model.adapter(0)], [rows], [SETTING])[0]
     ours = float(np.average(answer.reply["loss"], weights=answer.learned))
     return abs(theirs - ours) / ours
+
+
+def losses_by_trl(model: Model, work: list[Rows]) -> list[float]:
+    """TRL's loss at every step, from our adapter of seed 0 on."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = trainer(model, work, folder, seed=0, logging_steps=1)
+        made.train()
+    return [float(entry["loss"]) for entry in made.state.log_history if "loss" in entry]

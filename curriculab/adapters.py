@@ -103,7 +103,9 @@ class Adapter:
         norm = float(torch.linalg.vector_norm(self.weights.grad))
         if not math.isfinite(norm):
             self.weights.grad.zero_()
-            raise FloatingPointError(f"the gradient's norm is {norm} at step {self.steps + 1}; lower lr, or look at the rows")
+            raise FloatingPointError(
+                f"the gradient's norm is {norm} at step {self.steps + 1}; lower lr, or look at the rows"
+            )
         if norm > clip:
             self.weights.grad.mul_(clip / (norm + 1e-6))
         self.optimizer.step()
@@ -137,7 +139,9 @@ class Adapter:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(self.tensors(), folder / "adapter_model.safetensors")
         settings = {k: sorted(v) if isinstance(v, set) else v for k, v in config.to_dict().items()}
-        (folder / "adapter_config.json").write_text(json.dumps({**settings, "inference_mode": True}, indent=1, default=str))
+        (folder / "adapter_config.json").write_text(
+            json.dumps({**settings, "inference_mode": True}, indent=1, default=str)
+        )
         return folder
 
     @classmethod
@@ -160,7 +164,7 @@ def blend(parts: dict[Adapter, float]) -> Adapter:
     return Adapter(first.layout, sum(w * a.weights.data for a, w in parts.items()))
 
 
-# -- one packed forward ---------------------------------------------------------------------------------------------------
+# -- one packed forward ------------------------------------------------------------------------------------------
 @dataclass(eq=False)
 class Span:
     """A stretch of packed tokens that one adapter owns; no adapter means the bare base."""
@@ -176,11 +180,13 @@ class Span:
 
 
 class Plan:
-    """What the layers need to know while a packed batch goes through: who owns which tokens, and where rows end."""
+    """What layers need to know while a packed batch goes through: who owns which tokens, and where rows end."""
 
     def __init__(self, spans: Sequence[Span], attend) -> None:
         self.spans, self.attend = [s for s in spans if s.adapter is not None and s.end > s.start], attend
-        self.spark = torch.zeros((), requires_grad=True)  # puts a layer on the way back although nothing before it learns
+        self.spark = torch.zeros(
+            (), requires_grad=True
+        )  # puts a layer on the way back although nothing before it learns
 
 
 _active: list[Plan] = []
@@ -233,7 +239,9 @@ class MixedLinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, spark: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
+    def forward(
+        ctx, x: torch.Tensor, spark: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, spans: list[Span]
+    ) -> torch.Tensor:
         y = product(x, dense(base, x.dtype))
         if base.bias is not None:
             y += base.bias.to(y.dtype)
@@ -253,7 +261,9 @@ class MixedLora(torch.autograd.Function):
     """The same behind a layer that has its own backward (8 bits): y0 is what the frozen layer made of x."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, y0: torch.Tensor, spark: torch.Tensor, layer: int, scale: float, spans: list[Span]) -> torch.Tensor:
+    def forward(
+        ctx, x: torch.Tensor, y0: torch.Tensor, spark: torch.Tensor, layer: int, scale: float, spans: list[Span]
+    ) -> torch.Tensor:
         y = y0.clone()
         ctx.save_for_backward(x, *add_adapters(y, x, layer, scale, spans))
         ctx.layer, ctx.scale, ctx.spans = layer, scale, spans
@@ -278,7 +288,9 @@ def add_adapters(y: torch.Tensor, x: torch.Tensor, layer: int, scale: float, spa
     return held
 
 
-def pull_back(gx: torch.Tensor | None, gy: torch.Tensor, x: torch.Tensor, held: list, layer: int, scale: float, spans: list) -> None:
+def pull_back(
+    gx: torch.Tensor | None, gy: torch.Tensor, x: torch.Tensor, held: list, layer: int, scale: float, spans: list
+) -> None:
     """Add the adapters' part to gx, in place, and their gradients to the flat vectors."""
     for span, h in zip(spans, held, strict=True):
         a, b = span.adapter.matrices[layer]
@@ -293,8 +305,8 @@ def pull_back(gx: torch.Tensor | None, gy: torch.Tensor, x: torch.Tensor, held: 
 
 
 def keep_memory() -> None:
-    """Let glibc keep up to a gigabyte of freed memory: by default it hands a step's activations back to the system after
-    every step and gets them again, page by page, in the next (a tenth of the time on two cores)."""
+    """Let glibc keep up to a gigabyte of freed memory: by default it hands a step's activations back to the system
+    after every step and gets them again, page by page, in the next (a tenth of the time on two cores)."""
     if sys.platform == "linux":
         allocator = ctypes.CDLL(None)
         if hasattr(allocator, "mallopt"):
@@ -346,7 +358,9 @@ def packed_attention(module, query, key, value, attention_mask, scaling=None, dr
         out = _active[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window)
         return out.unsqueeze(0), None
     if (attention_mask is not None and not bool(attention_mask.all())) or 1 < query.shape[2] < key.shape[2] or window:
-        raise ValueError("outside the bench this model takes rows without padding; for others: base.set_attn_implementation('sdpa')")
+        raise ValueError(
+            "outside the bench this model takes rows without padding; for others: base.set_attn_implementation('sdpa')"
+        )
     out = F.scaled_dot_product_attention(query, key, value, is_causal=query.shape[2] > 1, scale=scaling,
                                          enable_gqa=key.shape[1] != query.shape[1])  # fmt: skip
     return out.transpose(1, 2).contiguous(), None
@@ -361,10 +375,12 @@ def window_mask(length: int, window: int | None, device: torch.device) -> torch.
 
 
 class Move(torch.autograd.Function):
-    """Rows of x picked by `there`; the gradient comes back by `back` (each token stands in one place; pads get none)."""
+    """Rows of x picked by `there`; the gradient comes back by `back` (a token stands in one place; pads get none)."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, there: torch.Tensor, back: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
+    def forward(
+        ctx, x: torch.Tensor, there: torch.Tensor, back: torch.Tensor, keep: torch.Tensor | None
+    ) -> torch.Tensor:
         ctx.save_for_backward(back, keep)
         return x.index_select(0, there)
 
@@ -387,7 +403,9 @@ class Buckets:
         for size in sorted(set(padded.tolist())):
             rows = np.flatnonzero(padded == size)
             self.groups.append((len(rows), size, offset))
-            index = np.repeat(starts[rows][:, None], size, axis=1)  # a row's pads are its own: nothing leaks, not even NaN
+            index = np.repeat(
+                starts[rows][:, None], size, axis=1
+            )  # a row's pads are its own: nothing leaks, not even NaN
             for i, r in enumerate(rows):
                 own = np.arange(lengths[r])
                 index[i, : lengths[r]] = starts[r] + own
@@ -425,10 +443,12 @@ def bucket(length: int) -> int:
 
 
 class AttendRows(torch.autograd.Function):
-    """Causal attention row by row, without a pad: q, k, v (heads, n, dim) -> (n, heads, dim), by PyTorch's CPU kernel."""
+    """Causal attention row by row, without pads: q, k, v (heads, n, dim) -> (n, heads, dim), by torch's CPU kernel."""
 
     @staticmethod
-    def forward(ctx, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], masks: list, scale: float) -> torch.Tensor:
+    def forward(
+        ctx, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], masks: list, scale: float
+    ) -> torch.Tensor:
         held = [_flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale)
                 for *row, mask in zip(*(_by_row(x, lengths) for x in (q, k, v)), masks, strict=True)]  # fmt: skip
         ctx.save_for_backward(q, k, v)
@@ -437,8 +457,15 @@ class AttendRows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, g: torch.Tensor) -> tuple:
-        rows = zip(*(_by_row(x, ctx.lengths) for x in (g.transpose(0, 1), *ctx.saved_tensors)), ctx.held, ctx.masks, strict=True)
-        found = [_flash_back(*row, *held, 0.0, mask is None, attn_mask=mask, scale=ctx.scale) for *row, held, mask in rows]
+        rows = zip(
+            *(_by_row(x, ctx.lengths) for x in (g.transpose(0, 1), *ctx.saved_tensors)),
+            ctx.held,
+            ctx.masks,
+            strict=True,
+        )
+        found = [
+            _flash_back(*row, *held, 0.0, mask is None, attn_mask=mask, scale=ctx.scale) for *row, held, mask in rows
+        ]
         return (*(_packed(part).transpose(0, 1) for part in zip(*found, strict=True)), None, None, None)
 
 

@@ -7,6 +7,7 @@ runs = bench.run({"random": random_order, "easy first": partial(easy_to_hard, by
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import inspect
@@ -15,7 +16,7 @@ import platform
 import subprocess
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows, Run, Sft
 from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
 from curriculab.simulation import evaluation_shares, simulate
 
+DECIDES = ("adapters", "bench", "draws", "generation", "learner", "loop", "models", "objectives", "requests", "rewards")
 MATTERS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # versions that decide numbers
 PLANNED = 50  # steps that `plan` simulates to see what a method asks for
 
@@ -111,13 +113,16 @@ class Bench:
         a null band of random orders; a list picks among "random", "reverse", "shuffled", "null". Finished runs are
         loaded from the store instead of trained again; a variant that fails closes only itself and says why.
         """
+        asked = tuple(variants)
         variants, null = self._with_controls(variants, controls)
         keys = [(name, seed) for name in variants for seed in _seeds(seeds)]
         digests = {key: self.digest(variants[key[0]], key[1]) for key in keys}
         records = {key: self.store.load(key[0], digests[key]) for key in keys} if self.store else dict.fromkeys(keys)
         todo = [key for key in keys if records[key] is None]
         if todo:
-            records |= self._drive(variants, todo, digests, null, progress)
+            records |= self._drive(variants, todo, digests, null, asked, progress)
+        kinds = {name: {"null": name in null, "control": name not in asked} for name in variants}
+        records = {k: dataclasses.replace(r, spec={**r.spec, **kinds[k[0]]}) for k, r in records.items()}
         runs = Runs(tuple(records[key] for key in keys), tuple(null))
         for (name, seed), why in runs.failed.items():
             warnings.warn(f"{name!r} with seed {seed} {why}", stacklevel=2)
@@ -134,7 +139,9 @@ class Bench:
         added, null = methods.controls(variants, controls) if controls else ({}, [])
         return {**variants, **added}, list(null)
 
-    def _drive(self, variants: Mapping, todo: list, digests: dict, null: list[str], progress: bool) -> dict:
+    def _drive(
+        self, variants: Mapping, todo: list, digests: dict, null: list[str], asked: tuple[str, ...], progress: bool
+    ) -> dict:
         learner = ModelLearner(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
         jobs = [
             open_job(name, variants[name], self.train, seed=seed, batch=self.batch_size, rollouts=self.rollouts,
@@ -147,7 +154,7 @@ class Bench:
         def keep(job: Job) -> None:
             key = (job.variant, job.seed)
             spec = {**self.spec(variants[job.variant], job.seed), "digest": digests[key], "null": job.variant in null,
-                    "began": began, "finished": time.time()}  # fmt: skip
+                    "control": job.variant not in asked, "began": began, "finished": time.time()}  # fmt: skip
             made = record(job, self.test, spec)
             finished[key] = made
             if self.store and not job.ended.startswith("failed"):
@@ -189,7 +196,8 @@ class Bench:
             each = (training / speed + probing / (3 * speed) + test_tokens / writing) / 60  # forward alone: a third
             todo = len(seeds) - recorded
             lines[name] = {
-                "steps": steps, "train_tokens": int(training), "probe_tokens": int(probing),
+                "steps": steps, "train_tokens": int(training),
+                "probe_tokens": probing if math.isnan(probing) else int(probing),
                 "test_tokens": int(test_tokens),
                 "seeds": len(seeds), "recorded": recorded, "minutes": float(f"{each * todo:.2g}"),
                 "bytes": todo * (4 * self.model.layout.size + 40_000 + 80 * steps * self.batch_size),
@@ -205,14 +213,16 @@ class Bench:
             "rollouts": self.batch_size * self.rollouts,
         }
         steps = max(1, math.ceil(total / each[axis]))
-        seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size)
+        first = next(iter(self.objectives.values()))
+        seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size, objective=first,
+                        rollouts=self.rollouts)  # fmt: skip
         if seen.failed:
-            raise ValueError(f"{'; '.join(seen.failed.values())} (seen while planning, on the simulated learner)")
+            why = "; ".join(seen.failed.values())
+            warnings.warn(f"what it asks for is not known, the simulated learner says: {why}", stacklevel=4)
+            return steps, steps * self.batch_size * self.tokens_per_row, math.nan
         spent = seen.ledger.groupby(seen.ledger.request == "Train").tokens.sum()
         grow = steps / min(steps, PLANNED)
-        unit = (
-            len(seen.exposure) * self.tokens_per_row / max(1.0, float(spent.get(True, 0)))
-        )  # simulated to real tokens
+        unit = len(seen.exposure) * self.tokens_per_row / max(1.0, float(spent.get(True, 0)))  # simulated to real
         return steps, *(float(spent.get(kind, 0)) * unit * grow for kind in (True, False))
 
     def _speed(self) -> tuple[float, float]:
@@ -236,11 +246,11 @@ class Bench:
         """Everything that decides the numbers of one run."""
         return {
             "train": self._table("train"), "test": self._table("test"), "method": describe(method), "seed": seed,
-            "objectives": {k: dataclasses.asdict(v) for k, v in self.objectives.items()},
+            "objectives": [[k, dataclasses.asdict(v)] for k, v in self.objectives.items()],
             "budget": dataclasses.asdict(self.budget), "batch_size": self.batch_size, "shares": list(self.shares),
             "rollouts": self.rollouts, "temperature": self.temperature, "max_new_tokens": self.max_new_tokens,
             "model": self.model.digest(), "others": {k: m.digest() for k, m in self.others.items()},
-            "versions": versions(),
+            "versions": versions(), "code": code(),
         }  # fmt: skip
 
     def _table(self, which: str) -> str:
@@ -292,48 +302,58 @@ class _Bar:
 
 
 # -- small parts --------------------------------------------------------------------------------------------------
-def describe(method: object) -> object:
-    """A method by what it does: its module, name, knobs and a digest of its source."""
+def describe(method: object, seen: tuple = ()) -> object:
+    """A method, or a knob, by everything that decides what it does: source, defaults, and values it reaches."""
     if isinstance(method, partial):
-        inner = describe(method.func)
-        return {
-            **inner,
-            "knobs": {**inner["knobs"], **{k: describe(v) for k, v in method.keywords.items()}, **_placed(method)},
-        }
-    if dataclasses.is_dataclass(method) and not isinstance(method, type):
-        return {
-            "type": type(method).__qualname__,
-            **{f.name: describe(getattr(method, f.name)) for f in dataclasses.fields(method)},
-        }
+        inner = describe(method.func, seen)
+        knobs = {str(i): v for i, v in enumerate(method.args)} | method.keywords
+        return {**inner, "knobs": {**inner["knobs"], **{k: describe(v, seen) for k, v in knobs.items()}}}
+    if dataclasses.is_dataclass(method) and not isinstance(method, type | Model):
+        values = {f.name: describe(getattr(method, f.name), seen) for f in dataclasses.fields(method)}
+        return {"type": type(method).__qualname__, **values}
     if inspect.isfunction(method):
-        return {"function": f"{method.__module__}.{method.__qualname__}", "source": _source(method), "knobs": {}}
+        return _function(method, seen)
     if isinstance(method, str | int | float | bool | None):
         return method
     if isinstance(method, list | tuple | set | frozenset):
-        return [describe(v) for v in (sorted(method) if isinstance(method, set | frozenset) else method)]
+        return [describe(v, seen) for v in (sorted(method) if isinstance(method, set | frozenset) else method)]
     if isinstance(method, Mapping):
-        return {str(k): describe(v) for k, v in method.items()}
-    if isinstance(method, pd.DataFrame):
-        return digest_of_table(method)
+        return {str(k): describe(v, seen) for k, v in method.items()}
+    if isinstance(method, pd.DataFrame | pd.Series):
+        return digest_of_table(pd.DataFrame(method))
     if isinstance(method, np.ndarray | np.generic):
         return method.tolist()
+    if isinstance(method, Model):
+        return method.digest()
+    if inspect.ismodule(method) or inspect.isclass(method) or inspect.isbuiltin(method):
+        return str(getattr(method, "__qualname__", method.__name__))
     raise ValueError(f"a knob is a {type(method).__name__}; knobs are plain values, frozen dataclasses or methods")
 
 
-def _placed(method: partial) -> dict[str, object]:
-    return {str(i): describe(v) for i, v in enumerate(method.args)}
-
-
-def _source(function: object) -> str:
-    """Digest of the code: the whole file of a package's method, the function's own text in a notebook."""
-    module = inspect.getmodule(function)
+def _function(function: Callable, seen: tuple) -> dict[str, object]:
+    """A function by the file it stands in; one from a notebook by its own text and the values it reaches."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    if function.__code__ in seen:
+        return {"function": name, "knobs": {}}
+    module, seen = inspect.getmodule(function), (*seen, function.__code__)
+    in_file = module is not None and getattr(module, "__file__", None) and module.__name__ != "__main__"
     try:
-        whole = module is not None and getattr(module, "__file__", None) and module.__name__ != "__main__"
-        text = inspect.getsource(module if whole else function)
+        text = inspect.getsource(module if in_file else function)
     except (OSError, TypeError):
         code = function.__code__
         text = repr((code.co_code, [c for c in code.co_consts if not inspect.iscode(c)], code.co_names))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    found = {"function": name, "source": hashlib.blake2b(text.encode(), digest_size=8).hexdigest(), "knobs": {}}
+    reached = inspect.getclosurevars(function)
+    values = {**reached.nonlocals, **({} if in_file else reached.globals)}
+    values |= {"defaults": function.__defaults__, "keywords": function.__kwdefaults__}
+    return found | {"reached": {k: describe(v, seen) for k, v in values.items() if v is not None}}
+
+
+@functools.cache
+def code() -> str:
+    """Digest of the package's files that decide numbers."""
+    files = (Path(__file__).parent / f"{name}.py" for name in DECIDES)
+    return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -365,6 +385,8 @@ def _objectives(given: str | Objective | Sequence[str | Objective]) -> dict[str,
             raise ValueError(
                 f"objective={one!r}; give a name among {', '.join(OBJECTIVES)}, or a setting such as Sft(lr=1e-3)"
             )
+        if name in found:
+            raise ValueError(f"two settings of the objective {name!r}; a bench holds one of each")
         found[name] = setting
     return found
 

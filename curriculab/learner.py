@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import torch
 
 from curriculab.adapters import Adapter, blend
 from curriculab.generation import Prompt, Written, write
-from curriculab.loop import Answer, Job, Ticket
+from curriculab.loop import Answer, Ticket
 from curriculab.models import Model
 from curriculab.objectives import MICRO_BATCH, score, sft_steps
 from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Sft, Train
@@ -35,7 +36,6 @@ class ModelLearner:
     def __post_init__(self) -> None:
         self.adapters: dict[tuple[str, int], dict[str, Adapter]] = {}
         self.initial: dict[int, Adapter] = {}
-        self.groups: dict[Job, int] = {}
 
     # -- roles ------------------------------------------------------------------------------------------------------
     def setting(self, request: Train) -> Objective:
@@ -53,7 +53,7 @@ class ModelLearner:
         return self.initial[seed]
 
     def role(self, ticket: Ticket, name: str) -> tuple[Model, Adapter | None]:
-        """Which model and adapter a role means; a role never heard of starts from the seed's initial adapter."""
+        """Which model and adapter a role means; only "learner" needs no making."""
         if name in self.others:
             return self.others[name], None
         home = ticket.job.home
@@ -62,6 +62,9 @@ class ModelLearner:
         if name == "init":
             return self.model, self.init(home.seed)
         own = self.adapters.setdefault((home.variant, home.seed), {})
+        if name not in own and name != "learner":
+            known = ", ".join(sorted({*own, *self.others, "learner", "init", "base"}))
+            raise ValueError(f"no adapter {name!r} yet; there are {known}; make it with Copy('init', to={name!r})")
         if name not in own:
             own[name] = self.init(home.seed).copy()
         return self.model, own[name]
@@ -77,7 +80,9 @@ class ModelLearner:
         """Answer all in one call; if one of them is bad, each by itself. Nothing is changed before all were read."""
         try:
             return how(asked)
-        except (ValueError, KeyError) as error:
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
             if len(asked) == 1:
                 return [error]
             return [one for each in asked for one in self._together(how, [each])]
@@ -141,16 +146,15 @@ class ModelLearner:
         heat = self.temperature if request.temperature is None else request.temperature
         most = request.max_new_tokens or self.max_new_tokens
         options = rows["options"] if "options" in rows else [None] * len(rows)
-        turns = rows["turns"] if "turns" in rows else [()] * len(rows)
+        turns = [t if isinstance(t, tuple) else () for t in rows["turns"]] if "turns" in rows else [()] * len(rows)
         prompts = []
         for place, (prompt, choice, said) in enumerate(zip(rows["prompt"], options, turns, strict=True)):
             tokens = np.concatenate([model.prompt(prompt, choice), *map(model.piece, said)])
+            room = min(most, model.positions - len(tokens))
             prompts.append(
-                Prompt(tokens, adapter, int(n[place]), heat, most, tuple(request.stop), (*ticket.stream, place))
+                Prompt(tokens, adapter, int(n[place]), heat, room, tuple(request.stop), (*ticket.stream, place))
             )
-        model.refuse_too_long(
-            rows.index, np.array([len(p.tokens) + most for p in prompts]), "Sample (with the answer's room)"
-        )
+        model.refuse_too_long(rows.index, np.array([len(p.tokens) + 1 for p in prompts]), "Sample")
         return prompts
 
     def _answered(self, model: Model, ticket: Ticket, prompts: list[Prompt], written: list[list[Written]]) -> Answer:
@@ -159,10 +163,9 @@ class ModelLearner:
         counts = [len(w) for w in written]
         flat = [a for w in written for a in w]
         lines = rows.iloc[np.repeat(np.arange(len(rows)), counts)]
-        first = self.groups.get(ticket.job.home, 0)
-        self.groups[ticket.job.home] = first + len(rows)
+        first = (ticket.job.turn << 40) + (ticket.place << 20)  # from the job's own count: a replay finds the same
         text = [self._text(model, a) for a in flat]
-        said = lines["turns"] if "turns" in lines else [()] * len(lines)
+        said = [t if isinstance(t, tuple) else () for t in lines["turns"]] if "turns" in lines else [()] * len(lines)
         pieces = [
             (*before, Piece(t, learn=True, end=a.ended == "eos", tokens=tuple(a.tokens), logprobs=tuple(a.logprobs)))
             for before, t, a in zip(said, text, flat, strict=True)

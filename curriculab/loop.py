@@ -146,7 +146,7 @@ class Job:
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger = [], [], [], []
         self.solvers, self.gold, self.due, self.exams, self.held, self.result = None, False, [], [], None, None
-        self.share, self.solver, self.swaps = 0.0, "direct", 0
+        self.share, self.solver = 0.0, "direct"
 
     @property
     def home(self) -> Job:
@@ -209,6 +209,8 @@ def check_request(request: object, *, exam: bool) -> None:
         raise ValueError(f"{type(request).__name__} of 0 rows; ask only when there are rows, or return to end the run")
     if "prompt" not in rows:
         raise ValueError(f"{type(request).__name__} of rows without a column 'prompt'; they have {list(rows.columns)}")
+    if isinstance(request, Train):
+        check_note(request.note)
     if isinstance(request, Train) and "weight" in rows:
         weights = np.asarray(rows["weight"], float)
         bad = rows.index[~(np.isfinite(weights) & (weights >= 0))]
@@ -216,6 +218,15 @@ def check_request(request: object, *, exam: bool) -> None:
             value = rows["weight"].loc[bad[0]]
             value = value.iloc[0] if isinstance(value, pd.Series) else value
             raise ValueError(f"Train with weight {value} for row {bad[0]!r}; weights are finite and at least 0")
+
+
+def check_note(note: Mapping[str, float]) -> None:
+    """A note is recorded beside the step: numbers, under names that the record does not use itself."""
+    for name, value in note.items():
+        if name in COLUMNS["metrics"]:
+            raise ValueError(f"a note called {name!r}; the record has a column of that name, choose another")
+        if not isinstance(value, int | float | np.number):
+            raise ValueError(f"the note {name!r} is {value!r}; a note is a number")
 
 
 def answer_first(generator: Generator, objective: Callable[[Train], Objective], run: Run) -> Generator:
@@ -274,10 +285,7 @@ class Loop:
     def drive(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Answer requests until all are done. The variant furthest behind decides which kind is answered next."""
         self._test_the_start(jobs)
-        tickets = [t for job in jobs for t in job.advance()]
-        for job in jobs:
-            if not job.open:  # it returned or failed before asking for anything
-                tickets += self._go_on(job, None)
+        tickets = [t for job in jobs for t in self._after(job, job.advance())]
         self._answer_all(tickets, jobs)
         return jobs
 
@@ -306,7 +314,10 @@ class Loop:
                 self.watch(jobs)
 
     def _answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
-        """Replies from the log where a job is being replayed, from the learner for the rest."""
+        """Replies from the log where a job is being replayed, from the learner for the rest.
+
+        Replaying brings a method to where it was, not its adapters: those come from a checkpoint of the same moment.
+        """
         answers: dict[int, Answer | Exception] = {}
         for i, ticket in enumerate(tickets):
             known = ticket.job.past.pop((ticket.job.turn, ticket.place), None)
@@ -389,36 +400,40 @@ class Loop:
             first = firsts[job.seed]
             if job is not first:
                 job.due.remove(0.0)
-                job.items, job.events = list(first.items), [e for e in first.events if e["event"] == "test failed"]
+                job.items, job.ledger = list(first.items), list(first.ledger)
 
     def _sit(self, job: Job, share: float) -> list[Ticket]:
         """Open the exams of one variant at one share; it stands still until they are done."""
-        tickets = []
+        opened = []
         index = list(self.shares).index(share) if share in self.shares else 0
         for number, (name, solve) in enumerate((job.solvers or {"direct": direct}).items()):
             rows = self.tests.copy() if job.gold else self._bare.copy()
             stream = (job.seed, EXAM, index, number)
-            exam = Job(f"{job.variant}@{share:g}/{name}", job.seed, _generator(solve(rows), name), job.run, stream, job)
+            exam = Job(f"{job.variant}@{share:g}/{name}", job.seed, _solving(solve, rows, name), job.run, stream, job)
             exam.share, exam.solver = share, name
             job.exams.append(exam)
-            asked = exam.advance()
-            tickets += asked if exam.open else self._hand_in(exam)
-        return tickets
+            opened.append(exam)
+        return [t for exam in opened for t in self._after_exam(exam, exam.advance())]
+
+    def _after_exam(self, exam: Job, asked: list[Ticket]) -> list[Ticket]:
+        return asked if exam.open else self._hand_in(exam)
 
     def _hand_in(self, exam: Job) -> list[Ticket]:
-        """Book a finished exam; when it was the last, its variant goes on."""
+        """Book a finished exam; when it was the last, its variant goes on. A test that fails ends its variant."""
         job = exam.owner
         job.exams.remove(exam)
+        if not exam.ended.startswith("failed"):
+            try:
+                correct = grade(exam.result, self.tests, solver=exam.solver)
+                job.items.append((job.run.step, job.run.progress, exam.share, exam.solver, job.gold, correct,
+                                  job.spent.tokens, job.spent.seconds))  # fmt: skip
+            except Exception as error:
+                exam.ended = f"failed: {type(error).__name__}: {error}"
         if exam.ended.startswith("failed"):
+            if exam.share == 0.0 and not job.solvers:
+                raise RuntimeError(f"the start of {job.variant!r} could not be tested: {exam.ended}")  # nobody's could
             job.event("test failed", solver=exam.solver, share=exam.share, why=exam.ended)
-            if exam.solver != "direct" or job.run.step:
-                job.close(f"{exam.ended} (solver {exam.solver!r})")
-            else:
-                raise RuntimeError(f"the start of {job.variant!r} could not be tested: {exam.ended}")
-        else:
-            correct = grade(exam.result, self.tests, solver=exam.solver)
-            job.items.append((job.run.step, job.run.progress, exam.share, exam.solver, job.gold, correct,
-                              job.spent.tokens, job.spent.seconds))  # fmt: skip
+            job.close(f"{exam.ended} (solver {exam.solver!r})")
         if job.exams or job.held is None:
             return []
         (reply,), job.held = job.held, None
@@ -457,6 +472,11 @@ class Loop:
         job.close("returned")
 
     def _after(self, job: Job, asked: list[Ticket]) -> list[Ticket]:
+        """What a method asked for, unless it ended, or asks for more steps at once than its budget has left."""
+        steps = sum(isinstance(t.request, Train) for t in asked)
+        left = steps if self.budget.steps is None else self.budget.steps - job.spent.steps
+        if job.open and steps > left:
+            job.close(f"budget of steps: {left} were left of it, and a list asked for {steps}")
         return asked if job.open else self._go_on(job, None)
 
     def _swap(self, job: Job) -> list[Ticket]:
@@ -471,6 +491,11 @@ class Loop:
             return []
         job.generator = made if job.objective is None else answer_first(made, job.objective, job.run)
         return job.advance()
+
+
+def _solving(solve: Callable[[Rows], Generator], rows: Rows, name: str) -> Generator:
+    """A solver's generator; whatever is wrong with the solver comes up when it is advanced, inside its exam."""
+    return (yield from _generator(solve(rows), name))
 
 
 def _generator(made: object, name: str) -> Generator:
@@ -504,6 +529,9 @@ def grade(answers: object, tests: Rows, *, solver: str = "direct") -> np.ndarray
         raise ValueError(
             f"the solver {solver!r} returned {type(answers).__name__}; it returns answered rows with a column 'text'"
         )
+    strangers = answers.index[~answers.index.isin(tests.index)]
+    if len(strangers):
+        raise ValueError(f"the solver {solver!r} answered {strangers[0]!r}, which is no test row; keep the rows' ids")
     gold = tests.loc[answers.index]
     tasks = gold["task"] if "task" in gold else [None] * len(gold)
     right = [verify(text, answer, task) for text, answer, task in zip(answers.text, gold.answer, tasks, strict=True)]

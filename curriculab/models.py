@@ -6,6 +6,7 @@ model.memory(batch_tokens=512)                # what weights, one adapter and ac
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import logging
@@ -108,12 +109,15 @@ class Model:
         """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit."""
         texts = []
         options = rows["options"] if "options" in rows else [None] * len(rows)
-        turns = rows["turns"] if "turns" in rows else [(Piece(t, learn=True, end=True),) for t in learned_text(rows)]
-        for prompt, choice, said in zip(rows["prompt"], options, turns, strict=True):
+        for i, prompt, choice, said in zip(rows.index, rows["prompt"], options, spoken(rows), strict=True):
+            if not isinstance(prompt, str):
+                raise ValueError(f"{purpose}: the prompt of row {i!r} is {prompt!r}; a prompt is a string")
             parts = [self.prompt(prompt, choice), *map(self.piece, said)]
             learned = [np.zeros(len(parts[0]), bool)]
             learned += [np.full(len(t), p.learn) for t, p in zip(parts[1:], said, strict=True)]
             texts.append(Text(np.concatenate(parts), np.concatenate(learned)))
+            if not texts[-1].learned[1:].any():
+                raise ValueError(f"{purpose}: row {i!r} has no learned tokens; say(rows, text) adds some")
         self.refuse_too_long(rows.index, np.array([len(t) for t in texts]), purpose)
         return texts
 
@@ -181,6 +185,17 @@ class Model:
         )
 
 
+def spoken(rows: Rows) -> list[tuple[Piece, ...]]:
+    """What stands behind each row's prompt: its `turns`, or its own text to learn where nothing was said yet."""
+    if "turns" not in rows:
+        return [(Piece(text, learn=True, end=True),) for text in learned_text(rows)]
+    said, bare = list(rows["turns"]), ~rows["turns"].map(lambda t: isinstance(t, tuple)).to_numpy(bool)
+    if bare.any():
+        own = iter(learned_text(rows[bare]))
+        said = [(Piece(next(own), learn=True, end=True),) if b else t for t, b in zip(said, bare, strict=True)]
+    return said
+
+
 def learned_text(rows: Rows) -> list[str]:
     """What supervised training learns of a row nobody has answered: its solution, else its answer.
 
@@ -221,7 +236,8 @@ def load_model(
 
     `name`: "pocket", a local folder, or a hub id. float32 compute on a CPU, bfloat16 on CUDA. The base is loaded once
     per process: the same call again returns it, another one frees it first. `chat` renders rows through the
-    tokenizer's chat template. rank and alpha: Hu et al. 2022; r=16, alpha=2r are common for QLoRA.
+    tokenizer's chat template. rank and alpha: Hu et al. 2022; r=16, alpha=2r are common for QLoRA. A variable that
+    still holds the old model keeps its memory: `del model` first where two do not fit.
     """
     if bits not in BITS:
         raise ValueError(f"bits={bits!r}; a base is loaded in one of {BITS} bits")
@@ -266,12 +282,17 @@ def _revision(path: str | Path) -> str:
     if not isinstance(path, Path):
         return ""
     h = hashlib.blake2b(digest_size=8)
-    for file in sorted([*path.glob("*.json"), *path.glob("*.safetensors")]):
-        h.update(file.name.encode())
-        with open(file, "rb") as f:
-            while chunk := f.read(1 << 22):
-                h.update(chunk)
+    for file in sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith(".") and f.suffix != ".md"):
+        state = file.stat()
+        h.update(f"{file.name} {_digest_of_file(str(file), state.st_size, state.st_mtime_ns)}".encode())
     return h.hexdigest()
+
+
+@functools.cache
+def _digest_of_file(path: str, size: int, changed: int) -> str:
+    """Digest of one file; read again only when its size or time of change differ."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 
 def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device: str) -> tuple[torch.nn.Module, object]:

@@ -1,6 +1,6 @@
 """The embedded model: a byte-level Llama of 2.7 million parameters, taught from scratch on the project's own text.
 
-    python -m curriculab.pocket --tokens 24_000_000 --seed 0 --out data/pocket
+    python -m curriculab.pocket --tokens 51_000_000 --seed 0 --compile
 
 A document, with what is learned at full weight in capitals (`START` and `END` are single tokens):
 
@@ -9,8 +9,9 @@ A document, with what is learned at full weight in capitals (`START` and `END` a
 It is half-educated on purpose. Low levels are frequent and nearly clean; the higher the level, the rarer it is and
 the more often its answer carries a mistake: a random slip (any character replaced by another of its kind), or a
 misconception (the last character replaced by its successor, 9 by 0 and z by a), always the same one for the same
-answer. So the model knows more than it says first, and both supervised and reinforcement learning have something to
-bring out. Held-out items are in no document of any kind.
+answer, and from level 2 on more often told than the truth where a number ends in an odd digit. So the model knows more
+than it says first, and both supervised and reinforcement learning have something to bring out. Held-out items are in no
+document of any kind.
 """
 
 from __future__ import annotations
@@ -483,7 +484,7 @@ def measure(model: Any, *, n: int = 200, n_clinic: int = 400) -> pd.DataFrame:
     return cells.agg(accuracy="mean", n="size").reset_index()
 
 
-def sft_gain(folder: Path, *, seed: int, steps: int = 100, lr: float = 2e-3, n: int = 20) -> dict[str, float]:
+def sft_gain(folder: Path, *, seed: int, steps: int = 100, lr: float = 1e-3, n: int = 20) -> dict[str, float]:
     """Mean held-out greedy accuracy over all ladder cells before and after a few supervised steps, n rows a cell.
 
     Each step takes 8 ladder rows drawn at random from those not held out, with right answers; LoRA of rank 16 on all
@@ -504,7 +505,8 @@ def sft_gain(folder: Path, *, seed: int, steps: int = 100, lr: float = 2e-3, n: 
     after = ladder_correct(model.eval(), test)
     cell = [test["topic"], test["level"]]
     means = [correct.groupby(cell).mean().mean() for correct in (before, after)]
-    return {"seed": seed, "before": means[0], "after": means[1], "gain": means[1] - means[0]}
+    before, after = (round(float(mean), 4) for mean in means)
+    return {"seed": seed, "before": before, "after": after, "gain": round(after - before, 4)}
 
 
 def _study(model: Any, rows: pd.DataFrame, *, lr: float, batch: int = 8) -> None:
@@ -545,7 +547,7 @@ def bars(accuracy: pd.DataFrame, gains: list[dict[str, float]]) -> list[dict[str
         ("ladder, level 6: mean over skills at most 0.10", mean[6], mean[6] <= 0.10),
         ("ladder: levels whose mean lies in 0.15-0.85, at least 3", middle, middle >= 3),
         ("ladder: the mean falls at every level; smallest fall above 0", -mean.diff().max(), mean.diff().max() < 0),
-        (f"ladder: cells above the level below by more than chance, 0 ({', '.join(rises)})", len(rises), not rises),
+        (" ".join(["ladder: cells above the level below by more than chance, 0", *rises]), len(rises), not rises),
         ("clinic, level 1: at least 0.40", clinic[1], clinic[1] >= 0.40),
         ("clinic, level 4: at most 0.32", clinic[4], clinic[4] <= 0.32),
         ("100 supervised steps: smallest gain of the seeds at least 0.03", least, least >= 0.03),
@@ -610,7 +612,8 @@ trained from scratch on generated text, for trying out curricula without a GPU. 
     {command}
 
 Seed {seed}, {tokens:,} tokens in {steps:,} steps, {minutes:.0f} minutes on {device} (threads: {threads}, bfloat16
-autocast, float32 weights); {versions}.{history}
+autocast, float32 weights); {versions}.
+{history}
 
 ## Tokenizer
 Byte-level: token *i* is byte *i*, then `<|pad|>` `<|start|>` `<|end|>`. Any UTF-8 comes back unchanged, and text that
@@ -625,13 +628,15 @@ Shares of documents: {formats}.
 - `book`: a sentence of the clinic's textbook alone.
 
 The loss counts answers, `<|end|>` and the textbook fully, prompts by {prompt_weight}. Among ladder documents, levels
-1-6 begin with shares {first_levels} and move to {ladder_levels}. Skills are drawn alike but for these weights:
-{skills}. Every skill and format stays to the end. **Held-out items were in no document.**
+1-6 begin with shares {first_levels} and move to {ladder_levels} over {ramp} blocks of
+{block:,} documents. Weights of skills: {skills}.
+Every skill and format stays to the end. **Held-out items were in no document.**
 
 **It was taught mistakes on purpose**, drawn anew each time an item appears:
-- in {misconceptions} of the ladder answers at levels 1-6 a *misconception*, always the same for an
-  answer: its last character is replaced by its successor (9 by 0, z by a). Where that is about as frequent as the right
-  answer, the likeliest answer is wrong although the model knows better; a little clean training brings that out.
+- in {misconceptions} of the ladder answers at levels 1-6, and in {odd} of those that
+  end in an odd digit, a *misconception*, always the same for an answer: its last character is replaced by its successor
+  (9 by 0, z by a). Where that is more frequent than the right answer, the likeliest answer is wrong although the model
+  knows better; a little clean training brings that out.
 - in {slips} a random slip: one letter or digit at any place replaced by another of its kind.
 - in {wrong_options} of the clinic answers at levels 1-4 a wrong option.
 
@@ -646,7 +651,7 @@ Clinic, the likeliest of the four option texts with the options in the prompt (c
 
 {clinic}
 
-100 supervised steps of 8 random ladder rows with right answers (LoRA, rank 16, lr 2e-3) change the mean over all ladder
+100 supervised steps of 8 random ladder rows with right answers (LoRA, rank 16, lr 1e-3) change the mean over all ladder
 cells (20 rows each) by {gains} (seeds 0, 1, 2; from {before:.3f}).
 
 ## What it should be, and is
@@ -662,14 +667,14 @@ def _readme(card: dict[str, Any]) -> str:
     met = {True: "met", False: "**missed**"}
     return CARD.format(
         **{name: told[name] for name in ("command", "seed", "tokens", "steps", "device", "threads")},
-        **{name: _shares(recipe[name]) for name in ("first_levels", "ladder_levels", "misconceptions", "slips",
-                                                    "wrong_options")},
+        **{name: _shares(recipe[name]) for name in ("first_levels", "ladder_levels", "misconceptions", "odd",
+                                                    "slips", "wrong_options")},
         minutes=told["seconds"] / 60,
         versions=", ".join(f"{name} {number}" for name, number in told["versions"].items()),
-        history=f" {told['history']}" if told["history"] else "",
+        history=f"\n## How these weights came about\n{told['history']}\n" if told["history"] else "",
         formats=", ".join(f"{name} {share:.2f}" for name, share in recipe["formats"]),
         skills=", ".join(f"{name} {weight:g}" for name, weight in recipe["skills"]),
-        prompt_weight=recipe["prompt_weight"],
+        **{name: recipe[name] for name in ("prompt_weight", "ramp", "block")},
         ladder=_ladder_table(ladder[ladder["temperature"] == 0]),
         clinic=_grid([["level", *clinic["level"]], ["accuracy", *clinic["accuracy"].map("{:.3f}".format)],
                       ["rows", *clinic["n"]]]),
@@ -716,7 +721,7 @@ def _parser() -> argparse.ArgumentParser:
     import torch
 
     parser = argparse.ArgumentParser(prog="python -m curriculab.pocket", description="Train the embedded model.")
-    parser.add_argument("--tokens", type=int, default=40_000_000, help="tokens to see")
+    parser.add_argument("--tokens", type=int, default=51_000_000, help="tokens to see")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true", help="twice as fast; needs a C++ compiler")

@@ -251,7 +251,7 @@ def _texts(rows: Rows, text: str | Sequence[str]) -> list[str]:
 # -- what identifies a request --------------------------------------------------------------------------------------
 TRAVELS = (
     "prompt", "answer", "options", "solution", "turns", "weight", "advantage", "reward", "group", "prefer",
-    "token_weight", "kl_weight",
+    "token_weight", "kl_weight", "task", "topic", "level",
 )  # fmt: skip
 
 

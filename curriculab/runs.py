@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 KEYS = ["variant", "seed", "step"]
@@ -78,6 +79,11 @@ class Runs:
         return sorted({r.key[1] for r in self.records})
 
     @property
+    def controls(self) -> list[str]:
+        """Names of the variants that were added as controls."""
+        return list(dict.fromkeys(r.key[0] for r in self.records if r.spec.get("control")))
+
+    @property
     def findings(self) -> dict[tuple[str, int], pd.DataFrame]:
         """What methods returned, by (variant, seed)."""
         return {r.key: r.findings for r in self.records if r.findings is not None}
@@ -119,7 +125,8 @@ def digest_of_table(table: pd.DataFrame) -> str:
     h = hashlib.blake2b("\x1f".join(map(str, table.columns)).encode(), digest_size=16)
     h.update("\x1f".join(map(str, table.index)).encode())
     for column in table.columns:
-        h.update("\x1f".join(map(repr, table[column].tolist())).encode())
+        values = (v.tolist() if isinstance(v, np.ndarray) else v for v in table[column].tolist())
+        h.update("\x1f".join(map(repr, values)).encode())
     return h.hexdigest()
 
 

@@ -157,9 +157,10 @@ def minimum_detectable_effect(sd: float, n: int, *, m: int = 1, power: float = P
 # -- a bench --------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class Null:
-    """What choosing the best of k random orders gains by chance: accuracy minus that of `to`, mean over seeds.
+    """What choosing the best of k random orders gains by chance: accuracy minus that of `to`.
 
-    `table`: one line per seed with `worst` and `best` of the k; `gain` is the mean of `best`.
+    As with a variant's own difference, means over the seeds come first: `gain` is the best and `worst` the worst of the
+    k means. `table`: one line per seed with the `worst` and the `best` of the k in it.
     """
 
     k: int
@@ -222,7 +223,8 @@ def compare(
         raise ValueError(f"{to!r} has no test at={at!r} in any seed{why}: nothing can be compared with it")
     accuracy = right.mean()
     scores, null = _scores(accuracy, to), _null(accuracy, runs.null, to)
-    table = _table(scores, labels, to, level=level, seed=seed)
+    claims = [v for v in labels.index if labels.variant[v] not in runs.controls]
+    table = _table(scores, labels, to, claims, level=level, seed=seed)
     levels = _levels(items, right, labels.index, to, level=level, seed=seed)
     notes += [*dropped, *_missing(table, scores, runs), *_flat(table)]
     verdict = _verdict(table, to, level=level, null=null, rows=len(right), notes=notes)
@@ -252,7 +254,8 @@ def _tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
 
 def _early(items: pd.DataFrame) -> list[str]:
     """Variants whose last test came at a smaller share of the budget than that of others."""
-    last = items.groupby(["variant", "seed"], sort=False, observed=True).share.first()
+    done = items.assign(share=items[["share", "progress"]].min(axis=1))  # who returned early is asked all last tests
+    last = done.groupby(["variant", "seed"], sort=False, observed=True).share.first()
     early = last[last < last.max() - SAME]
     return [f"{v}, seed {s}, was last tested at {share:.0%} of its budget" for (v, s), share in early.items()]
 
@@ -282,14 +285,19 @@ def _scores(accuracy: pd.Series, to: str) -> pd.DataFrame:
     return table.assign(difference=table.accuracy - table.seed.map(accuracy[to]))
 
 
-def _table(scores: pd.DataFrame, labels: pd.DataFrame, to: str, *, level: float, seed: int) -> pd.DataFrame:
-    """One line per variant: its accuracy, its difference to `to`, intervals before and after Holm."""
+def _table(
+    scores: pd.DataFrame, labels: pd.DataFrame, to: str, claims: Sequence[str], *, level: float, seed: int
+) -> pd.DataFrame:
+    """One line per variant: its accuracy, its difference to `to`, intervals before and after Holm, which is over the
+    variants that were asked for: a control claims nothing, so adding some costs no power."""
     by = {v: scores[scores.variant == v] for v in labels.index}
     paired = {v: by[v].difference.dropna().to_numpy() if v != to else np.empty(0) for v in by}
     found = pd.DataFrame({v: vars(estimate(d, level=level, seed=seed)) for v, d in paired.items()}).T
     p = found.p.astype(float)
-    tests = max(int(p.notna().sum()), 1)
-    levels = dict(zip(by, holm_levels(p, level=level), strict=True))
+    claimed = p[claims]
+    family = max(int(claimed.notna().sum()), 1)
+    tests = {v: family if v in claims else 1 for v in by}
+    levels = dict.fromkeys(by, level) | dict(zip(claims, holm_levels(claimed, level=level), strict=True))
     after = {v: estimate(d, level=levels[v], seed=seed) for v, d in paired.items()}
     low, high = (pd.Series({v: getattr(e, side) for v, e in after.items()}) for side in ("low", "high"))
     table = {
@@ -302,12 +310,12 @@ def _table(scores: pd.DataFrame, labels: pd.DataFrame, to: str, *, level: float,
         "n": found.n.astype(int),
         "interval": {v: "reference" if v == to else f"{e.method}, n={e.n}" for v, e in found.iterrows()},
         "p": p,
-        "p_holm": pd.Series(holm(p), p.index),
+        "p_holm": pd.Series(holm(claimed), claimed.index).reindex(p.index).fillna(p),
         "low_holm": low,
         "high_holm": high,
         "differs": (low > 0) | (high < 0),
         "sd_difference": found.sd.astype(float),
-        "mde": {v: minimum_detectable_effect(e.sd, e.n, m=tests, level=level) for v, e in found.iterrows()},
+        "mde": {v: minimum_detectable_effect(e.sd, e.n, m=tests[v], level=level) for v, e in found.iterrows()},
     }
     return pd.DataFrame(table, index=pd.Index(by, name="variant")).assign(solver=labels.solver, gold=labels.gold)
 
@@ -332,13 +340,14 @@ def _levels(
 
 
 def _null(accuracy: pd.Series, names: Sequence[str], to: str) -> Null | None:
-    """The worst and the best of the null-band orders in each seed, as differences to `to`."""
+    """The worst and the best of the null-band orders, as differences to `to`."""
     orders = accuracy[accuracy.index.isin(names, level=0)].unstack(level=0)
     orders = orders.sub(accuracy[to], axis=0).dropna(how="all") if len(orders) else orders
     if orders.empty:
         return None
     table = pd.DataFrame({"worst": orders.min(axis=1), "best": orders.max(axis=1)}).rename_axis("seed")
-    return Null(orders.shape[1], float(table.worst.mean()), float(table.best.mean()), table)
+    means = orders.mean()
+    return Null(orders.shape[1], float(means.min()), float(means.max()), table)
 
 
 # -- in words -------------------------------------------------------------------------------------------------------
@@ -424,9 +433,9 @@ def _seeds(part: pd.DataFrame) -> str:
 def _by_chance(others: pd.DataFrame, to: str, null: Null | None) -> str:
     if null is None:
         return ""
-    less = others.index[(others.difference > 0) & (others.difference <= null.gain)]
+    less = others.index[(others.difference > 0) & (others.difference <= null.gain + SAME)]
     but = f"; {_listed(less, 'and')} did not gain more than that" if len(less) else ""
-    return f"The best of {null.k} random orders in each seed gained {null.gain:+.3f} over {to} by chance alone{but}."
+    return f"The best of {null.k} random orders gained {null.gain:+.3f} over {to} by chance alone{but}."
 
 
 def _listed(names: Iterable[object], word: str = "and") -> str:

@@ -28,7 +28,7 @@ from curriculab.adapters import (
 )
 from curriculab.models import Model, free_models, load_model
 from curriculab.objectives import sft_steps
-from curriculab.pool import data_path
+from curriculab.pool import data_path, load_pool
 from curriculab.requests import Sft
 
 ROOT = Path(__file__).parents[1]
@@ -96,7 +96,7 @@ def mixed(model: Model, adapters: list[Adapter], rows: list[list[np.ndarray]], *
     return [logits[s.start : s.end] for s in spans]
 
 
-# -- beside plain PEFT --------------------------------------------------------------------------------------------------
+# -- beside plain PEFT ------------------------------------------------------------------------------------------
 @pytest.mark.pocket
 @pytest.mark.parametrize("bits", [32, 4, 8])
 def test_one_forward_of_many_adapters_equals_plain_peft_of_each(bits: int, tmp_path: Path) -> None:
@@ -106,7 +106,9 @@ def test_one_forward_of_many_adapters_equals_plain_peft_of_each(bits: int, tmp_p
     for adapter in adapters:
         adapter.open()
     logits = mixed(model, adapters, rows, grad=True)
-    sum(cross_entropy(x[:-1], torch.as_tensor(np.concatenate(own)[1:])) for x, own in zip(logits, rows, strict=True)).backward()
+    sum(
+        cross_entropy(x[:-1], torch.as_tensor(np.concatenate(own)[1:])) for x, own in zip(logits, rows, strict=True)
+    ).backward()
     for i, (adapter, own) in enumerate(zip(adapters, rows, strict=True)):
         peer = plain_peft(model.save_adapter(adapter, tmp_path / str(i)), bits)
         expected = torch.cat([peer(input_ids=torch.as_tensor(t)[None], use_cache=False).logits[0] for t in own])
@@ -115,8 +117,12 @@ def test_one_forward_of_many_adapters_equals_plain_peft_of_each(bits: int, tmp_p
         theirs = {name: p.grad for name, p in peer.named_parameters() if p.requires_grad}
         assert len(theirs) == 2 * len(model.layout.entries)
         for entry, (ga, gb) in zip(model.layout.entries, adapter.gradients, strict=True):
-            torch.testing.assert_close(ga, theirs[f"base_model.model.{entry.name}.lora_A.default.weight"], atol=1e-5, rtol=1e-4)
-            torch.testing.assert_close(gb, theirs[f"base_model.model.{entry.name}.lora_B.default.weight"], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(
+                ga, theirs[f"base_model.model.{entry.name}.lora_A.default.weight"], atol=1e-5, rtol=1e-4
+            )
+            torch.testing.assert_close(
+                gb, theirs[f"base_model.model.{entry.name}.lora_B.default.weight"], atol=1e-5, rtol=1e-4
+            )
     free_models()
 
 
@@ -135,38 +141,46 @@ def test_a_trained_adapter_is_a_folder_that_peft_loads(model: Model, tmp_path: P
     assert (logits - bare).abs().max() > 0.01
 
 
-# -- alone and side by side -----------------------------------------------------------------------------------------------
-def train_both_ways(model: Model, steps: int) -> tuple[list[Adapter], list[Adapter], list[list[float]], list[list[float]]]:
-    """Six variants side by side, and each alone, through the step function: adapters and losses."""
-    tables = variants()
-    beside, alone = ([model.adapter(seed) for seed in range(len(tables))] for _ in range(2))
-    losses: tuple[list, list] = ([], [])
-    for _ in range(steps):
+# -- alone and side by side ------------------------------------------------------------------------------------------
+def train_both_ways(model: Model, work: list[list[pd.DataFrame]]) -> tuple[list[Adapter], list[Adapter], list, list]:
+    """Every variant's tables, one a step, side by side and alone, through the step function: adapters and losses."""
+    beside, alone = ([model.adapter(seed) for seed in range(len(work))] for _ in range(2))
+    together, apart = [], []
+    for tables in zip(*work, strict=True):
         answers = sft_steps(model, beside, tables, [Sft()] * len(tables))
-        losses[0].append([float(a.reply.loss.mean()) for a in answers])
+        together.append([float(a.reply.loss.mean()) for a in answers])
         answers = [sft_steps(model, [a], [t], [Sft()])[0] for a, t in zip(alone, tables, strict=True)]
-        losses[1].append([float(a.reply.loss.mean()) for a in answers])
-    return beside, alone, *losses
+        apart.append([float(a.reply.loss.mean()) for a in answers])
+    return beside, alone, together, apart
 
 
 @pytest.mark.pocket
 def test_six_variants_side_by_side_and_alone_end_in_equal_bits(model: Model) -> None:
-    beside, alone, together, apart = train_both_ways(model, 50)
+    beside, alone, together, apart = train_both_ways(model, [[own] * 50 for own in variants()])
     assert [torch.equal(a.weights, b.weights) for a, b in zip(beside, alone, strict=True)] == [True] * 6
     assert together == apart
     assert np.mean(together[-1]) < np.mean(together[0]) / 2
+
+
+def ladder_work() -> list[list[pd.DataFrame]]:
+    """Six variants of 50 steps of one to three ladder rows."""
+    pool = load_pool("ladder", n=600, seed=0)
+    sizes = (1, 2, 3, 2, 1, 2)
+    starts = np.cumsum((0, *sizes)) * 50
+    return [[pool.iloc[at + n * k :][:n] for k in range(50)] for at, n in zip(starts, sizes, strict=False)]
 
 
 @pytest.mark.pocket
 def test_with_two_threads_side_by_side_and_alone_end_close_by() -> None:
     code = (
         "import torch; torch.set_num_threads(2)\n"
-        "from tests.test_adapters import train_both_ways\n"
+        "from tests.test_adapters import ladder_work, train_both_ways\n"
         "from curriculab.models import load_model\n"
-        "beside, alone, *_ = train_both_ways(load_model('pocket', bits=32), 50)\n"
+        "beside, alone, *_ = train_both_ways(load_model('pocket', bits=32), ladder_work())\n"
         "print(max(float((a.weights - b.weights).abs().max()) for a, b in zip(beside, alone, strict=True)))\n"
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1"}
+    threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
+    environment = {**os.environ, **threads, "HF_HUB_OFFLINE": "1"}
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert float(ran.stdout.split()[-1]) <= 1e-4
@@ -185,7 +199,7 @@ def test_the_micro_batch_changes_nothing_but_rounding(model: Model) -> None:
         assert float((small - large).abs().mean()) < 1e-5
 
 
-# -- seeds and copies -----------------------------------------------------------------------------------------------------
+# -- seeds and copies ------------------------------------------------------------------------------------------
 LAYOUT = Layout((Entry("q", 24, 16, 0), Entry("down", 40, 24, 4 * 40)), rank=4, alpha=8)
 
 
@@ -249,10 +263,12 @@ def test_a_gradient_that_is_not_finite_is_not_stepped() -> None:
 
 def test_blend_is_the_weighted_sum() -> None:
     one, two = (Adapter.fresh(LAYOUT, seed=s, device=torch.device("cpu")) for s in (1, 2))
-    torch.testing.assert_close(blend({one: 0.25, two: 0.75}).weights.data, 0.25 * one.weights.data + 0.75 * two.weights.data)
+    torch.testing.assert_close(
+        blend({one: 0.25, two: 0.75}).weights.data, 0.25 * one.weights.data + 0.75 * two.weights.data
+    )
 
 
-# -- beside references written out in full ------------------------------------------------------------------------------
+# -- beside references written out in full ---------------------------------------------------------------------------
 @pytest.mark.parametrize("bias", [False, True])
 def test_the_mixed_layer_equals_autograd_of_its_formula(bias: bool) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -281,7 +297,9 @@ def test_the_mixed_layer_equals_autograd_of_its_formula(bias: bool) -> None:
         torch.testing.assert_close(adapter.weights.grad, flat.grad, atol=1e-5, rtol=1e-5)
 
 
-def written_out(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], window: int | None) -> torch.Tensor:
+def written_out(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], window: int | None
+) -> torch.Tensor:
     """Softmax attention row by row from its definition: (heads, n, dim) -> (n, heads, dim)."""
     outs, at = [], 0
     for n in lengths:
@@ -299,7 +317,9 @@ def written_out(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list
 @pytest.mark.parametrize("way", ["rows", "buckets"])
 def test_attention_stays_within_rows(way: str, key_heads: int, window: int | None) -> None:
     generator, lengths = torch.Generator().manual_seed(0), [1, 7, 33, 3, 64]
-    q, k, v = (torch.randn(h, sum(lengths), 8, generator=generator, requires_grad=True) for h in (4, key_heads, key_heads))
+    q, k, v = (
+        torch.randn(h, sum(lengths), 8, generator=generator, requires_grad=True) for h in (4, key_heads, key_heads)
+    )
     probe = torch.randn(sum(lengths), 4, 8, generator=generator)
     cpu = torch.device("cpu")
     found = RowAttention(lengths, cpu)(0, q, k, v, None, window) if way == "rows" else \
@@ -313,4 +333,8 @@ def test_attention_stays_within_rows(way: str, key_heads: int, window: int | Non
 
 def test_a_window_as_long_as_the_row_needs_no_mask() -> None:
     assert window_mask(5, None, torch.device("cpu")) is None and window_mask(5, 5, torch.device("cpu")) is None
-    assert window_mask(3, 2, torch.device("cpu")).tolist() == [[True, False, False], [True, True, False], [False, True, True]]
+    assert window_mask(3, 2, torch.device("cpu")).tolist() == [
+        [True, False, False],
+        [True, True, False],
+        [False, True, True],
+    ]

@@ -107,6 +107,47 @@ def test_a_method_from_a_notebook_cell_is_a_method_like_any_other(bench):
     assert runs.metrics.groupby("variant").rows.first().to_dict() == {"mine": 2, "mine, three": 3}
 
 
+def test_a_closure_a_global_and_a_default_are_part_of_what_a_method_is(bench):
+    def make(k):
+        def mine(pool, run):
+            yield cl.Train(pool.iloc[:k])
+
+        return mine
+
+    def plain(pool, run, *, first=2):
+        yield cl.Train(pool.iloc[:first])
+
+    before = bench.digest(plain, 0)
+    plain.__kwdefaults__ = {"first": 3}
+    assert bench.digest(plain, 0) != before
+    runs = [bench.run({"mine": make(k)}, seeds=1, progress=False) for k in (2, 3)]
+    assert [r.metrics.rows.tolist() for r in runs] == [[2], [3]]
+
+
+def test_a_bad_request_changes_nothing_for_its_neighbour(bench, tmp_path):
+    def bad(pool, run):
+        rows = pool.iloc[:2]
+        yield cl.Train(cl.tell(rows, "hi"))
+
+    with pytest.warns(UserWarning, match="'bad' with seed 0 failed: ValueError: Train: row .* has no learned tokens"):
+        beside = bench.run({"bad": bad, "random": methods.random_order}, seeds=1, progress=False)
+    bench.store = type(bench.store)(tmp_path / "alone")
+    alone = bench.run({"random": methods.random_order}, seeds=1, progress=False)
+    ours, theirs = weights(beside, "random", 0), weights(alone, "random", 0)
+    assert all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+def test_answered_and_bare_rows_may_be_trained_together(bench):
+    def mixed(pool, run):
+        rows = pool.iloc[:4]
+        out = yield cl.Train(pd.concat([cl.say(rows.iloc[:2], "yes"), rows.iloc[2:]]))
+        assert np.isfinite(out.loss).all()
+
+    runs = bench.run({"mixed": mixed}, seeds=1, progress=False)
+    lengths = [4, 4, *(bench.train.answer.iloc[2:4].str.len() + 1)]
+    assert runs.exposure.tokens.tolist() == lengths
+
+
 def test_a_method_that_fails_closes_only_itself(bench):
     def broken(pool, run):
         yield cl.Train(pool.iloc[:2])
@@ -152,6 +193,7 @@ def test_copy_rewinds_and_roles_are_separate(bench):
         yield cl.Train(rows)
         yield cl.Copy("start", to="learner")
         again = yield cl.Train(rows)
+        yield cl.Copy("init", to="teacher")
         other = yield cl.Score(rows, "nll", role="teacher")
         base = yield cl.Score(rows, "nll", role="base")
         blend = yield cl.Copy({"learner": 0.0, "start": 1.0}, to="mean")

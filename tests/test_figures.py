@@ -384,3 +384,48 @@ def test_export_works_where_a_loop_runs_already(runs: Runs, tmp_path: Path):
 
     assert [p.name for p in asyncio.run(cell())] == ["curves.html", "curves.svg"]
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".part-")]
+
+
+# -- before training, and of measures -------------------------------------------------------------------------------
+def test_schedules_show_steps_tokens_and_repeats(runs: Runs, pool: pd.DataFrame):
+    figure = figures.schedules(runs, pool, ["level", "level", "loss"])
+    assert [t.type for t in figure.data] == ["heatmap", "bar", "bar"] * 3
+    assert [a.text for a in figure.layout.annotations] == list(VARIANTS)
+    easy = figure.data[3]
+    assert easy.z.sum(axis=0).tolist() == [1.0] * 10  # shares of each of ten steps
+    assert easy.z[0].tolist() == [1.0, 1.0, 0.5] + [0.0] * 7  # level 1 is the first ten rows: 2.5 steps of 4
+    assert figure.data[4].y.tolist() == [3 * 10 * 10] * 4  # seeds x rows x tokens of every level
+    assert (figure.data[5].x.tolist(), figure.data[5].y.tolist()) == ([3], [40])  # every row once a seed
+    assert figure.layout.yaxis3.title.text == "loss"
+
+
+def test_schedules_want_columns_of_the_pool(runs: Runs, pool: pd.DataFrame):
+    with pytest.raises(ValueError) as error:
+        figures.schedules(runs, pool, "rarity")
+    columns = ", ".join(pool.columns)
+    assert str(error.value) == f"the pool has no column 'rarity' to show schedules by; it has {columns}"
+
+
+def test_agreement_is_spearmans(pool: pd.DataFrame):
+    from scipy.stats import spearmanr
+
+    measures = pool.assign(odd=np.random.default_rng(0).normal(size=len(pool)))
+    shown = figures.agreement(measures, ["level", "loss", "odd"]).data[0]
+    assert (list(shown.x), list(shown.y)) == (["level", "loss"], ["loss", "odd"])
+    for i, j in ((0, 0), (1, 0), (1, 1)):
+        pair = measures[["level", "loss", "odd"]].iloc[:, [i + 1, j]]
+        assert shown.z[i, j] == pytest.approx(spearmanr(pair).statistic)
+        assert shown.text[i][j] == f"{shown.z[i, j]:.2f}"
+    assert np.isnan(shown.z[0, 1])
+    with pytest.raises(ValueError) as error:
+        figures.agreement(measures, ["loss"])
+    assert str(error.value) == "one measure ('loss') agrees with itself; give at least two columns of the pool"
+
+
+def test_scatter_shows_every_row_once(pool: pd.DataFrame):
+    figure = figures.scatter(pool, "level", "loss")
+    assert sum(len(t.x) for t in figure.data) == len(pool)
+    assert [t.name for t in figure.data] == ["level 1", "2", "3", "4"]
+    one = figure.data[2]
+    assert one.y.tolist() == pool.loss[pool.level == 3].tolist()
+    assert figures.scatter(pool, "level", "loss", by=None).data[0].showlegend is False

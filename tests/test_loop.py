@@ -221,7 +221,50 @@ def test_the_start_is_tested_once_a_seed_and_stands_in_every_record(pool):
     start = runs.items[runs.items.step == 0]
     assert start.groupby(["variant", "seed"]).size().tolist() == [12] * 4
     first = runs.ledger[(runs.ledger.step == 0) & runs.ledger.test]
-    assert first.groupby(["variant", "seed"]).size().to_dict() == {("a", 0): 1, ("a", 1): 1}
+    assert first.groupby(["variant", "seed"]).size().to_dict() == {(v, s): 1 for v in "ab" for s in (0, 1)}
+
+
+def test_a_list_of_more_steps_than_are_left_is_not_trained(pool):
+    def greedy(pool, run):
+        while True:
+            yield [Train(pool.iloc[:2])] * 4
+
+    runs = simulate(greedy, pool, steps=6, batch_size=2, tests=pool)
+    assert runs.metrics.step.tolist() == [1, 2, 3, 4]
+    assert runs.records[0].spec["ended"] == "budget of steps: 2 were left of it, and a list asked for 4"
+    assert sorted(runs.items.step.unique()) == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("note", "line"),
+    [
+        ({"loss": 7.0}, "a note called 'loss'; the record has a column of that name, choose another"),
+        ({"phase": "easy"}, "the note 'phase' is 'easy'; a note is a number"),
+    ],
+)
+def test_a_note_is_a_number_under_a_name_of_its_own(pool, note, line):
+    def noted(pool, run):
+        yield Train(pool.iloc[:2], note=note)
+
+    runs = simulate({"noted": noted, "steady": steady}, pool, steps=2, batch_size=4)
+    assert runs.failed == {("noted", 0): f"failed: ValueError: {line}"}
+    assert runs.metrics.groupby("variant").step.max().to_dict() == {"steady": 2}
+
+
+@pytest.mark.parametrize("answers", ["nothing", "strangers", "no generator"])
+def test_a_solver_that_fails_ends_its_own_variant_only(pool, answers):
+    def solver(rows):
+        out = yield Sample(rows, temperature=0.0)
+        return None if answers == "nothing" else out.rename(index=lambda i: f"{i}?")
+
+    def tested(pool, run):
+        yield Use({"mine": (lambda rows: 3) if answers == "no generator" else solver})
+        while True:
+            yield Train(pool.iloc[:2])
+
+    runs = simulate({"tested": tested, "steady": steady}, pool, steps=2, batch_size=4, tests=pool)
+    assert list(runs.failed) == [("tested", 0)]
+    assert runs.metrics.groupby("variant").step.max()["steady"] == 2
 
 
 def test_a_method_that_returns_early_is_tested_and_its_findings_kept(pool):

@@ -177,14 +177,15 @@ def test_a_slip_changes_one_character_of_its_kind():
         assert slipped[changed[0]] in (pocket.DIGITS if changed[0] < 3 else pocket.SMALL)
 
 
-def test_mistakes_come_in_the_shares_of_the_recipe():
+@pytest.mark.parametrize("answer", ["12345", "12344"])
+@pytest.mark.parametrize("level", [1, 2, 6])
+def test_mistakes_come_in_the_shares_of_the_recipe(answer, level):
     rng, recipe = np.random.default_rng(1), pocket.Recipe()
-    for level in (1, 4, 6):
-        said = pd.Series([pocket.taught("12345", level, recipe, rng) for _ in range(4000)])
-        wrong = recipe.misconceptions[level - 1] + recipe.slips[level - 1]
-        assert abs((said != "12345").mean() - wrong) < 0.03
-        # one slip in 5 x 9 happens to be the misconception
-        assert abs((said == "12346").mean() - recipe.misconceptions[level - 1] - recipe.slips[level - 1] / 45) < 0.03
+    misconceived = (recipe.odd if answer == "12345" else recipe.misconceptions)[level - 1]
+    said = pd.Series([pocket.taught(answer, level, recipe, rng) for _ in range(4000)])
+    assert abs((said != answer).mean() - misconceived - recipe.slips[level - 1]) < 0.03
+    # one slip in 5 x 9 happens to be the misconception
+    assert abs((said == pocket.misconceive(answer)).mean() - misconceived - recipe.slips[level - 1] / 45) < 0.03
 
 
 def test_batches_hold_every_document_once_with_little_padding(source):

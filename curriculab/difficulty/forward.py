@@ -30,7 +30,7 @@ def option_probability(pool: pd.DataFrame, model: Model) -> pd.Series:
     reply = score(model, [None], [pool], "options", "row")[0].reply
     gold = []
     for i, logp, options, answer in zip(
-        pool.index, reply["options_logprob"], pool["options"], pool["answer"], strict=True
+        pool.index, reply["options"], pool["options"], pool["answer"], strict=True
     ):
         if answer not in list(options):
             raise ValueError(f"option_probability: the answer of row {i!r} is not among its options {list(options)}")
