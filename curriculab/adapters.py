@@ -329,6 +329,9 @@ def attach(peft: torch.nn.Module, rank: int, alpha: int) -> Layout:
         entries.append(Entry(name, module.in_features, module.out_features, start))
         start += rank * (module.in_features + module.out_features)
         module.forward = MethodType(_mixed_forward(index, alpha / rank, module.forward), module)
+    head = base.get_output_embeddings()
+    if type(head) is torch.nn.Linear:
+        head.forward = MethodType(_frozen_forward(head.forward), head)
     AttentionInterface.register("curriculab", packed_attention)
     base.set_attn_implementation("curriculab")
     return Layout(tuple(entries), rank, alpha)
@@ -343,6 +346,18 @@ def _mixed_forward(index: int, scale: float, own):
             y = MixedLora.apply(flat, base(flat), plan.spark, index, scale, plan.spans)
         else:
             y = MixedLinear.apply(flat, plan.spark, base, index, scale, plan.spans)
+        return y.view(*x.shape[:-1], y.shape[-1])
+
+    return forward
+
+
+def _frozen_forward(own):
+    """A linear layer without adapters, multiplied as the others are: its rows' bits do not hang on how many they are."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not _active:
+            return own(x)
+        y = MixedLinear.apply(x.reshape(-1, x.shape[-1]), _active[-1].spark, self, -1, 0.0, [])
         return y.view(*x.shape[:-1], y.shape[-1])
 
     return forward
