@@ -352,7 +352,7 @@ def _mixed_forward(index: int, scale: float, own):
 
 
 def _frozen_forward(own):
-    """A linear layer without adapters, multiplied as the others are: its rows' bits do not hang on how many they are."""
+    """A linear layer without adapters, multiplied as the others are: a row's bits do not hang on its neighbours."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not _active:
