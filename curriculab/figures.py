@@ -363,8 +363,8 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
 
     x: "steps", "tokens" (trained) or "seconds". by: a column of the test rows, such as "level", one panel each; or
     "variant", each beside random in a panel of its own, for when bands of many variants lie upon each other.
-    The null band reaches from the worst to the best of the random orders in each seed, averaged over seeds. A seed that
-    ended before the others of its variant keeps its thin line, ends in a cross and is left out of the mean.
+    The null band reaches from the worst to the best of the random orders' means over seeds. A seed that ended before
+    the others of its variant keeps its thin line, ends in a cross and is left out of the mean.
     """
     if x not in AXES:
         raise ValueError(f"x={x!r} is not an axis of learning curves; choose from {', '.join(AXES)}")
@@ -462,8 +462,8 @@ def _band(x: pd.Series, low: np.ndarray, high: np.ndarray, colour: str, **more: 
 def _null_band(figure: go.Figure, part: pd.DataFrame, panel: int, k: int) -> None:
     if part.empty:
         return
-    each = part.groupby(["seed", "test"]).agg(x=("x", "mean"), low=("accuracy", "min"), high=("accuracy", "max"))
-    mean = each.groupby("test").mean()
+    each = part.groupby(["variant", "test"])[["x", "accuracy"]].mean()  # over seeds first, as with a variant's own mean
+    mean = each.groupby("test").agg(x=("x", "mean"), low=("accuracy", "min"), high=("accuracy", "max"))
     common = dict(name=f"worst to best of {k} random orders", legendgroup="null", showlegend=panel == 0, **_on(panel))
     figure.add_trace(_band(mean.x, mean.low.to_numpy(), mean.high.to_numpy(), BAND, **common))
 
