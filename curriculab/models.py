@@ -75,7 +75,7 @@ class Model:
         if found is None:
             if len(self._cache) > 200_000:
                 self._cache.clear()
-            ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+            ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
             found = self._cache[text] = np.asarray(ids, dtype=np.int64)
         return found
 

@@ -15,8 +15,6 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from curriculab import figures, methods
 from curriculab.draws import Geometric, Linear, Root
 from curriculab.requests import Rows, method_name
@@ -201,8 +199,3 @@ class Schedules:
 
     def _repr_mimebundle_(self, **options: object) -> object:
         return self.widget._repr_mimebundle_(**options)
-
-
-def explore(pool: pd.DataFrame, **settings: object) -> Schedules:
-    """The panel of `Schedules`, for the last line of a cell."""
-    return Schedules(pool, **settings)
