@@ -184,9 +184,7 @@ class Plan:
 
     def __init__(self, spans: Sequence[Span], attend) -> None:
         self.spans, self.attend = [s for s in spans if s.adapter is not None and s.end > s.start], attend
-        self.spark = torch.zeros(
-            (), requires_grad=True
-        )  # puts a layer on the way back although nothing before it learns
+        self.spark = torch.zeros((), requires_grad=True)  # puts a layer on the way back though nothing before it learns
 
 
 _active: list[Plan] = []
@@ -508,10 +506,6 @@ class RowAttention:
     @cached_property
     def buckets(self) -> Buckets:
         return Buckets(self.packed, self.device)
-
-    @property
-    def there(self) -> torch.Tensor:
-        return self.buckets.there
 
     def __call__(self, layer: int, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
         """q (heads, n, dim), k and v with as many heads or fewer -> (n, heads, dim)."""

@@ -115,13 +115,13 @@ class Bench:
         """
         asked = tuple(variants)
         variants, null = self._with_controls(variants, controls)
+        kinds = {name: {"null": name in null, "control": name not in asked} for name in variants}
         keys = [(name, seed) for name in variants for seed in _seeds(seeds)]
         digests = {key: self.digest(variants[key[0]], key[1]) for key in keys}
         records = {key: self.store.load(key[0], digests[key]) for key in keys} if self.store else dict.fromkeys(keys)
         todo = [key for key in keys if records[key] is None]
         if todo:
-            records |= self._drive(variants, todo, digests, null, asked, progress)
-        kinds = {name: {"null": name in null, "control": name not in asked} for name in variants}
+            records |= self._drive(variants, todo, digests, kinds, progress)
         records = {k: dataclasses.replace(r, spec={**r.spec, **kinds[k[0]]}) for k, r in records.items()}
         runs = Runs(tuple(records[key] for key in keys), tuple(null))
         for (name, seed), why in runs.failed.items():
@@ -139,9 +139,7 @@ class Bench:
         added, null = methods.controls(variants, controls) if controls else ({}, [])
         return {**variants, **added}, list(null)
 
-    def _drive(
-        self, variants: Mapping, todo: list, digests: dict, null: list[str], asked: tuple[str, ...], progress: bool
-    ) -> dict:
+    def _drive(self, variants: Mapping, todo: list, digests: dict, kinds: dict, progress: bool) -> dict:
         learner = ModelLearner(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
         jobs = [
             open_job(name, variants[name], self.train, seed=seed, batch=self.batch_size, rollouts=self.rollouts,
@@ -153,8 +151,8 @@ class Bench:
 
         def keep(job: Job) -> None:
             key = (job.variant, job.seed)
-            spec = {**self.spec(variants[job.variant], job.seed), "digest": digests[key], "null": job.variant in null,
-                    "control": job.variant not in asked, "began": began, "finished": time.time()}  # fmt: skip
+            spec = {**self.spec(variants[job.variant], job.seed), **kinds[job.variant], "digest": digests[key],
+                    "began": began, "finished": time.time()}  # fmt: skip
             made = record(job, self.test, spec)
             finished[key] = made
             if self.store and not job.ended.startswith("failed"):
@@ -168,7 +166,7 @@ class Bench:
                     keep(job)
             bar.show(jobs)
 
-        bar = _Bar(progress, len(jobs))
+        bar = _Bar(progress)
         try:
             Loop(learner, self.budget, self.test, self.shares, watch).drive(jobs)
             watch(jobs)
@@ -280,8 +278,7 @@ class Bench:
 class _Bar:
     """One progress bar for all variants, with the time left and the last accuracies."""
 
-    def __init__(self, wanted: bool, jobs: int) -> None:
-        self.jobs = jobs
+    def __init__(self, wanted: bool) -> None:
         layout = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         self.bar = tqdm(total=1.0, disable=not wanted, bar_format=layout, mininterval=0.5)
 

@@ -101,7 +101,7 @@ class _Decode:
     """Keys and values of every answer still being written: (answers, heads, places, dim) per layer."""
 
     def __init__(self, seen: _Cache, owner: np.ndarray, places: int) -> None:
-        device = seen.there.device
+        device = seen.device
         held = seen.lengths[owner]  # prompt tokens of each answer
         starts = np.concatenate([[0], np.cumsum(seen.lengths)[:-1]])[owner]
         rows, at = np.repeat(np.arange(len(owner)), held), np.concatenate([np.arange(n) for n in held])
