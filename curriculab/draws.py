@@ -1,4 +1,4 @@
-"""What methods share: scores of a pool, queues without repeats, pacing functions.
+"""What methods share: scores of a pool, queues without repeats, draws by weight, counts of successes, pacing functions.
 
 Rows are named by their position in the pool: Queue.shuffled([0, 1, 2, 3], rng).take(3) -> array([2, 0, 3]).
 """
@@ -57,6 +57,141 @@ class Queue:
             missing -= len(part)
             parts.append(part)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+class Arms:
+    """The rows of a pool by a column (topics, levels, sources): an arm's rows come without repeats within a pass."""
+
+    def __init__(self, pool: pd.DataFrame, by: str, rng: np.random.Generator) -> None:
+        if by not in pool:
+            raise ValueError(f"arms={by!r} is no column of the pool; it has {', '.join(map(str, pool.columns))}")
+        if pool[by].isna().any():
+            row = pool.index[pool[by].isna()][0]
+            raise ValueError(f"arms={by!r} is missing for row {row!r}; every row belongs to an arm: fill or drop it")
+        codes, names = pd.factorize(pool[by], sort=True)
+        self.names, self.of = pd.Index(names, name=by), codes  # of: the arm of each row, (rows,)
+        order = np.argsort(codes, kind="stable")
+        self.rows = np.split(order, np.cumsum(np.bincount(codes))[:-1])  # positions of each arm's rows
+        self._queues = [Queue.shuffled(rows, rng) for rows in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, arms: np.ndarray) -> np.ndarray:
+        """The next row of each arm asked for, by the arm's number: arms (n,) -> positions (n,)."""
+        taken = np.empty(len(arms), int)
+        for arm in np.unique(arms).tolist():
+            mine = np.flatnonzero(arms == arm)
+            taken[mine] = self._queues[arm].take(len(mine))
+        return taken
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """exp(x) / sum exp(x), of any finite numbers, (n,)."""
+    e = np.exp(x - np.max(x))
+    return e / e.sum()
+
+
+def largest_remainder(share: np.ndarray, total: int) -> np.ndarray:
+    """Whole numbers in proportion to `share` (at least 0, some above) that add up to `total`, (n,); Hamilton's method."""
+    share = np.asarray(share, float)
+    exact = share / share.sum() * total
+    whole = np.floor(exact).astype(int)
+    missing = total - whole.sum()
+    whole[np.lexsort((np.arange(len(share)), whole - exact))[:missing]] += 1
+    return whole
+
+
+class SumTree:
+    """Draws of rows in proportion to weights that keep changing: log2(rows) work a draw or update, whatever the pool.
+
+    SumTree([1, 0, 3]).draw(2, rng) -> array([2, 0]); a weight is at least 0.
+    """
+
+    def __init__(self, weights: np.ndarray) -> None:
+        weights = np.asarray(weights, float)
+        self.leaves = 1 << max(0, int(len(weights) - 1).bit_length())
+        self.sums = np.zeros(2 * self.leaves)
+        self.sums[self.leaves : self.leaves + len(weights)] = weights
+        level = self.leaves
+        while level > 1:
+            half = level // 2
+            self.sums[half:level] = self.sums[level : 2 * level : 2] + self.sums[level + 1 : 2 * level : 2]
+            level = half
+
+    @property
+    def total(self) -> float:
+        return float(self.sums[1])
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self.sums[self.leaves + np.asarray(rows)]
+
+    def update(self, rows: np.ndarray, weights: np.ndarray) -> None:
+        """Give rows (n,) new weights (n,); of a row that is named twice the last counts."""
+        at = self.leaves + np.asarray(rows)
+        self.sums[at] = weights
+        while at.size and at[0] > 1:
+            at = np.unique(at // 2)
+            self.sums[at] = self.sums[2 * at] + self.sums[2 * at + 1]
+
+    def draw(self, n: int, rng: np.random.Generator, *, again: bool = True) -> np.ndarray:
+        """Positions (n,) in proportion to the weights; not `again`: each at most once (as many as have a weight)."""
+        if not self.total > 0:
+            raise ValueError("no row has a weight above 0 to be drawn by")
+        if again:
+            return self._find(rng.random(n))
+        taken, held = np.empty(0, int), []
+        while len(taken) < n and self.total > 1e-12 * max(1.0, sum(w.sum() for _, w in held)):
+            new = np.setdiff1d(self._find(rng.random(n - len(taken))), taken)
+            held.append((new, self[new].copy()))
+            self.update(new, np.zeros(len(new)))
+            taken = np.concatenate([taken, rng.permutation(new)])
+        for rows, weights in held:
+            self.update(rows, weights)
+        return taken
+
+    def _find(self, u: np.ndarray) -> np.ndarray:
+        at, left = np.ones(len(u), int), u * self.total
+        while at.size and at[0] < self.leaves:
+            at *= 2
+            right = (left >= self.sums[at]) & (self.sums[at + 1] > 0)
+            left = np.where(right, left - self.sums[at], left)
+            at += right
+        return at - self.leaves
+
+
+class BetaPosterior:
+    """Pass rates of rows from counts of right and wrong answers: Beta(prior + right, prior + wrong) for each row."""
+
+    def __init__(self, rows: int, prior: float = 1.0) -> None:
+        self.prior = float(prior)
+        self.right, self.wrong = np.full(rows, self.prior), np.full(rows, self.prior)
+
+    def update(self, rows: np.ndarray, right: np.ndarray, asked: np.ndarray, *, decay: float = 1.0) -> None:
+        """Count `right` of `asked` answers of rows (n,), each named once; `decay` in [0, 1] is how much of what was
+        counted of them before still counts."""
+        for counts, new in ((self.right, right), (self.wrong, np.asarray(asked) - right)):
+            counts[rows] = self.prior + decay * (counts[rows] - self.prior) + new
+
+    def mean(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        return self.right[rows] / (self.right[rows] + self.wrong[rows])
+
+    def draw(self, rng: np.random.Generator, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """One plausible pass rate of each row."""
+        return rng.beta(self.right[rows], self.wrong[rows])
+
+
+def per_row(pool: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
+    """Answers counted by row: position in the pool, answers `n`, `right` (sum of rewards), mean |advantage| if there.
+
+    One line per row id among the answers, in the order they first came; ids that are not of the pool are left out.
+    """
+    groups = out.groupby(level=0, sort=False)
+    found = pd.DataFrame({"n": groups.size(), "right": groups["reward"].sum()})
+    if "advantage" in out:
+        found["gain"] = out["advantage"].abs().groupby(level=0, sort=False).mean()
+    found.insert(0, "at", pool.index.get_indexer(found.index))
+    return found[found["at"] >= 0]
 
 
 # -- pacing: share of the way gone, in [0, 1] -> share of the pool in use, in (0, 1] ----------------------------------

@@ -24,7 +24,8 @@ class Piece:
     """A stretch of text behind the prompt; the column `turns` holds a tuple of these.
 
     The model's own words come with the tokens and log-probabilities (nats) they were sampled with and are never
-    tokenised again. The log-probabilities count only behind these tokens and for the role that wrote them.
+    tokenised again. The log-probabilities count only where they were sampled, `behind` that text and by that role:
+    a piece that was moved elsewhere is trained as if it had been sampled there.
     """
 
     text: str
@@ -33,6 +34,8 @@ class Piece:
     end: bool = False  # does the end-of-text token belong to it?
     tokens: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     logprobs: tuple[float, ...] | None = field(default=None, compare=False, repr=False)
+    temperature: float = field(default=1.0, compare=False, repr=False)  # that the tokens were sampled at
+    behind: str = field(default="", compare=False, repr=False)  # digest of the role and of all tokens before the piece
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,81 @@ class Sft:
 
 @dataclass(frozen=True)
 class Grpo:
-    """Group-relative policy optimisation; reads `advantage`, else `reward` within `group`."""
+    """Policy gradient with advantages relative to a group of answers: GRPO and its kin.
 
-    lr: float = 3e-4
+    Loss of one token, with ratio = exp(logp - logp when sampled), A the answer's advantage, d = logp of the base - logp:
+
+        - min(ratio A, clip(ratio, 1 - low, 1 + high) A) + beta (exp(d) - d - 1)
+
+    Reads `advantage`, else `reward` within `group` (groups may be of any size); `weight` (one per answer, times the
+    whole loss), `token_weight` (one array per answer), `kl_weight` (one per answer, times beta).
+
+    | as in TRL    | setting |
+    |--------------|---------|
+    | grpo         | Grpo(mean="rows") |
+    | bnpo, dapo   | Grpo(), dapo with high=0.28 |
+    | dr_grpo      | Grpo(mean="constant", longest=max_new_tokens, scale="none") |
+    | cispo        | Grpo(surrogate="cispo", high=5.0) |
+
+    RLOO is Grpo(baseline="others", scale="none"), REINFORCE Grpo(baseline="none", scale="none").
+    """
+
+    lr: float = 3e-4  # of the pocket model; 1e-5 to 5e-5 is usual for LoRA on 0.5B to 7B models
     weight_decay: float = 0.0
-    clip: float = 1.0
-    scale: bool = True  # divide by the group's standard deviation (n - 1)
+    clip: float = 1.0  # norm of the gradient of one adapter; TRL and transformers use the same default
+    baseline: str = "group"  # mean of the group; "others": of its other answers (RLOO); "none": 0
+    scale: str = "group"  # divide by the group's standard deviation (n - 1); "batch": by that of all rewards; "none"
     epsilon: float = 1e-4  # added to the standard deviation; TRL's value
+    low: float = 0.2  # Schulman et al. 2017
+    high: float = 0.2  # DAPO (Yu et al. 2025): 0.28; cispo: the largest ratio, 5.0 (Khatri et al. 2025)
+    surrogate: str = "clip"  # "cispo": - min(ratio, high) A logp, the ratio without gradient (MiniMax-M1, 2025)
+    mean: str = "tokens"  # over all tokens; "rows": of each row's mean; "constant": sum / (rows longest), Dr. GRPO
+    longest: int | None = None  # tokens, for mean="constant"
+    beta: float = 0.0  # of the divergence from the base
+    updates: int = 1  # optimiser steps on the same answers; each is charged as a step
+
+    def __post_init__(self) -> None:
+        for name, allowed in GRPO_CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"Grpo({name}={getattr(self, name)!r}); choose {' or '.join(map(repr, allowed))}")
+        if (self.mean == "constant") != (self.longest is not None):
+            raise ValueError(f"Grpo(mean={self.mean!r}, longest={self.longest}); mean='constant' wants longest=tokens")
+        if self.updates < 1:
+            raise ValueError(f"Grpo(updates={self.updates}); give at least 1 optimiser step an answered batch")
+
+    def advantages(self, rows: Rows) -> np.ndarray:
+        """One advantage per answer, (rows,): the column `advantage`, else made of `reward` within `group`.
+
+        An answer without an advantage or a reward (NaN) is an error; a group of one answer has advantage 0, unless
+        the baseline is "none".
+        """
+        column = "advantage" if "advantage" in rows else "reward"
+        if column not in rows or (column == "reward" and "group" not in rows):
+            raise ValueError(f"Grpo reads `advantage`, or `reward` and `group`; the rows have {list(rows.columns)}")
+        value = rows[column].to_numpy(float)
+        if bad := np.flatnonzero(~np.isfinite(value)).tolist():
+            raise ValueError(
+                f"the {column} of row {rows.index[bad[0]]!r} is {value[bad[0]]} ({len(bad)} of {len(rows)} answers); "
+                "give every answer a number, or leave it out"
+            )
+        if column == "advantage":
+            return value
+        _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
+        off = value - (np.bincount(of, value) / size)[of]
+        spread = np.sqrt(np.bincount(of, off**2) / np.maximum(size - 1, 1))[of]
+        if self.scale == "batch":
+            spread = np.full(len(value), value.std(ddof=1) if len(value) > 1 else 0.0)
+        if self.baseline == "none":
+            off = value
+        elif self.baseline == "others":
+            off = off * (size / np.maximum(size - 1, 1))[of]
+        return off if self.scale == "none" else off / (spread + self.epsilon)
+
+
+GRPO_CHOICES = {
+    "baseline": ("group", "others", "none"), "scale": ("group", "batch", "none"), "surrogate": ("clip", "cispo"),
+    "mean": ("tokens", "rows", "constant"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,7 +156,7 @@ class Sample:
     rows: Rows
     n: int | Sequence[int] = 1
     role: str = "learner"
-    temperature: float | None = None  # None: the bench's, as is the next
+    temperature: float | Sequence[float] | None = None  # one, or one per row; None: the bench's, as is the next
     max_new_tokens: int | None = None
     stop: tuple[str, ...] = ()
     purpose: str = "answer"  # names the ledger line, and the simulated learner's writer
@@ -112,7 +183,8 @@ class Train:
     """Learn: one optimiser step of `role` on the learned pieces of these rows.
 
     Rows that nobody has answered: under Sft their own solution (else answer) is learned; under Grpo they are sampled
-    first, `run.rollouts` times. Reply: the rows trained with `loss` (mean nats a token; and `advantage`), as they were
+    first, `run.rollouts` times. Answers that a method sampled, filtered, weighted or replaced are trained as they are
+    handed in. `Grpo(updates=k)` takes k steps; the reply is that of the first. Reply: the rows trained with `loss` (mean nats a token; and `advantage`), as they were
     before the step. `note` names figures to be recorded beside the step.
     """
 
@@ -265,7 +337,7 @@ def digest(request: Request) -> str:
     else:
         for name in request.__slots__:
             value = getattr(request, name)
-            if name == "n":
+            if name in ("n", "temperature"):
                 value = np.asarray(value).tolist()
             if name not in ("rows", "note"):
                 h.update(repr(value).encode())

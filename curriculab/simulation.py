@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, wraps
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,11 +32,15 @@ from curriculab.loop import (
     record,
 )  # fmt: skip
 from curriculab.methods import random_order
-from curriculab.requests import OBJECTIVES, Copy, Grpo, Objective, Pair, Piece, Rows, Sample, Score, Train, method_name
+from curriculab.requests import (
+    OBJECTIVES, Copy, Grpo, Objective, Pair, Piece, Rows, Run, Sample, Score, Train, method_name,
+)  # fmt: skip
 from curriculab.rewards import verify
 from curriculab.runs import Runs
 
-MEASURES = ("nll", "options", "entropy")
+MEASURES = ("nll", "options", "entropy", "angle", "embedding")
+WORDS = "words of "  # name, among the abilities, of the log number of words that a skill is answered with
+FILLER = "so "  # what the words of a wordy student are
 WRONG = 9  # distinct wrong answers to a row without options; 9 makes a blind guess as likely right as one digit
 Writer = Callable[[Rows, np.random.Generator], Sequence[str]]
 
@@ -47,7 +51,10 @@ class Student:
 
     P(right) = g + (1 - g) / (1 + exp(difficulty - ability of the row's skill)), g = 1 / options, 0 without options.
     Learning: a row raises its skill by rate * 4 p (1 - p) * mastery of the skill's prerequisites, p without guessing:
-    most where it is neither mastered nor out of reach. Forgetting: each step, a skill not trained in it loses the
+    most where it is neither mastered nor out of reach. Under reinforcement an answer of a group of n moves its skill by
+    rate * 2 advantage (right - p) / n: on average 2 sqrt(p (1 - p)) rate a group, nothing where all answers are alike.
+    With `words`, the answer stands behind "####" and that many words, whose log number follows the same rule.
+    Forgetting: each step, a skill not trained in it loses the
     share `forget` of what was learned. Mastery of a skill is p on a row of that skill's mean difficulty.
     """
 
@@ -59,6 +66,8 @@ class Student:
     skill: str = "topic"  # column; a pool without it has one skill
     difficulty: str = "level"  # column; a pool without it has rows that are all equally hard
     prerequisites: tuple[tuple[str, str], ...] = ()  # pairs (skill, what it needs)
+    words: float = 0.0  # median words before an answer, log-normal; reinforcement moves it, skill by skill
+    wordy: float = 0.4  # standard deviation of the logarithm of their number
 
 
 def chain(*skills: object) -> tuple[tuple[str, str], ...]:
@@ -117,6 +126,11 @@ class SimulatedLearner:
 
     def _logits(self, level: np.ndarray) -> np.ndarray:
         return np.nan_to_num(self.student.spread * (level - self._middle) / self._scale)  # unknown counts as average
+
+    def _words(self, skill: np.ndarray) -> np.ndarray:
+        """Where among the abilities the log number of words of each row's skill stands, (rows,)."""
+        names = list(self._skills)
+        return np.array([self._code(WORDS + names[k]) for k in skill], int)
 
     def _prerequisites(self) -> list[tuple[int, int]]:
         for skill in dict.fromkeys(s for pair in self.student.prerequisites for s in pair):
@@ -185,6 +199,8 @@ class SimulatedLearner:
         return states[name]
 
     def _first(self, seed: int, skill: str) -> float:
+        if skill.startswith(WORDS):
+            return float(np.log(self.student.words))
         rng = np.random.default_rng([seed, _key(skill)])
         return self.student.start + self.student.varies * rng.standard_normal()
 
@@ -242,6 +258,11 @@ class SimulatedLearner:
             str(truth[row]) if ok else (wrong.get(row) or wrong.setdefault(row, _wrong(asked, row, truth[row])))[k]
             for row, ok, k in zip(of.tolist(), right.tolist(), which.tolist(), strict=True)
         ]
+        if self.student.words:
+            at = self._words(self._about(out)[0])
+            z = np.random.default_rng([*stream, _key("words")]).standard_normal(len(out)) * (not greedy)
+            n = np.rint(np.exp(self._state(ticket.job, request.role)[at] + self.student.wordy * z)).astype(int)
+            text = [f"{FILLER * k}#### {t}" for k, t in zip(n.tolist(), text, strict=True)]
         logprob = np.log(np.where(right, p, (1 - p) / _choices(out)))
         known = out["answer"].notna().to_numpy() if "answer" in out else np.zeros(len(out), bool)
         return text, logprob, np.where(known, right.astype(float), np.nan)
@@ -283,12 +304,22 @@ class SimulatedLearner:
             return self._options(ticket, request)
         _, _, p = self._right(ticket.job, request.role, rows)
         learned, right = self._learned(rows)
+        if measure in ("angle", "embedding"):
+            return self._read(rows, measure, p)
         value = _nll(p, right, _choices(rows)) if measure == "nll" else _entropy(p, _choices(rows))
         if request.per == "token":
             value = pd.Series(
                 [np.full(n, v) for n, v in zip(learned, value, strict=True)], index=rows.index, dtype=object
             )
         return Answer(rows[[]].assign(**{measure: value}), int((_lengths(rows, said=False) + learned).sum()))
+
+    def _read(self, rows: Rows, measure: str, p: np.ndarray) -> Answer:
+        """What prompts look like inside: the more concentrated the better mastered; as a vector, skill and difficulty."""
+        skill, hard = self._about(rows)
+        known = len(self._mean)
+        vectors = np.column_stack([np.eye(known)[np.minimum(skill, known - 1)], hard])
+        value = p if measure == "angle" else pd.Series(list(vectors), index=rows.index, dtype=object)
+        return Answer(rows[[]].assign(**{measure: value}), int(_lengths(rows).sum()))
 
     def _options(self, ticket: Ticket, request: Score) -> Answer:
         """Log-probabilities with a fixed taste per row and option; the right one is the likeliest with P(right)."""
@@ -321,13 +352,26 @@ class SimulatedLearner:
         reply = {"loss": _nll(p, right, _choices(rows))}
         weight = rows["weight"].to_numpy(float) if "weight" in rows else 1.0
         if isinstance(kind, Grpo | Pair):
-            push = _advantage(rows, kind) if isinstance(kind, Grpo) else _prefer(rows)
+            push = kind.advantages(rows) if isinstance(kind, Grpo) else _prefer(rows)
             reply |= {"advantage": push} if isinstance(kind, Grpo) else {}
             gain = 2 * push * (np.nan_to_num(right, nan=0.0) - p) * ~np.isnan(right) / _group_size(rows)
+            if self.student.words:
+                skill, gain, weight = self._wordier(ticket, rows, skill, push, gain, weight)
         else:
             gain = 4 * able * (1 - able) * np.where(np.isnan(right), 0.0, 2 * right - 1)
         self._learn(ticket.job, role, skill, weight * gain)
         return Answer(rows.assign(**reply), int((_lengths(rows, said=False) + learned).sum()), learned=learned)
+
+    def _wordier(
+        self, ticket: Ticket, rows: Rows, skill: np.ndarray, push: np.ndarray, gain: np.ndarray, weight: np.ndarray | float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same gains, and behind them those of the numbers of words."""
+        at = self._words(skill)
+        said = np.array([sum(p.text.count(FILLER) for p in turns if p.learn) for turns in rows["turns"]])
+        off = np.log(np.maximum(said, 0.5)) - self._state(ticket.job, ticket.request.role)[at]
+        more = 2 * push * off / _group_size(rows)
+        weight = np.broadcast_to(weight, len(rows))
+        return np.concatenate([skill, at]), np.concatenate([gain, more]), np.concatenate([weight, weight])
 
     def _learn(self, job: Job, role: str, skill: np.ndarray, gain: np.ndarray) -> None:
         ability, first = self._state(job, role), self._state(job, "init")
@@ -363,21 +407,6 @@ def _nll(p: np.ndarray, right: np.ndarray, choices: np.ndarray | int) -> np.ndar
 
 def _entropy(p: np.ndarray, choices: np.ndarray | int) -> np.ndarray:
     return -p * np.log(p) - (1 - p) * np.log((1 - p) / choices)
-
-
-def _advantage(rows: Rows, kind: Grpo) -> np.ndarray:
-    """`advantage`, else (reward - mean) / (std + epsilon) within `group`, whatever the sizes of the groups."""
-    if "advantage" in rows:
-        return rows["advantage"].to_numpy(float)
-    if "reward" not in rows or "group" not in rows:
-        raise ValueError(
-            f"Train under Grpo reads `advantage`, or `reward` and `group`; the rows have {list(rows.columns)}"
-        )
-    _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
-    reward = rows["reward"].to_numpy(float)
-    off = reward - (np.bincount(of, reward) / size)[of]
-    spread = np.sqrt(np.bincount(of, off**2) / np.maximum(size - 1, 1))[of]
-    return off / (spread + kind.epsilon) if kind.scale else off
 
 
 def _prefer(rows: Rows) -> np.ndarray:
@@ -575,11 +604,42 @@ class SimulatedCheckBench:
         skills = sorted(set(pool["topic"])) if pool is self.pool else []  # "skill 1", "skill 2", ...
         student = replace(CHAIN_STUDENT, prerequisites=chain(*skills))
         learner = SimulatedLearner(student, pool)
-        shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal}) if self.broken else pool
-        return simulate(
-            partial(method, **knobs), shown, steps=steps, batch_size=batch_size, seed=self.seeds,
-            learner=learner, tests=pool, name=method_name(method),
+        return self._simulated(method, signal, pool, learner, knobs, steps=steps, batch_size=batch_size)
+
+    def reinforce(
+        self, method: Method, *, signal: tuple[str, ...] = (), pool: Rows | None = None, student: Student | None = None,
+        steps: int | None = 60, budget: Budget | None = None, batch_size: int | None = None, rollouts: int = 8,
+        objective: Grpo | None = None, **knobs: object,
+    ) -> Runs:  # fmt: skip
+        """All seeds of one method under reinforcement: on the chain and its student, or on a pool and a student given.
+
+        Signals are columns of the pool or of replies, such as "reward" and "correct" together.
+        """
+        pool = self.pool if pool is None else pool
+        student = student or replace(CHAIN_STUDENT, prerequisites=chain(*sorted(set(pool["topic"]))))
+        objective = objective or Grpo()
+        learner = SimulatedLearner(
+            student, pool, objective=partial(_objective, default=objective), writers={method_name(method): _writers(method)}
+        )
+        return self._simulated(
+            method, signal, pool, learner, knobs, steps=None if budget else steps, budget=budget, rollouts=rollouts,
+            batch_size=batch_size or self.batch_size, objective=objective,
         )  # fmt: skip
+
+    def _simulated(
+        self, method: Method, signal: tuple[str, ...], pool: Rows, learner: SimulatedLearner, knobs: dict, **how: object
+    ) -> Runs:
+        shown = pool
+        if self.broken:
+            shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal if c in pool})
+            method = deceived(method, tuple(c for c in signal if c not in pool))
+        return simulate(
+            partial(method, **knobs), shown, seed=self.seeds, learner=learner, tests=pool, name=method_name(method), **how
+        )
+
+    def reinforced(self, method: Method, **how: object) -> np.ndarray:
+        """Accuracy at the end of `reinforce`, (seeds,)."""
+        return self.final(self.reinforce(method, **how))
 
     def _permuted(self, column: pd.Series) -> np.ndarray:
         return column.to_numpy()[np.random.default_rng([0, _key(str(column.name))]).permutation(len(column))]
@@ -598,6 +658,64 @@ class SimulatedCheckBench:
         seen = runs.exposure.join(self.pool if pool is None else pool, on="id")
         last = seen.groupby("seed").step.transform("max")
         return seen.assign(share_before=(seen.step - 1) / last, share=seen.step / last)
+
+
+def deceived(method: Method, columns: Sequence[str]) -> Method:
+    """The same method, told lies: `columns` of every reply are dealt out anew among its lines. What it trains on keeps
+    the truth, but for what the method itself made of the lies."""
+    if not columns:
+        return method
+
+    @wraps(method)
+    def liar(pool: Rows, run: Run, **knobs: object) -> Generator:
+        rng, made, reply = np.random.default_rng(0), method(pool, run, **knobs), None
+        while True:
+            try:
+                asked = made.send(reply)
+            except StopIteration as stop:
+                return stop.value
+            got = yield [_truthful(r) for r in asked] if isinstance(asked, list) else _truthful(asked)
+            reply = [_lies(r, columns, rng) for r in got] if isinstance(got, list) else _lies(got, columns, rng)
+
+    return liar
+
+
+def _lies(reply: Rows | None, columns: Sequence[str], rng: np.random.Generator) -> Rows | None:
+    """A reply whose columns are permuted, all in the same way; beside them stand the truth and what was told."""
+    told = [c for c in columns if reply is not None and c in reply]
+    if not told:
+        return reply
+    order = rng.permutation(len(reply))
+    lies = {c: reply[c].to_numpy()[order] for c in told}
+    hidden = {f"true {c}": reply[c].to_numpy() for c in told} | {f"told {c}": lies[c] for c in told}
+    return reply.assign(**lies, **hidden)
+
+
+def _truthful(request: object) -> object:
+    """A request whose rows hold the truth again wherever the method left what it was told."""
+    rows = getattr(request, "rows", None)
+    if rows is None or not any(str(c).startswith("true ") for c in rows):
+        return request
+    back = {}
+    for c in (str(c).removeprefix("true ") for c in rows if str(c).startswith("true ")):
+        if c in rows:
+            told = rows[f"told {c}"].to_numpy(), rows[c].to_numpy()
+            back[c] = np.where(told[0] == told[1], rows[f"true {c}"].to_numpy(), told[1])
+    rows = rows.assign(**back).drop(columns=[c for c in rows if str(c).startswith(("true ", "told "))])
+    return replace(request, rows=rows)
+
+
+def planted(rates: Mapping[str, float], *, rows: int = 40, **student: object) -> tuple[Rows, Student]:
+    """A pool with one topic per pass rate, and a student that has just these rates: planted({"easy": .9, "hard": .1}).
+
+    The student learns nothing (rate 0) unless `student` says otherwise; `level` counts the topics from easy to hard.
+    """
+    by_rate = sorted(rates, key=lambda topic: -rates[topic])
+    parts = [(f"planted/{t}/{i:05d}", t, by_rate.index(t) + 1, np.log(1 / rates[t] - 1)) for t in rates for i in range(rows)]
+    pool = pd.DataFrame(parts, columns=["id", "topic", "level", "logit"]).set_index("id")
+    pool = pool.assign(prompt=[f"question {i}" for i in pool.index], answer="yes")
+    own = dict(rate=0.0, varies=0.0, difficulty="logit", spread=float(pool.logit.std(ddof=0)), start=-float(pool.logit.mean()))
+    return pool, Student(**{**own, **student})
 
 
 def chain_pool(skills: int = 6, rows: int = 80) -> Rows:

@@ -23,7 +23,10 @@ import pandas as pd
 from curriculab.requests import Check, method_name
 
 if TYPE_CHECKING:
+    from curriculab.loop import Budget
+    from curriculab.requests import Grpo
     from curriculab.runs import Runs
+    from curriculab.simulation import Student
 
 Method = Callable[..., Generator]
 CONTROLS = ("random_order", "shuffled_score", "null_band")  # random by intent: no claim of their own, so no check
@@ -55,6 +58,25 @@ class CheckBench(Protocol):
         **knobs: object,
     ) -> Runs:
         """All seeds of one method on the student of the chain."""
+
+    def reinforce(
+        self,
+        method: Method,
+        *,
+        signal: tuple[str, ...] = (),
+        pool: pd.DataFrame | None = None,
+        student: Student | None = None,
+        steps: int | None = 60,
+        budget: Budget | None = None,
+        batch_size: int | None = None,
+        rollouts: int = 8,
+        objective: Grpo | None = None,
+        **knobs: object,
+    ) -> Runs:
+        """All seeds of one method under reinforcement; signals may be columns of replies, such as "reward"."""
+
+    def reinforced(self, method: Method, **how: object) -> np.ndarray:
+        """Accuracy at the end of `reinforce`, (seeds,)."""
 
     def final(self, runs: Runs) -> np.ndarray:
         """Accuracy at the end, (seeds,)."""

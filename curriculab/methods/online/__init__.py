@@ -1,0 +1,1 @@
+"""Curricula that listen: what to train next depends on what just happened."""

@@ -1,0 +1,1 @@
+"""Rewards that change while the model learns."""
