@@ -21,7 +21,7 @@ from benchmarks.measure import Clock, figure, in_turns, missing
 from curriculab.learner import ModelLearner
 from curriculab.loop import Budget, Job, Loop, open_job
 from curriculab.models import Model, load_model
-from curriculab.objectives import sft_steps
+from curriculab.objectives import train_steps
 from curriculab.pool import data_path, load_pool
 from curriculab.requests import Run, Sft, Train
 
@@ -197,7 +197,7 @@ def plain_base(bits: int) -> torch.nn.Module:
 def first_loss_apart(model: Model, rows: Rows) -> float:
     """Relative difference of TRL's first loss from ours, on the same rows; also warms TRL up."""
     (theirs,) = losses_by_trl(model, [rows])
-    answer = sft_steps(model, [model.adapter(0)], [rows], [SETTING])[0]
+    answer = train_steps(model, [model.adapter(0)], [rows], [SETTING])[0]
     ours = float(np.average(answer.reply["loss"], weights=answer.learned))
     return abs(theirs - ours) / ours
 

@@ -496,12 +496,31 @@ def _packed(rows: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.cat([x[0].transpose(0, 1) for x in rows])
 
 
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A stretch of tokens that is no plain row: positions (t,), and seen (t, t), which token looks at which."""
+
+    positions: np.ndarray
+    seen: np.ndarray
+
+
 class RowAttention:
     """Causal attention within packed rows, so computed that a row's neighbours change nothing: row by row on a CPU,
-    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads."""
+    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads. Shapes: only on a CPU."""
 
-    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
-        self.packed, self.device = [int(n) for n in lengths], device
+    def __init__(self, lengths: Sequence[int], device: torch.device, shapes: Sequence[Shape | None] = ()) -> None:
+        self.packed, self.device, self.shapes = [int(n) for n in lengths], device, shapes
+        self._masks: dict[tuple[int | None, torch.dtype], list[torch.Tensor | None]] = {}
+
+    def masks(self, window: int | None, dtype: torch.dtype) -> list[torch.Tensor | None]:
+        """What is added to each row's scores, (t, t); None where the causal mask says it all."""
+        if (window, dtype) not in self._masks:  # the same in every layer
+            shapes = [*self.shapes, *[None] * (len(self.packed) - len(self.shapes))]
+            self._masks[window, dtype] = [
+                _added(window_mask(n, window, self.device) if shape is None else _shaped(shape, window), dtype)
+                for n, shape in zip(self.packed, shapes, strict=True)
+            ]
+        return self._masks[window, dtype]
 
     @cached_property
     def buckets(self) -> Buckets:
@@ -514,9 +533,18 @@ class RowAttention:
         shared = q.shape[0] // k.shape[0]  # query heads that share a key head
         if shared > 1:
             k, v = k.repeat_interleave(shared, 0), v.repeat_interleave(shared, 0)
-        masks = [None if mask is None else torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
-                 for mask in (window_mask(n, window, q.device) for n in self.packed)]  # fmt: skip
-        return AttendRows.apply(q, k, v, self.packed, masks, scaling or q.shape[-1] ** -0.5)
+        return AttendRows.apply(q, k, v, self.packed, self.masks(window, q.dtype), scaling or q.shape[-1] ** -0.5)
+
+
+def _shaped(shape: Shape, window: int | None) -> torch.Tensor:
+    seen = shape.seen
+    if window is not None:
+        seen = seen & (shape.positions[:, None] - shape.positions < window)
+    return torch.as_tensor(seen)
+
+
+def _added(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    return None if mask is None else torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, -torch.inf)
 
 
 def forward(
@@ -526,19 +554,29 @@ def forward(
     wanted: np.ndarray,
     *,
     grad: bool,
-    attention: Callable[[Sequence[int], torch.device], RowAttention] = RowAttention,
+    attention: Callable[[Sequence[int], torch.device], RowAttention] | None = None,
+    shapes: Sequence[Shape | None] | None = None,
+    head: bool = True,
 ) -> torch.Tensor:
-    """Logits (wanted, vocabulary) of packed rows at the `wanted` positions of the packed batch."""
+    """Logits (wanted, vocabulary) of packed rows at the `wanted` positions of the packed batch; not `head`: the last
+    layer's normalised states (wanted, d) instead. shapes: one per text, None for a plain row."""
     device = base.get_input_embeddings().weight.device
+    shapes = shapes or [None] * len(texts)
     lengths = [len(t) for t in texts]
     short = max(0, FEWEST - sum(lengths))
     tokens = np.concatenate([*texts, np.repeat(texts[0][:1], short)])
+    positions = np.concatenate([
+        *(np.arange(n) if s is None else s.positions for n, s in zip(lengths, shapes, strict=True)),
+        np.zeros(short, int),
+    ])  # fmt: skip
     lengths += [1] * short
-    positions = np.concatenate([np.arange(n) for n in lengths])
     keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, FEWEST - len(wanted)))]), device=device)
-    plan = Plan(spans, attention(lengths, device))
-    with running(plan), torch.set_grad_enabled(grad):
+    attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes)
+    with running(Plan(spans, attend)), torch.set_grad_enabled(grad):
         embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
-        out = base(inputs_embeds=embedded, position_ids=torch.as_tensor(positions, device=device)[None],
-                   use_cache=False, logits_to_keep=keep)  # fmt: skip
+        at = torch.as_tensor(positions, device=device)[None]
+        if not head:
+            inner = base.base_model(inputs_embeds=embedded, position_ids=at, use_cache=False)
+            return inner.last_hidden_state[0][keep[: len(wanted)]].float()
+        out = base(inputs_embeds=embedded, position_ids=at, use_cache=False, logits_to_keep=keep)
     return out.logits[0, : len(wanted)].float()

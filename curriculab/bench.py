@@ -29,7 +29,7 @@ from curriculab import __version__, methods
 from curriculab.learner import ModelLearner
 from curriculab.loop import Budget, Job, Loop, Method, default_ceiling, direct, open_job, record
 from curriculab.models import Model, learned_text
-from curriculab.objectives import sft_steps
+from curriculab.objectives import train_steps
 from curriculab.pool import validate
 from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows, Run, Sft
 from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
@@ -228,7 +228,7 @@ class Bench:
         scratch, rows, exam_rows = self.model.adapter(0), self.train.iloc[: 4 * self.batch_size], self.test.iloc[:64]
         for _ in range(2):  # the first warms up
             began = time.perf_counter()
-            sft_steps(self.model, [scratch], [rows], [Sft()])
+            train_steps(self.model, [scratch], [rows], [Sft()])
             speed = float(self.model.lengths(rows).sum()) / (time.perf_counter() - began)
         learner = ModelLearner(self.model, self.objectives, {}, self.temperature, self.max_new_tokens)
         job = Job("plan", 0, direct(exam_rows), Run(0, batch=1), (0,))

@@ -12,9 +12,9 @@ import torch
 from curriculab.adapters import Adapter, blend
 from curriculab.generation import Prompt, Written, write
 from curriculab.loop import Answer, Ticket
-from curriculab.models import Model
-from curriculab.objectives import MICRO_BATCH, score, sft_steps
-from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Sft, Train
+from curriculab.models import Model, place
+from curriculab.objectives import MICRO_BATCH, score, train_steps
+from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Train
 from curriculab.rewards import verify
 
 
@@ -105,13 +105,12 @@ class ModelLearner:
     def _step(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
         requests = [t.request for t in tickets]
         settings = [self.setting(r) for r in requests]
-        for request, setting in zip(requests, settings, strict=True):
+        for request in requests:
             if request.role in (*self.others, "init", "base"):
                 raise ValueError(f"the role {request.role!r} is read only; train 'learner' or a role of your own")
-            if not isinstance(setting, Sft):
-                raise ValueError(f"the objective {type(setting).__name__} cannot train a model yet; choose 'sft'")
         adapters = [self.role(t, r.role)[1] for t, r in zip(tickets, requests, strict=True)]
-        return sft_steps(self.model, adapters, [r.rows for r in requests], settings, budget=self.micro_batch)
+        return train_steps(self.model, adapters, [r.rows for r in requests], settings,
+                           roles=[r.role for r in requests], budget=self.micro_batch)  # fmt: skip
 
     def _score(self, tickets: Sequence[Ticket]) -> list[Answer]:
         answers: dict[int, Answer] = {}
@@ -144,15 +143,16 @@ class ModelLearner:
         _, adapter = self.role(ticket, request.role)
         n = np.broadcast_to(np.asarray(request.n, dtype=int), len(rows))
         heat = self.temperature if request.temperature is None else request.temperature
+        heat = np.broadcast_to(np.asarray(heat, dtype=float), len(rows))
         most = request.max_new_tokens or self.max_new_tokens
         options = rows["options"] if "options" in rows else [None] * len(rows)
         turns = [t if isinstance(t, tuple) else () for t in rows["turns"]] if "turns" in rows else [()] * len(rows)
         prompts = []
-        for place, (prompt, choice, said) in enumerate(zip(rows["prompt"], options, turns, strict=True)):
+        for at, (prompt, choice, said) in enumerate(zip(rows["prompt"], options, turns, strict=True)):
             tokens = np.concatenate([model.prompt(prompt, choice), *map(model.piece, said)])
             room = min(most, model.positions - len(tokens))
             prompts.append(
-                Prompt(tokens, adapter, int(n[place]), heat, room, tuple(request.stop), (*ticket.stream, place))
+                Prompt(tokens, adapter, int(n[at]), float(heat[at]), room, tuple(request.stop), (*ticket.stream, at))
             )
         model.refuse_too_long(rows.index, np.array([len(p.tokens) + 1 for p in prompts]), "Sample")
         return prompts
@@ -166,10 +166,12 @@ class ModelLearner:
         first = (ticket.job.turn << 40) + (ticket.place << 20)  # from the job's own count: a replay finds the same
         text = [self._text(model, a) for a in flat]
         said = [t if isinstance(t, tuple) else () for t in lines["turns"]] if "turns" in lines else [()] * len(lines)
+        behind = [place(ticket.request.role, p.tokens) for p in prompts]
         pieces = [
-            (*before, Piece(t, learn=True, end=a.ended == "eos", tokens=tuple(a.tokens), logprobs=tuple(a.logprobs)))
-            for before, t, a in zip(said, text, flat, strict=True)
-        ]
+            (*before, Piece(t, learn=True, end=a.ended == "eos", tokens=tuple(a.tokens), logprobs=tuple(a.logprobs),
+                            temperature=prompts[row].temperature, behind=behind[row]))
+            for before, t, a, row in zip(said, text, flat, np.repeat(np.arange(len(rows)), counts), strict=True)
+        ]  # fmt: skip
         group = lines["group"] if "group" in lines else np.repeat(np.arange(first, first + len(rows)), counts)
         task = lines["task"] if "task" in lines else [None] * len(lines)
         gold = lines["answer"] if "answer" in lines else [None] * len(lines)

@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +31,24 @@ _loaded: dict[tuple, Model] = {}
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """One row as tokens: `tokens` (t,), and `learned` (t,) bool: is this token's prediction scored or trained?"""
+    """One row as tokens: `tokens` (t,), and `learned` (t,) bool: is this token's prediction scored or trained?
+
+    Of the learned tokens: `sampled`, the log-probabilities (nats) they were sampled with, NaN where nobody knows, and
+    `heat`, the temperatures; None where neither matters.
+    """
 
     tokens: np.ndarray
     learned: np.ndarray
+    sampled: np.ndarray | None = None
+    heat: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """Places of the tokens to be predicted: learned ones, but for a first token, which nothing predicts."""
+        return 1 + np.flatnonzero(self.learned[1:])
 
 
 @dataclass(eq=False)
@@ -105,8 +117,11 @@ class Model:
         end = [self.tokenizer.eos_token_id] if piece.end else []
         return np.concatenate([self.tokens(piece.text), end]).astype(np.int64)
 
-    def encode(self, rows: Rows, *, purpose: str = "Train") -> list[Text]:
-        """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit."""
+    def encode(self, rows: Rows, *, purpose: str = "Train", role: str | None = None) -> list[Text]:
+        """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit.
+
+        role: also take along the log-probabilities that this role sampled, just where they stand now.
+        """
         texts = []
         options = rows["options"] if "options" in rows else [None] * len(rows)
         for i, prompt, choice, said in zip(rows.index, rows["prompt"], options, spoken(rows), strict=True):
@@ -115,7 +130,8 @@ class Model:
             parts = [self.prompt(prompt, choice), *map(self.piece, said)]
             learned = [np.zeros(len(parts[0]), bool)]
             learned += [np.full(len(t), p.learn) for t, p in zip(parts[1:], said, strict=True)]
-            texts.append(Text(np.concatenate(parts), np.concatenate(learned)))
+            own = {} if role is None else _sampled(parts, said, role)
+            texts.append(Text(np.concatenate(parts), np.concatenate(learned), **own))
             if not texts[-1].learned[1:].any():
                 raise ValueError(f"{purpose}: row {i!r} has no learned tokens; say(rows, text) adds some")
         self.refuse_too_long(rows.index, np.array([len(t) for t in texts]), purpose)
@@ -183,6 +199,23 @@ class Model:
             "layers, "
             f"LoRA r={self.layout.rank} with {self.layout.size / 1e6:.2f}M, {self.device})"
         )
+
+
+def place(role: str, tokens: np.ndarray) -> str:
+    """What a sampled piece keeps of where it was sampled: digest (16 hex digits) of the role and all tokens before."""
+    return hashlib.blake2b(role.encode() + b"\0" + tokens.astype(np.int64).tobytes(), digest_size=8).hexdigest()
+
+
+def _sampled(parts: list[np.ndarray], said: Sequence[Piece], role: str) -> dict[str, np.ndarray]:
+    """Log-probabilities and temperatures of the learned tokens of a row; pieces that came from elsewhere: unknown, 1."""
+    known, heat = [], []
+    for i, (piece, tokens) in enumerate(zip(said, parts[1:], strict=True)):
+        if not piece.learn:
+            continue
+        here = piece.logprobs is not None and piece.behind == place(role, np.concatenate(parts[: i + 1]))
+        known.append(np.asarray(piece.logprobs, float) if here else np.full(len(tokens), np.nan))
+        heat.append(np.full(len(tokens), piece.temperature if here and piece.temperature > 0 else 1.0))
+    return {"sampled": np.concatenate(known), "heat": np.concatenate(heat)} if known else {}
 
 
 def spoken(rows: Rows) -> list[tuple[Piece, ...]]:

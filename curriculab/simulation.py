@@ -247,7 +247,7 @@ class SimulatedLearner:
             raise ValueError(
                 f"nobody told the simulated learner the answer to row {asked.index[i]!r}; give it `answer`"
             )
-        greedy = request.temperature == 0
+        greedy = request.temperature is not None and not np.any(request.temperature)
         sample = np.zeros(len(of)) if greedy else np.arange(len(of)) - np.searchsorted(of, of)
         stream = (ticket.job.home.seed,) if greedy else ticket.stream  # greedy: a row is answered alike until p changes
         u = self._noise(stream, out, of, sample)

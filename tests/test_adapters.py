@@ -27,7 +27,7 @@ from curriculab.adapters import (
     window_mask,
 )
 from curriculab.models import Model, free_models, load_model
-from curriculab.objectives import sft_steps
+from curriculab.objectives import train_steps
 from curriculab.pool import data_path, load_pool
 from curriculab.requests import Sft
 
@@ -130,7 +130,7 @@ def test_one_forward_of_many_adapters_equals_plain_peft_of_each(bits: int, tmp_p
 def test_a_trained_adapter_is_a_folder_that_peft_loads(model: Model, tmp_path: Path) -> None:
     adapter, rows = model.adapter(3), variants()[5]
     for _ in range(3):
-        sft_steps(model, [adapter], [rows], [Sft()])
+        train_steps(model, [adapter], [rows], [Sft()])
     own = [t.tokens for t in model.encode(rows)]
     (logits,) = mixed(model, [adapter], [own], grad=False)
     peer = plain_peft(model.save_adapter(adapter, tmp_path / "adapter"), 32).eval()
@@ -147,9 +147,9 @@ def train_both_ways(model: Model, work: list[list[pd.DataFrame]]) -> tuple[list[
     beside, alone = ([model.adapter(seed) for seed in range(len(work))] for _ in range(2))
     together, apart = [], []
     for tables in zip(*work, strict=True):
-        answers = sft_steps(model, beside, tables, [Sft()] * len(tables))
+        answers = train_steps(model, beside, tables, [Sft()] * len(tables))
         together.append([float(a.reply.loss.mean()) for a in answers])
-        answers = [sft_steps(model, [a], [t], [Sft()])[0] for a, t in zip(alone, tables, strict=True)]
+        answers = [train_steps(model, [a], [t], [Sft()])[0] for a, t in zip(alone, tables, strict=True)]
         apart.append([float(a.reply.loss.mean()) for a in answers])
     return beside, alone, together, apart
 
@@ -192,7 +192,7 @@ def test_the_micro_batch_changes_nothing_but_rounding(model: Model) -> None:
     tables, found = variants(), []
     for budget in (16, 4096):
         adapters = [model.adapter(seed) for seed in range(6)]
-        answers = sft_steps(model, adapters, tables, [Sft()] * 6, budget=budget)
+        answers = train_steps(model, adapters, tables, [Sft()] * 6, budget=budget)
         found.append(([a.weights.data for a in adapters], pd.concat([a.reply.loss for a in answers])))
     np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-5)
     for small, large in zip(*(weights for weights, _ in found), strict=True):
