@@ -229,6 +229,14 @@ def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
     return dequantize_4bit(layer.weight.data, state).to(dtype)
 
 
+def frozen_product(x: torch.Tensor, base: torch.nn.Module) -> torch.Tensor:
+    """W x + b of a frozen linear layer, x (n, in)."""
+    y = product(x, dense(base, x.dtype))
+    if base.bias is not None:
+        y += base.bias.to(y.dtype)
+    return y
+
+
 class MixedLinear(torch.autograd.Function):
     """y = W x + scale * B_i A_i x, each adapter on its own stretch of tokens; W is frozen.
 
@@ -240,9 +248,7 @@ class MixedLinear(torch.autograd.Function):
     def forward(
         ctx, x: torch.Tensor, spark: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, spans: list[Span]
     ) -> torch.Tensor:
-        y = product(x, dense(base, x.dtype))
-        if base.bias is not None:
-            y += base.bias.to(y.dtype)
+        y = frozen_product(x, base)
         ctx.save_for_backward(x, *add_adapters(y, x, layer, scale, spans))
         ctx.base, ctx.layer, ctx.scale, ctx.spans = base, layer, scale, spans
         return y
@@ -340,7 +346,10 @@ def _mixed_forward(index: int, scale: float, own):
         if not _active:
             return own(x, *args, **kwargs)
         plan, base, flat = _active[-1], self.base_layer, x.reshape(-1, x.shape[-1])
-        if hasattr(base, "state"):  # bitsandbytes' 8-bit layer
+        if not torch.is_grad_enabled():  # autograd's own bookkeeping is a tenth of a decoded token
+            y = base(flat) if hasattr(base, "state") else frozen_product(flat, base)
+            add_adapters(y, flat, index, scale, plan.spans)
+        elif hasattr(base, "state"):  # bitsandbytes' 8-bit layer
             y = MixedLora.apply(flat, base(flat), plan.spark, index, scale, plan.spans)
         else:
             y = MixedLinear.apply(flat, plan.spark, base, index, scale, plan.spans)
@@ -355,7 +364,10 @@ def _frozen_forward(own):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not _active:
             return own(x)
-        y = MixedLinear.apply(x.reshape(-1, x.shape[-1]), _active[-1].spark, self, -1, 0.0, [])
+        flat = x.reshape(-1, x.shape[-1])
+        if not torch.is_grad_enabled():
+            return frozen_product(flat, self).view(*x.shape[:-1], -1)
+        y = MixedLinear.apply(flat, _active[-1].spark, self, -1, 0.0, [])
         return y.view(*x.shape[:-1], y.shape[-1])
 
     return forward

@@ -288,7 +288,7 @@ class _Bar:
         latest: dict[str, list[float]] = {}
         for job in jobs:
             if job.items:
-                latest.setdefault(job.variant, []).append(float(job.items[-1][5].mean()))
+                latest.setdefault(job.variant, []).append(float(job.items[-1]["correct"].mean()))
         if not self.bar.disable:
             self.bar.set_postfix_str(
                 ", ".join(f"{k} {np.mean(v):.2f}" for k, v in list(latest.items())[:4]), refresh=False
@@ -349,7 +349,8 @@ def _function(function: Callable, seen: tuple) -> dict[str, object]:
 @functools.cache
 def code() -> str:
     """Digest of the package's files that decide numbers."""
-    files = (Path(__file__).parent / f"{name}.py" for name in DECIDES)
+    home = Path(__file__).parent
+    files = [f for name in DECIDES for f in sorted((home / name).glob("*.py")) or [home / f"{name}.py"]]
     return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()
 
 

@@ -47,7 +47,10 @@ FORMATS = ("html", "pdf", "svg", "png")
 THINNED = (
     "line.width", "marker.size", "marker.line.width", "error_x.thickness", "error_x.width", "error_y.thickness",
 )  # fmt: skip
-AXES = {"steps": ("step", "optimiser steps"), "tokens": ("tokens", "trained tokens"), "seconds": ("seconds", "seconds")}
+AXES = {
+    "steps": ("step", "optimiser steps"), "tokens": ("tokens", "trained tokens"), "rollouts": ("rollouts", "rollouts"),
+    "generated": ("generated", "generated tokens"), "seconds": ("seconds", "seconds"),
+}  # fmt: skip
 
 
 # -- one look -------------------------------------------------------------------------------------------------------
@@ -361,7 +364,7 @@ def _less_new(variant: str, known: float) -> str:
 def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, level: float = 0.95) -> go.Figure:
     """Accuracy on the test rows as training goes on: seeds thin, their mean thick, its t interval as a band.
 
-    x: "steps", "tokens" (trained) or "seconds". by: a column of the test rows, such as "level", one panel each; or
+    x: "steps", "tokens" (trained), "rollouts", "generated" (tokens) or "seconds". by: a column of the test rows, such as "level", one panel each; or
     "variant", each beside random in a panel of its own, for when bands of many variants lie upon each other.
     The null band reaches from the worst to the best of the random orders' means over seeds. A seed that ended before
     the others of its variant keeps its thin line, ends in a cross and is left out of the mean.

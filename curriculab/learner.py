@@ -181,8 +181,8 @@ class ModelLearner:
             length=[len(a.tokens) for a in flat], logprob=[float(np.sum(a.logprobs)) for a in flat],
             entropy=[float(np.mean(a.entropies)) for a in flat], group=group, correct=correct, reward=correct,
         )  # fmt: skip
-        tokens = sum(len(p.tokens) for p in prompts) + sum(len(a.tokens) for a in flat)
-        return Answer(reply, tokens, rollouts=len(flat))
+        generated = sum(len(a.tokens) for a in flat)
+        return Answer(reply, sum(len(p.tokens) for p in prompts) + generated, rollouts=len(flat), generated=generated)
 
     @staticmethod
     def _text(model: Model, answer: Written) -> str:

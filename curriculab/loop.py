@@ -30,7 +30,7 @@ from curriculab.requests import (
     method_name,
 )
 from curriculab.rewards import verify
-from curriculab.runs import COLUMNS, Record
+from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
 
 Method = Callable[..., Generator]
 EXAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
@@ -85,6 +85,7 @@ class Spent:
     steps: int = 0
     tokens: int = 0
     rollouts: int = 0
+    generated: int = 0
     work: int = 0
     seconds: float = 0.0
 
@@ -94,12 +95,13 @@ class Answer:
     """A learner's reply to one ticket, and what it cost.
 
     tokens: tokens that went through the model; learned: (rows,) learned tokens of each trained row;
-    rollouts: answers written.
+    rollouts: answers written, and generated: their tokens.
     """
 
     reply: Rows | None
     tokens: int = 0
     rollouts: int = 0
+    generated: int = 0
     learned: np.ndarray | None = None
 
 
@@ -145,6 +147,7 @@ class Job:
         self.log: dict[tuple[int, int], tuple[str, Answer]] = {}
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger = [], [], [], []
+        self.groups: dict[object, dict[str, object]] = {}  # of answers, by their number in the column `group`
         self.solvers, self.gold, self.due, self.exams, self.held, self.result = None, False, [], [], None, None
         self.share, self.solver = 0.0, "direct"
 
@@ -230,7 +233,8 @@ def check_note(note: Mapping[str, float]) -> None:
 
 
 def answer_first(generator: Generator, objective: Callable[[Train], Objective], run: Run) -> Generator:
-    """Under an objective that learns from answers, Train of unanswered rows is a Sample and then a Train."""
+    """Under an objective that learns from answers, Train of unanswered rows is a Sample and then a Train; with several
+    updates a batch it is so many Trains, and the reply is the first one's."""
     reply = None
     while True:
         try:
@@ -238,13 +242,17 @@ def answer_first(generator: Generator, objective: Callable[[Train], Objective], 
         except StopIteration as stop:
             return stop.value
         many = asked if isinstance(asked, list) else [asked]
-        bare = [isinstance(r, Train) and "turns" not in r.rows and isinstance(objective(r), Grpo) for r in many]
+        settings = [objective(r) if isinstance(r, Train) and isinstance(r.rows, pd.DataFrame) else None for r in many]
+        bare = [isinstance(s, Grpo) and "turns" not in r.rows for r, s in zip(many, settings, strict=True)]
         if any(bare):
             firsts = [Sample(r.rows, run.rollouts, role=r.role) for r, b in zip(many, bare, strict=True) if b]
             answered = iter((yield firsts))
             many = [replace(r, rows=next(answered)) if b else r for r, b in zip(many, bare, strict=True)]
             asked = many if isinstance(asked, list) else many[0]
         reply = yield asked
+        for update in range(1, max((s.updates for s in settings if isinstance(s, Grpo)), default=1)):
+            if run.progress < 1.0:
+                yield [r for r, s in zip(many, settings, strict=True) if isinstance(s, Grpo) and s.updates > update]
 
 
 def direct(rows: Rows) -> Generator:
@@ -353,8 +361,11 @@ class Loop:
             spent.steps += training
             spent.tokens += answer.tokens * training
             spent.rollouts += answer.rollouts
+            spent.generated += answer.generated
             spent.work += max(answer.tokens, 1)  # so that endless copying ends too
             spent.seconds += seconds
+            if isinstance(request, Sample):
+                _note_groups(job, request, answer.reply)
             if training:
                 self._record_step(job, request, answer)
             elif isinstance(request, Use):
@@ -362,7 +373,7 @@ class Loop:
             job.run._progress = min(1.0, max(self.budget.shares(spent).values()))
         home.ledger.append((
             home.run.step, type(request).__name__, getattr(request, "purpose", ""), getattr(request, "role", ""),
-            rows, answer.tokens, answer.rollouts, seconds, exam,
+            rows, answer.tokens, answer.rollouts, answer.generated, seconds, exam,
         ))  # fmt: skip
 
     def _record_step(self, job: Job, request: Train, answer: Answer) -> None:
@@ -373,9 +384,13 @@ class Loop:
         progress = min(1.0, max(self.budget.shares(job.spent).values()))
         job.metrics.append({
             "step": step, "progress": progress, "loss": float(np.mean(reply["loss"].to_numpy(float))),
-            "rows": len(reply), "tokens": job.spent.tokens, "seconds": job.spent.seconds,
+            "rows": len(reply), "tokens": job.spent.tokens, "rollouts": job.spent.rollouts,
+            "generated": job.spent.generated, "seconds": job.spent.seconds, **_outcome(reply),
             **{str(k): float(v) for k, v in request.note.items()},
         })  # fmt: skip
+        for group, n in reply["group"].value_counts().items() if "group" in reply else ():
+            if group in job.groups:
+                job.groups[group]["trained"] = min(int(n), job.groups[group]["n"])  # copies are no further answers
 
     def _use(self, job: Job, request: Use) -> None:
         job.solvers, job.gold = dict(request.solvers), request.gold
@@ -425,8 +440,11 @@ class Loop:
         if not exam.ended.startswith("failed"):
             try:
                 correct = grade(exam.result, self.tests, solver=exam.solver)
-                job.items.append((job.run.step, job.run.progress, exam.share, exam.solver, job.gold, correct,
-                                  job.spent.tokens, job.spent.seconds))  # fmt: skip
+                job.items.append({
+                    "step": job.run.step, "progress": job.run.progress, "share": exam.share, "solver": exam.solver,
+                    "gold": job.gold, "correct": correct, "tokens": job.spent.tokens, "rollouts": job.spent.rollouts,
+                    "generated": job.spent.generated, "seconds": job.spent.seconds,
+                })  # fmt: skip
             except Exception as error:
                 exam.ended = f"failed: {type(error).__name__}: {error}"
         if exam.ended.startswith("failed"):
@@ -543,7 +561,10 @@ def record(job: Job, tests: Rows | None, spec: Mapping[str, object]) -> Record:
     """The tables of one finished job."""
     ledger = pd.DataFrame(job.ledger, columns=COLUMNS["ledger"][2:])
     metrics = pd.DataFrame(job.metrics, columns=None if job.metrics else COLUMNS["metrics"][2:])
-    tables = {"metrics": metrics, "exposure": _exposure(job), "items": _items(job, tests), "ledger": ledger}
+    groups = pd.DataFrame(list(job.groups.values()), columns=COLUMNS["groups"][2:])
+    tables = {
+        "metrics": metrics, "exposure": _exposure(job), "items": _items(job, tests), "ledger": ledger, "groups": groups,
+    }  # fmt: skip
     findings = job.result if isinstance(job.result, pd.DataFrame) else None
     whole = {**spec, "variant": job.variant, "seed": job.seed, "ended": job.ended, "steps": job.run.step}
     return Record(whole, tables, tuple(job.events), findings)
@@ -564,10 +585,42 @@ def _items(job: Job, tests: Rows | None) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS["items"][2:])
     parts = []
     about = [c for c in ("level", "topic") if c in tests]
-    for step, progress, share, solver, gold, correct, tokens, seconds in job.items:
-        more = {c: tests[c].to_numpy() for c in about}
-        parts.append(pd.DataFrame({
-            "step": step, "progress": progress, "share": share, "solver": solver, "gold": gold,
-            "id": tests.index.to_numpy(), "correct": correct, **more, "tokens": tokens, "seconds": seconds,
-        }))  # fmt: skip
+    for item in job.items:
+        first = {c: item[c] for c in ("step", "progress", "share", "solver", "gold")}
+        rows = {"id": tests.index.to_numpy(), "correct": item["correct"], **{c: tests[c].to_numpy() for c in about}}
+        parts.append(pd.DataFrame({**first, **rows, **{c: item[c] for c in SO_FAR}}))
     return pd.concat(parts, ignore_index=True)
+
+
+def _outcome(reply: Rows) -> dict[str, float]:
+    """What a step's answers came to: mean reward, tokens an answer, and share of their groups with any signal."""
+    if "reward" not in reply or "group" not in reply:
+        return {}
+    reward = reply["reward"].to_numpy(float)
+    _, of = np.unique(reply["group"].to_numpy(), return_inverse=True)
+    signal = float(np.mean(spread(reward, of) > SIGNAL)) if len(of) else float("nan")
+    return {"reward": float(reward.mean()), "length": float(reply["length"].mean()), "signal": signal}
+
+
+def spread(reward: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Largest minus smallest reward of each group, (groups,); reward and its group's number of: (answers,)."""
+    low, high = np.full(of.max(initial=-1) + 1, np.inf), np.full(of.max(initial=-1) + 1, -np.inf)
+    np.minimum.at(low, of, reward)
+    np.maximum.at(high, of, reward)
+    return high - low
+
+
+def _note_groups(job: Job, request: Sample, reply: Rows) -> None:
+    """One line per group of answers: what it cost and whether it holds a signal; trained later, or not."""
+    if "reward" not in reply:
+        return
+    groups, of = np.unique(reply["group"].to_numpy(), return_inverse=True)
+    reward, n = reply["reward"].to_numpy(float), np.bincount(of)
+    first = np.unique(of, return_index=True)[1]
+    means, wide = np.bincount(of, reward) / n, spread(reward, of)
+    tokens = np.bincount(of, reply["length"].to_numpy(float))
+    for k, group in enumerate(groups.tolist()):
+        job.groups[group] = {
+            "step": job.run.step, "purpose": request.purpose, "id": reply.index[first[k]], "group": group,
+            "n": int(n[k]), "reward": means[k], "spread": wide[k], "tokens": int(tokens[k]), "trained": 0,
+        }  # fmt: skip

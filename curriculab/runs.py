@@ -18,17 +18,20 @@ import numpy as np
 import pandas as pd
 
 KEYS = ["variant", "seed", "step"]
+SO_FAR = ["tokens", "rollouts", "generated", "seconds"]  # trained tokens, answers, their tokens, seconds until then
 COLUMNS: dict[str, list[str]] = {
-    "metrics": [*KEYS, "progress", "loss", "rows", "tokens", "seconds"],
+    "metrics": [*KEYS, "progress", "loss", "rows", *SO_FAR],
     "exposure": [*KEYS, "id", "tokens", "weight"],
-    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", "tokens", "seconds"],
-    "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "seconds", "test"],
+    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *SO_FAR],
+    "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "generated", "seconds", "test"],
+    "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained"],
 }
+SIGNAL = 1e-6  # a group whose rewards spread no wider teaches nothing: all its advantages are 0 but for rounding
 
 
 @dataclass(frozen=True)
 class Record:
-    """One variant with one seed: its spec, its four tables, its events and what the method returned."""
+    """One variant with one seed: its spec, its five tables, its events and what the method returned."""
 
     spec: Mapping[str, object]
     tables: Mapping[str, pd.DataFrame]
@@ -45,10 +48,13 @@ class Record:
 class Runs:
     """Several variants with several seeds, as tidy tables with `variant`, `seed` and `step`.
 
-    metrics    one line per optimiser step: loss (nats a token), tokens trained and seconds so far, the method's notes
+    metrics    one line per optimiser step: loss (nats a token), tokens trained and seconds so far, the method's notes;
+               under reinforcement also mean `reward`, tokens an answer (`length`), and the share of groups with `signal`
     exposure   one line per trained row: which row at which step, with how many learned tokens and which weight
     items      one line per test row and evaluation: correct (0 or 1), level and topic where the pool has them
     ledger     one line per answered request: what it cost in rows, tokens, rollouts and seconds
+    groups     one line per group of answers to a row: how many, mean reward, spread (largest minus smallest), tokens
+               generated, and how many of its answers were trained (0: probed or rejected); statistics.waste adds it up
     """
 
     records: tuple[Record, ...]
@@ -68,6 +74,7 @@ class Runs:
     exposure = property(lambda self: self._table("exposure"))
     items = property(lambda self: self._table("items"))
     ledger = property(lambda self: self._table("ledger"))
+    groups = property(lambda self: self._table("groups"))
 
     @property
     def variants(self) -> list[str]:
@@ -94,7 +101,7 @@ class Runs:
         return {r.key: str(r.spec["ended"]) for r in self.records if str(r.spec.get("ended", "")).startswith("failed")}
 
     def accuracy(self, by: str | None = None) -> pd.DataFrame:
-        """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, tokens, seconds."""
+        """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, and SO_FAR."""
         keys = [*KEYS, "solver", *([by] if by else [])]
         if by and by not in self.items:
             raise ValueError(f"the test rows have no column {by!r}; they have {sorted(set(self.items) - set(KEYS))}")
@@ -102,8 +109,7 @@ class Runs:
         table = groups.agg(
             accuracy=("correct", "mean"),
             n=("correct", "size"),
-            tokens=("tokens", "first"),
-            seconds=("seconds", "first"),
+            **{c: (c, "first") for c in SO_FAR},
         )
         return table.reset_index()
 

@@ -235,7 +235,8 @@ class SimulatedLearner:
             turns=pd.Series(turns, index=out.index, dtype=object), text=list(text), ended="eos", length=length,
             logprob=logprob, entropy=_entropy(p, _choices(out)) / length, group=group, correct=correct, reward=correct,
         )  # fmt: skip
-        return Answer(reply, int((_lengths(out) + length).sum()), rollouts=len(out))
+        tokens = int((_lengths(out) + length).sum())
+        return Answer(reply, tokens, rollouts=len(out), generated=int(length.sum()))
 
     def _write(
         self, ticket: Ticket, request: Sample, asked: Rows, out: Rows, of: np.ndarray, p: np.ndarray

@@ -12,13 +12,19 @@ import pandas as pd
 import pytest
 
 from curriculab.loop import Budget, Loop, default_ceiling, open_job
-from curriculab.methods import CATALOG, random_order
-from curriculab.requests import OBJECTIVES, Train, digest
+from curriculab.methods import CATALOG
+from curriculab.requests import Grpo, Sample, Sft, Train, digest
 from curriculab.runs import digest_of_table
-from curriculab.simulation import SimulatedLearner, Student, simulate
+from curriculab.simulation import SimulatedLearner, Student, _writers, simulate
 
-METHODS = [entry.function for entry in CATALOG if entry.path.exists()]
-STEPS, BATCH = 12, 4
+WRITTEN = {entry.function: entry for entry in CATALOG if entry.path.exists()}
+METHODS = list(WRITTEN)
+STEPS, BATCH, ROLLOUTS = 12, 4, 4
+
+
+def objective_of(name):
+    """Methods that listen to rewards train by them, the others on given answers."""
+    return Grpo() if WRITTEN[name].group in ("online", "reward") else Sft()
 
 
 def made_pool() -> pd.DataFrame:
@@ -33,8 +39,10 @@ def made_pool() -> pd.DataFrame:
 class Listening:
     """The simulated learner, keeping what it was asked."""
 
-    def __init__(self, *tables):
-        self.learner, self.asked = SimulatedLearner(Student(), *tables), []
+    def __init__(self, objective, *tables):
+        writers = {name: _writers(entry.method) for name, entry in WRITTEN.items()}
+        learner = SimulatedLearner(Student(), *tables, objective=objective, writers=writers)
+        self.learner, self.asked = learner, []
 
     def answer(self, kind, tickets):
         answers = self.learner.answer(kind, tickets)
@@ -53,22 +61,34 @@ class Deaf:
         return [RuntimeError("asked")] * len(tickets)
 
 
-def drive(names, learner=None, tests=None, **more):
-    pool = made_pool()
-    learner = learner or Listening(pool)
-    jobs = [
-        open_job(name, getattr_method(name), pool, seed=seed, batch=BATCH, rollouts=2, **more,
-                 objective=lambda request: OBJECTIVES["sft"]())
-        for name in names
-        for seed in (0, 1)
-    ]  # fmt: skip
+def resolved(objective):
+    """What the bench would answer a Train with: its own objective, unless the request brings one or names one."""
+    named = {"sft": Sft(), "grpo": Grpo()}
+
+    def resolve(request):
+        wanted = None if request is None else request.objective
+        return named.get(wanted, wanted) if isinstance(wanted, str) else wanted or objective
+
+    return resolve
+
+
+def drive(names, tests=None, objective=None, **more):
+    pool, objective = made_pool(), objective or objective_of(names[-1])
+    learner = Listening(resolved(objective), pool)
+    jobs = [opened(name, pool, seed, objective, **more) for name in names for seed in (0, 1)]
     budget = Budget(steps=STEPS, work=10**6)
     Loop(learner, budget, tests, (0.0, 0.5, 1.0)).drive(jobs)
     return jobs, learner
 
 
-def getattr_method(name):
-    return next(entry.method for entry in CATALOG if entry.function == name)
+def opened(name, pool, seed, objective, **more):
+    return open_job(name, WRITTEN[name].method, pool, seed=seed, batch=BATCH, rollouts=ROLLOUTS,
+                    objective=resolved(objective), **more)  # fmt: skip
+
+
+def simulated(name, pool, **how):
+    method, objective = WRITTEN[name].method, objective_of(name)
+    return simulate(method, pool, batch_size=BATCH, rollouts=ROLLOUTS, objective=objective, **how)
 
 
 def shown(job):
@@ -79,8 +99,7 @@ def shown(job):
 def test_replay_brings_the_same_requests_without_a_learner(name):
     (first, _), _ = drive([name], keep_log=True)
     pool = made_pool()
-    again = open_job(name, getattr_method(name), pool, seed=0, batch=BATCH, rollouts=2, past=dict(first.log),
-                     keep_log=True, objective=lambda request: OBJECTIVES["sft"]())  # fmt: skip
+    again = opened(name, pool, 0, objective_of(name), past=dict(first.log), keep_log=True)
     Loop(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
     assert again.ended == first.ended and not again.past
     assert {key: value[0] for key, value in again.log.items()} == {key: value[0] for key, value in first.log.items()}
@@ -90,7 +109,7 @@ def test_replay_brings_the_same_requests_without_a_learner(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_alone_equals_side_by_side(name):
     alone, ears = drive([name])
-    together, both = drive(["random_order", name, "easy_to_hard"])
+    together, both = drive(["random_order", name, "easy_to_hard"], objective=objective_of(name))
     for mine, theirs in zip(alone, together[2:4], strict=True):
         assert ears.of(mine) == both.of(theirs)
         losses = [[line["loss"] for line in job.metrics] for job in (mine, theirs)]
@@ -108,6 +127,8 @@ def test_exposure_is_what_was_asked_and_the_ledger_charges_everything(name):
         own = [line for line in job.ledger if not line[-1]]
         assert [line[1] for line in own] == [type(request).__name__ for request, _ in mine]
         assert [line[5] for line in own] == [answer.tokens for _, answer in mine]
+        asked = [answer.reply for request, answer in mine if isinstance(request, Sample)]
+        assert sum(g["n"] for g in job.groups.values()) == sum(map(len, asked)) == job.spent.rollouts
         assert job.spent.work == sum(answer.tokens for _, answer in mine)
         assert job.spent.rollouts == sum(answer.rollouts for _, answer in mine)
 
@@ -116,8 +137,10 @@ def test_exposure_is_what_was_asked_and_the_ledger_charges_everything(name):
 def test_it_trains_or_returns_under_its_budget(name):
     pool = made_pool()
     lengths = [7] * len(pool)
-    budget = Budget(steps=STEPS, work=default_ceiling(lengths, Budget(steps=STEPS), BATCH))
-    runs = simulate(getattr_method(name), pool, budget=budget, batch_size=BATCH)
+    objective = objective_of(name)
+    answers = ROLLOUTS if isinstance(objective, Grpo) else 0
+    budget = Budget(steps=STEPS, work=default_ceiling(lengths, Budget(steps=STEPS), BATCH, answers))
+    runs = simulated(name, pool, budget=budget)
     assert runs.failed == {}
     spec = runs.records[0].spec
     assert spec["steps"] == STEPS or spec["ended"] in ("returned", "ceiling on work")
@@ -127,7 +150,7 @@ def test_it_trains_or_returns_under_its_budget(name):
 def test_the_pool_it_was_given_is_not_changed(name):
     pool = made_pool()
     before = digest_of_table(pool)
-    simulate(getattr_method(name), pool, steps=STEPS, batch_size=BATCH)
+    simulated(name, pool, steps=STEPS)
     assert digest_of_table(pool) == before
 
 
@@ -138,9 +161,9 @@ def test_a_neighbour_that_fails_changes_nothing(name):
         raise RuntimeError("broken")
 
     pool = made_pool()
-    method = getattr_method(name)
-    alone = simulate(method, pool, steps=STEPS, batch_size=BATCH, name="it")
-    beside = simulate({"broken": broken, "it": method}, pool, steps=STEPS, batch_size=BATCH)
+    method, how = WRITTEN[name].method, dict(steps=STEPS, batch_size=BATCH, rollouts=ROLLOUTS, objective=objective_of(name))
+    alone = simulate(method, pool, name="it", **how)
+    beside = simulate({"broken": broken, "it": method}, pool, **how)
     assert list(beside.failed) == [("broken", 0)]
     mine = beside.exposure[beside.exposure.variant == "it"].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, alone.exposure)
@@ -148,11 +171,11 @@ def test_a_neighbour_that_fails_changes_nothing(name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_it_can_take_over_and_that_replays(name):
-    (first, _), _ = drive(["random_order"], steering={5: getattr_method(name)}, keep_log=True)
+    objective = objective_of(name)
+    (first, _), _ = drive(["random_order"], steering={5: WRITTEN[name].method}, keep_log=True, objective=objective)
     assert [(e["event"], e["step"], e["to"]) for e in first.events] == [("swap", 5, name)]
-    again = open_job("random_order", random_order, made_pool(), seed=0, batch=BATCH, rollouts=2,
-                     past=dict(first.log), steering={5: getattr_method(name)},
-                     objective=lambda request: OBJECTIVES["sft"]())  # fmt: skip
+    more = dict(past=dict(first.log), steering={5: WRITTEN[name].method})
+    again = opened("random_order", made_pool(), 0, objective, **more)
     Loop(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
     assert shown(again) == shown(first) and again.events == first.events
 
