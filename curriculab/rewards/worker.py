@@ -14,6 +14,7 @@ import json
 import operator
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -29,7 +30,7 @@ MEMORY = 512 << 20  # bytes a child may take beyond what its imports took
 
 
 class CutOff(Exception):
-    """No verdict: args[0] is "time" or "crash" (out of memory, or the child died)."""
+    """No verdict: args[0] is "time", "crash" (out of memory, or the child died) or "raised" (an error in a scorer)."""
 
 
 # -- the parent's side ------------------------------------------------------------------------------------------------
@@ -60,9 +61,11 @@ class Judge:
                 reply = self._read(deadline)
                 while reply.get("id", self._count) != self._count:  # of a request given up just before it came
                     reply = self._read(deadline)
-            except TimeoutError:
+            except (TimeoutError, KeyboardInterrupt) as error:
                 self._lost()
                 self._process.send_signal(signal.SIGUSR1)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
                 raise CutOff("time") from None
             except OSError:  # the whole process is gone
                 self._lost()
@@ -71,8 +74,10 @@ class Judge:
             if "ready" in reply:  # a new child: the one that was asked died of the request
                 self.restarts += 1
                 raise CutOff("crash")
+            if "last" in reply:  # it has grown and makes room for a new child
+                self._ready = False
             if "failed" in reply:
-                raise CutOff("crash")
+                raise CutOff("crash" if reply["failed"] == "MemoryError" else "raised")
             return float(reply["score"])
 
     def ready(self) -> Judge:
@@ -87,15 +92,18 @@ class Judge:
             self._end()
 
     def _wait_until_ready(self) -> None:
+        if self._process is not None and self._process.poll() is not None:  # ended by someone else
+            self._lost()
+            self._end()
         if self._process is not None and self._ready:
             return
         began = time.monotonic()
         if self._process is None:
-            # by path and with -P: neither the working directory nor this folder, whose statistics.py is not the
-            # standard one, gets onto the child's path
+            # by path and with -P: neither the working directory nor this folder gets onto the process's own path
             command = [sys.executable, "-P", os.path.abspath(__file__), self.kind]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "bufsize": 0}
-            self._process = subprocess.Popen(command, **pipes, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+            same = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}  # the same verdicts in every run; no threads
+            self._process = subprocess.Popen(command, **pipes, env={**os.environ, **same})
             self._buffer = b""
         why = "it ended"
         try:
@@ -197,6 +205,7 @@ def serve(judge: Callable[[dict[str, Any]], float], names: list[str], replies: i
     except BlockingIOError:
         os.set_blocking(0, True)
     os.write(replies, json.dumps({"ready": names}).encode() + b"\n")
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
     for line in os.fdopen(0, "rb"):
         signal.setitimer(signal.ITIMER_REAL, 5 * SECONDS)  # its default action ends a child whose parent is gone
         reply: dict[str, Any] = {}
@@ -207,14 +216,15 @@ def serve(judge: Callable[[dict[str, Any]], float], names: list[str], replies: i
         except Exception as error:
             reply["failed"] = type(error).__name__
         signal.setitimer(signal.ITIMER_REAL, 0)
-        os.write(replies, json.dumps(reply).encode() + b"\n")
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began) * 1024 > MEMORY // 4
+        os.write(replies, json.dumps({**reply, "last": True} if grown else reply).encode() + b"\n")
+        if grown:
+            os._exit(2)
     os._exit(0)
 
 
 def confine() -> None:
     """Bound the child's memory, forbid it to write files, and refuse what no judgement needs."""
-    import resource
-
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if os.path.exists("/proc/self/statm"):
@@ -224,7 +234,9 @@ def confine() -> None:
     sys.addaudithook(refuse)
 
 
-REFUSED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "pickle.find_class")
+REFUSED = (
+    "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "pickle.find_class",
+)  # fmt: skip
 
 
 def refuse(event: str, details: tuple[Any, ...]) -> None:
@@ -244,7 +256,8 @@ WARM = (
     (r"12\text{ cm}", r"12.5\,\text{cm}"), ("x^2+2x+1", "(x+1)^2"), (r"2\pi r", r"\frac{4 \pi r}{2}"), ("50", r"50\%"),
     (r"\text{Evelyn}", r"\text{Bob}"), (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix}1\\3\end{bmatrix}"),
     ("y = 2x + 1", "y=1+2x"), (r"3 \le x < 5", "x > 3"), ("2^{10}", "1024"), ("3 + 4i", "4i+3"), (r"\log_2 8", "3"),
-    (r"\sin^2 x + \cos^2 x", "1"), (r"x \in [1,2]", "[1,2]"), ("a^2 - b^2", "(a-b)(a+b)"), (r"5!", "120"), ("1,2", "2,1"),
+    (r"\sin^2 x + \cos^2 x", "1"), (r"x \in [1,2]", "[1,2]"), ("a^2 - b^2", "(a-b)(a+b)"), ("5!", "120"),
+    ("1,2", "2,1"), (r"(1, \frac{3}{4})", "(1,0.75)"), (r"\frac{1}{1+\frac{1}{3}}", "0.75"), (r"\pm 2", "2, -2"),
 )  # fmt: skip
 
 
