@@ -57,7 +57,7 @@ class Grpo:
 
     Loss of one token, with ratio = exp(logp - logp when sampled), A the answer's advantage, d = logp of the base - logp:
 
-        - min(ratio A, clip(ratio, 1 - low, 1 + high) A) + beta (exp(d) - d - 1)
+        - min(ratio A, clip(ratio, 1 - low, 1 + high) A) + beta ratio (exp(d) - d - 1)
 
     Reads `advantage`, else `reward` within `group` (groups may be of any size); `weight` (one per answer, times the
     whole loss), `token_weight` (one array per answer), `kl_weight` (one per answer, times beta).
@@ -84,6 +84,7 @@ class Grpo:
     mean: str = "tokens"  # over all tokens; "rows": of each row's mean; "constant": sum / (rows longest), Dr. GRPO
     longest: int | None = None  # tokens, for mean="constant"
     beta: float = 0.0  # of the divergence from the base
+    kl_ratio: bool = True  # as TRL, after DeepSeek-V3.2 (2025); False leaves `ratio` out of that term: Shao et al. 2024
     updates: int = 1  # optimiser steps on the same answers; each is charged as a step
 
     def __post_init__(self) -> None:

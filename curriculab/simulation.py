@@ -33,7 +33,18 @@ from curriculab.loop import (
 )  # fmt: skip
 from curriculab.methods import random_order
 from curriculab.requests import (
-    OBJECTIVES, Copy, Grpo, Objective, Pair, Piece, Rows, Run, Sample, Score, Train, method_name,
+    OBJECTIVES,
+    Copy,
+    Grpo,
+    Objective,
+    Pair,
+    Piece,
+    Rows,
+    Run,
+    Sample,
+    Score,
+    Train,
+    method_name,
 )  # fmt: skip
 from curriculab.rewards import verify
 from curriculab.runs import Runs
@@ -41,6 +52,7 @@ from curriculab.runs import Runs
 MEASURES = ("nll", "options", "entropy", "angle", "embedding")
 WORDS = "words of "  # name, among the abilities, of the log number of words that a skill is answered with
 FILLER = "so "  # what the words of a wordy student are
+ANSWERS = ("answer", "test", "probe")  # purposes for which the student answers the row itself
 WRONG = 9  # distinct wrong answers to a row without options; 9 makes a blind guess as likely right as one digit
 Writer = Callable[[Rows, np.random.Generator], Sequence[str]]
 
@@ -222,7 +234,7 @@ class SimulatedLearner:
         of = np.repeat(np.arange(len(asked)), n)
         out = asked.take(of)
         _, _, p = self._right(job, request.role, out)
-        if request.purpose in ("answer", "test"):
+        if request.purpose in ANSWERS:
             text, logprob, correct = self._write(ticket, request, asked, out, of, p)
         else:
             text = self._writer(job, request.purpose)(out, np.random.default_rng(ticket.stream))
@@ -271,7 +283,7 @@ class SimulatedLearner:
     def _writer(self, job: Job, purpose: str) -> Writer:
         known = self.writers.get(job.home.variant, {})
         if purpose not in known:
-            names = ", ".join(["answer", "test", *known])
+            names = ", ".join([*ANSWERS, *known])
             raise ValueError(
                 f"the simulated learner cannot write for purpose={purpose!r}; it knows {names}; "
                 "add it to WRITERS in the method's file"

@@ -172,7 +172,8 @@ def test_a_learners_failure_closes_only_the_job_that_asked(pool):
         yield [Score(pool, "beauty"), Score(pool, "nll")]
 
     runs = simulate({"curious": curious, "good": steady}, pool, steps=3, batch_size=4)
-    why = "failed: ValueError: the simulated learner has no measure 'beauty'; it knows nll, options, entropy"
+    why = "failed: ValueError: the simulated learner has no measure 'beauty'; it knows nll, options, entropy, "
+    why += "angle, embedding"
     assert runs.failed == {("curious", 0): why}
     assert len(runs.metrics) == 3
 

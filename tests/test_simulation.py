@@ -22,7 +22,9 @@ from curriculab.simulation import (
     Student,
     chain,
     chain_pool,
+    deceived,
     evaluation_shares,
+    planted,
     simulate,
 )
 
@@ -127,7 +129,7 @@ def test_students_start_apart_by_seed_and_alike_across_variants(pool):
     assert one.tolist() == same.tolist() != other.tolist()
 
 
-@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("scale", ["group", "none"])
 def test_grpo_normalises_within_ragged_groups_and_moves_along_the_gradient(pool, scale):
     room = Room(PLAIN, pool, objective=replace(OBJECTIVES["grpo"](), scale=scale))
     rows = say(pool.loc[["a1", "a1", "a1", "b3", "b3"]], ["2", "2", "x", "8", "x"])
@@ -135,7 +137,7 @@ def test_grpo_normalises_within_ragged_groups_and_moves_along_the_gradient(pool,
     reply = room(Train(rows)).reply
     deviation = [1 / 3, 1 / 3, -2 / 3, 0.5, -0.5]
     spread = [np.sqrt(1 / 3)] * 3 + [np.sqrt(0.5)] * 2  # sample standard deviations, n - 1
-    expected = np.array(deviation) / (np.array(spread) + 1e-4) if scale else np.array(deviation)
+    expected = np.array(deviation) / (np.array(spread) + 1e-4) if scale == "group" else np.array(deviation)
     assert np.allclose(reply.advantage, expected)
     p = np.array([sigmoid(1)] * 3 + [sigmoid(-1)] * 2)
     push = 0.1 * 2 * expected * (np.array([1, 1, 0, 1, 0]) - p) / np.array([3, 3, 3, 2, 2])
@@ -241,7 +243,10 @@ def test_scores_by_hand(pool):
     assert np.allclose(room(Score(pool, "entropy")).reply.entropy, entropy)
     tokens = room(Score(pool, "nll", per="token")).reply.nll
     assert [len(t) for t in tokens] == [2, 2, 2, 2] and np.allclose([t.mean() for t in tokens], -np.log(p))
-    assert MEASURES == ("nll", "options", "entropy")
+    assert np.allclose(room(Score(pool, "angle")).reply.angle, p)
+    inside = np.stack(room(Score(pool, "embedding")).reply.embedding)  # one-hot of the skill, and the difficulty
+    assert np.allclose(inside[:, :2], [[1, 0], [1, 0], [0, 1], [0, 1]]) and np.allclose(inside[:, 2], [-1, 1, -1, 1])
+    assert MEASURES == ("nll", "options", "entropy", "angle", "embedding")
 
 
 def write_hints(rows, rng):
@@ -260,12 +265,12 @@ def test_other_purposes_are_written_by_the_methods_writers(pool):
     [
         (
             lambda p: Sample(p, purpose="poem"),
-            "the simulated learner cannot write for purpose='poem'; it knows answer, test; "
+            "the simulated learner cannot write for purpose='poem'; it knows answer, test, probe; "
             "add it to WRITERS in the method's file",
         ),
         (
-            lambda p: Score(p, "angle"),
-            "the simulated learner has no measure 'angle'; it knows nll, options, entropy",
+            lambda p: Score(p, "beauty"),
+            "the simulated learner has no measure 'beauty'; it knows nll, options, entropy, angle, embedding",
         ),
         (
             lambda p: Score(p, "options", per="token"),
@@ -426,3 +431,51 @@ def test_ten_thousand_rows_and_a_thousand_steps_are_quick():
 def test_a_run_from_outside_cannot_be_changed():
     with pytest.raises(AttributeError):
         Run(0, batch=1).progress = 1.0
+
+
+# -- reinforcement: planted rates, wordy students, and lies ------------------------------------------------------------
+def test_planted_rates_are_the_students_own():
+    rates = {"hard": 0.02, "middle": 0.5, "easy": 0.9}
+    pool, student = planted(rates, rows=2000)
+    reply = Room(student, pool)(Sample(pool)).reply
+    found = reply.groupby("topic").correct.mean()
+    assert all(found[t] == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 2000)) for t, p in rates.items())
+    assert pool.groupby("topic")["level"].first().to_dict() == {"easy": 1, "middle": 2, "hard": 3}
+
+
+def test_a_wordy_student_learns_how_long_to_speak():
+    pool, student = planted({"a": 0.5}, rows=64)
+    room = Room(replace(student, words=20.0, rate=0.1), pool, objective="grpo")
+    before = room(Sample(pool, n=8)).reply
+    words = before.text.str.count("so ")
+    assert np.median(words) == pytest.approx(20, abs=2) and before.correct.mean() == pytest.approx(0.5, abs=0.1)
+    for _ in range(40):
+        answers = room(Sample(pool, n=8)).reply
+        room(Train(answers.assign(reward=-answers.text.str.count("so ").astype(float))))
+    after = room(Sample(pool, n=8)).reply
+    assert np.median(after.text.str.count("so ")) < 10
+    assert after.correct.mean() == pytest.approx(0.5, abs=0.25)  # only a random walk: being shorter is not being right
+
+
+def test_a_deceived_method_hears_lies_and_trains_on_the_truth():
+    heard, trained = [], []
+
+    def method(pool, run):
+        answers = yield Sample(pool, 4)
+        heard.append(answers)
+        trained.append((yield Train(answers, objective="grpo")))
+        mine = answers.assign(reward=0.25 + answers.reward)
+        trained.append((yield Train(mine, objective="grpo")))
+
+    pool, student = planted({"easy": 0.95, "hard": 0.05}, rows=16)
+    learner = SimulatedLearner(student, pool, objective=lambda r: OBJECTIVES["grpo"]())
+    how = dict(steps=5, batch_size=4, learner=learner, objective="grpo", rollouts=40)
+    simulate(deceived(method, ("reward", "correct")), pool, **how)
+    answers = heard[0]
+    truth = (answers.text == "yes").astype(float)
+    assert answers.reward.tolist() == answers.correct.tolist() != truth.tolist()  # one permutation for all columns
+    assert sorted(answers.reward) == sorted(truth)
+    advantage = OBJECTIVES["grpo"]().advantages(answers.assign(reward=truth))
+    told = trained[0]["true reward"] if "true reward" in trained[0] else trained[0].reward
+    assert told.tolist() == truth.tolist() and np.allclose(trained[0].advantage, advantage)
+    assert "true reward" not in trained[1] or trained[1]["true reward"].tolist() != truth.tolist()  # its own column stays

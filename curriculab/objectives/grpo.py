@@ -52,5 +52,5 @@ class PolicyLoss:
             loss = -torch.minimum(ratio * gain, ratio.clamp(1 - s.low, 1 + s.high) * gain)
         if self.base is not None:
             off = -along([self.base[r] for r in rows]) - logp
-            loss = loss + each(self.beta) * (torch.exp(off) - off - 1)
+            loss = loss + each(self.beta) * (torch.exp(off) - off - 1) * (ratio if s.kl_ratio else 1.0)
         return (loss * along([self.factors[r] for r in rows])).sum()

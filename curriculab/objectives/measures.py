@@ -12,7 +12,14 @@ from curriculab.adapters import Adapter, Span, forward
 from curriculab.loop import Answer
 from curriculab.models import Model, Text
 from curriculab.objectives.packing import (
-    MICRO_BATCH, Reader, Work, entropy, likelihood, micro_batches, read_tokens, shares_prompts,
+    MICRO_BATCH,
+    Reader,
+    Work,
+    entropy,
+    likelihood,
+    micro_batches,
+    read_tokens,
+    shares_prompts,
 )  # fmt: skip
 from curriculab.requests import Rows, say
 

@@ -16,7 +16,14 @@ from curriculab.loop import Answer
 from curriculab.models import Model
 from curriculab.objectives.grpo import PolicyLoss
 from curriculab.objectives.packing import (
-    MICRO_BATCH, Work, deal, likelihood, micro_batches, read_tokens, run_batch, shares_prompts,
+    MICRO_BATCH,
+    Work,
+    deal,
+    likelihood,
+    micro_batches,
+    read_tokens,
+    run_batch,
+    shares_prompts,
 )  # fmt: skip
 from curriculab.objectives.sft import SupervisedLoss
 from curriculab.requests import Grpo, Objective, Rows, Sft
