@@ -306,6 +306,18 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert gone(*pids)
 
 
+def test_a_worker_that_has_grown_makes_room_for_another():
+    judge = Judge("math")
+    judge.command[1:] = ["-c", "from curriculab.rewards import worker; worker.GROWN = -1; worker.main('math')"]
+    seen = set()
+    for _ in range(3):
+        assert judge.ask(gold="0.5", said=r"\frac{1}{2}") == 1
+        judge.ready()
+        seen.update(children(judge._process.pid))
+    assert len(seen) == 3 and judge.restarts == 0  # nothing was lost
+    judge.close()
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_of_the_parent_starts_a_worker_of_its_own():
     judge = Judge("math").ready()

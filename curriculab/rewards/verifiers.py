@@ -42,16 +42,16 @@ def verify(
 ) -> float:
     """What a text is worth as an answer, in [0, 1]; 1 is right. NaN without an answer, 0 for a text that is no string.
 
-    task           compares
-    "ladder", "clinic"   the whole text, up to white space
-    none (or NaN)  the final answer: what stands behind the last "####", "answer is", "answer:" or in the last \\boxed{}
-                   of the last 512 characters; the same characters, or the same plain number ("$1,200.0." is "1200").
-                   Where the answer is a number and nothing marks the end of the reasoning, the last number counts
-    "choice"       the final answer with `options`: the right option's text or its letter ("(B)", "b.", "B) Paris")
-    "math"         the final answer as a number, else as LaTeX through math-verify
-    "gym:<name>"   score_answer of that task of reasoning-gym, which reads `metadata` (JSON, as load_pool keeps it) and
-                   may give part of the points; the published answer itself is always worth 1. The answer is what stands
-                   in the last <answer></answer>, else the final answer, else the text
+    What is compared with the answer depends on the task:
+    "ladder", "clinic": the whole text, up to white space.
+    None (or NaN): the final answer, that is what stands behind the last "####", "answer is", "answer:" or in the last
+        \\boxed{} of the last 512 characters; the same characters, or the same plain number ("$1,200.0." is "1200").
+        Where the answer is a number and nothing marks the end of the reasoning, the last number counts.
+    "choice": the final answer among `options`, by the right option's text or its letter ("(B)", "b.", "B) Paris").
+    "math": the final answer, as a number, else as LaTeX through math-verify.
+    "gym:<name>": score_answer of that task of reasoning-gym, which reads `metadata` (JSON, as load_pool keeps it) and
+        may give part of the points; the published answer itself is always worth 1. Compared is what stands in the last
+        <answer></answer>, else the final answer, else the text.
 
     The last two run in a process of their own and are given 0.2 s. What a limit cuts off is worth 0; see `limits`.
     """

@@ -27,6 +27,7 @@ from typing import Any
 SECONDS = 0.2  # of wall time for one judgement, then the child is killed
 START = 60.0  # seconds within which a process must be ready
 MEMORY = 512 << 20  # bytes a child may take beyond what its imports took
+GROWN = 128 << 20  # bytes beyond which it makes room for a new one after the judgement
 
 
 class CutOff(Exception):
@@ -42,6 +43,8 @@ class Judge:
 
     def __init__(self, kind: str) -> None:
         self.kind, self.restarts, self.waited = kind, 0, 0.0
+        # by path and with -P: neither the working directory nor this folder gets onto the process's own path
+        self.command = [sys.executable, "-P", os.path.abspath(__file__), kind]
         self.names: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer, self._ready, self._count = b"", False, 0
@@ -99,11 +102,9 @@ class Judge:
             return
         began = time.monotonic()
         if self._process is None:
-            # by path and with -P: neither the working directory nor this folder gets onto the process's own path
-            command = [sys.executable, "-P", os.path.abspath(__file__), self.kind]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "bufsize": 0}
             same = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}  # the same verdicts in every run; no threads
-            self._process = subprocess.Popen(command, **pipes, env={**os.environ, **same})
+            self._process = subprocess.Popen(self.command, **pipes, env={**os.environ, **same})
             self._buffer = b""
         why = "it ended"
         try:
@@ -216,7 +217,7 @@ def serve(judge: Callable[[dict[str, Any]], float], names: list[str], replies: i
         except Exception as error:
             reply["failed"] = type(error).__name__
         signal.setitimer(signal.ITIMER_REAL, 0)
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began) * 1024 > MEMORY // 4
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began) * 1024 > GROWN
         os.write(replies, json.dumps({**reply, "last": True} if grown else reply).encode() + b"\n")
         if grown:
             os._exit(2)
