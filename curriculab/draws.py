@@ -5,6 +5,7 @@ Rows are named by their position in the pool: Queue.shuffled([0, 1, 2, 3], rng).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ class Arms:
         self.names, self.of = pd.Index(names, name=by), codes  # of: the arm of each row, (rows,)
         order = np.argsort(codes, kind="stable")
         self.rows = np.split(order, np.cumsum(np.bincount(codes))[:-1])  # positions of each arm's rows
-        self._queues = [Queue.shuffled(rows, rng) for rows in self.rows]
+        self._queues, self._rng = [Queue.shuffled(rows, rng) for rows in self.rows], rng
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,6 +86,23 @@ class Arms:
             taken[mine] = self._queues[arm].take(len(mine))
         return taken
 
+    def pick(self, arms: np.ndarray) -> np.ndarray:
+        """Any row of each arm asked for, all equally likely, repeats included: arms (n,) -> positions (n,)."""
+        u = self._rng.random(len(arms))
+        return np.array([self.rows[arm][int(x * len(self.rows[arm]))] for arm, x in zip(arms.tolist(), u, strict=True)])
+
+    def arm(self, rows: pd.DataFrame) -> np.ndarray:
+        """The arm of each line of rows, or of answers to them, by its number, (lines,)."""
+        return self.names.get_indexer(rows[self.names.name])
+
+    def note(self, p: np.ndarray) -> dict[str, float]:
+        """Probabilities of the arms to be recorded beside a step, "p/<arm>"; of more than 12 only how many are in use,
+        exp of the entropy of p."""
+        if len(p) <= 12:
+            return {f"p/{name}": float(x) for name, x in zip(self.names, p, strict=True)}
+        some = p[p > 0]
+        return {"arms in use": float(np.exp(-(some * np.log(some)).sum()))}
+
 
 def softmax(x: np.ndarray) -> np.ndarray:
     """exp(x) / sum exp(x), of any finite numbers, (n,)."""
@@ -93,8 +111,10 @@ def softmax(x: np.ndarray) -> np.ndarray:
 
 
 def largest_remainder(share: np.ndarray, total: int) -> np.ndarray:
-    """Whole numbers in proportion to `share` (at least 0, some above) that add up to `total`, (n,); Hamilton's method."""
+    """Whole numbers that add up to `total`, in proportion to `share` (at least 0, not all 0), (n,): Hamilton's."""
     share = np.asarray(share, float)
+    if not share.sum() > 0:
+        raise ValueError(f"shares that add up to {share.sum():g} cannot divide {total}; give at least one above 0")
     exact = share / share.sum() * total
     whole = np.floor(exact).astype(int)
     missing = total - whole.sum()
@@ -141,7 +161,7 @@ class SumTree:
         if again:
             return self._find(rng.random(n))
         taken, held = np.empty(0, int), []
-        while len(taken) < n and self.total > 1e-12 * max(1.0, sum(w.sum() for _, w in held)):
+        while len(taken) < n and self.total > 0:  # sums are added up anew, so that nothing is left of the last weight
             new = np.setdiff1d(self._find(rng.random(n - len(taken))), taken)
             held.append((new, self[new].copy()))
             self.update(new, np.zeros(len(new)))
@@ -158,6 +178,24 @@ class SumTree:
             left = np.where(right, left - self.sums[at], left)
             at += right
         return at - self.leaves
+
+
+def gaussian_ranks(n: int, mu: float, sigma: float, size: int, rng: np.random.Generator) -> np.ndarray:
+    """`n` of the ranks 0 ... size - 1 (all, where there are fewer), each at most once, one after another with
+    p(i) ~ exp(-(i - mu)^2 / (2 sigma^2)): the work grows with n, not with size. Ranks beyond 6 sigma + n are left out.
+    """
+    n, reach = min(n, size), 6 * sigma + n
+    low, high = max(0, math.ceil(mu - reach)), min(size - 1, math.floor(mu + reach))
+    if sigma < 4 * n:  # few ranks: the n largest keys are draws without repeats (Gumbel top-k)
+        near = np.arange(low, high + 1)
+        keys = -(((near - mu) / sigma) ** 2) / 2 + rng.gumbel(size=len(near))
+        return near[np.argsort(-keys)[:n]]
+    taken = np.empty(0, int)
+    while len(taken) < n:  # many ranks: about one in five is accepted, and few come twice
+        near = rng.integers(low, high + 1, 8 * (n - len(taken)))
+        near = near[rng.random(len(near)) < np.exp(-(((near - mu) / sigma) ** 2) / 2)]
+        taken = pd.unique(np.concatenate([taken, near]))
+    return taken[:n]
 
 
 class BetaPosterior:
@@ -181,17 +219,25 @@ class BetaPosterior:
         return rng.beta(self.right[rows], self.wrong[rows])
 
 
+def rewarded(out: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The reply to a Train as it is, if it says what answers were worth; else one clear line about method `name`."""
+    if "reward" not in out or "advantage" not in out:
+        raise ValueError(f"{name} listens to rewards; train it with objective='grpo'")
+    return out
+
+
 def per_row(pool: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
     """Answers counted by row: position in the pool, answers `n`, `right` (sum of rewards), mean |advantage| if there.
 
     One line per row id among the answers, in the order they first came; ids that are not of the pool are left out.
     """
-    groups = out.groupby(level=0, sort=False)
-    found = pd.DataFrame({"n": groups.size(), "right": groups["reward"].sum()})
+    row, ids = pd.factorize(out.index)
+    n = np.bincount(row)
+    found = {"at": pool.index.get_indexer(ids), "n": n, "right": np.bincount(row, out["reward"])}
     if "advantage" in out:
-        found["gain"] = out["advantage"].abs().groupby(level=0, sort=False).mean()
-    found.insert(0, "at", pool.index.get_indexer(found.index))
-    return found[found["at"] >= 0]
+        found["gain"] = np.bincount(row, out["advantage"].abs()) / n
+    table = pd.DataFrame(found, index=ids)
+    return table[found["at"] >= 0]
 
 
 # -- pacing: share of the way gone, in [0, 1] -> share of the pool in use, in (0, 1] ----------------------------------

@@ -364,8 +364,9 @@ def _less_new(variant: str, known: float) -> str:
 def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, level: float = 0.95) -> go.Figure:
     """Accuracy on the test rows as training goes on: seeds thin, their mean thick, its t interval as a band.
 
-    x: "steps", "tokens" (trained), "rollouts", "generated" (tokens) or "seconds". by: a column of the test rows, such as "level", one panel each; or
-    "variant", each beside random in a panel of its own, for when bands of many variants lie upon each other.
+    x: "steps", "tokens" (trained), "rollouts", "generated" (tokens) or "seconds". by: a column of the test rows, such
+    as "level", one panel each; or "variant", each beside random in a panel of its own, for when bands of many variants
+    lie upon each other.
     The null band reaches from the worst to the best of the random orders' means over seeds. A seed that ended before
     the others of its variant keeps its thin line, ends in a cross and is left out of the mean.
     """

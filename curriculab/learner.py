@@ -15,7 +15,7 @@ from curriculab.loop import Answer, Ticket
 from curriculab.models import Model, place
 from curriculab.objectives import MICRO_BATCH, score, train_steps
 from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Train
-from curriculab.rewards import verify
+from curriculab.rewards import verify_rows
 
 
 @dataclass(eq=False)
@@ -173,9 +173,7 @@ class ModelLearner:
             for before, t, a, row in zip(said, text, flat, np.repeat(np.arange(len(rows)), counts), strict=True)
         ]  # fmt: skip
         group = lines["group"] if "group" in lines else np.repeat(np.arange(first, first + len(rows)), counts)
-        task = lines["task"] if "task" in lines else [None] * len(lines)
-        gold = lines["answer"] if "answer" in lines else [None] * len(lines)
-        correct = [verify(t, a, k) for t, a, k in zip(text, gold, task, strict=True)]
+        correct = verify_rows(lines, text)
         reply = lines.assign(
             turns=pd.Series(pieces, index=lines.index, dtype=object), text=text, ended=[a.ended for a in flat],
             length=[len(a.tokens) for a in flat], logprob=[float(np.sum(a.logprobs)) for a in flat],

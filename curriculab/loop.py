@@ -29,7 +29,7 @@ from curriculab.requests import (
     digest,
     method_name,
 )
-from curriculab.rewards import verify
+from curriculab.rewards import verify_rows
 from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
 
 Method = Callable[..., Generator]
@@ -550,9 +550,7 @@ def grade(answers: object, tests: Rows, *, solver: str = "direct") -> np.ndarray
     strangers = answers.index[~answers.index.isin(tests.index)]
     if len(strangers):
         raise ValueError(f"the solver {solver!r} answered {strangers[0]!r}, which is no test row; keep the rows' ids")
-    gold = tests.loc[answers.index]
-    tasks = gold["task"] if "task" in gold else [None] * len(gold)
-    right = [verify(text, answer, task) for text, answer, task in zip(answers.text, gold.answer, tasks, strict=True)]
+    right = verify_rows(tests.loc[answers.index], answers["text"].tolist())
     shares = pd.Series(right, index=answers.index, dtype=float).groupby(level=0).mean()
     return shares.reindex(tests.index, fill_value=0.0).to_numpy()
 

@@ -207,7 +207,7 @@ def place(role: str, tokens: np.ndarray) -> str:
 
 
 def _sampled(parts: list[np.ndarray], said: Sequence[Piece], role: str) -> dict[str, np.ndarray]:
-    """Log-probabilities and temperatures of the learned tokens of a row; pieces that came from elsewhere: unknown, 1."""
+    """Log-probabilities and temperatures of a row's learned tokens; of pieces that came from elsewhere: unknown, 1."""
     known, heat = [], []
     for i, (piece, tokens) in enumerate(zip(said, parts[1:], strict=True)):
         if not piece.learn:

@@ -55,7 +55,7 @@ class Sft:
 class Grpo:
     """Policy gradient with advantages relative to a group of answers: GRPO and its kin.
 
-    Loss of one token, with ratio = exp(logp - logp when sampled), A the answer's advantage, d = logp of the base - logp:
+    Loss of one token, with ratio = exp(logp - logp when sampled), A the advantage, d = logp of the base - logp:
 
         - min(ratio A, clip(ratio, 1 - low, 1 + high) A) + beta ratio (exp(d) - d - 1)
 
@@ -185,8 +185,8 @@ class Train:
 
     Rows that nobody has answered: under Sft their own solution (else answer) is learned; under Grpo they are sampled
     first, `run.rollouts` times. Answers that a method sampled, filtered, weighted or replaced are trained as they are
-    handed in. `Grpo(updates=k)` takes k steps; the reply is that of the first. Reply: the rows trained with `loss` (mean nats a token; and `advantage`), as they were
-    before the step. `note` names figures to be recorded beside the step.
+    handed in. `Grpo(updates=k)` takes k steps; the reply is that of the first. Reply: the rows trained with `loss`
+    (mean nats a token; and `advantage`), as they were before the step. `note` names figures to be recorded beside it.
     """
 
     rows: Rows

@@ -46,7 +46,7 @@ from curriculab.requests import (
     Train,
     method_name,
 )  # fmt: skip
-from curriculab.rewards import verify
+from curriculab.rewards import verify, verify_rows
 from curriculab.runs import Runs
 
 MEASURES = ("nll", "options", "entropy", "angle", "embedding")
@@ -238,7 +238,7 @@ class SimulatedLearner:
             text, logprob, correct = self._write(ticket, request, asked, out, of, p)
         else:
             text = self._writer(job, request.purpose)(out, np.random.default_rng(ticket.stream))
-            logprob, correct = np.log(p), _verified(out, text)
+            logprob, correct = np.log(p), verify_rows(out, text)
         length = np.array([_bytes(t) + 1 for t in text])
         before = out["turns"] if "turns" in out else [()] * len(out)
         turns = [(*said, Piece(t, learn=True, end=True)) for said, t in zip(before, text, strict=True)]
@@ -327,7 +327,7 @@ class SimulatedLearner:
         return Answer(rows[[]].assign(**{measure: value}), int((_lengths(rows, said=False) + learned).sum()))
 
     def _read(self, rows: Rows, measure: str, p: np.ndarray) -> Answer:
-        """What prompts look like inside: the more concentrated the better mastered; as a vector, skill and difficulty."""
+        """What prompts look like inside: concentrated as far as they are mastered; as vectors, skill and difficulty."""
         skill, hard = self._about(rows)
         known = len(self._mean)
         vectors = np.column_stack([np.eye(known)[np.minimum(skill, known - 1)], hard])
@@ -376,7 +376,8 @@ class SimulatedLearner:
         return Answer(rows.assign(**reply), int((_lengths(rows, said=False) + learned).sum()), learned=learned)
 
     def _wordier(
-        self, ticket: Ticket, rows: Rows, skill: np.ndarray, push: np.ndarray, gain: np.ndarray, weight: np.ndarray | float
+        self, ticket: Ticket, rows: Rows, skill: np.ndarray, push: np.ndarray, gain: np.ndarray,
+        weight: np.ndarray | float,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same gains, and behind them those of the numbers of words."""
         at = self._words(skill)
@@ -409,7 +410,7 @@ class SimulatedLearner:
         pieces = [[piece for piece in turns if piece.learn] for turns in rows["turns"]]
         length = np.array([sum(_bytes(piece.text) + piece.end for piece in said) for said in pieces])
         last = [said[-1].text if said else None for said in pieces]
-        return length, _verified(rows, last)
+        return length, verify_rows(rows, last)
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------
@@ -482,12 +483,6 @@ def _choices(rows: Rows) -> np.ndarray | int:
     if "options" not in rows:
         return WRONG
     return np.array([max(1, len(o) - 1) if _is_list(o) else WRONG for o in rows["options"].tolist()])
-
-
-def _verified(rows: Rows, texts: Sequence[str | None]) -> np.ndarray:
-    answers = rows["answer"].tolist() if "answer" in rows else [None] * len(rows)
-    tasks = rows["task"].tolist() if "task" in rows else [None] * len(rows)
-    return np.array([verify(t, a, task) for t, a, task in zip(texts, answers, tasks, strict=True)], float)
 
 
 def _wrong(rows: Rows, row: int, truth: object) -> list[str]:
@@ -632,8 +627,9 @@ class SimulatedCheckBench:
         student = student or replace(CHAIN_STUDENT, prerequisites=chain(*sorted(set(pool["topic"]))))
         objective = objective or Grpo()
         learner = SimulatedLearner(
-            student, pool, objective=partial(_objective, default=objective), writers={method_name(method): _writers(method)}
-        )
+            student, pool, objective=partial(_objective, default=objective),
+            writers={method_name(method): _writers(method)},
+        )  # fmt: skip
         return self._simulated(
             method, signal, pool, learner, knobs, steps=None if budget else steps, budget=budget, rollouts=rollouts,
             batch_size=batch_size or self.batch_size, objective=objective,
@@ -647,8 +643,9 @@ class SimulatedCheckBench:
             shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal if c in pool})
             method = deceived(method, tuple(c for c in signal if c not in pool))
         return simulate(
-            partial(method, **knobs), shown, seed=self.seeds, learner=learner, tests=pool, name=method_name(method), **how
-        )
+            partial(method, **knobs), shown, seed=self.seeds, learner=learner, tests=pool,
+            name=method_name(method), **how,
+        )  # fmt: skip
 
     def reinforced(self, method: Method, **how: object) -> np.ndarray:
         """Accuracy at the end of `reinforce`, (seeds,)."""
@@ -724,10 +721,13 @@ def planted(rates: Mapping[str, float], *, rows: int = 40, **student: object) ->
     The student learns nothing (rate 0) unless `student` says otherwise; `level` counts the topics from easy to hard.
     """
     by_rate = sorted(rates, key=lambda topic: -rates[topic])
-    parts = [(f"planted/{t}/{i:05d}", t, by_rate.index(t) + 1, np.log(1 / rates[t] - 1)) for t in rates for i in range(rows)]
+    parts = [
+        (f"planted/{t}/{i:05d}", t, by_rate.index(t) + 1, np.log(1 / rates[t] - 1)) for t in rates for i in range(rows)
+    ]
     pool = pd.DataFrame(parts, columns=["id", "topic", "level", "logit"]).set_index("id")
     pool = pool.assign(prompt=[f"question {i}" for i in pool.index], answer="yes")
-    own = dict(rate=0.0, varies=0.0, difficulty="logit", spread=float(pool.logit.std(ddof=0)), start=-float(pool.logit.mean()))
+    spread, middle = float(pool.logit.std(ddof=0)), float(pool.logit.mean())
+    own = dict(rate=0.0, varies=0.0, difficulty="logit", spread=spread, start=-middle)
     return pool, Student(**{**own, **student})
 
 

@@ -460,8 +460,8 @@ def waste(runs: Runs, *, tolerance: float = SIGNAL) -> pd.DataFrame:
     silent = (groups.spread <= tolerance) & (groups.trained > 0)
     probe = (groups.purpose == "probe") & (groups.trained == 0)
     parts = groups.assign(
-        probed=groups.tokens * probe, rejected=groups.tokens * (1 - used) * ~probe, silent=groups.tokens * used * silent,
-        kept=groups.trained > 0, loud=(groups.trained > 0) & ~silent,
+        probed=groups.tokens * probe, rejected=groups.tokens * (1 - used) * ~probe,
+        silent=groups.tokens * used * silent, kept=groups.trained > 0, loud=(groups.trained > 0) & ~silent,
     )  # fmt: skip
     sums = parts.groupby(["variant", "seed"], sort=False)[
         ["n", "tokens", "probed", "rejected", "silent", "kept", "loud"]

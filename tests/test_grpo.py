@@ -52,7 +52,8 @@ def test_advantages_by_hand_in_ragged_groups():
     rows = answers(group=[7, 7, 7, 7, 9, 9, 3], reward=[1.0, 0, 0, 1, 1, 0, 1])
     assert np.allclose(Grpo(scale="none").advantages(rows), [0.5, -0.5, -0.5, 0.5, 0.5, -0.5, 0])
     four, two = np.sqrt(4 * 0.25 / 3) + 1e-4, np.sqrt(2 * 0.25 / 1) + 1e-4
-    assert np.allclose(Grpo().advantages(rows), [0.5 / four, -0.5 / four, -0.5 / four, 0.5 / four, 0.5 / two, -0.5 / two, 0])
+    scaled = [0.5 / four, -0.5 / four, -0.5 / four, 0.5 / four, 0.5 / two, -0.5 / two, 0]
+    assert np.allclose(Grpo().advantages(rows), scaled)
     loo = [1 - 1 / 3, 0 - 2 / 3, 0 - 2 / 3, 1 - 1 / 3, 1 - 0, 0 - 1, 0]  # against the mean of the others
     assert np.allclose(Grpo(baseline="others", scale="none").advantages(rows), loo)
     assert np.allclose(Grpo(baseline="none", scale="none").advantages(rows), rows.reward)
@@ -82,7 +83,7 @@ def test_bad_settings_say_what_is_allowed(make, message):
         make()
 
 
-# -- against TRL --------------------------------------------------------------------------------------------------------
+# -- against TRL ------------------------------------------------------------------------------------------------------
 def completed(model, pool, *, old: bool, seed: int = 0) -> pd.DataFrame:
     """Three groups of four answers of 1 to 12 tokens; `old`: with log-probabilities that are not the model's."""
     rng = np.random.default_rng(seed)
@@ -114,10 +115,10 @@ def trl_trainer(model, adapter, setting, kind, beta, folder):
 
     base = AutoModelForCausalLM.from_pretrained(data_path("pocket"), dtype=torch.float32)
     config = GRPOConfig(
-        output_dir=folder, per_device_train_batch_size=12, num_generations=4, max_completion_length=12, loss_type=kind.split(",")[0],
-        use_bias_correction_kl=setting.kl_ratio, beta=beta, epsilon=setting.low, epsilon_high=setting.high, use_cpu=True, bf16=False, report_to="none",
-        gradient_checkpointing=False, scale_rewards=setting.scale,
-        gradient_accumulation_steps=1, temperature=1.0,
+        output_dir=folder, per_device_train_batch_size=12, num_generations=4, max_completion_length=12,
+        loss_type=kind.split(",")[0], use_bias_correction_kl=setting.kl_ratio, beta=beta, epsilon=setting.low,
+        epsilon_high=setting.high, scale_rewards=setting.scale, use_cpu=True, bf16=False, report_to="none",
+        gradient_checkpointing=False, gradient_accumulation_steps=1, temperature=1.0,
     )  # fmt: skip
     lora = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
     made = GRPOTrainer(
@@ -216,7 +217,7 @@ def test_advantages_are_those_of_trl(model, scale):
     assert np.abs(setting.advantages(rows) - theirs.numpy()).max() < 1e-6
 
 
-# -- what the columns of the table do -----------------------------------------------------------------------------------
+# -- what the columns of the table do ---------------------------------------------------------------------------------
 def test_weights_of_rows_tokens_and_divergence(model, pool):
     """A weight of 0 is as good as an answer that was left out, but for the denominator."""
     rows, adapter = completed(model, pool, old=True), moved_adapter(model)
@@ -320,7 +321,7 @@ def test_reinforce_raises_what_is_rewarded(model, pool):
         assert np.mean(shares[-3:]) > np.mean(shares[:3]) + 0.15
 
 
-# -- alone and side by side ------------------------------------------------------------------------------------------------
+# -- alone and side by side -------------------------------------------------------------------------------------------
 ROLLOUTS = 4
 
 

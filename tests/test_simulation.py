@@ -478,4 +478,4 @@ def test_a_deceived_method_hears_lies_and_trains_on_the_truth():
     advantage = OBJECTIVES["grpo"]().advantages(answers.assign(reward=truth))
     told = trained[0]["true reward"] if "true reward" in trained[0] else trained[0].reward
     assert told.tolist() == truth.tolist() and np.allclose(trained[0].advantage, advantage)
-    assert "true reward" not in trained[1] or trained[1]["true reward"].tolist() != truth.tolist()  # its own column stays
+    assert trained[1]["true reward"].tolist() == (0.25 + answers.reward).tolist()  # what it made of the lies stays

@@ -355,7 +355,8 @@ def test_every_combination_of_seeds_gives_one_sentence_or_more():
 def grouped(**columns):
     """Runs of one variant and seed whose groups of answers are given."""
     n = len(next(iter(columns.values())))
-    table = pd.DataFrame({"step": 0, "purpose": "answer", "id": "r", "group": range(n), "n": 4, "tokens": 40, **columns})
+    same = {"step": 0, "purpose": "answer", "id": "r", "group": range(n), "n": 4, "tokens": 40}
+    table = pd.DataFrame({**same, **columns})
     ledger = pd.DataFrame({"step": [0], "request": "Sample", "seconds": [2.0], "test": [False]})
     tables = {"groups": table, "ledger": ledger, "metrics": pd.DataFrame({"step": [1]})}
     return Runs((Record({"variant": "v", "seed": 0}, tables),))

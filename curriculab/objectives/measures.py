@@ -83,8 +83,8 @@ def _one_line_per_option(table: Rows) -> Rows:
 def _inside(
     model: Model, adapters: Sequence[Adapter | None], tables: Sequence[Rows], measure: str, per: str, budget: int
 ) -> list[Answer]:
-    """Of the last layer's normalised states x: "embedding", their mean (d,) over the prompt; "angle", the mean cosine of
-    pairs of them, over the prompt where nothing was said yet, else over what was said (Wang et al. 2025, GAIN-RL)."""
+    """Of the last layer's normalised states: "embedding", their mean (d,) over the prompt; "angle", the mean cosine of
+    their pairs, over the prompt where nothing was said yet, else over what was said (Wang et al. 2025, GAIN-RL)."""
     if per != "row":
         raise ValueError(f"Score({measure!r}, per={per!r}); it is one value a row")
     works = [Work(a, _states(model, t, measure), share=False) for a, t in zip(adapters, tables, strict=True)]
