@@ -136,6 +136,7 @@ CATALOG: tuple[Entry, ...] = (
     Entry(None, "Shuffled scores (control)", "", None, "order", "shuffled_score"),
     Entry(None, "Reversed scores (control)", "", None, "order", "reversed_score"),
     Entry(None, "Null band of random orders (control)", "", None, "order", "null_band"),
+    Entry(None, "DAPO: dynamic sampling", "Yu et al.", 2025, "online", "dynamic_sampling"),
     Entry(
         1, "CLIMB: Curriculum Learning for Infant-inspired Model Building", "Martinez et al.", 2023, "order", "climb"
     ),

@@ -1,0 +1,105 @@
+"""Online difficulty filtering: only prompts whose pass rate lies in a band are trained, and the batch is filled up.
+
+Paper    Bae et al. 2025, "Online Difficulty Filtering for Reasoning Oriented Reinforcement Learning",
+         arXiv 2504.03380
+Kept     pass rates of the answers just sampled; a band around 1/2 (balanced) or beside it (skewed); sampling goes on
+         until as many prompts are kept as a batch holds
+Changed  rounds follow each other instead of running beside the training; after `rounds` of them a smaller batch is
+         trained, or none; what is kept beyond a batch is dropped, as the next policy did not write it. Every answer
+         is charged, trained or not
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+
+import numpy as np
+import pandas as pd
+
+from curriculab.draws import Queue, rewarded
+from curriculab.methods import CheckBench
+from curriculab.requests import Check, Run, Sample, Train
+
+
+def difficulty_filter(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    low: float = 0.2,  # choice: the paper compares bands, its best one was not read
+    high: float = 0.8,  # choice
+    inclusive: str = "both",  # "neither": low < rate < high
+    rounds: int = 4,  # choice
+    oversample: float = 1.0,  # prompts asked in a round, in batches; choice
+) -> Generator:
+    """Keep x iff low <= p(x) <= high, p(x) = mean reward of the group; ask on until run.batch groups are kept."""
+    _check_knobs(low, high, inclusive, rounds, oversample)
+    queue = Queue.shuffled(np.arange(len(pool)), run.rng)
+    ask = math.ceil(oversample * run.batch)
+    while True:
+        kept, groups, asked = [], [], 0
+        while len(groups) < run.batch and asked < rounds * ask:
+            out = yield Sample(pool.take(queue.take(ask)), run.rollouts)
+            kept.append(out[in_band(out, low, high, inclusive)])
+            groups, asked = [*groups, *kept[-1].group.unique()], asked + ask
+        if groups:
+            batch = pd.concat(kept)
+            batch = batch[batch.group.isin(groups[: run.batch])]
+            rewarded((yield Train(batch, note={"accepted": len(groups) / asked, "asked": asked})), "the filter")
+
+
+def in_band(out: pd.DataFrame, low: float, high: float, inclusive: str) -> np.ndarray:
+    """Is the mean reward of its group in the band? one a line, (answers,); equal but for rounding counts as equal."""
+    group, _ = pd.factorize(out.group)
+    rate = (np.bincount(group, out.reward) / np.bincount(group))[group]
+    slack = 1e-9 if inclusive == "both" else -1e-9
+    return (rate >= low - slack) & (rate <= high + slack)
+
+
+def _check_knobs(low: float, high: float, inclusive: str, rounds: int, oversample: float) -> None:
+    if not low <= high:
+        raise ValueError(f"low={low}, high={high}: no pass rate lies between; give low <= high")
+    if inclusive not in ("both", "neither"):
+        raise ValueError(f"inclusive={inclusive!r} is unknown; give 'both' or 'neither'")
+    if rounds < 1 or not oversample > 0:
+        raise ValueError(f"rounds={rounds}, oversample={oversample} ask nothing; give at least 1 round and more than 0")
+
+
+def passing(rate: float, n: int, low: float, high: float) -> float:
+    """P(low <= right / n <= high) for n answers that are right with `rate`."""
+    right = [k for k in range(n + 1) if low - 1e-9 <= k / n <= high + 1e-9]
+    return sum(math.comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in right)
+
+
+RATES = {"mastered": 0.98, "easy": 0.8, "medium": 0.5, "hard": 0.2, "out of reach": 0.02}
+
+
+def check(bench: CheckBench) -> Check:
+    """What is kept and what it costs, against the binomial; every batch full."""
+    return check_band(bench, difficulty_filter, 0.2, 0.8, oversample=2.0)
+
+
+def check_band(bench: CheckBench, method, low: float, high: float, **knobs: object) -> Check:
+    """Shares of the trained prompts by pass rate and the share accepted, worked out for groups of 8 in [low, high]."""
+    from curriculab.simulation import planted
+
+    pool, student = planted(RATES)
+    how = dict(pool=pool, student=student, steps=20, batch_size=16, rollouts=8)
+    runs = bench.reinforce(method, signal=("reward", "correct"), **how, **knobs)
+    seen = bench.exposure(runs, pool)
+    pass_band = pd.Series({topic: passing(rate, 8, low, high) for topic, rate in RATES.items()})
+    shares = seen.topic.value_counts(normalize=True).reindex(pass_band.index, fill_value=0.0)
+    off = float((shares - pass_band / pass_band.sum()).abs().max())
+    accepted, expected = float(runs.metrics.accepted.mean()), float(pass_band.mean())
+    full, signal = float((runs.metrics.rows == 16 * 8).mean()), float(runs.metrics.signal.mean())
+    return Check(
+        claim="trained prompts are shared among pass rates as the chance that a group of 8 falls into the band, as "
+        "many are rejected as that says, every batch is full, and every group in it has a signal",
+        refuted_by="a share, or the share accepted, further than 0.06 from the binomial's (960 groups trained: four "
+        "standard errors are 0.06), a batch that is not full, or a group without",
+        measured={
+            "furthest_share": off, "accepted": accepted, "accepted_expected": expected, "full": full, "signal": signal,
+        },  # fmt: skip
+        held=off <= 0.06 and abs(accepted - expected) <= 0.06 and full == signal == 1.0,
+        seeds=bench.seeds,
+    )

@@ -1,0 +1,36 @@
+"""Dynamic sampling of DAPO: groups whose answers are all right or all wrong are left out, and the batch is filled up.
+
+Paper    Yu et al. 2025, "DAPO: An Open-Source LLM Reinforcement Learning System at Scale", arXiv 2503.14476
+Kept     0 < right answers < n for every trained group; more prompts than a batch are asked in each round, until it is
+         full
+Changed  what is kept beyond a batch is dropped, and every answer is charged; DAPO's other parts are settings of the
+         objective (Grpo(high=0.28), token mean) or left out (shaping of overlong answers)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pandas as pd
+
+from curriculab.methods import CheckBench
+from curriculab.methods.online.difficulty_filter import check_band, difficulty_filter
+from curriculab.requests import Check, Run
+
+
+def dynamic_sampling(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    rounds: int = 10,  # released scripts of DAPO in verl, as is the next
+    oversample: float = 3.0,
+) -> Generator:
+    """Keep x iff 0 < p(x) < 1, p(x) = mean reward of the group: the difficulty filter with the open band (0, 1)."""
+    yield from difficulty_filter(
+        pool, run, low=0.0, high=1.0, inclusive="neither", rounds=rounds, oversample=oversample
+    )
+
+
+def check(bench: CheckBench) -> Check:
+    """1 - p^n - (1 - p)^n of the groups are kept: those with 1 to n - 1 right answers."""
+    return check_band(bench, dynamic_sampling, 1 / 8, 7 / 8)
