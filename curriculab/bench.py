@@ -27,11 +27,11 @@ from tqdm.auto import tqdm
 
 from curriculab import __version__, methods
 from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Job, Loop, Method, default_ceiling, direct, open_job, record
+from curriculab.loop import Budget, Job, Loop, Method, default_ceiling, open_job, record
+from curriculab.methods import random_order
 from curriculab.models import Model, learned_text
-from curriculab.objectives import train_steps
 from curriculab.pool import validate
-from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows, Run, Sft
+from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows
 from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
 from curriculab.simulation import evaluation_shares, simulate
 
@@ -78,7 +78,7 @@ class Bench:
         model.refuse_too_long(self.train.index, lengths.to_numpy(), "train")
         model.refuse_too_long(self.test.index, model.lengths(self.test).to_numpy(), "test")
         self.max_new_tokens = max_new_tokens or 1 + max(len(model.tokens(t)) for t in learned_text(self.test))
-        answers = rollouts if isinstance(next(iter(self.objectives.values())), Grpo) else 0
+        answers = rollouts if isinstance(self._first, Grpo) else 0
         self.tokens_per_row = float(lengths.mean())
         work = budget.work or default_ceiling(lengths, budget, batch_size, answers)
         self.budget = dataclasses.replace(budget, work=work)
@@ -178,32 +178,31 @@ class Bench:
     def plan(
         self, variants: Mapping[str, Method], *, seeds: int | Iterable[int] = 3, controls: bool | Sequence[str] = False
     ) -> pd.DataFrame:
-        """What `run` would take: one line a variant with steps, tokens (training, probing, tests), minutes and bytes.
+        """What `run` would take, a line a variant: steps, tokens (trained, sampled, scored, of tests), minutes, bytes.
 
-        Nothing of it trains: what a method asks for is seen on the simulated learner, and the speed on a few rows with
+        Nothing of it trains: what a method asks for is seen on the simulated learner, and the speed on a few steps with
         an adapter that is thrown away. `recorded` seeds are loaded, not trained.
         """
         variants, _ = self._with_controls(variants, controls)
         seeds = _seeds(seeds)
-        speed, writing = self._speed()
+        speed = self._speed()
         test_tokens = float(self.model.lengths(self.test).sum()) * len(self.shares)
         lines = {}
         for name, method in variants.items():
-            steps, training, probing = self._asked(method)
+            steps, tokens = self._asked(method)
             recorded = sum(bool(self.store and self.store.load(name, self.digest(method, s))) for s in seeds)
-            each = (training / speed + probing / (3 * speed) + test_tokens / writing) / 60  # forward alone: a third
+            each = sum(n / speed[kind] for kind, n in tokens.items()) + test_tokens / speed["test"]
             todo = len(seeds) - recorded
             lines[name] = {
-                "steps": steps, "train_tokens": int(training),
-                "probe_tokens": probing if math.isnan(probing) else int(probing),
+                "steps": steps, **{f"{k}_tokens": n if math.isnan(n) else int(n) for k, n in tokens.items()},
                 "test_tokens": int(test_tokens),
-                "seeds": len(seeds), "recorded": recorded, "minutes": float(f"{each * todo:.2g}"),
+                "seeds": len(seeds), "recorded": recorded, "minutes": float(f"{each / 60 * todo:.2g}"),
                 "bytes": todo * (4 * self.model.layout.size + 40_000 + 80 * steps * self.batch_size),
             }  # fmt: skip
         return pd.DataFrame.from_dict(lines, orient="index")
 
-    def _asked(self, method: Method) -> tuple[int, float, float]:
-        """Steps, training tokens and probing tokens of one run, by simulating its first steps."""
+    def _asked(self, method: Method) -> tuple[int, dict[str, float]]:
+        """Steps of one run, and tokens it trains, samples and scores, by simulating its first steps."""
         axis, total = self.budget.axis()
         each = {
             "steps": 1,
@@ -211,33 +210,35 @@ class Bench:
             "rollouts": self.batch_size * self.rollouts,
         }
         steps = max(1, math.ceil(total / each[axis]))
-        first = next(iter(self.objectives.values()))
-        seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size, objective=first,
-                        rollouts=self.rollouts)  # fmt: skip
+        seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size,
+                        objective=self._first, rollouts=self.rollouts)  # fmt: skip
         if seen.failed:
             why = "; ".join(seen.failed.values())
             warnings.warn(f"what it asks for is not known, the simulated learner says: {why}", stacklevel=4)
-            return steps, steps * self.batch_size * self.tokens_per_row, math.nan
-        spent = seen.ledger.groupby(seen.ledger.request == "Train").tokens.sum()
+            known = steps * self.batch_size * self.tokens_per_row
+            return steps, {"train": known, "sample": math.nan, "score": math.nan}
+        spent = seen.ledger.groupby("request").tokens.sum()
         grow = steps / min(steps, PLANNED)
-        unit = len(seen.exposure) * self.tokens_per_row / max(1.0, float(spent.get(True, 0)))  # simulated to real
-        return steps, *(float(spent.get(kind, 0)) * unit * grow for kind in (True, False))
+        unit = len(seen.exposure) * self.tokens_per_row / max(1.0, float(spent.get("Train", 0)))  # simulated to real
+        return steps, {k.lower(): float(spent.get(k, 0)) * unit * grow for k in ("Train", "Sample", "Score")}
 
-    def _speed(self) -> tuple[float, float]:
-        """Tokens a second of a training step, and of a test (prompt and answer), measured on a few rows."""
-        scratch, rows, exam_rows = self.model.adapter(0), self.train.iloc[: 4 * self.batch_size], self.test.iloc[:64]
-        for _ in range(2):  # the first warms up
-            began = time.perf_counter()
-            train_steps(self.model, [scratch], [rows], [Sft()])
-            speed = float(self.model.lengths(rows).sum()) / (time.perf_counter() - began)
+    @property
+    def _first(self) -> Objective:
+        return next(iter(self.objectives.values()))
+
+    def _speed(self) -> dict[str, float]:
+        """Tokens a second of training, sampling, scoring and tests, seen on three steps in random order."""
         learner = ModelLearner(self.model, self.objectives, {}, self.temperature, self.max_new_tokens)
-        job = Job("plan", 0, direct(exam_rows), Run(0, batch=1), (0,))
-        began, tickets = time.perf_counter(), job.advance()
-        while tickets:
-            for t in tickets:
-                job.accept(t, learner.answer(type(t.request), [t])[0].reply)
-            tickets = job.advance(job.whole_reply())
-        return speed, float(self.model.lengths(exam_rows).sum()) / (time.perf_counter() - began)
+        rows = self.train.iloc[: 3 * self.batch_size]
+        job = open_job("plan", random_order, rows, seed=0, batch=self.batch_size, rollouts=self.rollouts,
+                       objective=learner.setting)  # fmt: skip
+        Loop(learner, Budget(steps=3), self.test.iloc[:64], (1.0,)).drive([job])
+        ledger = record(job, self.test, {}).tables["ledger"].assign(kind=lambda t: t.request.str.lower())
+        ledger.loc[ledger.test, "kind"] = "test"
+        warm = ledger[(ledger.step > 1) | ((ledger.step == 1) & (ledger.kind == "sample"))]
+        sums = warm.groupby("kind")[["tokens", "seconds"]].sum()
+        speed = (sums.tokens / sums.seconds).to_dict()
+        return {"score": 3 * speed["train"], "sample": speed["test"], **speed}  # a forward is a third of a step
 
     # -- what decides a run ------------------------------------------------------------------------------------------
     def decides(self, method: Method, seed: int) -> dict[str, object]:
