@@ -136,6 +136,17 @@ CATALOG: tuple[Entry, ...] = (
     Entry(None, "Shuffled scores (control)", "", None, "order", "shuffled_score"),
     Entry(None, "Reversed scores (control)", "", None, "order", "reversed_score"),
     Entry(None, "Null band of random orders (control)", "", None, "order", "null_band"),
+    Entry(None, "AdaRFT: adaptive curriculum reinforcement finetuning", "Shi et al.", 2025, "online", "adarft"),
+    Entry(None, "Thompson sampling on pass rates (MoPPS)", "Qu et al.", 2025, "online", "thompson"),
+    Entry(
+        None,
+        "Prioritised replay by learnability p(1-p)",
+        "Jiang et al.; Rutherford et al.",
+        2024,
+        "online",
+        "learnability",
+    ),
+    Entry(None, "Absolute learning progress", "Kanitscheider et al.", 2021, "online", "learning_progress"),
     Entry(None, "DAPO: dynamic sampling", "Yu et al.", 2025, "online", "dynamic_sampling"),
     Entry(
         1, "CLIMB: Curriculum Learning for Infant-inspired Model Building", "Martinez et al.", 2023, "order", "climb"

@@ -1,0 +1,197 @@
+"""Arithmetic of the reward methods written out by hand: budgets, weight curves, length rewards."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import cos, pi, sin, sqrt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curriculab import methods
+from curriculab.loop import Budget
+from curriculab.methods.online.egsr import watched
+from curriculab.methods.reward.train_long_think_short import budget_at
+from curriculab.methods.reward.vl_cogito import binary_weight, length_reward, shares, soft_weight
+from curriculab.requests import Copy, Grpo, Sample, Train
+from curriculab.simulation import Student, planted, simulate
+
+
+def asked_by(method, pool, steps, *, student=None, batch_size=2, **knobs):
+    """Everything a method asked for under reinforcement, and its runs."""
+    seen: list = []
+    runs = simulate(partial(watched(method, seen), **knobs), pool, steps=steps, batch_size=batch_size, learner=student,
+                    objective="grpo", rollouts=4, name="v")  # fmt: skip
+    return seen, runs
+
+
+POOL, STUDENT = planted({"easy": 0.9, "middling": 0.5, "hard": 0.1}, rows=8)
+
+
+# -- Train Long, Think Short ------------------------------------------------------------------------------------------
+def test_the_budget_is_the_papers_series():
+    at = partial(budget_at, start=256, gamma=0.7, every=150)
+    # 256, 179.2, 125.44, 87.808: the paper prints 256, 179, 125, 87, so they are rounded down
+    assert [at(t) for t in (0, 149, 150, 299, 300, 449, 450, 599)] == [256, 256, 179, 179, 125, 125, 87, 87]
+    assert at(150 * 40) == 1  # 256 * .7^40 = .0002
+    assert budget_at(450, start=87, gamma=1.0, every=150) == 87  # the fixed control
+
+
+def test_a_linear_budget_falls_by_equal_parts_and_meets_the_other():
+    at = partial(budget_at, start=256, gamma=0.7, every=150, shape="linear")
+    # parts of 256 (1 - .343) / 3 = 56.064: 256, 199.936, 143.872, 87.808, and no further
+    assert [at(t) for t in (0, 150, 300, 450, 600, 6000)] == [256, 199, 143, 87, 87, 87]
+    drops = [budget_at(150, start=256, gamma=g, every=150) for g in (0.343, 0.7, 0.343 ** (1 / 7))]
+    assert drops == [87, 179, 219]  # one, three or seven drops to the same end: d = (S_f / S_0)^(1 / n)
+
+
+def test_the_prompt_ends_with_the_budget_and_the_reward_is_composed():
+    student = Student(words=4.0, rate=0.0)
+    pool = POOL.assign(topic="x")
+    knobs = {"start": 20, "every": 2, "weights": (0.6, 0.3, 0.1)}
+    seen, runs = asked_by(methods.train_long_think_short, pool, 4, student=student, **knobs)
+    asked = [r for r in seen if isinstance(r, Sample)]
+    for request, budget in zip(asked, (20, 20, 14, 14), strict=False):
+        assert [p.split("\n") for p in request.rows.prompt] == [
+            [pool.prompt[i], f"Answer in {budget} tokens."] for i in request.rows.index
+        ]
+    rows = next(r for r in seen if isinstance(r, Train)).rows
+    share = rows.length / 20
+    close = np.clip(np.where(share <= 1, share, 2 - share), 0, 1)
+    assert rows.reward.to_numpy() == pytest.approx(0.6 * rows.correct + 0.3 * close)
+    assert rows["reward/length"].to_numpy() == pytest.approx(close) and (rows["reward/tags"] == 0).all()
+    assert runs.metrics.budget.tolist() == [20, 20, 14, 14]
+
+
+def test_a_band_and_a_bare_prompt():
+    knobs = {"start": 30, "length": "band", "tell_budget": False, "max_new_tokens": 60}
+    seen, _ = asked_by(methods.train_long_think_short, POOL, 2, student=STUDENT, **knobs)
+    first, trained = (next(r for r in seen if isinstance(r, kind)) for kind in (Sample, Train))
+    assert (first.rows.prompt == POOL.prompt[first.rows.index]).all() and first.max_new_tokens == 60
+    assert (trained.rows["reward/length"] == 1).all()  # "yes" and "wrong answer 3" are shorter than 30
+
+
+# -- VL-Cogito --------------------------------------------------------------------------------------------------------
+ACC = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+BOW = sin(pi / 4)  # = sin(3 pi / 4) = .7071
+
+
+@pytest.mark.parametrize(
+    ("stage", "soft", "binary"),
+    [
+        ("easy", [0, BOW, 1, 1, 1], [0, 0, 1, 1, 1]),
+        ("medium", [0, BOW, 1, BOW, 0], [0, 1, 1, 1, 0]),
+        ("hard", [1, 1, 1, BOW, 0], [1, 1, 1, 0, 0]),
+    ],
+)
+def test_weight_curves(stage, soft, binary):
+    assert soft_weight(ACC, stage) == pytest.approx(soft, abs=1e-12)
+    assert binary_weight(ACC, stage).tolist() == binary
+    assert BOW == pytest.approx(sqrt(0.5))
+
+
+def groups(lengths, correct, ended="eos") -> pd.DataFrame:
+    """Answers of groups: one list a group."""
+    group = np.repeat(np.arange(len(lengths)), [len(part) for part in lengths])
+    table = {"length": np.concatenate(lengths), "correct": np.concatenate(correct).astype(float), "ended": ended}
+    return pd.DataFrame({**table, "group": group}, index=[f"r{g}" for g in group])
+
+
+def accuracy(out):
+    return out.groupby("group").correct.transform("mean").to_numpy()
+
+
+def test_length_reward_of_the_paper():
+    out = groups([[10, 20, 5, 40], [6, 12]], [[1, 1, 0, 0], [0, 0]])
+    # targets: (10 + 20) / 2 = 15 in the first group; 24 tokens where none is right
+    r = [-1 + 0.5 * (1 - cos(pi * share)) for share in (10 / 15, 20 / 15, 5 / 15, 2, 6 / 24, 12 / 24)]
+    assert length_reward(out, accuracy(out), "paper", 24) == pytest.approx(r)
+    assert r[3] == -1 and r[5] == pytest.approx(-0.5)
+    longest = length_reward(out, accuracy(out), "paper", None)  # the longest answer: 40 tokens
+    assert longest[5] == pytest.approx(-1 + 0.5 * (1 - cos(pi * 12 / 40)))
+
+
+def test_length_reward_of_the_code():
+    out = groups([[10, 20, 5, 40], [6, 12, 30]], [[1, 1, 0, 0], [0, 0, 0]])
+    got = length_reward(out, accuracy(out), "code", 24)
+    assert got[:2].tolist() == [0, 0]  # right answers have none
+    assert got[2] == pytest.approx(-0.25 * (1 + cos(pi * 5 / 15))) and got[3] == -0.5  # from twice the target on -1/2
+    assert got[4] == pytest.approx(-0.125 * (1 + cos(pi * 6 / 24))) and got[5] == pytest.approx(-0.125)
+    assert got[6] == 0  # beyond the target, nothing is lost in a group without right answers,
+    cut = length_reward(out.assign(ended="length"), accuracy(out), "code", 24)
+    assert cut[6] == -0.25  # but at the limit: half of -1/2
+
+
+def test_shares_of_squared_advantages():
+    acc, advantage = np.array([0.25, 0.25, 0.5, 0.75]), np.array([1.0, -1.0, 1.0, 1.0])
+    assert shares(acc, advantage) == {"mass below": 0.5, "mass middle": 0.25, "mass above": 0.25}
+    assert set(shares(acc, 0 * advantage).values()) == {0.0}
+
+
+def test_advantages_are_those_of_grpo_times_the_weight():
+    seen, runs = asked_by(methods.vl_cogito, POOL, 8, student=STUDENT, batch_size=6, rule="none", best=False)
+    assert runs.metrics.stage.tolist() == [0, 0, 1, 1, 2, 2, 2, 2]
+    trained = [r.rows for r in seen if isinstance(r, Train)]
+    for rows, stage in zip(trained, ["easy"] * 2 + ["medium"] * 2 + ["hard"] * 4, strict=True):
+        F = soft_weight(accuracy(rows), stage)
+        assert rows.advantage.to_numpy() == pytest.approx(F * Grpo().advantages(rows.drop(columns="advantage")))
+        assert rows.reward.equals(rows.correct)
+
+
+def test_the_hard_stage_counts_lengths_and_weighs_hopeless_groups_less():
+    student = Student(words=6.0, rate=0.0, start=-30.0)  # never right
+    seen, _ = asked_by(methods.vl_cogito, POOL, 4, student=student, batch_size=4, stages=(0.5, 0.0, 0.5), best=False)
+    easy, _, hard, _ = (r.rows for r in seen if isinstance(r, Train))
+    assert (easy.advantage == 0).all() and hard.reward.max() <= 0 and hard.reward.nunique() > 4
+    whole = Grpo().advantages(hard.drop(columns="advantage"))
+    assert hard.advantage.to_numpy() == pytest.approx(0.25 * whole) and np.abs(whole).max() > 1
+    longest = hard.length.max()
+    assert hard.reward.to_numpy() == pytest.approx(-0.5 * (1 + np.cos(np.pi * hard.length / longest)))
+
+
+def test_stages_start_from_the_best_checkpoint():
+    seen, runs = asked_by(methods.vl_cogito, POOL, 12, student=STUDENT, window=2)
+    copies = [(i, r.source, r.to) for i, r in enumerate(seen) if isinstance(r, Copy)]
+    back = [i for i, source, _ in copies if source == "best"]
+    assert len(back) == 2  # before the stages medium and hard
+    means = runs.metrics.accuracy.rolling(2).mean()
+    snapshots, peak = [], -1.0
+    for step, stage, value in zip(runs.metrics.step, runs.metrics.stage, means, strict=True):
+        first = (runs.metrics.stage == stage).idxmax() + 1
+        peak = -1.0 if step == first else peak
+        if step > first and value > peak:
+            peak = value
+            snapshots.append(step)
+    made = [1 + sum(isinstance(r, Train) for r in seen[:i]) for i, _, to in copies if to == "best"]
+    assert made == snapshots  # what wrote the answers is kept, before it learns from them
+    for i, _, to in copies:
+        assert isinstance(seen[i - 1], Sample) if to == "best" else isinstance(seen[i - 1], Train)
+
+
+# -- knobs and objectives ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "knobs", "why"),
+    [
+        ("train_long_think_short", {"length": "square"}, "length='square' is unknown; give 'triangle' or 'band'"),
+        ("train_long_think_short", {"shape": "step"}, "shape='step' is unknown; give 'exponential' or 'linear'"),
+        ("train_long_think_short", {"gamma": 1.2}, "start=256, gamma=1.2, every=150, drops=3; needs start, every and "
+         "drops of at least 1, 0 < gamma <= 1"),
+        ("train_long_think_short", {"weights": (1, 0)}, "weights=(1, 0); give three of correct, length and tags, at "
+         "least 0 and some above"),
+        ("vl_cogito", {"rule": "kimi"}, "rule='kimi' is unknown; give one of 'paper', 'code', 'none'"),
+        ("vl_cogito", {"stages": (0.5, 0.5, 0.5)}, "stages=(0.5, 0.5, 0.5); give the shares of the budget of easy, "
+         "medium, hard, which add up to 1"),
+    ],
+)  # fmt: skip
+def test_bad_knobs_say_so_at_the_first_step(name, knobs, why):
+    runs = simulate(partial(getattr(methods, name), **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
+    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
+
+
+def test_on_given_answers_one_says_what_is_missing_and_the_other_brings_its_objective():
+    how = {"budget": Budget(steps=3, work=10**6), "batch_size": 2, "name": "v"}
+    why = "failed: ValueError: train_long_think_short listens to rewards; train it with objective='grpo'"
+    assert simulate(methods.train_long_think_short, POOL, **how).failed == {("v", 0): why}
+    runs = simulate(methods.vl_cogito, POOL, **how)
+    assert runs.failed == {} and runs.metrics.signal.notna().all()
