@@ -247,7 +247,7 @@ class SimulatedLearner:
             turns=pd.Series(turns, index=out.index, dtype=object), text=list(text), ended="eos", length=length,
             logprob=logprob, entropy=_entropy(p, _choices(out)) / length, group=group, correct=correct, reward=correct,
         )  # fmt: skip
-        tokens = int((_lengths(out) + length).sum())
+        tokens = int(_lengths(asked).sum() + length.sum())  # a prompt is read once for all its answers
         return Answer(reply, tokens, rollouts=len(out), generated=int(length.sum()))
 
     def _write(
