@@ -234,6 +234,7 @@ def test_hints_show_the_solution_where_there_is_one():
     solution, answer = hinted(rows, "solution")
     assert solution == HINTS["solution"].format(prompt="q", solution="1 = 1 {x}")
     assert answer == HINTS["answer"].format(prompt="q", answer="1") == hinted(rows, "answer")[0]
+    assert hinted(rows, "solution", "{answer}<{prompt}") == ["1<q", "1<q"]
 
 
 def test_egsr_asks_only_for_failed_groups_and_trains_bare_prompts():

@@ -29,7 +29,14 @@ HINTS = {  # ours
 MOVED = ("turns", "text", "reward", "correct", "length", "ended", "logprob", "entropy")
 
 
-def egsr(pool: pd.DataFrame, run: Run, *, guide: str = "solution", guided: int = 2) -> Generator:
+def egsr(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    guide: str = "solution",
+    guided: int = 2,  # choice
+    hint: str | None = None,  # other words for models that speak otherwise, around {prompt}, {answer} and {solution}
+) -> Generator:
     """Where max r = 0 in a group, `guided` answers to prompt + expert are sampled; right ones replace failures.
 
     Then A = (r - mean r) / std r over the group as it now is, all behind the plain prompt.
@@ -44,7 +51,7 @@ def egsr(pool: pd.DataFrame, run: Run, *, guide: str = "solution", guided: int =
         stuck = out[(out.groupby("group")["reward"].transform("max") <= 0).to_numpy()].drop_duplicates("group")
         rescued = 0
         if len(stuck):
-            helps = ask(stuck, hinted(stuck, guide), answer=stuck["answer"], failed=stuck["group"])
+            helps = ask(stuck, hinted(stuck, guide, hint), answer=stuck["answer"], failed=stuck["group"])
             helped = yield Sample(helps, guided, purpose="guided")
             right = helped[(helped["correct"] > 0).to_numpy()]
             out, rescued = put(out, right), right["failed"].nunique()
@@ -52,11 +59,11 @@ def egsr(pool: pd.DataFrame, run: Run, *, guide: str = "solution", guided: int =
         rewarded((yield Train(out, note=note)), "egsr")
 
 
-def hinted(rows: pd.DataFrame, guide: str) -> list[str]:
-    """The guided prompt of each row; rows without a solution are shown their answer."""
+def hinted(rows: pd.DataFrame, guide: str, hint: str | None = None) -> list[str]:
+    """The guided prompt of each row; rows without a solution are shown their answer, unless `hint` says it all."""
     solved = rows["solution"].tolist() if guide == "solution" and "solution" in rows else [None] * len(rows)
     lines = zip(rows["prompt"].tolist(), rows["answer"].tolist(), solved, strict=True)
-    kind = {True: HINTS["solution"], False: HINTS["answer"]}
+    kind = {True: hint or HINTS["solution"], False: hint or HINTS["answer"]}
     return [kind[isinstance(s, str)].format(prompt=p, answer=a, solution=s) for p, a, s in lines]
 
 

@@ -85,9 +85,9 @@ def check(bench: CheckBench) -> Check:
     """A student that fills its answers with words cuts them down to the budget, but not without the length reward."""
     from curriculab.simulation import CHAIN_STUDENT
 
-    student = replace(CHAIN_STUDENT, start=0.0, words=30.0)  # 30 words of 3 bytes and an answer of 9: 99 tokens
-    knobs = {"start": 96, "every": 12}  # 96, 67, 47, 32 tokens; the last of four stages begins at step 36
-    run = partial(bench.reinforce, train_long_think_short, signal=("length",), student=student, steps=48, **knobs)
+    student = replace(CHAIN_STUDENT, start=0.0, rate=0.2, words=30.0)  # 30 words of 3 bytes, 9 of the answer
+    knobs = {"start": 96, "every": 8}  # 96, 67, 47, 32 tokens; the last of four stages begins at step 24
+    run = partial(bench.reinforce, train_long_think_short, signal=("length",), student=student, steps=32, **knobs)
     with_length, without = (_follows(run(weights=w)) for w in ((0.3, 0.6, 0.1), (0.9, 0.0, 0.1)))
     return Check(
         claim="mean length follows the budget to the end, and only because of the length reward",

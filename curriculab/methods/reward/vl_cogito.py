@@ -5,12 +5,13 @@ Paper    Yuan et al. 2025, "VL-Cogito: Progressive Curriculum Reinforcement Lear
 Kept     the weight F(accuracy) of the stages easy, medium and hard over .25, .25 and .5 of the budget, soft or binary;
          all stages on the same rows; in the hard stage a cosine length reward whose target is the mean length of the
          group's right answers, and a weight of 0.25 for groups with none; reward = correct + 0.5 tags + length
-Changed  text instead of images; a method sees no validation set, so the best checkpoint of a stage is the one with the
-         best mean accuracy of training answers over `window` steps (`best=False` goes on from the last); advantages
-         are those of Grpo() with its defaults, times F; without right answers the target length is the longest answer
-         of the step (theirs: 4096 tokens, the limit). `rule="code"` is the length reward of the released code: none
-         for right answers; wrong ones beside right ones in [-0.5, 0]; in groups without right ones nothing from the
-         target on. Its penalty on repeated 20-grams is left out
+Changed  text instead of images; prompts that the base gets right more than half of the time are not dropped beforehand
+         (that is a matter of the pool); a method sees no validation set, so the best checkpoint of a stage is the one
+         with the best mean accuracy of training answers over `window` steps (`best=False` goes on from the last);
+         advantages are those of Grpo() with its defaults, times F; without right answers the target length is the
+         longest answer of the step (theirs: 4096 tokens, the limit). `rule="code"` is the length reward of the released
+         code: none for right answers; wrong ones beside right ones in [-0.5, 0]; in groups without right ones nothing
+         from the target on. Its penalty on repeated 20-grams is left out
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def vl_cogito(
     stages: tuple[float, float, float] = (0.25, 0.25, 0.5),  # 100, 100 and about 200 steps
     soft: bool = True,
     rule: str = "paper",  # the length reward of the hard stage; "none" leaves it out
-    all_wrong: float = 0.25,  # w, hard stage; all_false_coff of the code
+    all_wrong: float = 0.25,  # w, hard stage; all_false_coff of the code, whose binary control has 0
     tags: tuple[str, ...] = ("think", "answer"),
     tag_weight: float = 0.5,
     length_weight: float = 1.0,
