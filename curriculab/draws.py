@@ -57,7 +57,7 @@ class Queue:
             self._at += len(part)
             missing -= len(part)
             parts.append(part)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, int), *parts])
 
 
 class Arms:

@@ -715,6 +715,23 @@ def _truthful(request: object) -> object:
     return replace(request, rows=rows)
 
 
+def watched(method: Method, seen: list) -> Method:
+    """The same method; what it asks for is put into `seen`, for checks that look at the rows it trains."""
+
+    @wraps(method)
+    def watching(pool: Rows, run: Run, **knobs: object) -> Generator:
+        made, reply = method(pool, run, **knobs), None
+        while True:
+            try:
+                asked = made.send(reply)
+            except StopIteration as stop:
+                return stop.value
+            seen.extend(asked if isinstance(asked, list) else [asked])
+            reply = yield asked
+
+    return watching
+
+
 def planted(rates: Mapping[str, float], *, rows: int = 40, **student: object) -> tuple[Rows, Student]:
     """A pool with one topic per pass rate, and a student that has just these rates: planted({"easy": .9, "hard": .1}).
 

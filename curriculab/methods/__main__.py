@@ -1,12 +1,14 @@
 """The catalogue, one line a method; and the checks.
 
 python -m curriculab.methods                number, name, group, status of every method
+python -m curriculab.methods show NAME      what it is: paper, changes, equation, knobs, and what its check found
 python -m curriculab.methods check NAME     try one method's claim (or all), record it; exit 0 only where it held
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import platform
@@ -30,10 +32,16 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command")
     check = commands.add_parser("check", help="try a method's claim and record what came out")
     check.add_argument("name", help="a method of the catalogue, or all")
+    shown = commands.add_parser("show", help="print a method's paper, equation and knobs")
+    shown.add_argument("name", help="a method of the catalogue")
     given = parser.parse_args(arguments)
     if given.command is None:
         print("\n".join(line(entry) for entry in CATALOG))
         return 0
+    if given.command == "show":
+        entry = next((e for e in CATALOG if e.function == given.name and e.path.exists()), None)
+        print(card(entry) if entry else f"no method {given.name!r} is written", file=None if entry else sys.stderr)
+        return 0 if entry else 2
     try:
         entries = asked(given.name)
     except ValueError as error:
@@ -49,6 +57,20 @@ def line(entry: Entry) -> str:
     """Number (or -), name, group and status of one method."""
     number = "-" if entry.number is None else entry.number
     return f"{number!s:>2}  {entry.function:<24}{entry.group:<11}{entry.status}"
+
+
+def card(entry: Entry) -> str:
+    """A written method on one page: header, equation, knobs with their defaults, and its recorded check."""
+    method = entry.method
+    knobs = [p for p in inspect.signature(method).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    lines = [inspect.getdoc(sys.modules[method.__module__]), "", inspect.getdoc(method), ""]
+    lines += [f"  {knob.name} = {knob.default!r}" for knob in knobs]
+    record = load_checks().get(entry.function)
+    if record:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in record["measured"].items())
+        lines += ["", f"Check    {entry.status}, {record['date']}: {record['claim']}", f"         {figures}",
+                  f"         refuted by {record['refuted_by']}"]  # fmt: skip
+    return "\n".join(lines)
 
 
 def asked(name: str) -> list[Entry]:

@@ -28,7 +28,7 @@ def test_the_catalogue_holds_all_systems_and_the_classics():
     numbers = [entry.number for entry in CATALOG if entry.number is not None]
     assert sorted(set(numbers)) == list(range(1, 59)) and numbers.count(8) == 2
     functions = [entry.function for entry in CATALOG]
-    assert len(functions) == len(set(functions)) == 59 + 8
+    assert len(functions) == len(set(functions)) == 59 + 8 + 5
     groups = {"order", "online", "reward", "generated", "feedback", "context", "analysis"}
     assert {entry.group for entry in CATALOG} == groups
     table = methods.catalog()
@@ -38,7 +38,7 @@ def test_the_catalogue_holds_all_systems_and_the_classics():
 
 def test_methods_are_found_by_name():
     assert curriculab.methods.easy_to_hard.__name__ == "easy_to_hard"
-    assert "easy_to_hard" in dir(methods) and "sec" not in dir(methods)
+    assert "easy_to_hard" in dir(methods) and "soar" not in dir(methods)
     message = "the method 'soar' (SOAR: Teaching Models to Teach Themselves) is planned and not written yet"
     if not entry_of("soar").path.exists():
         with pytest.raises(AttributeError, match=f"^{re.escape(message)}$"):
@@ -98,6 +98,26 @@ def test_the_command_lists_one_line_a_method(capsys, records):
     assert len(lines) == len(CATALOG)
     assert lines[0].split() == ["-", "random_order", "order", "untried"]
     assert ["9", "human_strategies", "order", "untried"] in [line.split() for line in lines]
+
+
+def test_a_method_is_shown_on_one_page(capsys, records):
+    assert __main__.main(["show", "sec"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Self-Evolving Curriculum:") and "\nPaper    Chen et al. 2025" in out
+    assert "P(arm) = exp(Q / tau) / sum exp(Q / tau)" in out and "\n  tau = 0.4\n" in out
+    assert __main__.main(["show", "soar"]) == 2
+    assert capsys.readouterr().err == "no method 'soar' is written\n"
+
+
+@pytest.mark.parametrize("entry", [e for e in CATALOG if e.path.exists() and e.group in ("online", "reward")],
+                         ids=lambda e: e.function)  # fmt: skip
+def test_an_equation_names_the_knobs_of_the_method(entry):
+    """What the docstring writes is what the code is called by: at least one knob or local name, and an equation."""
+    text = entry.method.__doc__
+    names = {*entry.method.__code__.co_varnames, *entry.method.__code__.co_freevars}
+    words = set(re.findall(r"[A-Za-z_]+", text))
+    assert re.search(r"[=~]|<-", text), "no equation"
+    assert words & names, f"none of {sorted(names)} is in the docstring"
 
 
 def test_a_check_is_printed_recorded_and_stale_once_the_file_changes(capsys, records, monkeypatch):

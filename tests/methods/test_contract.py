@@ -129,7 +129,7 @@ def test_exposure_is_what_was_asked_and_the_ledger_charges_everything(name):
         assert [line[5] for line in own] == [answer.tokens for _, answer in mine]
         asked = [answer.reply for request, answer in mine if isinstance(request, Sample)]
         assert sum(g["n"] for g in job.groups.values()) == sum(map(len, asked)) == job.spent.rollouts
-        assert job.spent.work == sum(answer.tokens for _, answer in mine)
+        assert job.spent.work == sum(max(answer.tokens, 1) for _, answer in mine)
         assert job.spent.rollouts == sum(answer.rollouts for _, answer in mine)
 
 
@@ -161,7 +161,8 @@ def test_a_neighbour_that_fails_changes_nothing(name):
         raise RuntimeError("broken")
 
     pool = made_pool()
-    method, how = WRITTEN[name].method, dict(steps=STEPS, batch_size=BATCH, rollouts=ROLLOUTS, objective=objective_of(name))
+    method, objective = WRITTEN[name].method, objective_of(name)
+    how = dict(steps=STEPS, batch_size=BATCH, rollouts=ROLLOUTS, objective=objective)
     alone = simulate(method, pool, name="it", **how)
     beside = simulate({"broken": broken, "it": method}, pool, **how)
     assert list(beside.failed) == [("broken", 0)]

@@ -25,7 +25,10 @@ def dynamic_sampling(
     rounds: int = 10,  # released scripts of DAPO in verl, as is the next
     oversample: float = 3.0,
 ) -> Generator:
-    """Keep x iff 0 < p(x) < 1, p(x) = mean reward of the group: the difficulty filter with the open band (0, 1)."""
+    """Keep x iff 0 < p(x) < 1, p(x) = mean reward of the group; at most `rounds` of `oversample` batches are asked.
+
+    The difficulty filter with the open band (0, 1).
+    """
     yield from difficulty_filter(
         pool, run, low=0.0, high=1.0, inclusive="neither", rounds=rounds, oversample=oversample
     )

@@ -11,8 +11,7 @@ Changed  only right rewrites enter, each in the place of one failure; at least o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from functools import wraps
+from collections.abc import Generator
 
 import numpy as np
 import pandas as pd
@@ -92,27 +91,10 @@ def reformulate(rows: pd.DataFrame, rng: np.random.Generator) -> list[str]:
 WRITERS = {"guided": reformulate}
 
 
-def watched(method: Callable[..., Generator], seen: list) -> Callable[..., Generator]:
-    """The same method; what it asks for is put into `seen`, for checks that look at the rows it trains."""
-
-    @wraps(method)
-    def watching(pool: pd.DataFrame, run: Run, **knobs: object) -> Generator:
-        made, reply = method(pool, run, **knobs), None
-        while True:
-            try:
-                asked = made.send(reply)
-            except StopIteration as stop:
-                return stop.value
-            seen.extend(asked if isinstance(asked, list) else [asked])
-            reply = yield asked
-
-    return watching
-
-
 def check(bench: CheckBench) -> Check:
     """At equal rollouts, more of a hard pool is learned, from rewrites that are right and stand behind bare prompts."""
     from curriculab.loop import Budget
-    from curriculab.simulation import planted
+    from curriculab.simulation import planted, watched
 
     pool, student = planted({"hard": 0.02}, rows=80, rate=0.05)
     seen: list = []

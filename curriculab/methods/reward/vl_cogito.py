@@ -25,7 +25,6 @@ import pandas as pd
 
 from curriculab.draws import Queue
 from curriculab.methods import CheckBench
-from curriculab.methods.online.egsr import watched
 from curriculab.requests import Check, Copy, Grpo, Run, Sample, Train
 from curriculab.rewards import Correct, Cosine, Tags
 
@@ -112,7 +111,7 @@ def shares(acc: np.ndarray, advantage: np.ndarray) -> dict[str, float]:
 
 def check(bench: CheckBench) -> Check:
     """Squared advantages lie on the easy rows first and on the hard ones last, as far as F says."""
-    from curriculab.simulation import planted
+    from curriculab.simulation import planted, watched
 
     rates = {"easier": 0.8, "easy": 0.65, "middling": 0.5, "hard": 0.35, "harder": 0.2}
     pool, student = planted(rates)
