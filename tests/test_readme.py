@@ -23,11 +23,12 @@ def test_the_code_blocks_run(tmp_path):
     for number, smaller in SMALLER.items():
         assert number in code
         code = code.replace(number, smaller)
-    code += "\nprint(result.table.to_string()); print(result.verdict); print(len(preview.exposure))"
+    code += "\nprint(result.table.to_string()); print(result.verdict); print(len(preview.exposure)); print(waste)"
     ran = subprocess.run([sys.executable, "-W", "error::UserWarning:curriculab", "-c", code], cwd=tmp_path,
                          capture_output=True, text=True, timeout=500)  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert "easy first, shuffled scores" in ran.stdout and "1600" in ran.stdout
+    assert "signal" in ran.stdout and "rising" in ran.stdout
     assert (tmp_path / "figures" / "curves.html").exists()
 
 
