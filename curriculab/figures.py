@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from curriculab import statistics
 from curriculab.runs import Runs
 from curriculab.statistics import Comparison, paired_t
 
@@ -383,9 +384,56 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
         shown = [v for v in labels if by != "variant" or v in (value, "random")]
         for draw in (_bands, _seeds, _means):  # a mean is never veiled by another variant's band
             for label in shown:
-                style = _style(label, runs.variants) | dict(veil=min(0.12, 0.5 / len(shown)))
-                draw(figure, part[part.label == label], panel, label, style, level)
+                style = _style(label, runs.variants) | dict(level=level, veil=min(0.12, 0.5 / len(shown)))
+                draw(figure, part[part.label == label], panel, label, style)
     return _arrange(figure)
+
+
+def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: int = 12) -> go.Figure:
+    """What variants noted at every step, one panel a column of `runs.metrics`, such as "reward" or "target".
+
+    A column ending in * stands for all that begin so: "p/*" is the chance of every arm. Steps are averaged in `bins`
+    of the axis x (as in learning curves); seeds thin, their mean thick.
+    """
+    if x not in AXES:
+        raise ValueError(f"x={x!r} is not an axis of notes; choose from {', '.join(AXES)}")
+    names = _noted(runs.metrics, [columns] if isinstance(columns, str) else list(columns))
+    alone = len(names) == 1
+    titles = [""] if alone else [n.replace("_", " ") for n in names]
+    same = len({n.split("/")[0] for n in names}) == 1  # chances of arms have one scale
+    figure = _figure(titles, x=AXES[x][1], y=names[0].replace("_", " ") if alone else "", shared=same, ratio=0.6)
+    for panel, name in enumerate(names):
+        curves = _binned(runs, name, AXES[x][0], bins)
+        shown = [v for v in runs.variants if (curves.label == v).any()]
+        for draw in (_seeds, _means):
+            for label in shown:
+                draw(figure, curves[curves.label == label], panel, label, _style(label, runs.variants))
+    figure.update_yaxes(rangemode="tozero")
+    return _arrange(figure)
+
+
+def _noted(metrics: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Columns of numbers that were noted, patterns resolved, in the order asked for."""
+    numeric = [c for c in metrics.select_dtypes("number") if c not in ("seed", "step")]
+    names: list[str] = []
+    for column in columns:
+        found = [c for c in numeric if c == column or (column.endswith("*") and c.startswith(column[:-1]))]
+        if not found:
+            raise ValueError(f"no variant noted {column!r}; runs.metrics has {', '.join(numeric) or 'nothing'}")
+        names += [c for c in found if c not in names]
+    return names
+
+
+def _binned(runs: Runs, name: str, x: str, bins: int) -> pd.DataFrame:
+    """One line per variant, seed and bin of x, numbered, as `_curves` has one per test."""
+    table = runs.metrics[runs.metrics.variant.isin(runs.variants)].dropna(subset=name)
+    table = pd.DataFrame({"label": table.variant, "seed": table.seed, "x": table[x].astype(float), "y": table[name]})
+    edges = np.linspace(table.x.min() - 1e-9, table.x.max(), min(bins, max(1, table.x.nunique())) + 1)
+    table["test"] = np.clip(np.searchsorted(edges, table.x) - 1, 0, len(edges) - 2)
+    table = table.groupby(["label", "seed", "test"], as_index=False).mean()
+    last = table.groupby(["label", "seed"]).test.transform("max")
+    table["whole"] = last >= last.groupby(table.label).transform("max") - 1  # an axis of tokens ends in two bins
+    return table
 
 
 def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
@@ -393,7 +441,7 @@ def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
     if runs.items.empty:
         raise ValueError("no learning curve to show: no test was made (runs.items is empty); give the bench test rows")
     by = None if by == "variant" else by
-    table = runs.accuracy(by).rename(columns={x: "x"} if x != "step" else {})
+    table = runs.accuracy(by).rename(columns={x: "x", "accuracy": "y"} if x != "step" else {"accuracy": "y"})
     table["x"] = table["x"] if x != "step" else table.step
     several = table.groupby("variant").solver.transform("nunique") > 1
     table["label"] = table.variant.where(~several, table.variant + " / " + table.solver)
@@ -405,50 +453,44 @@ def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
     return table
 
 
-def _bands(
-    figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any], level: float
-) -> None:
-    whole = part[part.whole].pivot_table(index="test", columns="seed", values=["x", "accuracy"])
-    if whole.empty or whole.accuracy.shape[1] < 2:
+def _bands(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
+    whole = part[part.whole].pivot_table(index="test", columns="seed", values=["x", "y"])
+    if whole.empty or whole.y.shape[1] < 2:
         return
-    found = paired_t(whole.accuracy.to_numpy(), level=level)
+    found = paired_t(whole.y.to_numpy(), level=style["level"])
     low, high = (np.where(np.isnan(side), found.mean, side).clip(0, 1) for side in (found.low, found.high))
-    colour, name = _clear(style["color"], style["veil"]), f"{label}, {level:.0%} interval"
+    colour, name = _clear(style["color"], style["veil"]), f"{label}, {style['level']:.0%} interval"
     figure.add_trace(_band(
         whole.x.mean(axis=1), low, high, colour, name=name, legendgroup=label, showlegend=False, **_on(panel)
     ))  # fmt: skip
 
 
-def _seeds(
-    figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any], level: float
-) -> None:
+def _seeds(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
     """Each seed's line, with a gap between seeds, and a cross where one ended before the others."""
     import plotly.graph_objects as go
 
     common = dict(legendgroup=label, showlegend=False, hoverinfo="skip", **_on(panel))
     if part.seed.nunique() > 1:
-        gap = pd.DataFrame({"x": [np.nan], "accuracy": [np.nan]})
-        thin = pd.concat([piece for _, seed in part.groupby("seed") for piece in (seed[["x", "accuracy"]], gap)])
+        gap = pd.DataFrame({"x": [np.nan], "y": [np.nan]})
+        thin = pd.concat([piece for _, seed in part.groupby("seed") for piece in (seed[["x", "y"]], gap)])
         line = dict(color=_clear(style["color"], 0.45), width=0.9)
         name = f"{label}, seeds"
-        figure.add_trace(go.Scatter(x=thin.x, y=thin.accuracy, mode="lines", name=name, line=line, **common))
+        figure.add_trace(go.Scatter(x=thin.x, y=thin.y, mode="lines", name=name, line=line, **common))
     ended = part[~part.whole].groupby("seed").tail(1)
     if len(ended):
         cross = dict(symbol="x-thin", size=8, line=dict(color=style["color"], width=1.5))
         name = f"{label}, ended early"
-        figure.add_trace(go.Scatter(x=ended.x, y=ended.accuracy, mode="markers", name=name, marker=cross, **common))
+        figure.add_trace(go.Scatter(x=ended.x, y=ended.y, mode="markers", name=name, marker=cross, **common))
 
 
-def _means(
-    figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any], level: float
-) -> None:
+def _means(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
     import plotly.graph_objects as go
 
-    means = part[part.whole].groupby("test").agg(x=("x", "mean"), accuracy=("accuracy", "mean"))
+    means = part[part.whole].groupby("test").agg(x=("x", "mean"), y=("y", "mean"))
     shown = {t.legendgroup for t in figure.data if t.showlegend}
     titled = label in figure.layout.meta["titles"]  # has a panel of its own
     figure.add_trace(go.Scatter(
-        x=means.x, y=means.accuracy, mode="lines+markers", name=escape(label, quote=False), **_on(panel),
+        x=means.x, y=means.y, mode="lines+markers", name=escape(label, quote=False), **_on(panel),
         legendgroup=label, showlegend=label not in shown and not titled,
         line=dict(color=style["color"], width=2.4, dash=style["dash"]),
         marker=dict(color=style["color"], symbol=style["symbol"], size=7),
@@ -466,8 +508,8 @@ def _band(x: pd.Series, low: np.ndarray, high: np.ndarray, colour: str, **more: 
 def _null_band(figure: go.Figure, part: pd.DataFrame, panel: int, k: int) -> None:
     if part.empty:
         return
-    each = part.groupby(["variant", "test"])[["x", "accuracy"]].mean()  # over seeds first, as with a variant's own mean
-    mean = each.groupby("test").agg(x=("x", "mean"), low=("accuracy", "min"), high=("accuracy", "max"))
+    each = part.groupby(["variant", "test"])[["x", "y"]].mean()  # over seeds first, as with a variant's own mean
+    mean = each.groupby("test").agg(x=("x", "mean"), low=("y", "min"), high=("y", "max"))
     common = dict(name=f"worst to best of {k} random orders", legendgroup="null", showlegend=panel == 0, **_on(panel))
     figure.add_trace(_band(mean.x, mean.low.to_numpy(), mean.high.to_numpy(), BAND, **common))
 
@@ -575,6 +617,44 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
             hovertemplate="%{y:.3f}",
         ))  # fmt: skip
     figure.update_xaxes(tickvals=[*places.values()], ticktext=[*map(str, places)], range=[-0.5, len(places) - 0.5])
+    return _arrange(figure)
+
+
+WASTE = {  # parts of what was generated: name, colour, pattern and its colour; in grey they differ by these
+    "taught": ("taught something", "#08306b", "", "#08306b"),
+    "silent": ("no signal: all answers alike", "#8fb8dc", "", "#8fb8dc"),
+    "rejected": ("rejected", "#f2c58f", "/", "#dba35f"),
+    "probed": ("asked to measure difficulty", "#eeeeee", ".", "#cccccc"),
+}
+
+
+def waste(runs: Runs) -> go.Figure:
+    """Where each variant's generated tokens went, as shares; how many there were stands under its name.
+
+    The shares are those of `statistics.waste`: means over seeds.
+    """
+    import plotly.graph_objects as go
+
+    table = statistics.waste(runs)
+    table["taught"] = 1 - table[["silent", "rejected", "probed"]].sum(axis=1)
+    figure = _figure([""], x="share of generated tokens", y="", lines=2.9 * len(table))
+    for part, (name, colour, shape, lines) in WASTE.items():
+        share = table[part].clip(lower=0)
+        if part != "taught" and not (share > 0).any():
+            continue
+        figure.add_trace(go.Bar(
+            x=share, y=[*range(len(table))], orientation="h", name=name, width=0.62,
+            text=[f"{v:.0%}" if v >= 0.06 else "" for v in share], textposition="inside", insidetextanchor="middle",
+            textangle=0, textfont_color="white" if part == "taught" else INK, constraintext="none", cliponaxis=False,
+            marker=dict(color=colour, line=dict(color="white", width=1)),
+            marker_pattern=dict(shape=shape, fgcolor=lines, bgcolor=colour, solidity=0.25, size=6),
+            hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>",
+        ))  # fmt: skip
+    under = [f"{_wrapped(v, 22, lines=1)}<br>{t:,.0f} tokens" for v, t in table.generated.items()]
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
+    figure.update_xaxes(range=[0, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)
+    figure.update_yaxes(range=[len(table) - 0.5, -0.5], tickvals=[*range(len(table))], ticktext=under)
+    figure.update_yaxes(ticks="", showgrid=False)
     return _arrange(figure)
 
 

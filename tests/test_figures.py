@@ -44,6 +44,7 @@ def record(variant: str, seed: int, *, ended: str = "budget", until: float = 1.0
         chance = 0.9 - 0.15 * LEVELS + share * (0.2 + skill)
         fixed = dict(step=int(10 * share), progress=share, share=share, solver="direct", gold=False, level=LEVELS)
         spent = dict(id=IDS, tokens=int(400 * share) + seed, seconds=4.0 * share + seed)
+        spent |= dict(rollouts=int(320 * share), generated=int(1600 * share) + seed)
         tests.append(pd.DataFrame({**fixed, **spent, "correct": (rng.random(40) < chance).astype(float)}))
     order = {"easy first": np.arange(40), "hard first": np.arange(40)[::-1]}.get(variant, rng.permutation(40))
     items = pd.concat([t for t in tests if t.share[0] <= until], ignore_index=True)
@@ -67,6 +68,12 @@ def pool() -> pd.DataFrame:
 
 def traces(figure, name: str) -> list:
     return [t for t in figure.data if t.name == name]
+
+
+AXES = [
+    ("tokens", 401, "trained tokens"), ("generated", 1601, "generated tokens"), ("rollouts", 320, "rollouts"),
+    ("seconds", 5.0, "seconds"),
+]  # fmt: skip
 
 
 # -- the numbers ----------------------------------------------------------------------------------------------------
@@ -93,7 +100,7 @@ def test_the_null_band_reaches_from_worst_to_best(runs: Runs):
     assert list(band.y[3:]) == pytest.approx(list(means.min(axis=1))[::-1])
 
 
-@pytest.mark.parametrize(("x", "last", "title"), [("tokens", 401, "trained tokens"), ("seconds", 5.0, "seconds")])
+@pytest.mark.parametrize(("x", "last", "title"), AXES)
 def test_learning_curves_over_other_axes(runs: Runs, x: str, last: float, title: str):
     figure = learning_curves(runs, x=x)
     assert traces(figure, "easy first")[0].x[-1] == pytest.approx(last)  # the mean of seeds 0, 1, 2
@@ -241,7 +248,7 @@ NONE_TRAINED = Runs(
 
 
 BAD = {
-    "x='epochs' is not an axis of learning curves; choose from steps, tokens, seconds": (
+    "x='epochs' is not an axis of learning curves; choose from steps, tokens, rollouts, generated, seconds": (
         lambda r, p: learning_curves(r, x="epochs")
     ),
     "no learning curve to show: no test was made (runs.items is empty); give the bench test rows": (
@@ -279,6 +286,78 @@ def without_level(runs: Runs) -> Runs:
 def test_bad_input_gives_one_clear_line(runs: Runs, pool: pd.DataFrame, message: str, call: Callable):
     with pytest.raises(ValueError) as error:
         call(runs, pool)
+    assert str(error.value) == message
+
+
+# -- what reinforcement noted and spent -----------------------------------------------------------------------------
+def reinforced(variant: str, seed: int, *, steps: int = 4, spread: float = 1.0, notes: dict | None = None) -> Record:
+    """Steps of one group of 4 answers of 10 tokens each, after one group asked as a probe; reward step / 10 + seed."""
+    step = np.arange(1, steps + 1)
+    so_far = dict(tokens=40 * step, rollouts=4 * step, generated=40 * step + seed, seconds=1.0 * step)
+    metrics = pd.DataFrame(dict(step=step, reward=step / 10 + seed, **so_far, **(notes or {})))
+    group = dict(id=IDS[:steps], group=step, n=4, reward=0.5, spread=spread, tokens=40, trained=4, purpose="answer")
+    probe = pd.DataFrame(dict(step=[1], id=IDS[0], group=0, n=4, reward=1.0, spread=0.0, tokens=40, trained=0))
+    groups = pd.concat([probe.assign(purpose="probe"), pd.DataFrame(dict(step=step, **group))], ignore_index=True)
+    ledger = pd.DataFrame(dict(step=step, request="Train", test=False, seconds=1.0))
+    tables = dict(metrics=metrics, groups=groups, ledger=ledger, items=pd.DataFrame(), exposure=pd.DataFrame())
+    return Record(dict(variant=variant, seed=seed, ended="budget"), tables)
+
+
+@pytest.fixture(scope="module")
+def online() -> Runs:
+    chances = {"p/1": [0.5, 0.4, 0.3, 0.2], "p/2": [0.5, 0.6, 0.7, 0.8]}
+    listening = [reinforced("sec", s, notes=chances) for s in range(2)]
+    return Runs((*(reinforced("random", s, spread=0.0) for s in range(2)), *listening))
+
+
+def test_notes_show_the_metrics(online: Runs):
+    figure = figures.notes(online, "reward")
+    (mean,) = traces(figure, "sec")
+    assert list(mean.x) == [1, 2, 3, 4] and list(mean.y) == pytest.approx([0.6, 0.7, 0.8, 0.9])  # of seeds 0 and 1
+    (seeds,) = traces(figure, "sec, seeds")
+    assert [y for y in seeds.y if y == y] == pytest.approx([0.1, 0.2, 0.3, 0.4, 1.1, 1.2, 1.3, 1.4])
+    assert (figure.layout.yaxis.title.text, figure.layout.xaxis.title.text) == ("reward", "optimiser steps")
+    assert mean.line.color == palette(online.variants)["sec"]
+
+
+def test_notes_of_a_pattern_have_a_panel_each(online: Runs):
+    figure = figures.notes(online, ["p/*", "reward"], bins=2)
+    assert [a.text for a in figure.layout.annotations] == ["p/1", "p/2", "reward"]
+    first, second, _ = traces(figure, "sec")
+    assert list(first.x) == pytest.approx([1.5, 3.5]) and list(first.y) == pytest.approx([0.45, 0.25])
+    assert list(second.y) == pytest.approx([0.55, 0.75])
+    assert len(traces(figure, "random")) == 1 and [t.showlegend for t in traces(figure, "sec")] == [True, False, False]
+
+
+def test_notes_over_tokens_keep_every_seed(online: Runs):
+    (mean,) = traces(figures.notes(online, "reward", x="generated", bins=4), "sec")
+    assert list(mean.x) == pytest.approx([40.5, 80.5, 120.5, 160.5]) and mean.y[-1] == pytest.approx(0.9)
+
+
+def test_waste_shows_shares_that_add_up(online: Runs):
+    figure = figures.waste(online)
+    assert [t.name for t in figure.data] == ["taught something", "no signal: all answers alike",
+                                            "asked to measure difficulty"]  # fmt: skip
+    assert np.sum([t.x for t in figure.data], axis=0) == pytest.approx([1, 1])
+    taught, silent, probed = (list(t.x) for t in figure.data)
+    assert (taught, silent, probed) == (pytest.approx([0, 0.8]), pytest.approx([0.8, 0]), pytest.approx([0.2, 0.2]))
+    assert figure.layout.yaxis.ticktext == ("random<br>200 tokens", "sec<br>200 tokens")
+
+
+@pytest.mark.parametrize(
+    ("message", "call"),
+    [
+        ("no variant noted 'q/*'; runs.metrics has reward, tokens, rollouts, generated, seconds, p/1, p/2",
+         lambda runs: figures.notes(runs, ["reward", "q/*"])),
+        ("x='epochs' is not an axis of notes; choose from steps, tokens, rollouts, generated, seconds",
+         lambda runs: figures.notes(runs, "reward", x="epochs")),
+        ("no waste to show: nothing was sampled (runs.groups is empty); it is of reinforcement runs",
+         lambda runs: figures.waste(Runs(()))),
+    ],
+)  # fmt: skip
+def test_what_was_not_noted_is_said(online: Runs, message: str, call: Callable):
+    with pytest.raises(ValueError) as error:
+        call(online)
     assert str(error.value) == message
 
 
