@@ -568,14 +568,17 @@ def forward(
     grad: bool,
     attention: Callable[[Sequence[int], torch.device], RowAttention] | None = None,
     shapes: Sequence[Shape | None] | None = None,
-    head: bool = True,
+    inside: list[torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """Logits (wanted, vocabulary) of packed rows at the `wanted` positions of the packed batch; not `head`: the last
-    layer's normalised states (wanted, d) instead. shapes: one per text, None for a plain row."""
+    """Logits (wanted, vocabulary) of packed rows at the `wanted` positions of the packed batch.
+
+    shapes: one per text, None for a plain row; inside: a list that gets the last layer's normalised states (n, d) of
+    all packed tokens (without `wanted` positions nothing but these are computed).
+    """
     device = base.get_input_embeddings().weight.device
     shapes = shapes or [None] * len(texts)
     lengths = [len(t) for t in texts]
-    short = max(0, FEWEST - sum(lengths))
+    total, short = sum(lengths), max(0, FEWEST - sum(lengths))
     tokens = np.concatenate([*texts, np.repeat(texts[0][:1], short)])
     positions = np.concatenate([
         *(np.arange(n) if s is None else s.positions for n, s in zip(lengths, shapes, strict=True)),
@@ -584,11 +587,16 @@ def forward(
     lengths += [1] * short
     keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, FEWEST - len(wanted)))]), device=device)
     attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes)
-    with running(Plan(spans, attend)), torch.set_grad_enabled(grad):
-        embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
-        at = torch.as_tensor(positions, device=device)[None]
-        if not head:
-            inner = base.base_model(inputs_embeds=embedded, position_ids=at, use_cache=False)
-            return inner.last_hidden_state[0][keep[: len(wanted)]].float()
-        out = base(inputs_embeds=embedded, position_ids=at, use_cache=False, logits_to_keep=keep)
-    return out.logits[0, : len(wanted)].float()
+    model = base if len(wanted) else base.base_model
+    head = dict(logits_to_keep=keep) if len(wanted) else {}
+    watching = base.base_model.register_forward_hook(
+        lambda module, args, out: None if inside is None else inside.append(out.last_hidden_state[0, :total])
+    )
+    try:
+        with running(Plan(spans, attend)), torch.set_grad_enabled(grad):
+            embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
+            at = torch.as_tensor(positions, device=device)[None]
+            out = model(inputs_embeds=embedded, position_ids=at, use_cache=False, **head)
+    finally:
+        watching.remove()
+    return out.logits[0, : len(wanted)].float() if len(wanted) else torch.empty(0, device=device)

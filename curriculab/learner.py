@@ -117,7 +117,8 @@ class ModelLearner:
         kinds: dict[tuple, list[int]] = {}
         for i, t in enumerate(tickets):
             model, _ = self.role(t, t.request.role)
-            kinds.setdefault((id(model), t.request.measure, t.request.per), []).append(i)
+            measure = t.request.measure if isinstance(t.request.measure, str) else tuple(t.request.measure)
+            kinds.setdefault((id(model), measure, t.request.per), []).append(i)
         for (_, measure, per), members in kinds.items():
             pairs = [self.role(tickets[i], tickets[i].request.role) for i in members]
             tables = [tickets[i].request.rows for i in members]

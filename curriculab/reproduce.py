@@ -103,7 +103,7 @@ def recorded(name: str) -> Recorded:
 
 
 def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = None) -> dict[str, object]:
-    """Train what is not in the store yet, seed after seed, and write the results whole; returns what is said of them."""
+    """Train what is not in the store yet, seed after seed, and write the results whole; returns what is said of it."""
     from curriculab import figures, statistics
     from curriculab.bench import versions
     from curriculab.methods.__main__ import write_whole

@@ -167,13 +167,14 @@ class Sample:
 class Score:
     """Read: forward passes over rows as they stand; nothing is written or learned.
 
-    `measure`: "nll" (mean nats a learned token), "entropy", "options" (one log-probability per option), "embedding",
-    "angle", "grad_norm", or a Measure. Rows without `turns` are read with their own solution, else answer.
-    Reply: the same index and one column named by the measure; `per="token"` gives arrays along the learned tokens.
+    `measure`: "nll" (mean nats a learned token), "entropy", "angle", "embedding", which share one forward when asked
+    for together as a tuple; or "options" (one log-probability per option), "grad_norm". Rows without `turns` are read
+    with their own solution, else answer. Reply: the same index and one column per measure; `per="token"` gives arrays
+    along the learned tokens for "nll" and "entropy".
     """
 
     rows: Rows
-    measure: str
+    measure: str | tuple[str, ...]
     role: str = "learner"
     per: str = "row"
     purpose: str = "score"

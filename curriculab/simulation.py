@@ -308,31 +308,38 @@ class SimulatedLearner:
 
     # -- Score ------------------------------------------------------------------------------------------------------
     def _score(self, ticket: Ticket, request: Score) -> Answer:
-        rows, measure = request.rows, request.measure
-        if measure not in MEASURES:
-            raise ValueError(f"the simulated learner has no measure {measure!r}; it knows {', '.join(MEASURES)}")
-        if request.per not in ("row", "token") or (request.per == "token" and measure == "options"):
-            raise ValueError(f"Score({measure!r}, per={request.per!r}); 'nll' and 'entropy' go per 'row' or 'token'")
-        if measure == "options":
+        rows = request.rows
+        measures = (request.measure,) if isinstance(request.measure, str) else tuple(request.measure)
+        if unknown := [m for m in measures if m not in MEASURES]:
+            raise ValueError(f"the simulated learner has no measure {unknown[0]!r}; it knows {', '.join(MEASURES)}")
+        token = any(m in ("nll", "entropy") for m in measures)
+        if request.per not in ("row", "token") or (request.per == "token" and not token):
+            asked = f"Score({measures[0]!r}, per={request.per!r})"
+            raise ValueError(f"{asked}; 'nll' and 'entropy' go per 'row' or 'token'")
+        if measures == ("options",):
             return self._options(ticket, request)
         _, _, p = self._right(ticket.job, request.role, rows)
-        learned, right = self._learned(rows)
-        if measure in ("angle", "embedding"):
-            return self._read(rows, measure, p)
-        value = _nll(p, right, _choices(rows)) if measure == "nll" else _entropy(p, _choices(rows))
-        if request.per == "token":
-            value = pd.Series(
-                [np.full(n, v) for n, v in zip(learned, value, strict=True)], index=rows.index, dtype=object
-            )
-        return Answer(rows[[]].assign(**{measure: value}), int((_lengths(rows, said=False) + learned).sum()))
+        learned, right = self._learned(rows) if token else (np.zeros(len(rows), int), None)
+        columns = {}
+        for m in measures:
+            value = self._measured(m, rows, p, right)
+            if request.per == "token" and m in ("nll", "entropy"):
+                value = [np.full(n, v) for n, v in zip(learned, value, strict=True)]
+            columns[m] = pd.Series(value, index=rows.index, dtype=object if isinstance(value, list) else None)
+        return Answer(rows[[]].assign(**columns), int((_lengths(rows, said=not token) + learned).sum()))
 
-    def _read(self, rows: Rows, measure: str, p: np.ndarray) -> Answer:
-        """What prompts look like inside: concentrated as far as they are mastered; as vectors, skill and difficulty."""
+    def _measured(self, measure: str, rows: Rows, p: np.ndarray, right: np.ndarray | None) -> np.ndarray | list:
+        """One measure of each row; "angle": prompts are concentrated as far as they are mastered; "embedding": one-hot
+        of the skill, and the difficulty."""
+        if measure == "nll":
+            return _nll(p, right, _choices(rows))
+        if measure == "entropy":
+            return _entropy(p, _choices(rows))
+        if measure == "angle":
+            return p
         skill, hard = self._about(rows)
         known = len(self._mean)
-        vectors = np.column_stack([np.eye(known)[np.minimum(skill, known - 1)], hard])
-        value = p if measure == "angle" else pd.Series(list(vectors), index=rows.index, dtype=object)
-        return Answer(rows[[]].assign(**{measure: value}), int(_lengths(rows).sum()))
+        return list(np.column_stack([np.eye(known)[np.minimum(skill, known - 1)], hard]))
 
     def _options(self, ticket: Ticket, request: Score) -> Answer:
         """Log-probabilities with a fixed taste per row and option; the right one is the likeliest with P(right)."""

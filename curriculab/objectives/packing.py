@@ -55,7 +55,7 @@ class Work:
     def packs(self) -> list[Pack]:
         groups: dict[object, list[int]] = {}
         for i, text in enumerate(self.texts):
-            prompt = int(np.argmax(text.learned)) if self.share else 0
+            prompt = int(np.argmax(text.learned)) if self.share else 0  # 0 too where nothing is learned
             key = text.tokens[:prompt].tobytes() if prompt > 1 else i
             groups.setdefault(key, []).append(i)
         return [pack for rows in groups.values() for pack in _packs(self.texts, rows)]
@@ -139,9 +139,13 @@ def entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def run_batch(
-    model: Model, works: Sequence[Work], batch: list[tuple[int, list[Pack]]], read: Reader, *, grad: bool
-) -> tuple[torch.Tensor, list[tuple[int, int, int]]]:
-    """One packed forward; what `read` makes of every learned token, and (work, row, tokens) in their order."""
+    model: Model, works: Sequence[Work], batch: list[tuple[int, list[Pack]]], read: Reader, *, grad: bool,
+    inside: list[torch.Tensor] | None = None,
+) -> tuple[torch.Tensor, list[tuple[int, int, int]]]:  # fmt: skip
+    """One packed forward; what `read` makes of every learned token, and (work, row, tokens) in their order.
+
+    inside: a list that gets the states of all tokens, (n, d), in the order of the batch's packs.
+    """
     packs, spans, wanted, targets, heat, owners, at = [], [], [], [], [], [], 0
     for i, own in sorted(batch, key=lambda piece: piece[0]):
         start = at
@@ -157,7 +161,7 @@ def run_batch(
         spans.append(Span(works[i].adapter, start, at))
     shapes = [p.shape for p in packs]
     logits = forward(model.base, [p.tokens for p in packs], _merged(spans), np.concatenate(wanted), grad=grad,
-                     shapes=shapes)  # fmt: skip
+                     shapes=shapes, inside=inside)  # fmt: skip
     goal = torch.as_tensor(np.concatenate(targets), device=logits.device)
     hot = np.concatenate(heat)
     if (hot != 1).any():
