@@ -3,13 +3,15 @@
     panel = Schedules(pool, steps=150, batch_size=8)       # two schedules side by side; nothing trains
     panel.sides["A"].set(method="baby_steps", buckets=3)   # what a hand on the slider does
     panel.sides["A"].source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
+    picker = Picker(pool, chosen=["random_order", "sec"])  # methods to tick; picker.variants is what a bench is given
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -17,12 +19,14 @@ from typing import TYPE_CHECKING
 
 from curriculab import figures, methods
 from curriculab.draws import Geometric, Linear, Root
+from curriculab.loop import Budget
 from curriculab.requests import Rows, method_name
-from curriculab.runs import Runs
+from curriculab.runs import Record, Runs
 from curriculab.simulation import simulate
 
 if TYPE_CHECKING:
     import ipywidgets
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,27 @@ KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
     "competence": {"pacing": PACINGS, "until": Slider(0.1, 1.0, 0.05)},
     "human_strategies": {"order": ORDERS, "parts": Slider(1, 8, 1)},
     "cyclical": {"start": Slider(0.05, 1.0, 0.05), "factor": Slider(0.1, 0.9, 0.1), "ease": ("inverse", "uniform")},
-}
+    "sec": {"tau": Slider(0.05, 2.0, 0.05), "alpha": Slider(0.05, 1.0, 0.05), "absent": ("keep", "decay")},
+    "dump": {"tau": Slider(0.05, 2.0, 0.05), "bonus": Slider(0.0, 2.0, 0.1), "value": ("advantage", "spread")},
+    "learning_progress": {"alpha": Slider(0.05, 1.0, 0.05), "epsilon": Slider(0.0, 1.0, 0.05)},
+    "adarft": {"beta": Slider(0.1, 0.9, 0.05), "eta": Slider(5.0, 100.0, 5.0), "start": Slider(0.0, 100.0, 5.0)},
+    "thompson": {"target": Slider(0.0, 1.0, 0.05), "decay": Slider(0.0, 1.0, 0.05)},
+    "learnability": {"replay": Slider(0.0, 1.0, 0.05), "rho": Slider(0.0, 1.0, 0.05)},
+    "difficulty_filter": {"low": Slider(0.0, 1.0, 0.05), "high": Slider(0.0, 1.0, 0.05), "rounds": Slider(1, 12, 1)},
+    "dynamic_sampling": {"rounds": Slider(1, 12, 1), "oversample": Slider(1.0, 4.0, 0.5)},
+    "pcl": {"k": Slider(1, 8, 1), "tau": Slider(0.0, 1.0, 0.05)},
+    "cures": {"tau": Slider(0.02, 1.0, 0.02), "cold": Slider(1, 8, 1), "sampler": ("paper", "code")},
+    "gain_rl": {"beta": Slider(0.1, 0.9, 0.05), "angle": (True, False)},
+    "adcl": {"chunks": Slider(1, 10, 1), "probe": Slider(1, 16, 1)},
+    "sari": {"warm": Slider(0.0, 0.9, 0.0625), "bins": Slider(1, 8, 1), "probe": Slider(1, 16, 1)},
+    "egsr": {"guide": ("solution", "answer"), "guided": Slider(1, 8, 1)},
+    "train_long_think_short": {
+        "start": Slider(8, 512, 1), "gamma": Slider(0.3, 1.0, 0.05), "every": Slider(1, 200, 1),
+        "shape": ("exponential", "linear"), "tell_budget": (True, False),
+    },
+    "vl_cogito": {"soft": (True, False), "rule": ("paper", "code", "none"), "best": (True, False)},
+}  # fmt: skip
+ARMS = ("level", "topic")  # columns that a bandit may choose among
 WIDE = {"description_width": "6.5em"}
 
 
@@ -59,14 +83,23 @@ def _literal(value: object) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
-class Side:
-    """One schedule's controls: a method, the measure it goes by, its knobs. `changed` is called after every change."""
+def having_knobs(*groups: str) -> tuple[str, ...]:
+    """Methods of these groups that have controls here, in the order of KNOBS."""
+    group = {entry.function: entry.group for entry in methods.CATALOG}
+    return tuple(name for name in KNOBS if group[name] in groups)
 
-    def __init__(self, name: str, method: str, measures: list[str], changed: Callable[[], None]) -> None:
+
+class Side:
+    """A method, the measure it goes by, its knobs. `changed` is called after every change."""
+
+    def __init__(
+        self, name: str, method: str, measures: list[str], changed: Callable[[], None],
+        choices: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
         import ipywidgets as w
 
         self.name, self._measures, self._changed, self._muted = name, measures, changed, False
-        self.method = _control("method", tuple(KNOBS), method)
+        self.method = _control("method", tuple(choices or having_knobs("order")), method)
         self.knobs: dict[str, ipywidgets.Widget] = {}
         layout = w.Layout(width="50%", padding="0 1em 0 0", min_height="9.5em")  # so that the drawing stays put
         self.box = w.VBox(layout=layout)
@@ -85,11 +118,15 @@ class Side:
     @property
     def by(self) -> str:
         """The measure it goes by, or to look at where it goes by none."""
-        return self.knobs["by"].value if "by" in self.knobs else self._measures[0]
+        return self.knobs["by"].value if self._goes_by else self._measures[0]
+
+    @property
+    def _goes_by(self) -> bool:
+        return "by" in self.knobs and self.knobs["by"].value is not None
 
     @property
     def label(self) -> str:
-        return f"{self.name}: {self.method.value}" + (f" by {self.by}" if "by" in self.knobs else "")
+        return f"{self.name}: {self.method.value}" + (f" by {self.by}" if self._goes_by else "")
 
     def set(self, *, method: str | None = None, **knobs: object) -> None:
         """Turn several controls at once."""
@@ -110,13 +147,16 @@ class Side:
         defaults = {k: p.default for k, p in inspect.signature(getattr(methods, self.method.value)).parameters.items()}
         kept = self.knobs["by"].value if "by" in self.knobs else None
         self.knobs = {}
-        if "by" in defaults:
-            start = next(m for m in (kept, defaults["by"], self._measures[0]) if m in self._measures)
-            self.knobs["by"] = _control("by", tuple(self._measures), start)
+        if "by" in defaults:  # None: it measures for itself
+            measures = [*([None] if defaults["by"] is None else []), *self._measures]
+            start = next(m for m in (kept, defaults["by"], measures[0]) if m in measures)
+            self.knobs["by"] = _control("by", tuple(measures), start)
+        if "arms" in defaults:
+            self.knobs["arms"] = _control("arms", ARMS, defaults["arms"])
         self.knobs |= {k: _control(k, what, defaults[k]) for k, what in KNOBS[self.method.value].items()}
         for knob in self.knobs.values():
             knob.observe(self._turned, "value")
-        self.box.children = [self.method, *self.knobs.values()]
+        self.box.children = [*([self.method] if len(self.method.options) > 1 else []), *self.knobs.values()]
 
     def _rebuilt(self, change: object) -> None:
         self._build()
@@ -141,6 +181,27 @@ def _control(name: str, what: Slider | tuple[object, ...], value: object) -> ipy
     )  # fmt: skip
 
 
+def _show(figure: go.FigureWidget, fresh: go.Figure) -> None:
+    """Give a live figure new numbers, in place where it has as many traces."""
+    if len(figure.data) != len(fresh.data):
+        figure.data = ()
+        gone = {name: None for name in figure.layout if name not in fresh.layout}
+        figure.update_layout(gone | dict(annotations=()), overwrite=True)
+        figure.add_traces(fresh.data)
+    with figure.batch_update():
+        for old, new in zip(figure.data, fresh.data, strict=True):
+            old.update({k: v for k, v in new.to_plotly_json().items() if k not in ("type", "uid")})
+        figure.layout.update(fresh.layout)
+
+
+def _measures(pool: Rows) -> list[str]:
+    """Columns of numbers without gaps."""
+    measures = [c for c in pool.select_dtypes("number") if pool[c].notna().all()]
+    if not measures:
+        raise ValueError(f"no column of numbers to order by; the pool has {', '.join(pool.columns)}")
+    return measures
+
+
 class Schedules:
     """Two schedules side by side, drawn by simulation: which rows would come when, before anything trains.
 
@@ -154,9 +215,7 @@ class Schedules:
         import ipywidgets as w
         import plotly.graph_objects as go
 
-        measures = [c for c in pool.select_dtypes("number") if pool[c].notna().all()]
-        if not measures:
-            raise ValueError(f"no column of numbers to order by; the pool has {', '.join(pool.columns)}")
+        measures = _measures(pool)
         self.pool, self.batch_size, self.seed = pool, batch_size, seed
         self.steps = _control("steps", Slider(10, max(1000, steps), 10), steps)
         self.steps.observe(lambda change: self.draw(), "value")
@@ -184,10 +243,7 @@ class Schedules:
             self.message.value = f"<b role='alert'>{escape(str(error))}</b>"
             return
         self.message.value, self.line.value = "", self.source
-        with self.figure.batch_update():
-            for old, new in zip(self.figure.data, fresh.data, strict=True):
-                old.update({k: v for k, v in new.to_plotly_json().items() if k not in ("type", "uid")})
-            self.figure.layout.update(fresh.layout)
+        _show(self.figure, fresh)
 
     def _simulated(self) -> tuple[Runs, object]:
         sides = self.sides.values()
@@ -199,3 +255,119 @@ class Schedules:
 
     def _repr_mimebundle_(self, **options: object) -> object:
         return self.widget._repr_mimebundle_(**options)
+
+
+class Picker:
+    """Methods to tick, each with its knobs, and what they would draw: a simulated learner answers, nothing trains.
+
+    `variants` is what a bench is given, `source` its Python, `runs` the tables of the last drawing. The budget is in
+    answers (steps * batch_size * rollouts each), as a bench should have it where some methods reject answers.
+    """
+
+    def __init__(
+        self, pool: Rows, offered: Sequence[str] | None = None, *, chosen: Sequence[str] = ("random_order", "sec"),
+        steps: int = 40, batch_size: int = 4, rollouts: int = 8, seed: int = 0, by: str = "level",
+    ) -> None:  # fmt: skip
+        import ipywidgets as w
+        import plotly.graph_objects as go
+
+        offered = tuple(offered or ("random_order", *having_knobs("online")))
+        for name, among in [*((n, KNOBS) for n in offered), *((n, offered) for n in chosen)]:
+            if name not in among:
+                raise ValueError(f"no control for the method {name!r}; choose among {', '.join(among)}")
+        self.pool, self.steps, self.batch_size, self.rollouts, self.seed, self.by = (
+            pool, steps, batch_size, rollouts, seed, by
+        )  # fmt: skip
+        measures = _measures(pool)
+        self.sides = {n: Side(_short(n), n, measures, self.draw, choices=(n,)) for n in offered}
+        self.ticks = {n: w.Checkbox(n in chosen, description=_short(n), indent=False) for n in offered}
+        for tick in self.ticks.values():
+            tick.observe(self._ticked, "value")
+        self._muted = False
+        self._kept: dict[str, Record] = {}  # drawn before, by their Python
+        self.runs, self.figure = Runs(()), go.FigureWidget()
+        self.message = w.HTML()
+        self.line = w.Textarea(rows=8, description="in Python", layout=w.Layout(width="98%"), style=WIDE)
+        columns = "repeat(auto-fill, minmax(21em, 1fr))"
+        cards = w.GridBox([self._card(n) for n in offered], layout=w.Layout(grid_template_columns=columns))
+        self.widget = w.VBox([cards, self.message, self.figure, self.line])
+        self.draw()
+
+    def _card(self, name: str) -> ipywidgets.Widget:
+        """A box to tick, one line of what the method does, and its knobs while it is ticked."""
+        import ipywidgets as w
+
+        about = inspect.getdoc(sys.modules[getattr(methods, name).__module__]) or ""
+        box, tick = self.sides[name].box, self.ticks[name]
+        box.layout = w.Layout(width="95%", display="" if tick.value else "none")
+        tick.observe(lambda change: setattr(box.layout, "display", "" if change["new"] else "none"), "value")
+        line = w.HTML(f"<div style='line-height:1.3;padding:0 1em 0.4em 0'>{escape(about.splitlines()[0])}</div>")
+        return w.VBox([tick, line, box])
+
+    @property
+    def variants(self) -> dict[str, partial]:
+        """Name to method with its knobs set, of those that are ticked."""
+        found = {side.name: side.variant for name, side in self.sides.items() if self.ticks[name].value}
+        if not found:
+            raise ValueError("no method is chosen: tick at least one box (Tab to it, then Space), or call choose(...)")
+        return found
+
+    @property
+    def source(self) -> str:
+        """Python that gives `variants` again."""
+        lines = "".join(f"    {json.dumps(name)}: {source(variant)},\n" for name, variant in self.variants.items())
+        return f"variants = {{\n{lines}}}"
+
+    def choose(self, *names: str) -> None:
+        """Tick these methods and no others."""
+        if unknown := [name for name in names if name not in self.ticks]:
+            raise ValueError(f"no box for {unknown[0]!r}; there is {', '.join(self.ticks)}")
+        self._muted = True
+        try:
+            for name, tick in self.ticks.items():
+                tick.value = name in names
+        finally:
+            self._muted = False
+        self.draw()
+
+    def _ticked(self, change: object) -> None:
+        if not self._muted:
+            self.draw()
+
+    def draw(self) -> None:
+        """Simulate what is ticked and show it; what cannot run is said above the drawing."""
+        try:
+            self.runs = self._simulated()
+        except ValueError as error:
+            self.message.value = f"<b role='alert'>{escape(str(error))}</b>"
+            return
+        self.message.value, self.line.value = "", self.source
+        _show(self.figure, figures.draws(self.runs, self.pool, self.by).update_layout(autosize=True))
+
+    def _simulated(self) -> Runs:
+        """All ticked variants; one that was drawn before with the same knobs is taken from then."""
+        return Runs(tuple(self._record(name, variant) for name, variant in self.variants.items()))
+
+    def _record(self, name: str, variant: partial) -> Record:
+        key = source(variant)
+        if key not in self._kept:
+            budget = Budget(rollouts=self.steps * self.batch_size * self.rollouts)
+            runs = simulate(
+                {name: variant}, self.pool, batch_size=self.batch_size, rollouts=self.rollouts, seed=self.seed,
+                objective="grpo", budget=budget,
+            )  # fmt: skip
+            for why in runs.failed.values():
+                raise ValueError(f"{name} {why}")
+            if runs.exposure.empty:
+                more = "measure less, order it by a column, or give it more steps"
+                raise ValueError(f"{name} trained nothing: measuring took all {budget.rollouts:,} answers; {more}")
+            (self._kept[key],) = runs.records
+        return self._kept[key]
+
+    def _repr_mimebundle_(self, **options: object) -> object:
+        return self.widget._repr_mimebundle_(**options)
+
+
+def _short(method: str) -> str:
+    """What a variant of it is called: random order is what everything is compared with."""
+    return "random" if method == "random_order" else method

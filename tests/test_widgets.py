@@ -14,7 +14,7 @@ import pytest
 import curriculab as cl
 from curriculab import methods, widgets
 from curriculab.draws import Geometric, Linear, Root
-from curriculab.widgets import KNOBS, Schedules, Slider, source
+from curriculab.widgets import KNOBS, Picker, Schedules, Slider, having_knobs, source
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_orders_are_those_of_the_method() -> None:
     assert widgets.ORDERS == ORDERS
 
 
-@pytest.mark.parametrize("name", KNOBS)
+@pytest.mark.parametrize("name", having_knobs("order"))
 def test_the_line_of_python_gives_the_same_runs(name: str, panel: Schedules, pool: pd.DataFrame) -> None:
     panel.sides["A"].set(method=name)
     known = {"cl": cl, "partial": partial, "pool": pool, "Root": Root, "Linear": Linear, "Geometric": Geometric}
@@ -93,6 +93,89 @@ def test_errors_say_what_there_is(panel: Schedules, pool: pd.DataFrame) -> None:
     with pytest.raises(ValueError) as error:
         Schedules(pool[["prompt", "answer"]])
     assert str(error.value) == "no column of numbers to order by; the pool has prompt, answer"
+
+
+# -- methods to tick ------------------------------------------------------------------------------------------------
+SMALL = dict(steps=20, batch_size=3, rollouts=4)
+OFFERED = ("random_order", *having_knobs("online", "reward"))
+
+
+@pytest.fixture
+def picker(pool: pd.DataFrame) -> Picker:
+    return Picker(pool, OFFERED, **SMALL)
+
+
+def simulated(variants: dict, pool: pd.DataFrame) -> pd.DataFrame:
+    budget = cl.Budget(rollouts=20 * 3 * 4)
+    runs = cl.simulate(variants, pool, batch_size=3, rollouts=4, objective="grpo", budget=budget)
+    return runs.exposure
+
+
+def test_at_first_it_shows_what_the_functions_do_by_themselves(picker: Picker, pool: pd.DataFrame) -> None:
+    assert simulated({"random": methods.random_order, "sec": methods.sec}, pool).equals(picker.runs.exposure)
+    assert list(picker.variants) == ["random", "sec"]
+    assert {t.yaxis for t in picker.figure.data} == {"y", "y2"}
+    assert len(Picker(pool, **SMALL).ticks) == 1 + len(having_knobs("online"))
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_its_python_gives_the_same_variants(name: str, picker: Picker, pool: pd.DataFrame) -> None:
+    if name in ("adcl", "sari"):  # measuring 60 rows by 8 answers would take more than there are
+        picker.sides[name].set(by="level")
+    picker.choose(name)
+    assert picker.message.value == ""
+    known = {"cl": cl, "partial": partial}
+    exec(picker.source, known)
+    assert picker.line.value == picker.source
+    assert simulated(known["variants"], pool).equals(picker.runs.exposure)
+    assert {t.yaxis for t in picker.figure.data} == {"y"}
+    assert [a.text for a in picker.figure.layout.annotations] == [*known["variants"]]
+
+
+def test_a_tick_and_a_knob_are_drawn_and_the_rest_is_kept(picker: Picker) -> None:
+    random, sec = picker.runs.records
+    assert picker.sides["adarft"].box.layout.display == "none"
+    picker.ticks["adarft"].value = True  # what the browser does
+    assert picker.sides["adarft"].box.layout.display == ""
+    assert picker.runs.records[:2] == (random, sec) and picker.runs.variants == ["random", "sec", "adarft"]
+    before = picker.figure.data[6].y
+    picker.sides["sec"].knobs["tau"].value = 0.05
+    assert picker.runs.records[0] is random and picker.runs.records[1] is not sec
+    assert picker.variants["sec"].keywords["tau"] == 0.05
+    assert not np.array_equal(before, picker.figure.data[6].y)
+
+
+def test_nothing_chosen_is_said_and_the_drawing_kept(picker: Picker) -> None:
+    before = picker.runs
+    picker.ticks["sec"].value = picker.ticks["random_order"].value = False
+    assert "no method is chosen: tick at least one box (Tab to it, then Space)" in picker.message.value
+    with pytest.raises(ValueError, match=r"^no method is chosen: tick at least one box"):
+        picker.variants  # noqa: B018
+    assert picker.runs.variants == ["random"] and picker.runs.records[0] is before.records[0]
+    picker.choose("pcl")
+    assert picker.message.value == ""
+
+
+def test_what_cannot_run_or_trains_nothing_is_said(picker: Picker) -> None:
+    picker.choose("difficulty_filter")
+    picker.sides["difficulty_filter"].set(low=0.9)
+    assert "difficulty_filter failed: ValueError: low=0.9, high=0.8" in picker.message.value
+    picker.choose("adcl")
+    assert "adcl trained nothing: measuring took all 240 answers; measure less" in picker.message.value
+    picker.sides["adcl"].set(by="level")
+    assert picker.message.value == "" and picker.sides["adcl"].label == "adcl: adcl by level"
+
+
+def test_names_without_a_box_are_errors(picker: Picker, pool: pd.DataFrame) -> None:
+    with pytest.raises(ValueError) as error:
+        Picker(pool, ["sec", "dump"], chosen=["sec", "pcl"])
+    assert str(error.value) == "no control for the method 'pcl'; choose among sec, dump"
+    with pytest.raises(ValueError) as error:
+        Picker(pool, ["seq"])
+    assert str(error.value) == f"no control for the method 'seq'; choose among {', '.join(KNOBS)}"
+    with pytest.raises(ValueError) as error:
+        picker.choose("sec", "seq")
+    assert str(error.value) == f"no box for 'seq'; there is {', '.join(OFFERED)}"
 
 
 def test_source_writes_text_with_double_quotes() -> None:
