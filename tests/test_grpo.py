@@ -364,3 +364,21 @@ def test_with_two_threads_the_first_steps_samples_are_the_same(model, pool):
     finally:
         torch.set_num_threads(before)
     assert beside["0"] == texts["0"]
+
+
+def test_new_rows_with_parents_are_answered_trained_and_recorded(model, pool):
+    """A method may make rows of its own: they appear in a request with a new id and their parents, and are charged."""
+    learner = ModelLearner(model, {"grpo": Grpo(), "sft": Sft()}, max_new_tokens=6)
+
+    def method(pool, run):
+        parent = pool.iloc[[0]]
+        made = parent.assign(prompt="1 + 1", answer="2", parents=[(parent.index[0],)]).set_axis(["made/1"])
+        out = yield Sample(made, run.rollouts, purpose="task")
+        replies = yield [Train(out), Train(made.assign(solution="2"), "sft")]
+        assert [list(r.index) for r in replies] == [["made/1"] * ROLLOUTS, ["made/1"]]
+
+    job = opened(learner, "v", method, pool)
+    Loop(learner, Budget(steps=5)).drive([job])
+    assert job.ended == "returned", job.ended
+    assert [ids.tolist() for _, ids, _, _ in job.exposure] == [["made/1"] * ROLLOUTS, ["made/1"]]
+    assert [line[1:3] for line in job.ledger] == [("Sample", "task"), ("Train", "train"), ("Train", "train")]
