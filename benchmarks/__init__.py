@@ -2,6 +2,8 @@
 
     families   sft     six variants side by side against six runs of TRL, and against our own loop one after another
                score   losses of 1,000 rows against plain transformers loops
+               grpo    reinforcement, one variant and six side by side, against runs of TRL
+               draws   what a method itself takes between two steps, at 10 thousand and 1 million rows (no peer)
 
 Both sides of a ratio run in one process on one thread, in turns, with the same model, data, precision and token counts;
 what is compared is the median over the turns. One such figure: {"name": "score_vs_batch1", "ours": 309.0,

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-FAMILIES = ("score", "sft")
+FAMILIES = ("score", "sft", "grpo", "draws")
 
 
 def main(given: Sequence[str] | None = None) -> Path:
@@ -24,15 +24,14 @@ def main(given: Sequence[str] | None = None) -> Path:
 
     import torch
 
-    from benchmarks import measure, score, sft
+    from benchmarks import draws, grpo, measure, score, sft
 
     torch.set_num_threads(1)
     print(measure.machine(), flush=True)
     began, figures = time.time(), []
     for family in (asked.only,) if asked.only else FAMILIES:
-        for figure in {"score": score, "sft": sft}[family].run(
-            repeats=asked.repeats, say=lambda text: print(f"- {text}", flush=True)
-        ):
+        module = {"score": score, "sft": sft, "grpo": grpo, "draws": draws}[family]
+        for figure in module.run(repeats=asked.repeats, say=lambda text: print(f"- {text}", flush=True)):
             figures.append(figure)
             print(line(figure), flush=True)
     asked.to.write_text(json.dumps(figures, indent=1) + "\n")
@@ -43,10 +42,18 @@ def main(given: Sequence[str] | None = None) -> Path:
 
 
 def line(figure: dict[str, object]) -> str:
-    if figure["ratio"] is None:
+    if figure["ours"] is None:
         return f"{figure['name']:32s}      -   {figure['note']}"
-    speeds = f"{figure['ours']:.0f} against {figure['peer']:.0f} {figure['unit']}"
+    ours = short(figure["ours"])
+    if figure["ratio"] is None:
+        return f"{figure['name']:32s}      -   {ours} {figure['unit']}; {figure['note']}"
+    speeds = f"{ours} against {short(figure['peer'])} {figure['unit']}"
     return f"{figure['name']:32s} {figure['ratio']:6.2f}   {speeds}; {figure['note']}"
+
+
+def short(x: float) -> str:
+    """Three digits, or all before the point where these are more."""
+    return f"{x:.0f}" if x >= 100 else f"{x:.3g}"
 
 
 def quiet() -> None:

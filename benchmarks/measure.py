@@ -52,9 +52,19 @@ def figure(name: str, ours: Clock, peer: Clock, *, work: float, unit: str, note:
         f", peer {len(peer.wall)}" if len(peer.wall) != len(ours.wall) else ""
     )
     return {
-        "name": name, "ours": round(mine, 1), "peer": round(other, 1), "unit": unit, "ratio": round(mine / other, 3),
+        "name": name, "ours": rounded(mine), "peer": rounded(other), "unit": unit, "ratio": round(mine / other, 3),
         "note": f"{note}; {turns}; by CPU time {cpu:.2f}",
     }  # fmt: skip
+
+
+def single(name: str, ours: float, *, unit: str, note: str) -> dict[str, object]:
+    """A line for what nothing else does: no peer, no ratio."""
+    return {"name": name, "ours": rounded(ours), "peer": None, "unit": unit, "ratio": None, "note": note}
+
+
+def rounded(x: float) -> float:
+    """One decimal of hundreds and more, three of less."""
+    return round(x, 1 if x >= 100 else 3)
 
 
 def missing(name: str, *, unit: str, note: str) -> dict[str, object]:
