@@ -11,11 +11,10 @@ import pytest
 
 from curriculab import methods
 from curriculab.loop import Budget
-from curriculab.methods.online.egsr import watched
 from curriculab.methods.reward.train_long_think_short import budget_at
 from curriculab.methods.reward.vl_cogito import binary_weight, length_reward, shares, soft_weight
 from curriculab.requests import Copy, Grpo, Sample, Train
-from curriculab.simulation import Student, planted, simulate
+from curriculab.simulation import Student, planted, simulate, watched
 
 
 def asked_by(method, pool, steps, *, student=None, batch_size=2, **knobs):

@@ -37,23 +37,26 @@ def difficulty_filter(
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
     ask = math.ceil(oversample * run.batch)
     while True:
-        kept, groups, asked = [], [], 0
-        while len(groups) < run.batch and asked < rounds * ask:
+        kept, passed, asked = [], 0, 0
+        while passed < run.batch and asked < rounds * ask:
             out = yield Sample(pool.take(queue.take(ask)), run.rollouts)
-            kept.append(out[in_band(out, low, high, inclusive)])
-            groups, asked = [*groups, *kept[-1].group.unique()], asked + ask
-        if groups:
-            batch = pd.concat(kept)
-            batch = batch[batch.group.isin(groups[: run.batch])]
-            rewarded((yield Train(batch, note={"accepted": len(groups) / asked, "asked": asked})), "the filter")
+            group, inside = in_band(out, low, high, inclusive)
+            kept.append(out.take(np.flatnonzero(np.isin(group, inside[: run.batch - passed]))))
+            passed, asked = passed + len(inside), asked + ask
+        if passed:
+            batch = kept[0] if len(kept) == 1 else pd.concat(kept)
+            rewarded((yield Train(batch, note={"accepted": passed / asked, "asked": asked})), "the filter")
 
 
-def in_band(out: pd.DataFrame, low: float, high: float, inclusive: str) -> np.ndarray:
-    """Is the mean reward of its group in the band? one a line, (answers,); equal but for rounding counts as equal."""
-    group, _ = pd.factorize(out.group)
-    rate = (np.bincount(group, out.reward) / np.bincount(group))[group]
+def in_band(out: pd.DataFrame, low: float, high: float, inclusive: str) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each answer's group, (answers,), and of the groups whose mean reward is in the band, as they came.
+
+    Equal but for rounding counts as equal.
+    """
+    group, _ = pd.factorize(out["group"].to_numpy())
+    rate = np.bincount(group, out["reward"].to_numpy(float)) / np.bincount(group)
     slack = 1e-9 if inclusive == "both" else -1e-9
-    return (rate >= low - slack) & (rate <= high + slack)
+    return group, np.flatnonzero((rate >= low - slack) & (rate <= high + slack))
 
 
 def _check_knobs(low: float, high: float, inclusive: str, rounds: int, oversample: float) -> None:

@@ -47,15 +47,23 @@ def egsr(
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
     while True:
         out = yield Sample(pool.take(queue.take(run.batch)), run.rollouts)
-        stuck = out[(out.groupby("group")["reward"].transform("max") <= 0).to_numpy()].drop_duplicates("group")
+        stuck = out.take(failed(out))
         rescued = 0
         if len(stuck):
             helps = ask(stuck, hinted(stuck, guide, hint), answer=stuck["answer"], failed=stuck["group"])
             helped = yield Sample(helps, guided, purpose="guided")
-            right = helped[(helped["correct"] > 0).to_numpy()]
-            out, rescued = put(out, right), right["failed"].nunique()
+            right = helped.take(np.flatnonzero(helped["correct"].to_numpy(float) > 0))
+            out, rescued = put(out, right), len(np.unique(right["failed"].to_numpy()))
         note = {"all wrong": len(stuck) / run.batch, "rescued": rescued / run.batch}
         rewarded((yield Train(out, note=note)), "egsr")
+
+
+def failed(out: pd.DataFrame) -> np.ndarray:
+    """Where the first answers of groups without any reward stand, (groups,)."""
+    _, first, of = np.unique(out["group"].to_numpy(), return_index=True, return_inverse=True)
+    best = np.full(len(first), -np.inf)
+    np.maximum.at(best, of, out["reward"].to_numpy(float))
+    return first[best <= 0]
 
 
 def hinted(rows: pd.DataFrame, guide: str, hint: str | None = None) -> list[str]:
@@ -69,15 +77,16 @@ def hinted(rows: pd.DataFrame, guide: str, hint: str | None = None) -> list[str]
 def put(out: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
     """Answers with the k-th right one for a failed group in the place of its k-th failure, but never of its last.
 
-    Answers of a group stand side by side, as in a reply to Sample.
+    Answers of a group stand side by side, and groups in the order of their numbers, as in a reply to Sample.
     """
     groups, first, size = np.unique(out["group"].to_numpy(), return_index=True, return_counts=True)
-    of, k = np.searchsorted(groups, right["failed"].to_numpy()), right.groupby("failed").cumcount().to_numpy()
+    group = right["failed"].to_numpy()
+    of, k = np.searchsorted(groups, group), np.arange(len(group)) - np.searchsorted(group, group)
     fits = k < size[of] - 1
-    moved = {}
-    for column in MOVED:
+    place, moved = (first[of] + k)[fits], {}
+    for column in MOVED if len(place) else ():
         values = out[column].to_numpy(copy=True)
-        values[(first[of] + k)[fits]] = right[column].to_numpy()[fits]
+        values[place] = right[column].to_numpy()[fits]
         moved[column] = values
     return out.assign(**moved)
 

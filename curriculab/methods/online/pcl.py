@@ -44,9 +44,9 @@ def pcl(
         guess = value(z)
         nearest = np.resize(np.argsort(np.abs(guess - tau), kind="stable"), run.batch)
         note |= {"value": float(guess[nearest].mean())}
-        candidates = pool.take(drawn)
-        out = per_row(candidates, rewarded((yield Train(candidates.take(nearest), note=note)), "pcl"))
-        rate, at = (out["right"] / out["n"]).to_numpy(), out["at"].to_numpy()
+        rows = pool.take(drawn[nearest])
+        out = per_row(rows, rewarded((yield Train(rows, note=note)), "pcl"))
+        rate, at = (out["right"] / out["n"]).to_numpy(), nearest[out["at"].to_numpy()]
         note = {"last error": float(np.mean((guess[at] - rate) ** 2)), "last spread": float(np.var(rate))}
         value.update(z[at], rate)
 
