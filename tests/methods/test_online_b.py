@@ -13,10 +13,10 @@ from curriculab import methods
 from curriculab.loop import Budget
 from curriculab.methods.online.adarft import nearest, stretched
 from curriculab.methods.online.adcl import failures, inversion_rate
-from curriculab.methods.online.egsr import HINTS, hinted, put, watched
+from curriculab.methods.online.egsr import HINTS, hinted, put
 from curriculab.methods.online.learning_progress import chances, reweighted
 from curriculab.requests import Copy, Grpo, Piece, Run, Sample, Train
-from curriculab.simulation import planted, simulate
+from curriculab.simulation import planted, simulate, watched
 
 
 def make(level, **columns) -> pd.DataFrame:
