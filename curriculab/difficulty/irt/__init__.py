@@ -67,7 +67,7 @@ class Fit:
     is noise, below an item steeper than its curve (0.7 to 1.3 is usual for tests: Wright & Linacre 1994). They are
     averaged over everybody's posterior ability, so that 1 is expected of short tests too.
     log_likelihood: marginal, nats, without the prior on guessing. parameters: how many were estimated. steps: of EM.
-    errors: from the information of "all items" together, "item by item" (above 400 items), or "none" (it has no inverse: all NaN).
+    errors: from the information of "all items" together, "item by item" (above 400), or "none" (no inverse: all NaN).
     """
 
     model: str
