@@ -293,7 +293,7 @@ def test_pcl_reads_each_candidate_once_and_trains_the_nearest():
 
 
 def test_pcl_projects_long_embeddings_and_fills_batches_of_small_pools():
-    embedded = pcl.Embedded(4, np.random.default_rng(0))
+    embedded = pcl.Embedded(1000, 4, np.random.default_rng(0))
     embedded.add(np.array([3, 5]), np.random.default_rng(1).normal(size=(2, 50)))
     assert embedded[np.array([5, 3, 5])].shape == (3, 5) and embedded.missing(np.array([5, 9])).tolist() == [9]
     made = methods.pcl(make([1, 2, 3]), Run(0, batch=8))

@@ -33,7 +33,7 @@ def pcl(
     """Train argmin_{|S| = m} sum_S |V(x) - tau| of k m candidates;  V(x) = 1/2 + w . z(x),
     w = argmin sum_i memory^age_i (V(x_i) - mean reward_i)^2 + ridge |w|^2."""
     _check_knobs(k, tau, ridge, memory, features)
-    value, embedded = Value(ridge, memory), Embedded(features, run.rng)
+    value, embedded = Value(ridge, memory), Embedded(len(pool), features, run.rng)
     note = {}
     while True:
         drawn = run.rng.choice(len(pool), min(k * run.batch, len(pool)), replace=False)
@@ -69,11 +69,12 @@ class Value:
 class Embedded:
     """Features of the rows seen so far: a 1, and the embedding, each number standardised over the first candidates."""
 
-    def __init__(self, features: int, rng: np.random.Generator) -> None:
-        self.features, self.rng, self.of, self.mean = features, rng, {}, None
+    def __init__(self, rows: int, features: int, rng: np.random.Generator) -> None:
+        self.features, self.rng, self.mean = features, rng, None
+        self.slot, self.known, self.z = np.full(rows, -1, np.int32), 0, np.empty((0, 0), np.float32)
 
     def missing(self, rows: np.ndarray) -> np.ndarray:
-        return np.array([row for row in rows.tolist() if row not in self.of], int)
+        return rows[self.slot[rows] < 0]
 
     def add(self, rows: np.ndarray, x: np.ndarray) -> None:
         """Embeddings x (rows, d) of rows that were missing."""
@@ -87,10 +88,17 @@ class Embedded:
             flat = deviation <= 1e-6 * np.abs(x).max()  # what varies by rounding only
             self.scale = np.where(flat, 1.0, deviation) * np.sqrt(x.shape[1])  # |z|^2 is about 2
         z = np.column_stack([np.ones(len(x)), (x - self.mean) / self.scale])
-        self.of.update(zip(rows.tolist(), z, strict=True))
+        if self.known + len(z) > len(self.z):  # doubled, so that a row is copied twice at most
+            room = np.empty((2 * (self.known + len(z)), z.shape[1]), np.float32)
+            if self.known:
+                room[: self.known] = self.z[: self.known]
+            self.z = room
+        self.z[self.known : self.known + len(z)] = z
+        self.slot[rows] = np.arange(self.known, self.known + len(z))
+        self.known += len(z)
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        return np.stack([self.of[row] for row in rows.tolist()])
+        return self.z[self.slot[rows]].astype(float)
 
 
 def _check_knobs(k: int, tau: float, ridge: float, memory: float, features: int) -> None:
