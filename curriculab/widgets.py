@@ -185,9 +185,10 @@ def _show(figure: go.FigureWidget, fresh: go.Figure) -> None:
     """Give a live figure new numbers, in place where it has as many traces."""
     if len(figure.data) != len(fresh.data):
         figure.data = ()
-        gone = {name: None for name in figure.layout if name not in fresh.layout}
-        figure.update_layout(gone | dict(annotations=()), overwrite=True)
+        figure.update_layout({name: None for name in figure.layout if name not in fresh.layout})
+        figure.layout = fresh.layout  # whole: in parts, a browser keeps titles of panels that are gone
         figure.add_traces(fresh.data)
+        return
     with figure.batch_update():
         for old, new in zip(figure.data, fresh.data, strict=True):
             old.update({k: v for k, v in new.to_plotly_json().items() if k not in ("type", "uid")})
