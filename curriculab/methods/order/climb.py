@@ -1,0 +1,206 @@
+"""CLIMB: three curricula that can be combined: which rows are drawn, which words are shown, what is to be predicted.
+
+Paper    Martinez et al. 2023, "CLIMB: Curriculum Learning for Infant-inspired Model Building", BabyLM at CoNLL
+Kept     data: even draws among the rows whose score is at most the 100 c(t)-th percentile; words: those outside the
+         vocabulary of the moment become one mark, in what is read and in what is learned, by frequency, by word class,
+         or by class and then frequency; objective: the class of a hidden word (of 40% of the words of the classes asked
+         for, of 15% of the others) before or beside the words themselves; all six shapes of c(t)
+Changed  words are runs of letters and digits (there, tokens), ranked by their frequency in the pool (there, by their
+         number in the tokenizer, which follows it); classes come from a table, by default the clinic's, whose words are
+         all known: no tagger. A head on the states of the model would be the paper's way to predict a class; here it is
+         text to be continued, on the same adapter, and objectives that run side by side share the rows of a step
+         instead of adding losses. `refresh` measures the learner's own loss anew, whose order is its perplexity's
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from curriculab.draws import Pacing, Ramp, scores
+from curriculab.methods import CheckBench
+from curriculab.requests import Check, Run, Score, Train, ask
+
+WORD = re.compile(r"[^\W_]+")
+TEXTS = ("prompt", "answer", "solution", "options")
+ORDER = ("noun", "verb", "adjective", "adverb", "pronoun", "determiner", "preposition", "conjunction")  # released code
+OBJECTIVES = {  # what is predicted from when to when; released code, but for where "graded" goes on to all classes
+    "words": (("words", 0.0, 1.0),),
+    "sequential": (("classes", 0.0, 0.125), ("words", 0.125, 1.0)),
+    "multitask": (("classes", 0.0, 1.0), ("words", 0.0, 1.0)),
+    "late words": (("classes", 0.0, 1.0), ("words", 0.125, 1.0)),
+    "graded": (("nouns and verbs", 0.0, 0.0625), ("classes", 0.0625, 0.125), ("words", 0.125, 1.0)),
+}
+MASKED, OTHERS = 0.4, 0.15  # how often a word of the classes asked for is hidden, and any other; released code
+
+
+def climb(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    by: str | None = "level",  # None: no data curriculum
+    pacing: Pacing = Ramp("log"),  # noqa: B008  of the data; the released configurations use "linear" and "log"
+    refresh: float | None = None,  # share of the budget after which all rows are scored anew; 1 / 16 in the paper
+    vocabulary: str | None = None,  # "frequency", "class" or "both"
+    vocabulary_pacing: Pacing = Ramp("linear"),  # noqa: B008
+    objective: str = "words",
+    classes: Mapping[str, str] | None = None,  # word (small letters) -> class; None: the clinic's
+    order: Sequence[str] = ORDER,  # of the classes; words of no class come last
+    mark: str = "_",  # ours
+) -> Generator:
+    """Row ~ U{score <= 100 c(t)-th percentile};  a word is shown while place(word) <= c(t), else it is `mark`.
+
+    place = rank / V (frequency), class / K (class), (class V + rank) / (V (K + 1)) (both); V words, K classes.
+    """
+    _check_knobs(pacing, vocabulary_pacing, refresh, vocabulary, objective)
+    score = scores(pool, by) if by else np.zeros(len(pool))
+    if classes is None and (vocabulary in ("class", "both") or objective != "words"):
+        classes = clinic_classes()
+    places = word_places(pool, vocabulary, classes, order) if vocabulary else {}
+    ranks, due = np.argsort(score, kind="stable"), refresh
+    while True:
+        if refresh and run.progress >= due:
+            score, due = (yield Score(pool, "nll"))["nll"].to_numpy(float), run.progress + refresh
+            ranks = np.argsort(score, kind="stable")
+        known = max(under(score, ranks, pacing(run.progress)), min(run.batch, len(pool)))
+        rows = pool.take(ranks[run.rng.choice(known, run.batch, replace=known < run.batch)])
+        note = {"share": known / len(pool)}
+        if vocabulary:
+            rows, note["unknown"] = shown(rows, places, vocabulary_pacing(run.progress), mark)
+        units = [unit for unit, begin, end in OBJECTIVES[objective] if begin <= min(run.progress, 1 - 1e-9) < end]
+        yield Train(_as_asked(rows, units, classes, mark, run.rng), note=note)
+
+
+def under(score: np.ndarray, ranks: np.ndarray, c: float) -> int:
+    """How many rows have at most the 100 c-th percentile of all scores: scores 1, 2, 2, 3 and c = .5 -> 3."""
+    at = c * (len(score) - 1)
+    low, high = score[ranks[int(at)]], score[ranks[min(int(at) + 1, len(score) - 1)]]
+    limit = low + (at - int(at)) * (high - low)
+    return int(np.searchsorted(score, limit, side="right", sorter=ranks))
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+def clinic_classes() -> dict[str, str]:
+    """The classes of the clinic's words; its names are nouns."""
+    from curriculab.tasks.clinic import SIZES, word_classes
+
+    return {word: "noun" if kind in SIZES else kind for word, kind in word_classes().items()}
+
+
+def word_places(
+    pool: pd.DataFrame, vocabulary: str, classes: Mapping[str, str] | None, order: Sequence[str]
+) -> dict[str, float]:
+    """When each word of the pool is let in, as the least c(t) that shows it, in [0, 1]."""
+    columns = [pool[c].tolist() for c in TEXTS if c in pool]
+    listed = (list, tuple, np.ndarray)
+    texts = (part for column in columns for text in column for part in (text if isinstance(text, listed) else [text]))
+    count = Counter(w.lower() for text in texts if isinstance(text, str) for w in WORD.findall(text))
+    words = sorted(count, key=lambda w: (-count[w], w))
+    if vocabulary == "frequency":
+        return {w: rank / len(words) for rank, w in enumerate(words)}
+    number = {name: i for i, name in enumerate(order)}
+    of = [number.get((classes or {}).get(w, ""), len(order)) for w in words]
+    if vocabulary == "class":
+        return {w: k / max(len(order), 1) for w, k in zip(words, of, strict=True)}
+    whole = len(words) * (len(order) + 1)
+    return {w: (k * len(words) + rank) / whole for rank, (w, k) in enumerate(zip(words, of, strict=True))}
+
+
+def shown(rows: pd.DataFrame, places: Mapping[str, float], c: float, mark: str) -> tuple[pd.DataFrame, float]:
+    """The rows with the words of the moment, and the share of their words that are not."""
+    if c >= 1:
+        return rows, 0.0
+    seen, hidden = 0, 0
+
+    def word(found: re.Match) -> str:
+        nonlocal seen, hidden
+        unknown = places.get(found[0].lower(), 1.0) > c
+        seen, hidden = seen + 1, hidden + unknown
+        return mark if unknown else found[0]
+
+    def text(value: object) -> object:
+        if isinstance(value, str):
+            return WORD.sub(word, value)
+        return [text(v) for v in value] if isinstance(value, list | tuple | np.ndarray) else value
+
+    new = {k: pd.Series(list(map(text, rows[k].tolist())), rows.index, dtype=object) for k in TEXTS if k in rows}
+    return rows.assign(**new), hidden / max(seen, 1)
+
+
+def _as_asked(
+    rows: pd.DataFrame, units: Sequence[str], classes: Mapping[str, str] | None, mark: str, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Rows dealt out among the objectives of the moment: as they are, or as questions for the class of a word."""
+    if tuple(units) == ("words",):
+        return rows
+    parts = [rows.iloc[i :: len(units)] for i in range(len(units))]
+    parts = [
+        part if unit == "words" else questions(part, classes or {}, unit, mark, rng)
+        for unit, part in zip(units, parts, strict=True)
+    ]
+    return pd.concat([part for part in parts if len(part)])
+
+
+def questions(
+    rows: pd.DataFrame, classes: Mapping[str, str], unit: str, mark: str, rng: np.random.Generator
+) -> pd.DataFrame:
+    """One hidden word a row, whose class is to be named; rows without a word stay as they are."""
+    asked = ("noun", "verb") if unit == "nouns and verbs" else tuple(classes.values())
+    prompts, answers, at = [], [], []
+    for i, (prompt, answer) in enumerate(zip(rows["prompt"], rows["answer"], strict=True)):
+        text = prompt or str(answer)
+        words = list(WORD.finditer(text))
+        if not words:
+            continue
+        names = [classes.get(word[0].lower()) for word in words]
+        weight = np.array([MASKED if name in asked else OTHERS for name in names])
+        k = int(rng.choice(len(words), p=weight / weight.sum()))
+        prompts.append(f"{text[: words[k].start()]}{mark}{text[words[k].end() :]} Class of {mark}:")
+        answers.append(names[k] if names[k] in asked else "other")
+        at.append(i)
+    chosen = rows.iloc[at]
+    new = ask(chosen, prompts, answer=answers, parents=chosen.index.to_list()).drop(columns="task", errors="ignore")
+    return pd.concat([new.set_axis([f"{i}/class" for i in new.index]), rows.drop(index=chosen.index)])
+
+
+def _check_knobs(
+    pacing: Pacing, vocabulary_pacing: Pacing, refresh: float | None, vocabulary: str | None, objective: str
+) -> None:
+    for name, value in (("pacing", pacing), ("vocabulary_pacing", vocabulary_pacing)):
+        if not callable(value):
+            raise ValueError(f"{name}={value!r} is no pacing; give Ramp('linear') or another of curriculab.draws")
+    if refresh is not None and not 0 < refresh <= 1:
+        raise ValueError(f"refresh={refresh} is no share of the budget; give one above 0, at most 1, or None: never")
+    if vocabulary not in (None, "frequency", "class", "both"):
+        raise ValueError(f"vocabulary={vocabulary!r} is unknown; give 'frequency', 'class', 'both', or None: all words")
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective={objective!r} is unknown; give one of {', '.join(OBJECTIVES)}")
+
+
+def check(bench: CheckBench) -> Check:
+    """Rows come evenly from below the percentile and, in the end, from everywhere; unknown words become fewer."""
+    from curriculab.tasks.clinic import textbook
+
+    runs = bench.simulate(climb, signal=("score",), by="score", steps=120)
+    seen, pace = bench.exposure(runs), Ramp("log")
+    allowed = np.array([np.percentile(bench.pool.score, 100 * pace(share)) for share in seen.share_before])
+    above = float((seen.score > allowed + 1e-9).mean())
+    late = seen[seen.share_before >= pace.end].score
+    off = float((late.mean() - bench.pool.score.mean()) / (bench.pool.score.std() / len(late) ** 0.5))
+    book = textbook().iloc[:400]
+    words = bench.simulate(climb, pool=book, by=None, vocabulary="frequency", steps=80).metrics
+    unknown = words.groupby((words.step - 1) // 8).unknown.mean()
+    return Check(
+        claim="no row above the percentile of the moment, even draws from all rows in the last eighth, and a share of "
+        "unknown words that falls from tenth to tenth of the run, to none",
+        refuted_by="any row above; a mean score in the last eighth off the pool's by more than 4 standard errors; a "
+        "tenth of the run with more unknown words than the tenth before it; any unknown word in the last tenth",
+        measured={"above": above, "off": off, "unknown_first": float(unknown.iloc[0]),
+                  "unknown_rises": float(unknown.diff().max()), "unknown_last": float(unknown.iloc[-1])},
+        held=above == 0 and abs(off) <= 4 and unknown.diff().max() <= 0 and unknown.iloc[-1] == 0,
+        seeds=bench.seeds,
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Corgi: instruction data in the order of a school: by subject, by stage, by Bloom's level, blocked or interleaved.
+
+Paper    Lee et al. 2024, "Instruction Tuning with Human Curriculum", Findings of NAACL
+Kept     blocking: subject by subject; clustering: by subject within each Bloom level; spiral: all subjects in turn
+         within each stage, stage after stage; interleaving: stages, and Bloom levels within them, rise for all subjects
+         together, which take turns (the paper's winner); one pass, no shuffling after it
+Changed  the exact orders were not read, these are their descriptions; ties are random, a subject that has no rows left
+         drops out of the turns; without a column for Bloom's level or for the stage all rows count as of one. The one
+         walk takes the whole budget, skipping or repeating rows evenly (`span="pass"`: whole passes one after another)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+import pandas as pd
+
+from curriculab.draws import scores
+from curriculab.methods import CheckBench
+from curriculab.methods.order.easy_to_hard import sorted_rows
+from curriculab.requests import Check, Run, Sft
+
+ORDERS = ("blocking", "clustering", "spiral", "interleaving")
+BLOOM = ("remember", "understand", "apply", "analyse", "evaluate", "create")  # Anderson & Krathwohl 2001
+
+
+def corgi(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    order: str = "interleaving",
+    subject: str = "topic",
+    stage: str | None = "level",
+    bloom: str | None = None,  # a column of names of BLOOM, or of numbers
+    span: str = "budget",
+) -> Generator:
+    """Rows sorted by (subject, stage, bloom), (bloom, subject, stage), (stage, turn, subject) or (stage, bloom, turn,
+    subject); turn = how many rows of the same subject came before in the same stage (and Bloom level)."""
+    if order not in ORDERS:
+        raise ValueError(f"order={order!r} is unknown; give one of {', '.join(ORDERS)}")
+    if subject not in pool:
+        raise ValueError(f"subject={subject!r} is no column of the pool; it has {', '.join(map(str, pool.columns))}")
+    of = pd.factorize(pool[subject], use_na_sentinel=False)[0]
+    height = scores(pool, stage) if stage else np.zeros(len(pool))
+    depth = bloom_level(pool, bloom) if bloom else np.zeros(len(pool))
+    luck = run.rng.permutation(len(pool))
+    keys = {
+        "blocking": (of, height, depth, luck),
+        "clustering": (depth, of, height, luck),
+        "spiral": (height, turns(of, luck, height), of),
+        "interleaving": (height, depth, turns(of, luck, height, depth), of),
+    }[order]
+    place = np.empty(len(pool))
+    place[np.lexsort(keys[::-1])] = np.arange(len(pool))
+    yield from sorted_rows(pool, run, place, span)
+
+
+def turns(of: np.ndarray, luck: np.ndarray, *within: np.ndarray) -> np.ndarray:
+    """How many rows of the same subject and the same values of `within` have less `luck`, (rows,)."""
+    table = pd.DataFrame({"of": of, **{str(i): key for i, key in enumerate(within)}}).iloc[np.argsort(luck)]
+    return table.groupby(list(table.columns)).cumcount().sort_index().to_numpy()
+
+
+def bloom_level(pool: pd.DataFrame, column: str) -> np.ndarray:
+    """Numbers as they are; the six verbs count from 1."""
+    if column not in pool or pd.api.types.is_numeric_dtype(pool[column]):
+        return scores(pool, column)
+    level = pool[column].str.lower().map({name: i for i, name in enumerate(BLOOM, start=1)})
+    if level.isna().any():
+        row = pool.index[level.isna()][0]
+        found = pool[column].loc[row]
+        raise ValueError(f"bloom={column!r} is {found!r} for row {row!r}; give one of {', '.join(BLOOM)}, or numbers")
+    return level.to_numpy(float)
+
+
+# A student that forgets what it does not practise, so that one block after another costs it the first ones
+STUDENT = {"rate": 0.1, "forget": 0.03, "start": -1.0, "spread": 1.0}
+
+
+def check(bench: CheckBench) -> Check:
+    """What the names promise, on the rows trained; and what blocks cost a student that forgets."""
+    from curriculab.simulation import Student
+
+    pool = bench.wide
+    how = dict(pool=pool, student=Student(**STUDENT), signal=("topic", "level"), steps=len(pool) // bench.batch_size,
+               objective=Sft())  # fmt: skip
+    runs = {order: bench.reinforce(corgi, order=order, **how) for order in ("blocking", "interleaving")}
+    blocked, mixed = (bench.exposure(r, pool) for r in runs.values())
+    blocks = float(blocked.groupby("seed").topic.agg(lambda t: (t != t.shift()).sum()).max())
+    falls = float((mixed.groupby("seed")["level"].diff() < 0).mean())
+    fewest = float(mixed.groupby(["seed", "step"]).topic.nunique().mean())
+    gain = float(np.mean(bench.final(runs["interleaving"]) - bench.final(runs["blocking"])))
+    return Check(
+        claim="blocking makes one block a subject; interleaving has all four subjects in nearly every step while the "
+        "level never falls, and leaves a student that forgets better off than blocking does",
+        refuted_by="more blocks than subjects; any fall of the level; fewer than 3.9 of 4 subjects a step (random: "
+        "3.6); a mean gain below 0.05 (as for easy_to_hard)",
+        measured={"blocks": blocks, "falls": falls, "subjects_a_step": fewest, "gain": gain},
+        held=blocks == pool.topic.nunique() and falls == 0 and fewest >= 3.9 and gain >= 0.05,
+        seeds=bench.seeds,
+    )

@@ -1,0 +1,122 @@
+"""PUDF: difficulty and ability on one scale; the learner trains on what is not above its ability.
+
+Paper    Meng et al. 2024, "A Psychology-based Unified Dynamic Framework for Curriculum Learning"
+Kept     before every epoch the learner answers a probe with known difficulties; ability = mode of its posterior under
+         the one-parameter model with a standard normal prior; the gate opens to the ability where that is the best so
+         far, else by `bump`; an epoch trains the rows in the gate, at least `least` of the easiest, in random order
+Changed  difficulties are a column: those of the paper are irt.fit(crowd).items.difficulty of curriculab.difficulty,
+         from answers of other models; the probe is a part of the pool that is never trained (there, the development
+         set); a step always has `run.batch` rows; balancing labels is left out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+import pandas as pd
+
+from curriculab.difficulty import irt
+from curriculab.draws import ranked, scores
+from curriculab.methods import CheckBench
+from curriculab.requests import Check, Run, Sample, Score, Train
+
+
+def pudf(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    by: str = "level",
+    spread: float | None = 1.0,  # logits of one standard deviation of `by`; None: `by` is in logits, as from irt.fit
+    probes: int = 200,  # at most a fifth of the pool; the paper's code: up to 1000
+    every: int | None = None,  # steps between two probes; None: an epoch of the rows in the gate, as in the paper
+    bump: float = 0.1,  # released code
+    patience: int = 1,  # probes without a new best before a bump; released code, its text: 2
+    lower: float = -np.inf,  # released code, as the next two
+    upper: float = 0.0,  # above 0 the gate reaches beyond the ability: needed where nothing is learned by repetition
+    least: int = 100,  # default of the released code; its scripts: 1000
+    guessing: float = 0.0,  # the paper's model has none; 1 / options where there are options
+) -> Generator:
+    """Train rows with cap + lower <= b <= cap + upper;  cap <- ability if it is the best so far, else cap + bump;
+    ability = argmax log N(ability; 0, 1) + sum_i log P(answer_i | sigma(ability - b_i))."""
+    _check_knobs(spread, probes, every, patience, lower, upper, least)
+    b = logits(scores(pool, by), spread)
+    probe, rest = held_out(np.arange(len(pool)), probes, run.rng)
+    order = rest[ranked(b[rest], run.rng)]
+    cap, best, waited = -np.inf, -np.inf, 0
+    while True:
+        answers = yield from examine(pool.take(probe))
+        ability, error = irt.ability(answers, b[probe], guessing=guessing)
+        waited = 0 if ability > best else waited + 1
+        cap = ability if ability > best else cap + bump * (waited % patience == 0)
+        best = max(best, ability)
+        low, high = gate(b[order], cap + lower, cap + upper, min(least, len(order)))
+        size = min(high - low, every * run.batch if every else len(order))
+        steps = every or max(1, round(size / run.batch))
+        epoch = np.resize(order[low + run.rng.choice(high - low, size, replace=False)], steps * run.batch)
+        note = {"ability": ability, "se": error, "cap": cap, "share": (high - low) / len(order)}
+        for rows in np.split(epoch, steps):
+            yield Train(pool.take(rows), note=note)
+
+
+def logits(score: np.ndarray, spread: float | None) -> np.ndarray:
+    return score if spread is None else spread * (score - score.mean()) / (score.std() or 1.0)
+
+
+def held_out(rows: np.ndarray, probes: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Some rows to probe, at most a fifth, and the others; a row that is alone is both."""
+    mixed = rng.permutation(rows)
+    n = max(1, min(probes, len(rows) // 5))
+    return mixed[:n], mixed[n:] if len(rows) > n else mixed
+
+
+def gate(b: np.ndarray, low: float, high: float, least: int) -> tuple[int, int]:
+    """Which of the sorted difficulties b lie in [low, high]; where fewer than `least` do, the first `least`."""
+    first, end = int(np.searchsorted(b, low, side="left")), int(np.searchsorted(b, high, side="right"))
+    return (first, end) if end - first >= least else (0, least)
+
+
+def examine(rows: pd.DataFrame) -> Generator:
+    """Which rows are answered right, 1 or 0, (rows,): by the likeliest option, else by one greedy answer."""
+    listed = [isinstance(o, list | tuple | np.ndarray) for o in rows["options"]] if "options" in rows else [False]
+    choice, right = np.broadcast_to(np.array(listed), len(rows)), np.zeros(len(rows))
+    if choice.any():
+        out = yield Score(rows[choice], "options", purpose="probe")
+        right[choice] = (out["text"].to_numpy(object) == rows["answer"].to_numpy(object)[choice]).astype(float)
+    if not choice.all():
+        out = yield Sample(rows[~choice], temperature=0.0, purpose="probe")
+        right[~choice] = (out["correct"].to_numpy(float) >= 0.5).astype(float)
+    return right
+
+
+def _check_knobs(
+    spread: float | None, probes: int, every: int | None, patience: int, lower: float, upper: float, least: int
+) -> None:
+    if spread is not None and not spread > 0:
+        raise ValueError(f"spread={spread}: give logits a standard deviation above 0, or None where `by` is in logits")
+    for name, value in (("probes", probes), ("every", every), ("patience", patience), ("least", least)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name}={value}; give at least 1")
+    if not lower < upper:
+        raise ValueError(f"lower={lower}, upper={upper}: the gate is closed; give a lower end below the upper")
+
+
+def check(bench: CheckBench) -> Check:
+    """On the chain, a gate that reaches one level beyond the ability beats random order; the paper's own lags there."""
+    knobs = dict(signal=("level",), by="level", every=5, least=40, probes=96)
+    random = bench.accuracy(bench.random)
+    runs = bench.simulate(pudf, upper=0.6, **knobs)  # levels are 0.59 standard deviations apart
+    gain = float(np.mean(bench.final(runs) - random))
+    closed = float(np.mean(bench.accuracy(pudf, upper=0.0, **knobs) - random))
+    ends = runs.metrics.groupby("seed")[["ability", "share"]].agg(["first", "last"])
+    rises = float((ends["ability"]["last"] - ends["ability"]["first"]).min())
+    opens = float((ends["share"]["last"] - ends["share"]["first"]).min())
+    return Check(
+        claim="on a chain of prerequisites a gate that follows the ability, and reaches one level beyond it, ends "
+        "above random order, opening as the ability rises (gain_upper_0, of the paper's gate, is no part of it)",
+        refuted_by="a mean gain below 0.05 (as for easy_to_hard); in any seed an ability that rises by less than 0.8 "
+        "logits (four standard errors of 96 answers, 0.2 with the prior), or a gate that does not open",
+        measured={"gain": gain, "gain_upper_0": closed, "ability_rises": rises, "gate_opens": opens},
+        held=gain >= 0.05 and rises >= 0.8 and opens > 0,
+        seeds=bench.seeds,
+    )

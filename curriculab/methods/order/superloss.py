@@ -1,0 +1,84 @@
+"""SuperLoss: every row's loss is weighted by a confidence in closed form, low where the loss is above the usual.
+
+Paper    Castells, Weinzaepfel & Revaud 2020, "SuperLoss: A Generic Loss for Robust Curriculum Learning", NeurIPS
+Kept     the closed form with Lambert's W; tau a constant or a running mean of the losses; one threshold for all tasks
+Changed  the weight is read off one forward before the step: SuperLoss is least at sigma, so its gradient is the
+         loss's own, times sigma. `strength` is the paper's lambda, which it tunes: a reimplementation takes 1 for 10
+         classes and 0.25 for 100, and the log of their number for tau
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+import pandas as pd
+
+from curriculab.draws import Queue
+from curriculab.methods import CheckBench
+from curriculab.requests import Check, Piece, Run, Score, Sft, Train
+
+
+def superloss(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    tau: float | None = None,  # nats a token; None: the running mean of the losses
+    strength: float = 1.0,  # lambda
+    memory: float = 0.9,  # of the running mean; the paper's smoothing, from memory
+) -> Generator:
+    """min over sigma of (loss - tau) sigma + strength (log sigma)^2:
+    sigma = exp(-W(max(-2 / e, beta) / 2)), beta = (loss - tau) / strength."""
+    if not (strength > 0 and 0 <= memory < 1):
+        raise ValueError(f"strength={strength}, memory={memory}: needs a strength above 0 and a memory in [0, 1)")
+    queue, usual = Queue.shuffled(range(len(pool)), run.rng), tau
+    while True:
+        rows = pool.take(queue.take(run.batch))
+        loss = (yield Score(rows, "nll"))["nll"].to_numpy(float)
+        if tau is None:
+            usual = loss.mean() if usual is None else memory * usual + (1 - memory) * loss.mean()
+        sigma = confidence(loss, usual, strength)
+        note = {"tau": float(usual), "least weight": float(sigma.min()), "largest weight": float(sigma.max())}
+        yield Train(rows.assign(weight=sigma), note=note)
+
+
+def confidence(loss: np.ndarray, tau: float, strength: float) -> np.ndarray:
+    """sigma of each loss, (rows,), in (0, e]: 1 where the loss is tau."""
+    from scipy.special import lambertw
+
+    beta = (loss - tau) / strength
+    return np.exp(-lambertw(np.maximum(-2 / np.e + 1e-12, beta) / 2).real)
+
+
+def check(bench: CheckBench) -> Check:
+    """Four in ten rows teach a wrong answer: their weights, and what that does beside equal weights of the same sum."""
+    from curriculab.simulation import Student
+
+    pool = noisy_pool(bench.wide)
+    how = dict(pool=pool, student=Student(rate=0.1, start=-1.0, spread=1.0), steps=60, objective=Sft())
+    runs = bench.reinforce(superloss, signal=("nll",), **how)
+    seen = bench.exposure(runs, pool)
+
+    def even(pool: pd.DataFrame, run: Run) -> Generator:
+        queue = Queue.shuffled(range(len(pool)), run.rng)
+        while True:
+            yield Train(pool.take(queue.take(run.batch)).assign(weight=float(seen.weight.mean())))
+
+    gain = float(np.mean(bench.final(runs) - bench.reinforced(even, **how)))
+    weight = seen.groupby("noisy").weight.mean()
+    return Check(
+        claim="rows with a wrong answer weigh less than half of the others, and the student ends above one that "
+        "weighs all rows alike, as much in all",
+        refuted_by="a mean weight of wrong rows above half of the others', or a mean gain below 0.05 (as for "
+        "easy_to_hard)",
+        measured={"weight_wrong": float(weight[True]), "weight_right": float(weight[False]), "gain": gain},
+        held=weight[True] <= weight[False] / 2 and gain >= 0.05,
+        seeds=bench.seeds,
+    )
+
+
+def noisy_pool(pool: pd.DataFrame, share: float = 0.4) -> pd.DataFrame:
+    """Every row says what is learned of it: its answer, or, in a share of the rows, something else."""
+    noisy = np.random.default_rng(0).random(len(pool)) < share
+    said = [(Piece("wrong" if n else a, learn=True, end=True),) for n, a in zip(noisy, pool["answer"], strict=True)]
+    return pool.assign(noisy=noisy, turns=pd.Series(said, index=pool.index, dtype=object))
