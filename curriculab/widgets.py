@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import ipywidgets
     import plotly.graph_objects as go
 
+    from curriculab.simulation import Student
+
 
 @dataclass(frozen=True)
 class Slider:
@@ -263,11 +265,14 @@ class Picker:
 
     `variants` is what a bench is given, `source` its Python, `runs` the tables of the last drawing. The budget is in
     answers (steps * batch_size * rollouts each), as a bench should have it where some methods reject answers.
+    by: the column whose shares are drawn; noted: columns of `runs.metrics` to draw instead, for methods that differ in
+    something else than the rows they take. student: who answers; None: Student() as it is.
     """
 
     def __init__(
         self, pool: Rows, offered: Sequence[str] | None = None, *, chosen: Sequence[str] = ("random_order", "sec"),
         steps: int = 40, batch_size: int = 4, rollouts: int = 8, seed: int = 0, by: str = "level",
+        noted: Sequence[str] = (), student: Student | None = None,
     ) -> None:  # fmt: skip
         import ipywidgets as w
         import plotly.graph_objects as go
@@ -276,9 +281,8 @@ class Picker:
         for name, among in [*((n, KNOBS) for n in offered), *((n, offered) for n in chosen)]:
             if name not in among:
                 raise ValueError(f"no control for the method {name!r}; choose among {', '.join(among)}")
-        self.pool, self.steps, self.batch_size, self.rollouts, self.seed, self.by = (
-            pool, steps, batch_size, rollouts, seed, by
-        )  # fmt: skip
+        self.pool, self.by, self.noted, self.student = pool, by, tuple(noted), student
+        self.steps, self.batch_size, self.rollouts, self.seed = steps, batch_size, rollouts, seed
         measures = _measures(pool)
         self.sides = {n: Side(_short(n), n, measures, self.draw, choices=(n,)) for n in offered}
         self.ticks = {n: w.Checkbox(n in chosen, description=_short(n), indent=False) for n in offered}
@@ -343,7 +347,9 @@ class Picker:
             self.message.value = f"<b role='alert'>{escape(str(error))}</b>"
             return
         self.message.value, self.line.value = "", self.source
-        _show(self.figure, figures.draws(self.runs, self.pool, self.by).update_layout(autosize=True))
+        noted = [name for name in self.noted if name in self.runs.metrics]
+        drawn = figures.notes(self.runs, noted) if noted else figures.draws(self.runs, self.pool, self.by)
+        _show(self.figure, drawn.update_layout(autosize=True))
 
     def _simulated(self) -> Runs:
         """All ticked variants; one that was drawn before with the same knobs is taken from then."""
@@ -355,7 +361,7 @@ class Picker:
             budget = Budget(rollouts=self.steps * self.batch_size * self.rollouts)
             runs = simulate(
                 {name: variant}, self.pool, batch_size=self.batch_size, rollouts=self.rollouts, seed=self.seed,
-                objective="grpo", budget=budget,
+                objective="grpo", budget=budget, learner=self.student,
             )  # fmt: skip
             for why in runs.failed.values():
                 raise ValueError(f"{name} {why}")

@@ -14,6 +14,7 @@ import pytest
 import curriculab as cl
 from curriculab import methods, widgets
 from curriculab.draws import Geometric, Linear, Root
+from curriculab.simulation import Student
 from curriculab.widgets import KNOBS, Picker, Schedules, Slider, having_knobs, source
 
 
@@ -164,6 +165,15 @@ def test_what_cannot_run_or_trains_nothing_is_said(picker: Picker) -> None:
     assert "adcl trained nothing: measuring took all 240 answers; measure less" in picker.message.value
     picker.sides["adcl"].set(by="level")
     assert picker.message.value == "" and picker.sides["adcl"].label == "adcl: adcl by level"
+
+
+def test_what_methods_note_can_be_drawn_for_another_student(pool: pd.DataFrame) -> None:
+    wordy = Student(words=8.0)
+    picker = Picker(pool, OFFERED[-2:], chosen=OFFERED[-2:], noted=["length", "budget"], student=wordy, **SMALL)
+    assert [a.text for a in picker.figure.layout.annotations] == ["length", "budget"]
+    assert picker.runs.metrics.length.mean() > 20  # 3 bytes a word, and the answer
+    picker.choose("vl_cogito")
+    assert picker.figure.layout.yaxis.title.text == "length" and len(picker.figure.data) == 1
 
 
 def test_names_without_a_box_are_errors(picker: Picker, pool: pd.DataFrame) -> None:
