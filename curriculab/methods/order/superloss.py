@@ -69,10 +69,10 @@ def check(bench: CheckBench) -> Check:
     return Check(
         claim="rows with a wrong answer weigh less than half of the others, and the student ends above one that "
         "weighs all rows alike, as much in all",
-        refuted_by="a mean weight of wrong rows above half of the others', or a mean gain below 0.05 (as for "
-        "easy_to_hard)",
+        refuted_by="a mean weight of wrong rows above half of the others', or a mean gain below 0.065: four standard "
+        "errors over three seeds (the difference deviates by 0.028 over 20)",
         measured={"weight_wrong": float(weight[True]), "weight_right": float(weight[False]), "gain": gain},
-        held=weight[True] <= weight[False] / 2 and gain >= 0.05,
+        held=weight[True] <= weight[False] / 2 and gain >= 0.065,
         seeds=bench.seeds,
     )
 

@@ -76,9 +76,9 @@ def check(bench: CheckBench) -> Check:
     return Check(
         claim="no row comes before the stair that its rank by the base model's loss is on, and with a square root for "
         "stairs the student of the chain ends above random order",
-        refuted_by="any row of a level whose easier levels alone fill the stair of the moment; a mean gain below 0.05 "
-        "(as for easy_to_hard)",
+        refuted_by="any row of a level whose easier levels alone fill the stair of the moment; a mean gain below "
+        "0.055: four standard errors over three seeds (the difference deviates by 0.023 over 20)",
         measured={"early": early, "gain": gain},
-        held=early == 0 and gain >= 0.05,
+        held=early == 0 and gain >= 0.055,
         seeds=bench.seeds,
     )
