@@ -95,7 +95,7 @@ def check(bench: CheckBench) -> Check:
         claim="blocking makes one block a subject; interleaving has all four subjects in nearly every step while the "
         "level never falls, and leaves a student that forgets better off than blocking does",
         refuted_by="more blocks than subjects; any fall of the level; fewer than 3.9 of 4 subjects a step (random: "
-        "3.6); a mean gain below 0.035: four standard errors over three seeds (the difference deviates by 0.015 over 20)",
+        "3.6); a mean gain below 0.035: four standard errors over three seeds (the gain deviates by 0.015 over 20)",
         measured={"blocks": blocks, "falls": falls, "subjects_a_step": fewest, "gain": gain},
         held=blocks == pool.topic.nunique() and falls == 0 and fewest >= 3.9 and gain >= 0.035,
         seeds=bench.seeds,
