@@ -22,6 +22,8 @@ SMALL = {
     "03_difficulty": {"ROWS": 240, "TEST": 12},
     "04_schedules": {"ROWS": 300, "STEPS": 40},
     "05_order": {"ROWS": 400, "TEST": 12, "STEPS": 6, "SEEDS": 2},
+    "06_online": {"ROWS": 400, "TEST": 12, "STEPS": 6, "SEEDS": 2},
+    "07_reward": {"ROWS": 400, "TEST": 12, "STEPS": 6, "SEEDS": 2},
 }
 TABLES = {  # what the cell tagged `table` shows
     "00_start_here": ["easy first, shuffled scores", "low", "high", "mde", "The best of 3 random orders"],
@@ -29,6 +31,8 @@ TABLES = {  # what the cell tagged `table` shows
     "03_difficulty": ["all levels", "word rarity"],
     "04_schedules": ["random_order", "human_strategies", "most often"],
     "05_order": ["interleaved, loss", "low", "high", "The best of 12 random orders"],
+    "06_online": ["difficulty_filter", "adarft", "low", "high", "would mostly go unseen", "wasted"],
+    "07_reward": ["budget stays", "vl_cogito", "low", "high", "signal"],
 }
 
 
