@@ -559,6 +559,19 @@ def _added(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None
     return None if mask is None else torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, -torch.inf)
 
 
+@contextmanager
+def _watched(inner: torch.nn.Module, inside: list[torch.Tensor] | None, tokens: int):
+    """While this is open, what `inner` makes of its first `tokens` tokens goes into `inside` too."""
+    if inside is None:
+        yield
+        return
+    watching = inner.register_forward_hook(lambda module, args, out: inside.append(out.last_hidden_state[0, :tokens]))
+    try:
+        yield
+    finally:
+        watching.remove()
+
+
 def forward(
     base: torch.nn.Module,
     texts: Sequence[np.ndarray],
@@ -589,14 +602,8 @@ def forward(
     attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes)
     model = base if len(wanted) else base.base_model
     head = dict(logits_to_keep=keep) if len(wanted) else {}
-    watching = base.base_model.register_forward_hook(
-        lambda module, args, out: None if inside is None else inside.append(out.last_hidden_state[0, :total])
-    )
-    try:
-        with running(Plan(spans, attend)), torch.set_grad_enabled(grad):
-            embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
-            at = torch.as_tensor(positions, device=device)[None]
-            out = model(inputs_embeds=embedded, position_ids=at, use_cache=False, **head)
-    finally:
-        watching.remove()
+    with running(Plan(spans, attend)), torch.set_grad_enabled(grad), _watched(base.base_model, inside, total):
+        embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
+        at = torch.as_tensor(positions, device=device)[None]
+        out = model(inputs_embeds=embedded, position_ids=at, use_cache=False, **head)
     return out.logits[0, : len(wanted)].float() if len(wanted) else torch.empty(0, device=device)

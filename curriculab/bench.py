@@ -14,11 +14,13 @@ import inspect
 import math
 import platform
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -35,7 +37,10 @@ from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows
 from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
 from curriculab.simulation import evaluation_shares, simulate
 
-DECIDES = ("adapters", "bench", "draws", "generation", "learner", "loop", "models", "objectives", "requests", "rewards")
+DECIDES = (
+    "adapters", "bench", "draws", "generation", "learner", "loop", "models", "objectives", "pool", "requests",
+    "rewards",
+)  # fmt: skip
 MATTERS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # versions that decide numbers
 PLANNED = 50  # steps that `plan` simulates to see what a method asks for
 
@@ -80,7 +85,8 @@ class Bench:
         self.max_new_tokens = max_new_tokens or 1 + max(len(model.tokens(t)) for t in learned_text(self.test))
         answers = rollouts if isinstance(self._first, Grpo) else 0
         self.tokens_per_row = float(lengths.mean())
-        work = budget.work or default_ceiling(lengths, budget, batch_size, answers)
+        most = lengths + self.max_new_tokens * bool(answers)  # an answer may be as long as it is let
+        work = budget.work or default_ceiling(most, budget, batch_size, answers)
         self.budget = dataclasses.replace(budget, work=work)
 
     def _refuse_leaks(self) -> None:
@@ -341,10 +347,25 @@ def _function(function: Callable, seen: tuple) -> dict[str, object]:
         code = function.__code__
         text = repr((code.co_code, [c for c in code.co_consts if not inspect.iscode(c)], code.co_names))
     found = {"function": name, "source": hashlib.blake2b(text.encode(), digest_size=8).hexdigest(), "knobs": {}}
+    if in_file:
+        found["beside"] = _beside(module)
     reached = inspect.getclosurevars(function)
     values = {**reached.nonlocals, **({} if in_file else reached.globals)}
     values |= {"defaults": function.__defaults__, "keywords": function.__kwdefaults__}
     return found | {"reached": {k: describe(v, seen) for k, v in values.items() if v is not None}}
+
+
+@functools.cache
+def _beside(module: ModuleType) -> dict[str, str]:
+    """Digests of the method files that a method's file takes something from, through any number of them."""
+    found, waiting = {}, [module]
+    while waiting:
+        for value in vars(waiting.pop()).values():
+            name = getattr(value, "__module__", None) or ""
+            if name.startswith(f"{methods.__name__}.") and name not in (module.__name__, *found):
+                waiting.append(sys.modules[name])
+                found[name] = methods.file_digest(Path(sys.modules[name].__file__))
+    return dict(sorted(found.items()))
 
 
 @functools.cache

@@ -170,10 +170,12 @@ class ModelLearner:
         behind = [place(ticket.request.role, p.tokens) for p in prompts]
         pieces = [
             (*before, Piece(t, learn=True, end=a.ended == "eos", tokens=tuple(a.tokens), logprobs=tuple(a.logprobs),
-                            temperature=prompts[row].temperature, behind=behind[row]))
-            for before, t, a, row in zip(said, text, flat, np.repeat(np.arange(len(rows)), counts), strict=True)
+                            temperature=prompts[row].temperature, behind=behind[row], sample=first + line))
+            for line, (before, t, a, row) in enumerate(zip(said, text, flat, np.repeat(np.arange(len(rows)), counts),
+                                                           strict=True))
         ]  # fmt: skip
-        group = lines["group"] if "group" in lines else np.repeat(np.arange(first, first + len(rows)), counts)
+        goes_on = "group" in lines and "turns" in lines
+        group = lines["group"] if goes_on else np.repeat(np.arange(first, first + len(rows)), counts)
         correct = verify_rows(lines, text)
         reply = lines.assign(
             turns=pd.Series(pieces, index=lines.index, dtype=object), text=text, ended=[a.ended for a in flat],

@@ -33,6 +33,7 @@ from curriculab.rewards import verify_rows
 from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
 
 Method = Callable[..., Generator]
+OUTCOME = ("reward", "length", "signal")  # what metrics say of a step's answers
 EXAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
 
 
@@ -94,8 +95,8 @@ class Spent:
 class Answer:
     """A learner's reply to one ticket, and what it cost.
 
-    tokens: tokens that went through the model; learned: (rows,) learned tokens of each trained row;
-    rollouts: answers written, and generated: their tokens.
+    tokens: tokens that went through the model; learned: (rows,) learned tokens of each trained row; trained: tokens of
+    the trained rows, where the base read them too (None: all); rollouts: answers written, generated: their tokens.
     """
 
     reply: Rows | None
@@ -103,6 +104,7 @@ class Answer:
     rollouts: int = 0
     generated: int = 0
     learned: np.ndarray | None = None
+    trained: int | None = None
 
 
 class Learner(Protocol):
@@ -148,6 +150,7 @@ class Job:
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger = [], [], [], []
         self.groups: dict[object, dict[str, object]] = {}  # of answers, by their number in the column `group`
+        self.samples: dict[int, object] = {}  # the group of each answer, by its number
         self.solvers, self.gold, self.due, self.exams, self.held, self.result = None, False, [], [], None, None
         self.share, self.solver = 0.0, "direct"
 
@@ -175,6 +178,12 @@ class Job:
         self.turn += 1
         self.asked, self.replies = asked, {}
         return [Ticket(self, place, request) for place, request in enumerate(many)]
+
+    @property
+    def sampled(self) -> bool:
+        """Was the last thing it asked for answers, and nothing but answers?"""
+        many = self.asked if isinstance(self.asked, list) else [self.asked]
+        return all(isinstance(request, Sample) for request in many)
 
     def accept(self, ticket: Ticket, reply: object) -> bool:
         """Keep one reply; true when all that was asked together is there."""
@@ -212,6 +221,11 @@ def check_request(request: object, *, exam: bool) -> None:
         raise ValueError(f"{type(request).__name__} of 0 rows; ask only when there are rows, or return to end the run")
     if "prompt" not in rows:
         raise ValueError(f"{type(request).__name__} of rows without a column 'prompt'; they have {list(rows.columns)}")
+    if isinstance(request, Sample):
+        check_sample(request)
+    if isinstance(request, Score) and (request.per not in ("row", "token") or not request.measure):
+        asked = f"Score(measure={request.measure!r}, per={request.per!r})"
+        raise ValueError(f"{asked}; name a measure, per 'row' or 'token'")
     if isinstance(request, Train):
         check_note(request.note)
     if isinstance(request, Train) and "weight" in rows:
@@ -223,10 +237,26 @@ def check_request(request: object, *, exam: bool) -> None:
             raise ValueError(f"Train with weight {value} for row {bad[0]!r}; weights are finite and at least 0")
 
 
+def check_sample(request: Sample) -> None:
+    """How many answers, how hot, and what stops them: one value, or one per row."""
+    for name, value, least in (("n", request.n, 1), ("temperature", request.temperature, 0)):
+        if value is None:
+            continue
+        each = np.asarray(value, float)
+        if each.ndim > 1 or (each.ndim == 1 and len(each) != len(request.rows)):
+            what = f"Sample with {each.size} values of {name} for {len(request.rows)} rows"
+            raise ValueError(f"{what}; give one, or one a row")
+        bad = each[~(np.isfinite(each) & (each >= least))]
+        if bad.size:
+            raise ValueError(f"Sample with {name}={bad.flat[0]:g}; give at least {least}")
+    if isinstance(request.stop, str) or not all(isinstance(s, str) and s for s in request.stop):
+        raise ValueError(f"Sample with stop={request.stop!r}; give a tuple of texts, such as ('\\n',)")
+
+
 def check_note(note: Mapping[str, float]) -> None:
     """A note is recorded beside the step: numbers, under names that the record does not use itself."""
     for name, value in note.items():
-        if name in COLUMNS["metrics"]:
+        if name in (*COLUMNS["metrics"], *OUTCOME):
             raise ValueError(f"a note called {name!r}; the record has a column of that name, choose another")
         if not isinstance(value, int | float | np.number):
             raise ValueError(f"the note {name!r} is {value!r}; a note is a number")
@@ -315,7 +345,12 @@ class Loop:
                     job.close(f"failed: {type(answer).__name__}: {answer}")
                     tickets = [t for t in tickets if t.job is not job] + self._go_on(job, None)
                     continue
-                self._charge(ticket, answer, seconds * answer.tokens / total)
+                try:
+                    self._charge(ticket, answer, seconds * answer.tokens / total)
+                except Exception as error:  # of what its method wrote into the rows
+                    job.close(f"failed: {type(error).__name__}: {error}")
+                    tickets = [t for t in tickets if t.job is not job] + self._go_on(job, None)
+                    continue
                 if job.accept(ticket, answer.reply):
                     tickets += self._go_on(job, job.whole_reply())
             if self.watch:
@@ -359,7 +394,7 @@ class Loop:
         if not exam:
             spent, training = job.spent, isinstance(request, Train)
             spent.steps += training
-            spent.tokens += answer.tokens * training
+            spent.tokens += (answer.tokens if answer.trained is None else answer.trained) * training
             spent.rollouts += answer.rollouts
             spent.generated += answer.generated
             spent.work += max(answer.tokens, 1)  # so that endless copying ends too
@@ -385,12 +420,10 @@ class Loop:
         job.metrics.append({
             "step": step, "progress": progress, "loss": float(np.mean(reply["loss"].to_numpy(float))),
             "rows": len(reply), "tokens": job.spent.tokens, "rollouts": job.spent.rollouts,
-            "generated": job.spent.generated, "seconds": job.spent.seconds, **_outcome(reply),
+            "generated": job.spent.generated, "seconds": job.spent.seconds, **_outcome(reply, answer),
             **{str(k): float(v) for k, v in request.note.items()},
         })  # fmt: skip
-        for group, n in reply["group"].value_counts().items() if "group" in reply else ():
-            if group in job.groups:
-                job.groups[group]["trained"] = min(int(n), job.groups[group]["n"])  # copies are no further answers
+        _note_trained(job, reply)
 
     def _use(self, job: Job, request: Use) -> None:
         job.solvers, job.gold = dict(request.solvers), request.gold
@@ -465,17 +498,27 @@ class Loop:
         if job.ended.startswith("failed"):
             return []
         last = not job.open or job.run.progress >= 1.0
+        if last and job.open and self._paid_for(job):
+            trains = job.advance(reply)
+            if trains and all(isinstance(t.request, Train) for t in trains):
+                return self._after(job, trains)
+            job.close("returned")
         due = [s for s in job.due if s <= job.run.progress + 1e-9 or last]
-        if due:
+        if due and (last or not job.sampled):  # answers are trained before what they taught is tested
             job.due = [s for s in job.due if s not in due]
             job.held = (reply,)
             return self._sit(job, due[-1])
         if last:
             self._finish(job, reply)
             return []
-        if job.run.step in job.steering:
+        if any(step <= job.run.step for step in job.steering):
             return self._after(job, self._swap(job))
         return self._after(job, job.advance(reply))
+
+    def _paid_for(self, job: Job) -> bool:
+        """Have the last answers spent the budget of rollouts, and nothing else? Then their step is still taken."""
+        shares = self.budget.shares(job.spent)
+        return job.sampled and shares.pop("rollouts", 0.0) >= 1.0 and max(shares.values(), default=0.0) < 1.0
 
     def _finish(self, job: Job, reply: object) -> None:
         """Hand over the last reply, so that a method can return its findings; what it asks instead is not answered."""
@@ -499,7 +542,7 @@ class Loop:
 
     def _swap(self, job: Job) -> list[Ticket]:
         """Another method takes over, on the pool as it was given and with the adapters as they are."""
-        method = job.steering.pop(job.run.step)
+        method = [job.steering.pop(step) for step in sorted(job.steering) if step <= job.run.step][-1]
         job.generator.close()
         job.event("swap", to=method_name(method))
         try:
@@ -590,14 +633,35 @@ def _items(job: Job, tests: Rows | None) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _outcome(reply: Rows) -> dict[str, float]:
-    """What a step's answers came to: mean reward, tokens an answer, and share of their groups with any signal."""
-    if "reward" not in reply or "group" not in reply:
+def _outcome(reply: Rows, answer: Answer) -> dict[str, float]:
+    """What a step's answers came to: mean reward, learned tokens an answer, share of their groups with any signal."""
+    if "advantage" not in reply:
         return {}
-    reward = reply["reward"].to_numpy(float)
-    _, of = np.unique(reply["group"].to_numpy(), return_inverse=True)
-    signal = float(np.mean(spread(reward, of) > SIGNAL)) if len(of) else float("nan")
-    return {"reward": float(reward.mean()), "length": float(reply["length"].mean()), "signal": signal}
+    signal = _pushes(reply, reply["group"].to_numpy() if "group" in reply else np.arange(len(reply)))
+    found = {"length": float(np.mean(answer.learned)), "signal": float(np.mean([*signal.values()]))}
+    return found | ({"reward": float(reply["reward"].to_numpy(float).mean())} if "reward" in reply else {})
+
+
+def _pushes(reply: Rows, of: np.ndarray) -> dict[object, bool]:
+    """Whether any answer of each group has an advantage other than 0."""
+    found: dict[object, bool] = {}
+    for group, push in zip(of.tolist(), np.abs(reply["advantage"].to_numpy(float)) > SIGNAL, strict=True):
+        found[group] = found.get(group, False) or bool(push)
+    return found
+
+
+def _note_trained(job: Job, reply: Rows) -> None:
+    """Which sampled answers a step trained, told by their pieces, wherever a method has put them."""
+    if "turns" not in reply:
+        return
+    push = np.abs(reply["advantage"].to_numpy(float)) > SIGNAL if "advantage" in reply else np.ones(len(reply), bool)
+    for turns, pushed in zip(reply["turns"].tolist(), push.tolist(), strict=True):
+        for number in {p.sample for p in turns if p.learn} if isinstance(turns, tuple) else ():
+            group = job.samples.get(number)
+            if group is not None:
+                line = job.groups[group]
+                line["numbers"].add(number)
+                line["trained"], line["signal"] = len(line["numbers"]), line["signal"] or pushed
 
 
 def spread(reward: np.ndarray, of: np.ndarray) -> np.ndarray:
@@ -609,7 +673,7 @@ def spread(reward: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def _note_groups(job: Job, request: Sample, reply: Rows) -> None:
-    """One line per group of answers: what it cost and whether it holds a signal; trained later, or not."""
+    """One line per group of answers: what it cost and what came of it; a conversation that goes on adds to its line."""
     if "reward" not in reply:
         return
     groups, of = np.unique(reply["group"].to_numpy(), return_inverse=True)
@@ -618,7 +682,11 @@ def _note_groups(job: Job, request: Sample, reply: Rows) -> None:
     means, wide = np.bincount(of, reward) / n, spread(reward, of)
     tokens = np.bincount(of, reply["length"].to_numpy(float))
     for k, group in enumerate(groups.tolist()):
-        job.groups[group] = {
+        line = job.groups.setdefault(group, {
             "step": job.run.step, "purpose": request.purpose, "id": reply.index[first[k]], "group": group,
-            "n": int(n[k]), "reward": means[k], "spread": wide[k], "tokens": int(tokens[k]), "trained": 0,
-        }  # fmt: skip
+            "n": 0, "tokens": 0, "trained": 0, "signal": False, "numbers": set(),
+        })  # fmt: skip
+        line["n"], line["tokens"] = line["n"] + int(n[k]), line["tokens"] + int(tokens[k])
+        line["reward"], line["spread"] = means[k], wide[k]
+    for turns, k in zip(reply["turns"].tolist(), of.tolist(), strict=True):
+        job.samples[turns[-1].sample] = groups[k]

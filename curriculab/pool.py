@@ -39,6 +39,9 @@ OPTION_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Column = str | Callable[[pd.DataFrame], Any]
 
 
+TAKEN = ("turns", "group", "advantage", "prefer", "token_weight", "kl_weight")  # read by objectives and Sample
+
+
 class PoolError(ValueError):
     """Bad input: one line with the file, the row, the column, what was found and what was expected."""
 
@@ -472,6 +475,11 @@ def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | Non
     for name in ("prompt", "answer"):
         if name not in pool:
             raise PoolError(missing(name, pool, source))
+    if taken := [name for name in TAKEN if name in pool]:
+        raise PoolError(
+            f"{source}: the column {taken[0]!r} has a meaning of its own while rows are answered and trained; "
+            "give it another name, pool.rename(columns=...)"
+        )
     at = places or {i: f"row {show(key)}" for i, key in enumerate(pool.index)}
     check_index(pool, source, at)
     pool = pool.copy()

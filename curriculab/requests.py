@@ -36,6 +36,7 @@ class Piece:
     logprobs: tuple[float, ...] | None = field(default=None, compare=False, repr=False)
     temperature: float = field(default=1.0, compare=False, repr=False)  # that the tokens were sampled at
     behind: str = field(default="", compare=False, repr=False)  # digest of the role and of all tokens before the piece
+    sample: int | None = field(default=None, compare=False, repr=False)  # which answer of the run this is
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Sft:
     weight_decay: float = 0.0
     clip: float = 1.0  # norm of the gradient of one adapter; TRL and transformers use the same default
     mean: str = "tokens"  # "rows": mean over rows of each row's mean, so that long answers count no more than short
+
+    def __post_init__(self) -> None:
+        if self.mean not in ("tokens", "rows"):
+            raise ValueError(f"Sft(mean={self.mean!r}); choose 'tokens' or 'rows'")
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,11 @@ class Grpo:
                 raise ValueError(f"Grpo({name}={getattr(self, name)!r}); choose {' or '.join(map(repr, allowed))}")
         if (self.mean == "constant") != (self.longest is not None):
             raise ValueError(f"Grpo(mean={self.mean!r}, longest={self.longest}); mean='constant' wants longest=tokens")
+        if self.baseline == "none" and self.scale == "group":
+            raise ValueError(
+                "Grpo(baseline='none', scale='group') blows up where all rewards of a group are alike; choose scale="
+                "'none' (REINFORCE) or 'batch'"
+            )
         if self.updates < 1:
             raise ValueError(f"Grpo(updates={self.updates}); give at least 1 optimiser step an answered batch")
 
@@ -113,6 +123,9 @@ class Grpo:
             )
         if column == "advantage":
             return value
+        if bad := np.flatnonzero(rows["group"].isna()).tolist():
+            lacking = f"{len(bad)} of {len(rows)} answers"
+            raise ValueError(f"row {rows.index[bad[0]]!r} has no `group` ({lacking}); give it one")
         _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
         off = value - (np.bincount(of, value) / size)[of]
         spread = np.sqrt(np.bincount(of, off**2) / np.maximum(size - 1, 1))[of]
@@ -186,8 +199,9 @@ class Train:
 
     Rows that nobody has answered: under Sft their own solution (else answer) is learned; under Grpo they are sampled
     first, `run.rollouts` times. Answers that a method sampled, filtered, weighted or replaced are trained as they are
-    handed in. `Grpo(updates=k)` takes k steps; the reply is that of the first. Reply: the rows trained with `loss`
-    (mean nats a token; and `advantage`), as they were before the step. `note` names figures to be recorded beside it.
+    handed in; an `advantage` that an earlier step left goes before a new `reward`: drop it. `Grpo(updates=k)` takes k
+    steps; the reply is that of the first. Reply: the rows trained with `loss` (mean nats a token; and `advantage`), as
+    they were before the step. `note` names figures to be recorded beside it.
     """
 
     rows: Rows
@@ -325,7 +339,7 @@ def _texts(rows: Rows, text: str | Sequence[str]) -> list[str]:
 # -- what identifies a request --------------------------------------------------------------------------------------
 TRAVELS = (
     "prompt", "answer", "options", "solution", "turns", "weight", "advantage", "reward", "group", "prefer",
-    "token_weight", "kl_weight", "task", "topic", "level",
+    "token_weight", "kl_weight", "task", "topic", "level", "metadata", "parents",
 )  # fmt: skip
 
 
@@ -354,4 +368,8 @@ def digest(request: Request) -> str:
 def _bytes(values: pd.Series | pd.Index) -> bytes:
     if values.dtype.kind in "fiub":
         return np.ascontiguousarray(values.to_numpy()).tobytes()
+    if values.name == "turns":  # what repr and equality of pieces leave out decides replies too
+        fields = Piece.__dataclass_fields__
+        said = [v if isinstance(v, tuple) else () for v in values.tolist()]
+        return repr([[tuple(getattr(p, f) for f in fields) for p in pieces] for pieces in said]).encode()
     return "\x1f".join(repr(v.tolist()) if isinstance(v, np.ndarray) else str(v) for v in values.tolist()).encode()

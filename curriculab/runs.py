@@ -24,9 +24,9 @@ COLUMNS: dict[str, list[str]] = {
     "exposure": [*KEYS, "id", "tokens", "weight"],
     "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *SO_FAR],
     "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "generated", "seconds", "test"],
-    "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained"],
+    "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained", "signal"],
 }
-SIGNAL = 1e-6  # a group whose rewards spread no wider teaches nothing: all its advantages are 0 but for rounding
+SIGNAL = 1e-6  # advantages (and spreads of rewards) up to this are 0 but for rounding: they teach nothing
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Runs:
     items      one line per test row and evaluation: correct (0 or 1), level and topic where the pool has them
     ledger     one line per answered request: what it cost in rows, tokens, rollouts and seconds
     groups     one line per group of answers to a row: how many, mean reward, spread (largest minus smallest), tokens
-               generated, and how many of its answers were trained (0: probed or rejected); statistics.waste adds it up
+               generated, how many of its answers were trained (0: probed or rejected) and whether any of these pushed
+               the learner (an advantage other than 0); statistics.waste adds it up
     """
 
     records: tuple[Record, ...]

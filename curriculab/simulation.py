@@ -241,8 +241,10 @@ class SimulatedLearner:
             logprob, correct = np.log(p), verify_rows(out, text)
         length = np.array([_bytes(t) + 1 for t in text])
         before = out["turns"] if "turns" in out else [()] * len(out)
-        turns = [(*said, Piece(t, learn=True, end=True)) for said, t in zip(before, text, strict=True)]
-        group = out["group"] if "group" in out else (job.turn << 40) + (ticket.place << 20) + of
+        first = (job.turn << 40) + (ticket.place << 20)
+        turns = [(*said, Piece(t, learn=True, end=True, sample=first + line))
+                 for line, (said, t) in enumerate(zip(before, text, strict=True))]  # fmt: skip
+        group = out["group"] if "group" in out and "turns" in out else first + of
         reply = out.assign(
             turns=pd.Series(turns, index=out.index, dtype=object), text=list(text), ended="eos", length=length,
             logprob=logprob, entropy=_entropy(p, _choices(out)) / length, group=group, correct=correct, reward=correct,
@@ -260,10 +262,12 @@ class SimulatedLearner:
             raise ValueError(
                 f"nobody told the simulated learner the answer to row {asked.index[i]!r}; give it `answer`"
             )
-        greedy = request.temperature is not None and not np.any(request.temperature)
-        sample = np.zeros(len(of)) if greedy else np.arange(len(of)) - np.searchsorted(of, of)
-        stream = (ticket.job.home.seed,) if greedy else ticket.stream  # greedy: a row is answered alike until p changes
-        u = self._noise(stream, out, of, sample)
+        heat = 1.0 if request.temperature is None else request.temperature
+        greedy = (np.broadcast_to(np.asarray(heat, float), len(asked)) == 0)[of]
+        stream, still = ticket.stream, (ticket.job.home.seed,)  # greedy: a row is answered alike until p changes
+        u = self._noise(stream, out, of, np.arange(len(of)) - np.searchsorted(of, of))
+        if greedy.any():
+            u = np.where(greedy, self._noise(still, out, of, np.zeros(len(of))), u)
         right = u < p
         which = np.minimum((u - p) / (1 - p) * WRONG, WRONG - 1).astype(int)  # the same u picks which wrong answer
         wrong: dict[int, list[str]] = {}
@@ -273,7 +277,7 @@ class SimulatedLearner:
         ]
         if self.student.words:
             at = self._words(self._about(out)[0])
-            z = np.random.default_rng([*stream, _key("words")]).standard_normal(len(out)) * (not greedy)
+            z = np.random.default_rng([*stream, _key("words")]).standard_normal(len(out)) * ~greedy
             n = np.rint(np.exp(self._state(ticket.job, request.role)[at] + self.student.wordy * z)).astype(int)
             text = [f"{FILLER * k}#### {t}" for k, t in zip(n.tolist(), text, strict=True)]
         logprob = np.log(np.where(right, p, (1 - p) / _choices(out)))
@@ -624,9 +628,9 @@ class SimulatedCheckBench:
     def reinforce(
         self, method: Method, *, signal: tuple[str, ...] = (), pool: Rows | None = None, student: Student | None = None,
         steps: int | None = 60, budget: Budget | None = None, batch_size: int | None = None, rollouts: int = 8,
-        objective: Grpo | None = None, **knobs: object,
+        objective: Objective | None = None, **knobs: object,
     ) -> Runs:  # fmt: skip
-        """All seeds of one method under reinforcement: on the chain and its student, or on a pool and a student given.
+        """All seeds of one method under reinforcement (or `objective`): on the chain and its student, or those given.
 
         Signals are columns of the pool or of replies, such as "reward" and "correct" together.
         """

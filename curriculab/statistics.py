@@ -444,20 +444,19 @@ def _listed(names: Iterable[object], word: str = "and") -> str:
 
 
 # -- what reinforcement spent ---------------------------------------------------------------------------------------
-def waste(runs: Runs, *, tolerance: float = SIGNAL) -> pd.DataFrame:
+def waste(runs: Runs) -> pd.DataFrame:
     """What each variant's answers cost and how much of it taught nothing; one line a variant, means over seeds.
 
     rollouts, generated: answers and their tokens; probed, rejected, silent: shares of these tokens that went into
-    answers asked to measure difficulty, into groups of which none was trained, and into trained groups without a signal
-    (all rewards within `tolerance`, so all advantages are 0); wasted: rejected and silent together. signal: share of
-    trained groups with a signal. Answers that were dropped from a trained group count as rejected. A probe that is
-    trained later is no probe.
+    answers asked to measure difficulty, into answers that were never trained, and into trained ones of groups that
+    pushed the learner nowhere (all advantages 0, as where all rewards of a group are alike); wasted: rejected and
+    silent together. signal: share of trained groups that did push. A probe that is trained later is no probe.
     """
     groups = runs.groups
     if groups.empty:
         raise ValueError("no waste to show: nothing was sampled (runs.groups is empty); it is of reinforcement runs")
     used = groups.trained / groups.n
-    silent = (groups.spread <= tolerance) & (groups.trained > 0)
+    silent = ~groups.signal.astype(bool) & (groups.trained > 0)
     probe = (groups.purpose == "probe") & (groups.trained == 0)
     parts = groups.assign(
         probed=groups.tokens * probe, rejected=groups.tokens * (1 - used) * ~probe,

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import curriculab as cl
+from curriculab.adapters import RowAttention
 from curriculab.generation import Prompt, write
 from curriculab.learner import ModelLearner
 from curriculab.loop import Budget, Loop, open_job
@@ -20,7 +21,7 @@ from curriculab.models import load_model, place
 from curriculab.objectives import train_steps
 from curriculab.objectives.packing import Work, read_tokens
 from curriculab.pool import data_path
-from curriculab.requests import Grpo, Piece, Sample, Sft, Train, say
+from curriculab.requests import Grpo, Piece, Sample, Sft, Train, say, tell
 
 pytestmark = pytest.mark.pocket
 CASES = {  # TRL's loss_type, and our setting of it
@@ -67,6 +68,15 @@ def test_advantages_by_hand_in_ragged_groups():
     [
         (lambda: Grpo(mean="token"), "Grpo(mean='token'); choose 'tokens' or 'rows' or 'constant'"),
         (lambda: Grpo(mean="constant"), "Grpo(mean='constant', longest=None); mean='constant' wants longest=tokens"),
+        (
+            lambda: Grpo(baseline="none"),
+            "Grpo(baseline='none', scale='group') blows up where all rewards of a group are alike; choose scale='none' "
+            "(REINFORCE) or 'batch'",
+        ),
+        (
+            lambda: Grpo().advantages(answers(reward=[1.0, 0.0], group=[1.0, np.nan])),
+            "row 'r1' has no `group` (1 of 2 answers); give it one",
+        ),
         (lambda: Grpo(updates=0), "Grpo(updates=0); give at least 1 optimiser step an answered batch"),
         (
             lambda: Grpo().advantages(answers(reward=[1.0, np.nan], group=[0, 0])),
@@ -230,6 +240,9 @@ def test_weights_of_rows_tokens_and_divergence(model, pool):
     assert torch.allclose(grad, kept_grad / 2, atol=1e-6)
     tokens = [w * np.ones(len(t[0].tokens)) for w, t in zip(some, rows.turns, strict=True)]
     assert gradient(model, adapter, rows.assign(token_weight=tokens), setting)[0] == pytest.approx(loss, rel=1e-6)
+    held = np.r_[np.full(6, 2.0), np.zeros(6)]  # the loss is linear in each answer's divergence
+    far = [gradient(model, adapter, rows.assign(kl_weight=w), setting)[0] for w in (0.0, held / 2, held)]
+    assert far[2] - far[1] == pytest.approx(far[1] - far[0], rel=1e-3) and far[2] != pytest.approx(far[0], rel=1e-3)
     near, _ = gradient(model, adapter, rows.assign(kl_weight=0.0), setting)
     assert near == pytest.approx(gradient(model, adapter, rows, replace(setting, beta=0.0))[0], rel=1e-5)
 
@@ -290,7 +303,7 @@ def test_answers_handed_in_are_trained_as_they_are(model, pool):
     def method(pool, run):
         out = yield Sample(pool.iloc[:6], run.rollouts)
         kept = out[out.group.isin(out.group.unique()[:2])]
-        own = say(pool.iloc[[0]], pool.answer.iloc[0]).assign(group=kept.group.iloc[0], reward=1.0, length=3)
+        own = say(pool.iloc[[0]], pool.answer.iloc[0]).assign(group=kept.group.iloc[0], reward=1.0)
         rows = pd.concat([kept.iloc[1:], own])
         done = yield Train(rows)
         assert list(done.index) == list(rows.index) and "advantage" in done
@@ -300,7 +313,7 @@ def test_answers_handed_in_are_trained_as_they_are(model, pool):
     assert job.ended == "returned", job.ended
     assert job.spent.rollouts == 6 * ROLLOUTS and job.spent.steps == 1
     groups = list(job.groups.values())
-    assert [g["trained"] for g in groups] == [ROLLOUTS, ROLLOUTS, 0, 0, 0, 0]
+    assert [g["trained"] for g in groups] == [ROLLOUTS - 1, ROLLOUTS, 0, 0, 0, 0]  # one was put aside, one made up
     assert sum(g["tokens"] for g in groups) == job.spent.generated
 
 
@@ -329,16 +342,20 @@ def opened(learner, name, method, pool, seed=0):
     return open_job(name, method, pool, seed=seed, batch=2, rollouts=ROLLOUTS, objective=learner.setting)
 
 
-def steady(pool, run, *, texts, first=0):
+def steady(pool, run, *, texts, number=0):
+    """Each variant in a way of its own: other rows, temperatures, updates, a divergence from the base."""
+    objective = [Grpo(lr=1e-3, updates=2, beta=0.05), Grpo(lr=1e-3), Grpo(mean="rows", surrogate="cispo", high=2.0)]
     while True:
-        start = (first + 2 * run.step) % len(pool)
-        out = yield Train(pool.take([start, (start + 1) % len(pool)]))
+        start = (7 * number + 2 * run.step) % len(pool)
+        rows = pool.take([start, (start + 1) % len(pool)])
+        out = yield Sample(rows, run.rollouts + number % 2, temperature=[1.0, 0.7 + 0.1 * number])
         texts.append(out.text.tolist())
+        yield Train(out, objective[number % 3])
 
 
 def driven(model, pool, names, steps):
-    learner, texts = ModelLearner(model, {"grpo": Grpo(lr=1e-3)}, max_new_tokens=8), {n: [] for n in names}
-    jobs = [opened(learner, n, partial(steady, texts=texts[n], first=7 * int(n)), pool) for n in names]
+    learner, texts = ModelLearner(model, {"grpo": Grpo()}, max_new_tokens=8), {n: [] for n in names}
+    jobs = [opened(learner, n, partial(steady, texts=texts[n], number=int(n)), pool) for n in names]
     Loop(learner, Budget(steps=steps)).drive(jobs)
     assert {j.ended for j in jobs} == {"budget of steps spent"}
     return texts, {n: learner.adapters[n, 0]["learner"].weights.detach().clone() for n in names}
@@ -350,7 +367,7 @@ def test_twenty_steps_are_the_same_to_the_bit_alone_and_beside_five_others(pool,
     model = load_model("pocket", bits=bits)
     texts, weights = driven(model, pool, ["0"], 20)
     beside, theirs = driven(model, pool, [str(n) for n in range(6)], 20)
-    assert beside["0"] == texts["0"] and len(texts["0"]) == 20
+    assert beside["0"] == texts["0"] and len(texts["0"]) == 10  # two updates each
     assert torch.equal(theirs["0"], weights["0"])
     assert len({w.sum().item() for w in theirs.values()}) == 6
 
@@ -382,3 +399,42 @@ def test_new_rows_with_parents_are_answered_trained_and_recorded(model, pool):
     assert job.ended == "returned", job.ended
     assert [ids.tolist() for _, ids, _, _ in job.exposure] == [["made/1"] * ROLLOUTS, ["made/1"]]
     assert [line[1:3] for line in job.ledger] == [("Sample", "task"), ("Train", "train"), ("Train", "train")]
+
+
+def test_a_conversation_adds_to_the_line_of_its_group(model, pool):
+    """Answer, hear more, answer again: one group, all of it charged, and trained as the answers that it is."""
+    learner = ModelLearner(model, {"grpo": Grpo()}, max_new_tokens=6)
+
+    def method(pool, run):
+        out = yield Sample(pool.iloc[:2], 4)
+        again = yield Sample(tell(out, "think again"))
+        assert again.group.tolist() == out.group.tolist()
+        yield Train(again.assign(reward=[1.0, 0, 0, 0, 0, 0, 0, 0]))
+
+    job = opened(learner, "v", method, pool)
+    Loop(learner, Budget(steps=1)).drive([job])
+    assert job.ended == "budget of steps spent", job.ended
+    lines = list(job.groups.values())
+    assert [(g["n"], g["trained"], g["signal"]) for g in lines] == [(8, 8, True), (8, 8, False)]
+    assert sum(g["tokens"] for g in lines) == job.spent.generated and job.spent.rollouts == 16
+
+
+def test_prompts_shared_under_a_sliding_window_and_over_turns_read_like_rows_alone(pool, model):
+    rows = say(tell(say(pool.iloc[[0, 0, 1, 1]], ["12", "3", "45", "6"]), "and?"), ["7", "89", "1", "23"])
+    texts = model.encode(rows)
+    shared, alone = (read_tokens(model, [Work(None, texts, share)])[0] for share in (True, False))
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(shared, alone, strict=True))
+    packs = Work(None, texts).packs
+    assert [p.rows for p in packs] == [[0, 1], [2, 3]]
+    for pack in packs:  # who may look at whom, row by row
+        mask = RowAttention([len(pack)], torch.device("cpu"), [pack.shape]).masks(3, torch.float32)[0]
+        seen = (mask == 0).numpy()
+        prompt = int(np.argmax(texts[pack.rows[0]].learned))
+        start = prompt
+        for row in pack.rows:
+            n = len(texts[row]) - prompt
+            own = np.r_[np.arange(prompt), start + np.arange(n)]
+            plain = np.tril(np.ones((len(own), len(own)), bool)) & ~np.tril(np.ones((len(own), len(own)), bool), -3)
+            assert (seen[np.ix_(own, own)][prompt:] == plain[prompt:]).all()
+            assert not np.delete(seen[start : start + n], own, axis=1).any()
+            start += n

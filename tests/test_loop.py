@@ -471,3 +471,50 @@ def test_objectives_by_name_or_setting(pool):
     for objective in ("grpo", Grpo(lr=1e-4)):
         assert "Sample" in set(simulate(steady, pool, steps=1, batch_size=2, objective=objective).ledger.request)
     assert set(simulate(steady, pool, steps=1, batch_size=2, objective=Sft(lr=1)).ledger.request) == {"Train"}
+
+
+# -- budgets in answers -----------------------------------------------------------------------------------------------
+def test_the_last_answers_of_a_budget_are_still_trained(pool):
+    """Answers are what the budget counts; the step that they were asked for belongs to them."""
+    runs = simulate(steady, pool, budget=Budget(rollouts=24), batch_size=4, rollouts=2, objective="grpo",
+                    tests=pool, evaluate_every=8)  # fmt: skip
+    assert runs.failed == {} and runs.metrics.step.max() == 3 and runs.groups.trained.sum() == 24
+    assert runs.records[0].spec["ended"] == "budget of rollouts spent"
+    assert runs.items.groupby("share").step.first().tolist() == [0, 1, 2, 3]  # each test after its step
+
+    def never_trains(pool, run):
+        while True:
+            yield Sample(pool.iloc[:4], 2)
+
+    how = dict(budget=Budget(rollouts=24), batch_size=4, rollouts=2, objective="grpo")
+    idle = simulate(never_trains, pool, tests=pool, **how)
+    assert len(idle.metrics) == 0 and idle.ledger.rollouts[~idle.ledger.test].sum() == 24
+
+
+def test_what_a_method_writes_into_its_rows_closes_only_itself(pool):
+    def odd(pool, run):
+        out = yield Sample(pool.iloc[:2], 2)
+        yield Train(out.assign(advantage="much"), "sft")
+
+    runs = simulate({"odd": odd, "good": steady}, pool, steps=3, batch_size=4, rollouts=2, objective="grpo")
+    assert list(runs.failed) == [("odd", 0)] and "could not convert" in runs.failed["odd", 0]
+    assert (runs.metrics.variant == "good").sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("request_of", "message"),
+    [
+        (lambda rows: Sample(rows, n=0), "Sample with n=0; give at least 1"),
+        (lambda rows: Sample(rows, n=[1]), "Sample with 1 values of n for 3 rows; give one, or one a row"),
+        (lambda rows: Sample(rows, temperature=-1.0), "Sample with temperature=-1; give at least 0"),
+        (lambda rows: Sample(rows, stop="end"), "Sample with stop='end'; give a tuple of texts, such as ('\\n',)"),
+        (lambda rows: Score(rows, "nll", per="word"), "Score(measure='nll', per='word'); name a measure, per 'row' or "
+         "'token'"),
+    ],
+)  # fmt: skip
+def test_settings_of_requests_are_checked(pool, request_of, message):
+    def asks(pool, run):
+        yield request_of(pool.iloc[:3])
+
+    runs = simulate({"asks": asks}, pool, steps=2, batch_size=2)
+    assert runs.failed == {("asks", 0): f"failed: ValueError: {message}"}

@@ -365,7 +365,7 @@ def grouped(**columns):
 def test_waste_by_hand():
     # a probe, a rejected group, a silent one, one with a signal, and one of which half was dropped
     runs = grouped(purpose=["probe", *["answer"] * 4], trained=[0, 0, 4, 4, 2], reward=[0.5, 0, 1, 0.5, 0.25],
-                   spread=[1.0, 0, 1e-9, 1, 1], tokens=[10, 40, 50, 60, 40])  # fmt: skip
+                   signal=[False, False, False, True, True], tokens=[10, 40, 50, 60, 40])  # fmt: skip
     line = waste(runs).loc["v"]
     assert (line.rollouts, line.generated, line.seconds) == (20, 200, 2)
     assert line.probed == pytest.approx(10 / 200) and line.rejected == pytest.approx((40 + 20) / 200)

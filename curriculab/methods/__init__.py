@@ -24,7 +24,7 @@ from curriculab.requests import Check, method_name
 
 if TYPE_CHECKING:
     from curriculab.loop import Budget
-    from curriculab.requests import Grpo
+    from curriculab.requests import Objective
     from curriculab.runs import Runs
     from curriculab.simulation import Student
 
@@ -70,7 +70,7 @@ class CheckBench(Protocol):
         budget: Budget | None = None,
         batch_size: int | None = None,
         rollouts: int = 8,
-        objective: Grpo | None = None,
+        objective: Objective | None = None,
         **knobs: object,
     ) -> Runs:
         """All seeds of one method under reinforcement; signals may be columns of replies, such as "reward"."""

@@ -33,10 +33,8 @@ def factors(texts: Sequence[Text], table: Rows, mean: str, longest: int | None =
         each = weight / max(counts.sum(), 1)
     elif mean == "rows":
         each = weight / np.maximum(counts, 1) / len(texts)
-    elif mean == "constant":
-        each = weight / (len(texts) * longest)
     else:
-        raise ValueError(f"mean={mean!r}; choose 'tokens' or 'rows'")
+        each = weight / (len(texts) * longest)
     token_weight = table["token_weight"].tolist() if "token_weight" in table else [None] * len(texts)
     found = []
     for row, (n, c, own) in enumerate(zip(counts, each, token_weight, strict=True)):

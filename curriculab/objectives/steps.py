@@ -102,6 +102,7 @@ def _stepped(
         work.adapter.step(lr=setting.lr, weight_decay=setting.weight_decay, clip=setting.clip)
     except FloatingPointError as error:
         return error
-    tokens = sum(map(len, work.texts)) * (2 if isinstance(setting, Grpo) and setting.beta else 1)  # the base read them
+    trained = sum(map(len, work.texts))
+    read = trained if isinstance(setting, Grpo) and setting.beta else 0  # by the base
     reply = table.assign(loss=per_row, **loss.columns)
-    return Answer(reply, tokens, learned=np.array([len(x) for x in found]))
+    return Answer(reply, trained + read, trained=trained, learned=np.array([len(x) for x in found]))

@@ -20,8 +20,8 @@ from curriculab.rewards.worker import CutOff, Judge
 LONGEST = 512  # characters at the end of a text that are looked at
 LONGEST_GYM = 4096  # there: an answer may be a grid of 30 x 30 numbers
 DEEPEST = 20  # brackets within brackets; each more doubles math-verify's time, 15 take it over 0.2 s
-NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?\Z")
-NUMBERS = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\Z")  # commas between thousands only
+NUMBERS = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 CLOSING = re.compile(r".*(?:####|\banswer(?: is|:))\s*(.*)", re.IGNORECASE | re.DOTALL)  # the last such mark counts
 LATEX_SIGNS = re.compile(r"[\\$^/{]")  # where the last number of a text need not be its answer
 LETTER = re.compile(r"\W*(?:option |choice )?\W*([A-Za-z])\W*\Z", re.IGNORECASE)

@@ -1,4 +1,5 @@
-"""The contract on a real model: every method runs on the pocket model, and is the same to the bit beside others."""
+"""The contract on a real model: every method runs on the pocket model, is charged for what it asked, replays, can take
+over from another, and is the same to the bit beside others."""
 
 from __future__ import annotations
 
@@ -39,29 +40,55 @@ class Listening(ModelLearner):
         return super().answer(kind, tickets)
 
 
-def drive(model, pool, names, main):
+class Deaf:
+    """Nobody answers: everything has to come from the log."""
+
+    def answer(self, kind, tickets):
+        return [RuntimeError("asked")] * len(tickets)
+
+
+def opened(name, pool, learner, **more):
+    return open_job(name, WRITTEN[name].method, pool, seed=0, batch=BATCH, rollouts=ROLLOUTS,
+                    objective=learner.setting, **more)  # fmt: skip
+
+
+def drive(model, pool, names, main, **more):
     first = Grpo() if WRITTEN[main].group in ("online", "reward") else Sft()
     learner = Listening(model, {"grpo": first} if isinstance(first, Grpo) else {"sft": first}, max_new_tokens=6)
-    jobs = [
-        open_job(name, WRITTEN[name].method, pool, seed=0, batch=BATCH, rollouts=ROLLOUTS, objective=learner.setting)
-        for name in names
-    ]
+    jobs = [opened(name, pool, learner, **more) for name in names]
     answers = ROLLOUTS if isinstance(first, Grpo) else 0
     work = default_ceiling(model.lengths(pool), Budget(steps=STEPS), BATCH, answers)
-    Loop(learner, Budget(steps=STEPS, work=work)).drive(jobs)
-    return learner, dict(zip(names, jobs, strict=True))
+    budget = Budget(steps=STEPS, work=work)
+    Loop(learner, budget).drive(jobs)
+    return learner, dict(zip(names, jobs, strict=True)), budget
+
+
+def shown(job):
+    return [(step, ids.tolist(), weight.tolist()) for step, ids, _, weight in job.exposure]
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_it_runs_and_is_the_same_beside_another(name, model, pool):
-    alone, mine = drive(model, pool, [name], name)
+def test_it_runs_replays_and_is_the_same_beside_another(name, model, pool):
+    alone, mine, budget = drive(model, pool, [name], name, keep_log=True)
     job = mine[name]
     assert job.ended in ("budget of steps spent", "ceiling on work", "returned"), job.ended
     assert job.spent.steps or job.ended == "ceiling on work"
+    assert sum(g["n"] for g in job.groups.values()) == job.spent.rollouts
+    assert sum(line[5] for line in job.ledger) <= job.spent.work  # Copies cost 1 of it
     neighbour = "easy_to_hard" if name == "random_order" else "random_order"
-    beside, both = drive(model, pool, [neighbour, name], name)
+    beside, both, _ = drive(model, pool, [neighbour, name], name)
     assert both[name].ended == job.ended
     assert alone.asked[name] == beside.asked[name]
     weights = [learner.adapters[name, 0]["learner"].weights for learner in (alone, beside)]
     assert torch.equal(*weights)
     assert weights[0].isfinite().all()
+    again = opened(name, pool, alone, past=dict(job.log))
+    Loop(Deaf(), budget).drive([again])
+    assert again.ended == job.ended and shown(again) == shown(job) and not again.past
+
+
+@pytest.mark.parametrize("name", [n for n, e in WRITTEN.items() if e.group in ("online", "reward")])
+def test_it_can_take_over_on_the_model(name, model, pool):
+    learner, jobs, _ = drive(model, pool, ["random_order"], name, steering={1: WRITTEN[name].method})
+    job = jobs["random_order"]
+    assert [(e["event"], e["to"]) for e in job.events] == [("swap", name)] and not job.ended.startswith("failed")
