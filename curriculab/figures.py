@@ -622,7 +622,7 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
 
 WASTE = {  # parts of what was generated: name, colour, pattern and its colour; in grey they differ by these
     "taught": ("taught something", "#08306b", "", "#08306b"),
-    "silent": ("no signal: all answers alike", "#8fb8dc", "", "#8fb8dc"),
+    "silent": ("no signal: all advantages 0", "#8fb8dc", "", "#8fb8dc"),
     "rejected": ("rejected", "#f2c58f", "/", "#dba35f"),
     "probed": ("asked to measure difficulty", "#eeeeee", ".", "#cccccc"),
 }

@@ -295,9 +295,10 @@ def reinforced(variant: str, seed: int, *, steps: int = 4, spread: float = 1.0, 
     step = np.arange(1, steps + 1)
     so_far = dict(tokens=40 * step, rollouts=4 * step, generated=40 * step + seed, seconds=1.0 * step)
     metrics = pd.DataFrame(dict(step=step, reward=step / 10 + seed, **so_far, **(notes or {})))
-    group = dict(id=IDS[:steps], group=step, n=4, reward=0.5, spread=spread, tokens=40, trained=4, purpose="answer")
-    probe = pd.DataFrame(dict(step=[1], id=IDS[0], group=0, n=4, reward=1.0, spread=0.0, tokens=40, trained=0))
-    groups = pd.concat([probe.assign(purpose="probe"), pd.DataFrame(dict(step=step, **group))], ignore_index=True)
+    group = dict(id=IDS[:steps], group=step, n=4, reward=0.5, spread=spread, tokens=40, trained=4, signal=spread > 0)
+    asked = dict(step=[1], purpose="probe", id=IDS[0], group=0, n=4, reward=1.0, spread=0.0, tokens=40, trained=0)
+    probe = pd.DataFrame(dict(asked, signal=False))
+    groups = pd.concat([probe, pd.DataFrame(dict(step=step, purpose="answer", **group))], ignore_index=True)
     ledger = pd.DataFrame(dict(step=step, request="Train", test=False, seconds=1.0))
     tables = dict(metrics=metrics, groups=groups, ledger=ledger, items=pd.DataFrame(), exposure=pd.DataFrame())
     return Record(dict(variant=variant, seed=seed, ended="budget"), tables)
@@ -336,7 +337,7 @@ def test_notes_over_tokens_keep_every_seed(online: Runs):
 
 def test_waste_shows_shares_that_add_up(online: Runs):
     figure = figures.waste(online)
-    assert [t.name for t in figure.data] == ["taught something", "no signal: all answers alike",
+    assert [t.name for t in figure.data] == ["taught something", "no signal: all advantages 0",
                                             "asked to measure difficulty"]  # fmt: skip
     assert np.sum([t.x for t in figure.data], axis=0) == pytest.approx([1, 1])
     taught, silent, probed = (list(t.x) for t in figure.data)
