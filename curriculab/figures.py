@@ -437,7 +437,11 @@ def _binned(runs: Runs, name: str, x: str, bins: int) -> pd.DataFrame:
 
 
 def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
-    """One line per variant, solver, seed, [by] and test, numbered; `whole`: no seed of the variant came further."""
+    """One line per variant, solver, seed, [by] and test; `whole`: no seed of the variant came further.
+
+    test: share of the budget it was due at, or that was spent where the method ended before. A seed may lack one: a
+    long step passes two at once, and the later one counts.
+    """
     if runs.items.empty:
         raise ValueError("no learning curve to show: no test was made (runs.items is empty); give the bench test rows")
     by = None if by == "variant" else by
@@ -446,15 +450,16 @@ def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
     several = table.groupby("variant").solver.transform("nunique") > 1
     table["label"] = table.variant.where(~several, table.variant + " / " + table.solver)
     line = ["label", "seed", *([by] if by else [])]
-    table = table.sort_values("step", kind="stable")
-    table["test"] = table.groupby(line).cumcount()
+    due = runs.items.assign(test=runs.items[["share", "progress"]].min(axis=1))
+    due = due.groupby(["variant", "seed", "step", "solver"], as_index=False, observed=True).test.max()
+    table = table.merge(due, on=["variant", "seed", "step", "solver"]).sort_values("step", kind="stable")
     last = table.groupby(line).test.transform("max")
     table["whole"] = last == last.groupby(table.label).transform("max")
     return table
 
 
 def _bands(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
-    whole = part[part.whole].pivot_table(index="test", columns="seed", values=["x", "y"])
+    whole = part[part.whole].pivot_table(index="test", columns="seed", values=["x", "y"]).dropna()
     if whole.empty or whole.y.shape[1] < 2:
         return
     found = paired_t(whole.y.to_numpy(), level=style["level"])

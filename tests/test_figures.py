@@ -127,6 +127,18 @@ def test_a_seed_that_ended_early_is_marked_and_left_out_of_the_mean():
     assert traces(figure, "easy first")[0].y[-1] == pytest.approx(expected)
 
 
+def test_a_seed_that_lacks_a_test_is_still_whole():
+    records = [record("random", s) for s in range(3)]
+    tests = records[2].tables["items"]
+    records[2].tables["items"] = tests[tests.share != 0.5]  # a long step went past it
+    figure = learning_curves(Runs(tuple(records)))
+    assert not traces(figure, "random, ended early")
+    (mean,), (band,) = traces(figure, "random"), traces(figure, "random, 95% interval")
+    middle = np.mean([r.tables["items"].query("step == 5").correct.mean() for r in records[:2]])
+    assert (list(mean.x), mean.y[1]) == ([0, 5, 10], pytest.approx(middle))
+    assert list(band.x) == [0, 10, 10, 0]
+
+
 def test_one_seed_has_no_band():
     figure = learning_curves(Runs((record("random", 0), record("easy first", 0))))
     assert [t.name for t in figure.data] == ["random", "easy first"]
