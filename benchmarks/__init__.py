@@ -3,6 +3,7 @@
     families   sft     six variants side by side against six runs of TRL, and against our own loop one after another
                score   losses of 1,000 rows against plain transformers loops
                grpo    reinforcement, one variant and six side by side, against runs of TRL
+               irt     fits of item response theory, 976 people x 90 items (no peer)
                draws   what a method itself takes between two steps, at 10 thousand and 1 million rows (no peer)
 
 Both sides of a ratio run in one process on one thread, in turns, with the same model, data, precision and token counts;
