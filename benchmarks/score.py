@@ -1,7 +1,8 @@
 """Mean loss of 1,000 rows, against plain transformers loops: padded batches of 32 rows as they come, and single rows.
 
 All sides score the bare base in float32 from tokens at hand. `uniform` rows are texts of 16 to 256 tokens, every length
-equally likely, scored from their second token on; `ladder` rows are scored on their answers.
+equally likely, scored from their second token on; `ladder` rows are scored on their answers. `five` are five measures
+of the uniform rows (loss, perplexity, two entropies, angle) beside the padded loop that finds their loss only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 
 from benchmarks.measure import Clock, figure, in_turns
 from benchmarks.sft import plain_base
+from curriculab.difficulty import survey
 from curriculab.models import Model, Text, load_model
 from curriculab.objectives import score
 from curriculab.pool import load_pool
@@ -24,6 +26,7 @@ SHORTEST, LONGEST = 16, 256  # tokens
 BATCH = 32
 WARM = 64  # rows scored before the clock starts
 SAME_LOSS = 1e-5  # nats a token
+FIVE = ("answer_loss", "perplexity", "prefix_entropy", "answer_entropy", "angle_concentration")
 
 
 def run(
@@ -61,6 +64,8 @@ def compare(
         "ours": partial(ours, model, rows, found),
         "padded": partial(plain, base, texts, BATCH, model.tokenizer.pad_token_id, found),
     }
+    if name == "score":
+        contestants["five"] = partial(five, model, rows, found)
     if name == "score" and model.bits == 32:
         contestants["batch1"] = partial(plain, base, texts, 1, model.tokenizer.pad_token_id, found)
     ours(model, rows.iloc[:WARM], {}, Clock())
@@ -69,13 +74,16 @@ def compare(
     tokens, end = sum(map(len, texts)), "" if model.bits == 32 else "_nf4"
     about = f"{len(rows)} rows, {tokens} tokens, " + ("float32" if model.bits == 32 else "NF4 (not judged)")
     lines = []
-    for peer in list(contestants)[1:]:
-        off = float(np.abs(found["ours"] - found[str(1 if peer == "batch1" else BATCH)]).max())
+    for mine, peer in [("ours", "padded"), ("ours", "batch1"), ("five", "padded")]:
+        if mine not in contestants or peer not in contestants:
+            continue
+        off = float(np.abs(found[mine] - found[str(1 if peer == "batch1" else BATCH)]).max())
         if model.bits == 32 and off > SAME_LOSS:
             raise AssertionError(
                 f"{name} against {peer}: losses up to {off:.1e} apart, at most {SAME_LOSS:.0e} is rounding"
             )
-        lines.append(figure(f"{name}_vs_{peer}{end}", clocks["ours"], clocks[peer], work=len(rows), unit="rows/s",
+        what = f"{name}_five_vs_{peer}{end}" if mine == "five" else f"{name}_vs_{peer}{end}"
+        lines.append(figure(what, clocks[mine], clocks[peer], work=len(rows), unit="rows/s",
                             note=f"{about}, losses at most {off:.0e} apart"))  # fmt: skip
     return lines
 
@@ -83,6 +91,14 @@ def compare(
 def ours(model: Model, rows: pd.DataFrame, found: dict[str, np.ndarray], clock: Clock) -> None:
     (answer,) = clock.time(lambda: score(model, [None], [rows], "nll", "row"))
     found["ours"] = answer.reply["nll"].to_numpy(float)
+
+
+def five(model: Model, rows: pd.DataFrame, found: dict[str, np.ndarray], clock: Clock) -> None:
+    """Five measures in one call, which asks for one forward."""
+    seen = clock.time(lambda: survey(rows, model, FIVE, cache=False))
+    if len(seen.ledger) != 1:
+        raise AssertionError(f"five measures took {len(seen.ledger)} requests; they share one forward")
+    found["five"] = seen.scores["answer_loss"].to_numpy(float)
 
 
 def plain(

@@ -1,39 +1,148 @@
-"""Difficulty for a model: one forward pass over rows as they stand. torch is reached only inside these functions."""
+"""Difficulty for a model as it reads the rows: one forward, nothing is written.
+
+answer_loss, perplexity, prefix_entropy, answer_entropy and angle_concentration share one forward when asked together
+(several.measure). These are computed exactly, given model and row, and so have no uncertainty; the probability of an
+option has one where several models are asked. A plain text (empty prompt) is read as the text said.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.text import checked
+from curriculab.difficulty.asking import asks
+from curriculab.difficulty.contract import check_asked, check_pool, check_said, refuse
+from curriculab.pool import render_prompt
+from curriculab.requests import Sample, Score, say
 
-if TYPE_CHECKING:
-    from curriculab.models import Model
 
-
-def answer_loss(pool: pd.DataFrame, model: Model) -> pd.Series:
+@asks
+def answer_loss(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """Mean negative log-likelihood of the row's own solution (else answer) given its prompt, nats a token."""
-    from curriculab.objectives import score
+    out = yield Score(_read("answer_loss", pool), "nll", role=role)
+    return out["nll"]
 
-    return checked(score(model, [None], [pool], "nll", "row")[0].reply["nll"], "answer_loss", pool)
+
+@asks
+def perplexity(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
+    """exp of the answer loss: among how many equally likely tokens the model chooses at every one of the answer."""
+    out = yield Score(_read("perplexity", pool), "nll", role=role)
+    return np.exp(out["nll"])
 
 
-def option_probability(pool: pd.DataFrame, model: Model) -> pd.Series:
+@asks
+def answer_entropy(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
+    """Mean entropy of the model's predictions along the row's own solution (else answer), nats a token."""
+    out = yield Score(_read("answer_entropy", pool), "entropy", role=role)
+    return out["entropy"]
+
+
+@asks
+def prefix_entropy(pool: pd.DataFrame, *, role: str = "learner", prefix: int = 32, written: bool = False) -> Generator:
+    """Mean entropy of the model's predictions over the first `prefix` tokens of an answer, nats a token (EDCO, 2026).
+
+    EDCO lets the model write that prefix, answering directly: `written` does so, greedily. Otherwise it is the prefix
+    of the row's own answer, which needs no writing and shares a forward. Its own length we do not know; it compares
+    with 128 tokens.
+    """
+    if prefix < 1:
+        raise ValueError(f"prefix_entropy(prefix={prefix}); give at least 1 token")
+    if written:
+        check_asked("prefix_entropy", pool)
+        out = yield Sample(pool, 1, role=role, temperature=0.0, max_new_tokens=prefix, purpose="probe")
+        return out["entropy"]
+    out = yield Score(_read("prefix_entropy", pool), "entropy", role=role, per="token")
+    return out["entropy"].map(lambda h: float(np.mean(h[:prefix])))
+
+
+@asks
+def angle_concentration(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
+    """1 - mean cosine between the last layer's states of the prompt's tokens, in [0, 2] (GAIN-RL, Wang et al. 2025,
+    who train concentrated prompts first). They add the cosines between the question and a system prompt before it."""
+    rows = _read("angle_concentration", pool)
+    empty = pool.index[pool["prompt"].to_numpy() == ""]
+    if "turns" not in rows:
+        refuse("angle_concentration", empty, "has an empty prompt; measure plain texts in a pool of their own")
+    out = yield Score(rows, "angle", role=role)
+    return 1.0 - out["angle"]
+
+
+@asks
+def gradient_norm(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
+    """Norm of the gradient of the row's mean loss by the adapter, nats: a step on a hard row would move it more
+    (Paul et al. 2021 rank so). Without an adapter, by a fresh one, whose A is random (by the seed) and B zero. A
+    forward and a backward pass a row: three times the tokens."""
+    out = yield Score(_read("gradient_norm", pool), "grad_norm", role="init" if role == "base" else role)
+    return out["grad_norm"]
+
+
+@asks
+def instruction_difficulty(pool: pd.DataFrame, *, role: str = "learner", ratio: str = "perplexity") -> Generator:
+    """Instruction-following difficulty: perplexity of the answer behind its prompt over that without it (Li et al.
+    2024, Superfiltering); above 1 the prompt does not help. ratio="loss": of the losses, as in Li et al. 2023."""
+    if ratio not in ("perplexity", "loss"):
+        raise ValueError(f"instruction_difficulty(ratio={ratio!r}); give 'perplexity' or 'loss'")
+    check_asked("instruction_difficulty", pool)
+    check_said("instruction_difficulty", pool)
+    bare = pool.assign(prompt="")  # options stay: without a prompt they are not shown, but say what is learned
+    with_prompt, without = yield [Score(pool, "nll", role=role), Score(bare, "nll", role=role)]
+    if ratio == "loss":
+        return with_prompt["nll"] / without["nll"]
+    return np.exp(with_prompt["nll"] - without["nll"])
+
+
+@asks
+def self_perplexity(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
+    """exp of the mean loss over the row's whole text, prompt and solution (else answer): what the model itself finds
+    unlikely (CLIMB, Martinez et al. 2023). CLIMB leaves one token out at a time of a masked model, which sees both
+    sides; a causal model predicts each token from those before it, in one forward."""
+    check_said("self_perplexity", pool)
+    options = pool["options"] if "options" in pool else [None] * len(pool)
+    prompts = [
+        render_prompt(p, o if isinstance(o, list | tuple | np.ndarray) else None)
+        for p, o in zip(pool["prompt"], options, strict=True)
+    ]
+    said = [pool[c] for c in ("solution", "answer") if c in pool]
+    answers = [next(t for t in (*texts, "") if isinstance(t, str)) for texts in zip(*said, strict=True)]
+    texts = [p + a for p, a in zip(prompts, answers or [""] * len(pool), strict=True)]
+    refuse("self_perplexity", pool.index[[not t for t in texts]], "has no text")
+    whole = pool.drop(columns=["options", "turns"], errors="ignore").assign(prompt="")
+    out = yield Score(say(whole, texts), "nll", role=role)
+    return np.exp(out["nll"])
+
+
+@asks
+def option_probability(pool: pd.DataFrame, *, roles: str | Sequence[str] = "learner") -> Generator:
     """1 - P(gold option), in [0, 1]; P: softmax of the options' log-likelihoods behind the prompt that lists them.
 
-    Human-inspired ordering (system 9) reads the option's letter; here it is the whole text: small models can.
+    Human-inspired ordering (system 9) reads the option's letter; here it is the whole text: small models can. Of
+    several models or adapters (`roles`) the mean, as there; the uncertainty is its standard error over them.
     """
-    from curriculab.objectives import score
-
-    reply = score(model, [None], [pool], "options", "row")[0].reply
-    gold = []
-    for i, logp, options, answer in zip(
-        pool.index, reply["options"], pool["options"], pool["answer"], strict=True
-    ):
+    check_asked("option_probability", pool)
+    check_pool("option_probability", pool, "options", "answer")
+    lists = pool["options"].map(lambda o: isinstance(o, list | tuple | np.ndarray)).to_numpy(bool)
+    refuse("option_probability", pool.index[~lists], "has no options; choose the multiple-choice rows first")
+    for i, options, answer in zip(pool.index, pool["options"], pool["answer"], strict=True):
         if answer not in list(options):
             raise ValueError(f"option_probability: the answer of row {i!r} is not among its options {list(options)}")
-        p = np.exp(logp - logp.max())
-        gold.append(float(p[list(options).index(answer)] / p.sum()))
-    return checked(1.0 - pd.Series(gold, index=pool.index), "option_probability", pool)
+    gold = [list(o).index(a) for o, a in zip(pool["options"], pool["answer"], strict=True)]
+    models = [roles] if isinstance(roles, str) else list(roles)
+    replies = yield [Score(pool, "options", role=role) for role in models]
+    wrong = np.array([[1 - _softmax(v)[g] for v, g in zip(out["options"], gold, strict=True)] for out in replies])
+    score = pd.Series(wrong.mean(0), index=pool.index)
+    return score if len(models) == 1 else (score, wrong.std(0, ddof=1) / len(models) ** 0.5)
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - np.max(x))
+    return e / e.sum()
+
+
+def _read(name: str, pool: pd.DataFrame) -> pd.DataFrame:
+    """The rows to be read; texts without prompts as said, so that they have states of their own."""
+    check_said(name, pool)
+    if "turns" in pool or (pool["prompt"] != "").any():
+        return pool
+    return say(pool, pool["answer"])

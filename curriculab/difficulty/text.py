@@ -1,32 +1,117 @@
-"""Difficulty read off the rows themselves: no model, milliseconds."""
+"""Difficulty read off labels and the rows themselves: no model, milliseconds, and computed exactly.
+
+word_rarity(pool)["ladder/add/3/00417"] -> 5.2 nats. Words are runs of characters between white space, in lower case;
+where a pool is plain text (empty prompts), the text is the answer.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from math import log
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from math import exp, log
 
 import numpy as np
 import pandas as pd
 
+from curriculab.difficulty.contract import check_pool, checked, refuse
+from curriculab.pool import steps
 
+# Anderson & Krathwohl 2001, table 5.1: the six stages with their cognitive processes and the other names given there;
+# behind the bar, verbs of school questions added here.
+BLOOM: dict[str, str] = {
+    "remember": "recognize identify recall retrieve | name list define state give tell",
+    "understand": "interpret clarify paraphrase represent translate exemplify illustrate instantiate classify "
+    "categorize subsume summarize abstract generalize infer conclude extrapolate interpolate predict compare contrast "
+    "map match explain | describe discuss",
+    "apply": "execute implement use | apply solve calculate compute convert",
+    "analyze": "differentiate discriminate distinguish focus select organize integrate outline parse structure "
+    "attribute deconstruct | analyze examine",
+    "evaluate": "check coordinate detect monitor test critique judge | evaluate assess justify defend",
+    "create": "generate hypothesize plan design produce construct | create compose invent write",
+}
+STAGES = tuple(BLOOM)
+VERBS = {
+    spelt: stage
+    for stage, verbs in enumerate(BLOOM.values(), 1)
+    for verb in verbs.split()
+    for spelt in (verb, re.sub("([iy])ze$", r"\1se", verb))
+    if verb != "|"
+}
+# Martinez et al. 2023 (CLIMB), spoken language first, by the names of their corpora
+CLIMB: tuple[str | tuple[str, ...], ...] = (
+    "childes", ("bnc_spoken", "switchboard"), ("open_subtitles", "qed"), ("cbt", "children_stories"),
+    "simple_wiki", ("wikipedia", "gutenberg"),
+)  # fmt: skip
+
+
+# -- labels ---------------------------------------------------------------------------------------------------------
 def level(pool: pd.DataFrame) -> pd.Series:
     """The level that the rows' makers or judges gave them (ordinal, their own unit)."""
-    if "level" not in pool:
-        raise ValueError("level: the pool has no column 'level'; map one with load_pool(columns={'level': ...})")
+    check_pool("level", pool, "level")
     return checked(pd.to_numeric(pool["level"]).astype(float), "level", pool)
 
 
+def bloom_stage(pool: pd.DataFrame, *, column: str = "bloom") -> pd.Series:
+    """Stage of Bloom's taxonomy as revised by Anderson & Krathwohl 2001, 1 (remember) to 6 (create); Corgi (Lee et
+    al. 2024) orders by it. Read from the column `column` (names or numbers), else the highest stage whose verb is a
+    word of the prompt."""
+    check_pool("bloom_stage", pool, "prompt")
+    if column in pool:
+        number = {stage: float(i) for i, stage in enumerate(STAGES, 1)}
+        number |= {i: float(i) for i in range(1, 7)} | {str(i): float(i) for i in range(1, 7)} | {"analyse": 4.0}
+        found = pool[column].map(lambda v: number.get(v.strip().lower() if isinstance(v, str) else v))
+        why = f"has no stage in {column!r}; it is one of {', '.join(STAGES)}, or 1 to 6"
+    else:
+        words = pool["prompt"].str.lower().str.findall(r"[a-z]+")
+        found = words.map(lambda row: max((VERBS[w] for w in row if w in VERBS), default=None))
+        why = f"names no verb of Bloom's taxonomy in its prompt; put stages into a column {column!r}"
+    refuse("bloom_stage", pool.index[found.isna()], why)
+    return checked(found, "bloom_stage", pool)
+
+
+def source_rank(
+    pool: pd.DataFrame, *, order: Sequence[str | Sequence[str]] = CLIMB, column: str = "source"
+) -> pd.Series:
+    """Place of a row's source in `order`, from the easiest, 1, on (CLIMB, Martinez et al. 2023); names given together
+    share a place."""
+    check_pool("source_rank", pool, column)
+    places = [(names,) if isinstance(names, str) else names for names in order]
+    rank = {name: float(i) for i, names in enumerate(places, 1) for name in names}
+    found = pool[column].map(rank)
+    refuse("source_rank", pool.index[found.isna()],
+           f"has a {column!r} that is not in the order {', '.join(rank)}; give order=, easiest first")  # fmt: skip
+    return checked(found, "source_rank", pool)
+
+
+def reasoning_steps(pool: pd.DataFrame, *, column: str = "solution", marker: str = "####") -> pd.Series:
+    """Number of steps of the worked solution: its lines before `marker` that are not empty; where no solution of the
+    pool has a line break, its sentences."""
+    check_pool("reasoning_steps", pool, column)
+    refuse("reasoning_steps", pool.index[~pool[column].map(lambda s: isinstance(s, str)).to_numpy(bool)],
+           f"has no text in {column!r}; choose the rows that have one")  # fmt: skip
+    count = pool[column].map(steps(column, marker).count)
+    if count.max() <= 1:
+        count = pool[column].map(lambda s: _sentences(s.split(marker)[0]))
+    return checked(count, "reasoning_steps", pool)
+
+
+# -- the text -------------------------------------------------------------------------------------------------------
 def prompt_length(pool: pd.DataFrame) -> pd.Series:
     """Length of the prompt in UTF-8 bytes (the tokens of the embedded model); of the text where there is no prompt."""
-    text = _text(pool)
-    return checked(text.map(lambda t: float(len(t.encode()))), "prompt_length", pool)
+    return checked(_text("prompt_length", pool).map(lambda t: float(len(t.encode()))), "prompt_length", pool)
+
+
+def word_count(pool: pd.DataFrame) -> pd.Series:
+    """Length of the prompt in words."""
+    return checked(_words("word_count", pool).map(len), "word_count", pool)
 
 
 def word_rarity(pool: pd.DataFrame) -> pd.Series:
     """Mean negative log frequency of a row's words in the pool itself, nats (Platanios et al. 2019, section 4.1,
     who sum over the words; the mean takes the length out). Words are runs of characters between white space, in lower
     case."""
-    words = _text(pool).str.lower().str.split()
+    words = _words("word_rarity", pool)
     count = Counter(w for row in words for w in row)
     total = sum(count.values())
     if not total:
@@ -36,16 +121,103 @@ def word_rarity(pool: pd.DataFrame) -> pd.Series:
     return checked(score, "word_rarity", pool)
 
 
-def _text(pool: pd.DataFrame) -> pd.Series:
-    return pool["prompt"].where(pool["prompt"] != "", pool["answer"].fillna(""))
+def type_token_ratio(pool: pd.DataFrame) -> pd.Series:
+    """Different words over words, in (0, 1]: more variety is harder. Falls with length by itself (Herdan 1960)."""
+    words = _words("type_token_ratio", pool)
+    refuse("type_token_ratio", pool.index[words.map(len) == 0], "has no words")
+    return checked(words.map(lambda row: len(set(row)) / len(row)), "type_token_ratio", pool)
 
 
-def checked(score: pd.Series, name: str, pool: pd.DataFrame) -> pd.Series:
-    """The score on the pool's index, float, refused where it is not finite."""
-    score = pd.Series(score.to_numpy(float), index=pool.index, name=name)
-    bad = score.index[~np.isfinite(score)]
-    if len(bad):
-        raise ValueError(
-            f"{name}: row {bad[0]!r} has the score {score[bad[0]]} ({len(bad)} such rows); it must be finite"
-        )
-    return score
+def flesch_kincaid(pool: pd.DataFrame) -> pd.Series:
+    """School grade that the prompt asks for: 0.39 words a sentence + 11.8 syllables a word - 15.59 (Kincaid et al.
+    1975). Only words of letters count. Syllables by rule of thumb: runs of vowels, less one for a final e (not -le), at
+    least 1; sentences end at . ! or ? before white space."""
+    texts = _text("flesch_kincaid", pool)
+    words = texts.str.findall(r"[A-Za-z]+(?:'[A-Za-z]+)*")
+    refuse("flesch_kincaid", pool.index[words.map(len) == 0], "has no words of letters to read")
+    score = [
+        0.39 * len(row) / _sentences(text) + 11.8 * sum(map(syllables, row)) / len(row) - 15.59
+        for text, row in zip(texts, words, strict=True)
+    ]
+    return checked(score, "flesch_kincaid", pool)
+
+
+def ngram_perplexity(pool: pd.DataFrame, *, n: int = 2, unit: str = "word") -> pd.Series:
+    """exp of the mean negative log-probability of a row's words, and of its end, under an n-gram model of all *other*
+    rows: leaving the row out keeps rare rows from being known by heart. CLIMB (Martinez et al. 2023) uses n=1.
+
+    Witten-Bell smoothing: p(w | h) = (c(h, w) + t(h) p(w | shorter h)) / (c(h) + t(h)), t: different words behind h;
+    below the unigrams all words of the pool, the end and one unknown are equally likely. unit: "word" or "character".
+    """
+    if unit not in ("word", "character") or n < 1:
+        raise ValueError(f"ngram_perplexity(n={n}, unit={unit!r}); give n from 1 on, and unit 'word' or 'character'")
+    texts = _text("ngram_perplexity", pool).str.lower()
+    rows = [text.split() if unit == "word" else list(text) for text in texts]
+    if len(rows) < 2:
+        raise ValueError("ngram_perplexity: the pool has 1 row; it is measured by the others, load at least 2")
+    if not any(rows):
+        raise ValueError("ngram_perplexity: no row has a word; the prompts are empty or white space")
+    own = [[Counter(_grams(row, k)) for k in range(1, n + 1)] for row in rows]
+    whole = [sum((counts[k] for counts in own), Counter()) for k in range(n)]
+    behind, kinds = [Counter() for _ in range(n)], [Counter() for _ in range(n)]  # c(h), t(h)
+    for k in range(n):
+        for gram, count in whole[k].items():
+            behind[k][gram[:-1]] += count
+            kinds[k][gram[:-1]] += 1
+    flat = 1 / (len({w for row in rows for w in row}) + 2)
+    score = [_left_out(row, mine, whole, behind, kinds, flat) for row, mine in zip(rows, own, strict=True)]
+    return checked(score, "ngram_perplexity", pool)
+
+
+START, END = "\x02", "\x03"
+
+
+def _grams(row: Sequence[str], k: int) -> Iterator[tuple[str, ...]]:
+    """The k-grams of a row with its end, its beginning filled up."""
+    padded = [START] * (k - 1) + [*row, END]
+    return zip(*(padded[i:] for i in range(k)), strict=False)
+
+
+def _left_out(
+    row: Sequence[str], own: Sequence[Counter], whole: Sequence[Counter], behind: Sequence[Counter],
+    kinds: Sequence[Counter], flat: float,
+) -> float:  # fmt: skip
+    """Perplexity of one row by the counts of the others."""
+    fewer, gone = [defaultdict(int) for _ in own], [defaultdict(int) for _ in own]
+    for k, counts in enumerate(own):
+        for gram, count in counts.items():
+            fewer[k][gram[:-1]] += count
+            gone[k][gram[:-1]] += whole[k][gram] == count  # nobody else has it
+    total = 0.0
+    for grams in zip(*(_grams(row, k) for k in range(1, len(own) + 1)), strict=True):
+        p = flat
+        for k, gram in enumerate(grams):
+            h = gram[:-1]
+            seen, different = behind[k][h] - fewer[k][h], kinds[k][h] - gone[k][h]
+            if seen:
+                p = (whole[k][gram] - own[k][gram] + different * p) / (seen + different)
+        total -= log(p)
+    return exp(total / (len(row) + 1))
+
+
+def syllables(word: str) -> int:
+    """Runs of vowels, less one for a final e that is not -le, at least 1."""
+    word = word.lower()
+    count = len(re.findall("[aeiouy]+", word))
+    return max(1, count - (word.endswith("e") and not word.endswith("le") and count > 1))
+
+
+def _sentences(text: str) -> int:
+    return max(1, len([s for s in re.split(r"[.!?]+(?:\s|$)", text) if s.strip()]))
+
+
+def _text(name: str, pool: pd.DataFrame) -> pd.Series:
+    check_pool(name, pool, "prompt")
+    if (pool["prompt"] == "").any():
+        check_pool(name, pool, "prompt", "answer")
+        return pool["prompt"].where(pool["prompt"] != "", pool["answer"].fillna(""))
+    return pool["prompt"]
+
+
+def _words(name: str, pool: pd.DataFrame) -> pd.Series:
+    return _text(name, pool).str.lower().str.split()

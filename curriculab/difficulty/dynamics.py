@@ -1,0 +1,149 @@
+"""Difficulty seen in a recorded run: how rows went, from evaluation to evaluation.
+
+`confidence(pool, runs)`: pool: rows that the runs tested; runs: what Bench.run or load_runs returned, or a table with
+one line per row and evaluation, such as {"step": 50, "id": "ladder/add/3/00417", "correct": 1.0} (and `seed`, where
+there are several). Measures are means over seeds, and their uncertainty the standard error over seeds (at least two).
+Runs test a handful of times: three evaluations give a confidence four values. No model, no torch.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curriculab.difficulty.asking import Found, pick
+from curriculab.difficulty.contract import aligned, check_pool, checked, refuse
+from curriculab.runs import Runs
+
+
+@dataclass(frozen=True)
+class History:
+    """One seed's evaluations: steps (evaluations,), and what was right, (evaluations, rows), in [0, 1]."""
+
+    steps: np.ndarray
+    right: np.ndarray
+
+
+def recorded(inner: Callable[..., Found]) -> Callable[..., pd.Series | tuple[pd.Series, pd.Series]]:
+    """A plain function `name(pool, runs, *, knobs, uncertainty=False)`; `.found` gives score and error, or None."""
+
+    @functools.wraps(inner)
+    def measure(
+        pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, uncertainty: bool = False, **knobs: object
+    ) -> pd.Series | tuple[pd.Series, pd.Series]:
+        return pick(inner.__name__, inner(pool, runs, **knobs), uncertainty)
+
+    measure.found = inner
+    return measure
+
+
+@recorded
+def confidence(
+    pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
+) -> Found:
+    """1 - mean over evaluations of what was right, in [0, 1]. Dataset cartography (Swayamdipta et al. 2020) takes the
+    probability of the right label: give a table with such a `column`."""
+    return _over_seeds("confidence", pool, runs, variant, column, lambda h: 1 - h.right.mean(0))
+
+
+@recorded
+def variability(
+    pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
+) -> Found:
+    """Standard deviation over evaluations of what was right, in [0, 0.5] (Swayamdipta et al. 2020): high for rows that
+    are won and lost, 0 for those always solved *and* for those never."""
+    return _over_seeds("variability", pool, runs, variant, column, lambda h: h.right.std(0), least=2)
+
+
+@recorded
+def forgetting_events(
+    pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
+) -> Found:
+    """How often a row went from right to wrong between two evaluations (Toneva et al. 2019). Rows never right count as
+    the number of evaluations, more than can be forgotten; in the paper they are infinitely hard."""
+
+    def events(h: History) -> np.ndarray:
+        right = h.right >= 0.5
+        return np.where(right.any(0), (right[:-1] & ~right[1:]).sum(0), len(right)).astype(float)
+
+    return _over_seeds("forgetting_events", pool, runs, variant, column, events, least=2)
+
+
+@recorded
+def emergence_step(
+    pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct",
+    by: str | None = None, threshold: float = 0.8, stable: int = 1,
+) -> Found:  # fmt: skip
+    """First evaluated step from which on what was right was at least `threshold`, in `stable` evaluations on end
+    (Implicit Curriculum Hypothesis, 2026, which asks it of tasks at 0.8: `by="topic"` takes the mean over the rows of
+    a topic). Rows that never came so far get the last step and once more the distance to the evaluation before it."""
+    if stable < 1 or not 0 < threshold <= 1:
+        raise ValueError(
+            f"emergence_step(threshold={threshold:g}, stable={stable}); give a threshold in (0, 1], stable from 1 on"
+        )
+    if by is not None:
+        check_pool("emergence_step", pool, by)
+
+    def first(h: History) -> np.ndarray:
+        right = h.right if by is None else pd.DataFrame(h.right.T).groupby(pool[by].to_numpy()).transform("mean").T
+        there = np.asarray(right) >= threshold - 1e-12
+        runs_of = np.stack([there[i : i + stable].all(0) for i in range(len(there) - stable + 1)])
+        never = h.steps[-1] + (h.steps[-1] - h.steps[-2])
+        return np.where(runs_of.any(0), h.steps[runs_of.argmax(0)], never).astype(float)
+
+    return _over_seeds("emergence_step", pool, runs, variant, column, first, least=max(2, stable))
+
+
+def _over_seeds(
+    name: str, pool: pd.DataFrame, runs: Runs | pd.DataFrame, variant: str | None, column: str,
+    measure: Callable[[History], np.ndarray], *, least: int = 1,
+) -> Found:  # fmt: skip
+    """The mean of a measure over seeds, (rows,), and its standard error where there are several."""
+    found = np.stack([measure(h) for h in histories(name, pool, runs, variant, column, least)])
+    seeds = len(found)
+    error = None if seeds < 2 else aligned(found.std(0, ddof=1) / seeds**0.5, f"se_{name}", pool)
+    return checked(found.mean(0), name, pool), error
+
+
+def histories(
+    name: str, pool: pd.DataFrame, runs: Runs | pd.DataFrame, variant: str | None, column: str, least: int
+) -> Sequence[History]:
+    """One History a seed, its rows those of the pool."""
+    check_pool(name, pool)
+    if not isinstance(runs, Runs | pd.DataFrame):
+        raise ValueError(f"{name}: reads a recorded run; give what Bench.run returned, not {type(runs).__name__}")
+    table = runs if isinstance(runs, pd.DataFrame) else runs.items
+    for needed in ("step", "id", column):
+        if needed not in table:
+            raise ValueError(f"{name}: the evaluations have no column {needed!r}; they have {', '.join(table.columns)}")
+    table = _of_variant(name, table, variant)
+    refuse(name, pool.index[~pool.index.isin(table["id"])], "was never tested in these runs; measure the rows tested")
+    found = []
+    for seed, own in table.groupby(table["seed"] if "seed" in table else np.zeros(len(table))):
+        wide = own.pivot_table(index="step", columns="id", values=column, aggfunc="mean").reindex(columns=pool.index)
+        refuse(name, pool.index[wide.isna().any().to_numpy()], f"is missing in an evaluation of seed {seed:g}")
+        if len(wide) < least:
+            raise ValueError(
+                f"{name}: {len(wide)} evaluations are too few, it needs {least}; ask for more with "
+                "Bench(evaluate_every=...)"
+            )
+        found.append(History(wide.index.to_numpy(), wide.to_numpy(float)))
+    return found
+
+
+def _of_variant(name: str, table: pd.DataFrame, variant: str | None) -> pd.DataFrame:
+    """The lines of one variant (and one solver: the first, where a variant was tested in several ways)."""
+    if "variant" in table:
+        names = list(dict.fromkeys(table["variant"]))
+        if variant is None and len(names) > 1:
+            raise ValueError(f"{name}: the runs hold {len(names)} variants; give variant=, one of {', '.join(names)}")
+        if variant is not None and variant not in names:
+            raise ValueError(f"{name}: no variant {variant!r} in these runs; there are {', '.join(names)}")
+        table = table[table["variant"] == (variant or names[0])]
+    if "solver" in table:
+        table = table[table["solver"] == table["solver"].iloc[0]]
+    return table

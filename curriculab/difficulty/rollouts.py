@@ -1,0 +1,128 @@
+"""Difficulty seen in answers: sample several to every row, and let the verifier look.
+
+pass_rate, expected_advantage and self_consistency ask the same, so together they cost what one of them costs. Eight
+answers are few: with four right, the Beta posterior of the pass rate has a standard deviation of 0.15.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator
+from math import comb
+
+import numpy as np
+import pandas as pd
+
+from curriculab.difficulty.asking import asks
+from curriculab.difficulty.contract import check_asked, refuse
+from curriculab.requests import Grpo, Sample, tell
+from curriculab.rewards import final
+
+GRID = 2000  # places in [0, 1] that integrals over a pass rate are summed at
+
+
+@asks
+def pass_rate(
+    pool: pd.DataFrame, *, role: str = "learner", n: int = 8, prior: float = 1.0, temperature: float | None = None,
+    max_new_tokens: int | None = None,
+) -> Generator:  # fmt: skip
+    """1 - pass rate, in (0, 1): the posterior mean of the share of wrong answers from `n` sampled ones, under the prior
+    Beta(prior, prior); the uncertainty is the posterior's standard deviation."""
+    out = yield _answers("pass_rate", pool, role, n, temperature, max_new_tokens)
+    right = right_answers("pass_rate", pool, out) + prior
+    wrong = n + 2 * prior - right
+    total = right + wrong
+    return wrong / total, np.sqrt(right * wrong / (total**2 * (total + 1)))
+
+
+@asks
+def expected_advantage(
+    pool: pd.DataFrame, *, role: str = "learner", n: int = 8, prior: float = 1.0, group: int = 8,
+    temperature: float | None = None, max_new_tokens: int | None = None,
+) -> Generator:  # fmt: skip
+    """Mean |advantage| that GRPO would give the row's answers in groups of `group`: expected over the pass rate's Beta
+    posterior from `n` answers; the uncertainty is its standard deviation there.
+
+    Not monotone in difficulty: largest where half of the answers are right, 0 where all or none are. SEC (Chen et al.
+    2025) and DUMP (Wang et al. 2025) choose by what they observe of it. Partial credit counts as a share right.
+    """
+    out = yield _answers("expected_advantage", pool, role, n, temperature, max_new_tokens)
+    right = right_answers("expected_advantage", pool, out)
+    p = (np.arange(GRID) + 0.5) / GRID
+    gain = mean_advantage(p, group)
+    found = {}
+    for k in np.unique(right):
+        weight = p ** (k + prior - 1) * (1 - p) ** (n - k + prior - 1)
+        mean, square = np.average(gain, weights=weight), np.average(gain**2, weights=weight)
+        found[k] = mean, max(0.0, square - mean**2) ** 0.5
+    return tuple(pd.Series([found[k][i] for k in right], index=pool.index) for i in (0, 1))
+
+
+def mean_advantage(p: np.ndarray, group: int) -> np.ndarray:
+    """Expected mean |advantage| of a group of answers that are each right with probability p, by Grpo()."""
+    total = np.zeros_like(p)
+    for k in range(1, group):
+        size = Grpo().advantages(pd.DataFrame({"reward": np.arange(group) < k, "group": 0}))
+        total += comb(group, k) * p**k * (1 - p) ** (group - k) * np.abs(size).mean()
+    return total
+
+
+@asks
+def self_consistency(
+    pool: pd.DataFrame, *, role: str = "learner", n: int = 8, temperature: float | None = None,
+    max_new_tokens: int | None = None,
+) -> Generator:  # fmt: skip
+    """1 - share of the most frequent of `n` sampled answers, in [0, 1 - 1/n] (Wang et al. 2022); needs no right answer.
+    Compared are final answers (rewards.final) up to white space. The uncertainty is the standard deviation of a Beta
+    posterior of that share, which takes the winner as if it had been named before."""
+    check_asked("self_consistency", pool)
+    out = yield _answers("self_consistency", pool, role, n, temperature, max_new_tokens)
+    said = out["text"].map(lambda t: " ".join(final(t)[0].split()))
+    top = said.groupby(level=0).agg(lambda texts: max(Counter(texts).values())).reindex(pool.index)
+    a, b = top + 1, n - top + 1
+    return 1 - top / n, np.sqrt(a * b / ((a + b) ** 2 * (a + b + 1)))
+
+
+@asks
+def turns_to_solve(
+    pool: pd.DataFrame, *, role: str = "learner", attempts: int = 4, n: int = 1, feedback: str = "wrong, try again",
+    temperature: float | None = None, max_new_tokens: int | None = None,
+) -> Generator:  # fmt: skip
+    """Number of the attempt that was right, 1 to `attempts`, else attempts + 1: after a wrong one the model is told
+    `feedback` and goes on. Mean over `n` conversations, and with more than one its standard error."""
+    if attempts < 2 or n < 1:
+        raise ValueError(f"turns_to_solve(attempts={attempts}, n={n}); give at least 2 attempts in 1 conversation")
+    check_asked("turns_to_solve", pool)
+    turns = np.full((len(pool), n), attempts + 1.0)
+    lines, rows, each = np.arange(turns.size), pool, n
+    for attempt in range(1, attempts + 1):
+        out = yield Sample(rows, each, role=role, temperature=temperature, max_new_tokens=max_new_tokens,
+                           purpose="probe")  # fmt: skip
+        _verified("turns_to_solve", out)
+        right = out["correct"].to_numpy(float) >= 1.0
+        turns.flat[lines[right]] = attempt
+        lines, rows, each = lines[~right], tell(out[~right], feedback), 1
+        if not len(lines):
+            break
+    score = pd.Series(turns.mean(1), index=pool.index)
+    return score if n == 1 else (score, turns.std(1, ddof=1) / n**0.5)
+
+
+def _answers(
+    name: str, pool: pd.DataFrame, role: str, n: int, temperature: float | None, max_new_tokens: int | None
+) -> Sample:
+    check_asked(name, pool)
+    if n < 1:
+        raise ValueError(f"{name}(n={n}); give at least 1 answer a row")
+    return Sample(pool, n, role=role, temperature=temperature, max_new_tokens=max_new_tokens, purpose="probe")
+
+
+def right_answers(name: str, pool: pd.DataFrame, out: pd.DataFrame) -> pd.Series:
+    """Right answers of each row (partial credit counts as such), on the pool's index."""
+    _verified(name, out)
+    return out["correct"].astype(float).groupby(level=0).sum().reindex(pool.index)
+
+
+def _verified(name: str, out: pd.DataFrame) -> None:
+    unknown = out.index[out["correct"].isna()].unique()
+    refuse(name, unknown, "has no answer to verify by; leave it out, or choose a measure that needs none")
