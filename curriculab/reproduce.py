@@ -118,7 +118,7 @@ def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = Non
     to.mkdir(parents=True, exist_ok=True)
     about = {
         "question": experiment.question, "date": date.today().isoformat(), "verdict": result.verdict,
-        "command": f"python -m curriculab.reproduce {name} --seeds {wanted}", "versions": versions(),
+        "command": f"python -m curriculab.reproduce {name} --seeds {wanted}", "versions": versions(), "remark": "",
         "settings": {k: v for k, v in vars(experiment).items() if k not in ("question", "variants")}
         | {"seeds": wanted, "variants": list(experiment.variants), "objective": repr(bench.objectives["grpo"])},
         "failed": {f"{v}, seed {s}": why for (v, s), why in runs.failed.items()},
