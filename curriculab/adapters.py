@@ -224,9 +224,32 @@ def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
     state = getattr(layer.weight, "quant_state", None)
     if state is None:
         return layer.weight.to(dtype)
+    held = _held[-1].get(layer) if _held else None
+    if held is not None and held.dtype == dtype:
+        return held
     from bitsandbytes.functional import dequantize_4bit
 
-    return dequantize_4bit(layer.weight.data, state).to(dtype)
+    weight = dequantize_4bit(layer.weight.data, state).to(dtype)
+    if _held and sum(w.nbytes for w in _held[-1].values()) + weight.nbytes <= HELD:
+        _held[-1][layer] = weight
+    return weight
+
+
+HELD = 2**27  # bytes of weights taken out of NF4 once for a whole decode: all of the pocket model's
+_held: list[dict[torch.nn.Module, torch.Tensor]] = []
+
+
+@contextmanager
+def holding(device: torch.device):
+    """While this is open on a CPU, layers are taken out of NF4 once, not for every token (a sixth of its time)."""
+    if device.type != "cpu":
+        yield
+        return
+    _held.append({})
+    try:
+        yield
+    finally:
+        _held.pop()
 
 
 def frozen_product(x: torch.Tensor, base: torch.nn.Module) -> torch.Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from curriculab.adapters import FEWEST, Adapter, Plan, RowAttention, Span, forward, running
+from curriculab.adapters import FEWEST, Adapter, Plan, RowAttention, Span, forward, holding, running
 from curriculab.models import Model
 
 # Key-value places held at once: on a CPU the 32 answers of each of six variants in one wave (a fifth faster than in
@@ -52,7 +52,7 @@ def write(model: Model, prompts: Sequence[Prompt], *, cache_tokens: int | None =
     """Continue every prompt `n` times; answers per prompt, in the order of the prompts."""
     cache_tokens = cache_tokens or CACHE_TOKENS[model.device.type]
     answers: list[list[Written]] = [[] for _ in prompts]
-    with torch.no_grad():
+    with torch.no_grad(), holding(model.device):
         for wave in _waves(prompts, cache_tokens):
             for answer in _write_wave(model, prompts, wave):
                 answers[answer.prompt].append(answer)
