@@ -43,6 +43,7 @@ MARKERS = ("square", "diamond", "triangle-up", "x", "triangle-down", "pentagon",
 DASHES = ("solid", "dash", "dot", "dashdot")
 CATEGORIES = ("#4477AA", "#CCBB44", "#228833", "#EE6677", "#66CCEE", "#AA3377", "#997700", "#44AA99")  # by Paul Tol
 SCALE = ((0.0, "#ffffff"), (0.02, "#eaf1f8"), (0.35, "#8fb8dc"), (0.7, "#2c6fae"), (1.0, "#08306b"))  # one hue
+DIVERGING = ((0.0, "#b35806"), (0.5, "#ffffff"), (1.0, "#08306b"))  # brown below, white at 0, blue above
 GROUPS = 8  # more colours than this cannot be told apart; the rest is merged
 FORMATS = ("html", "pdf", "svg", "png")
 THINNED = (
@@ -659,6 +660,106 @@ def waste(runs: Runs) -> go.Figure:
     figure.update_layout(barmode="stack", legend_traceorder="normal")
     figure.update_xaxes(range=[0, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)
     figure.update_yaxes(range=[len(table) - 0.5, -0.5], tickvals=[*range(len(table))], ticktext=under)
+    figure.update_yaxes(ticks="", showgrid=False)
+    return _arrange(figure)
+
+
+# -- grids and matrices ---------------------------------------------------------------------------------------------
+def grid(result: Comparison) -> go.Figure:
+    """Differences of variants named "row, column" (a schedule, a measure), as a map with the numbers in it.
+
+    White is what the null band reaches by luck; bold differs after Holm. Intervals are in `comparison`.
+    """
+    table = result.table.drop(index=result.to)
+    table = table[[", " in str(v) for v in table.index]]
+    if table.empty:
+        raise ValueError('nothing to lay out in a grid; name the variants "row, column", such as "easy first, loss"')
+    names = [str(v).rsplit(", ", 1) for v in table.index]
+    rows, columns = (list(dict.fromkeys(part)) for part in zip(*names, strict=True))
+    low, high = (result.null.worst, result.null.gain) if result.null else (0.0, 0.0)
+    luck = table.difference.between(low - 1e-9, high + 1e-9)
+    z = np.full((len(rows), len(columns)), np.nan)
+    text = np.full(z.shape, "", dtype=object)
+    for (row, column), d, lucky, sure in zip(names, table.difference, luck, table.differs, strict=True):
+        place = rows.index(row), columns.index(column)
+        z[place] = 0.0 if lucky else d
+        text[place] = f"<b>{d:+.3f}</b>" if sure else f"{d:+.3f}"
+    said = f"accuracy minus {result.to}"
+    said += f"; white: within the null band, {low:+.3f} to {high:+.3f}" if result.null else ""
+    figure = _figure([said + ("; bold: differs" if table.differs.any() else "")], x="", y="", lines=2.6 * len(rows))
+    _cells(figure, 0, rows, columns, z, text, most=np.nanmax(np.abs(table.difference)))
+    return _arrange(figure)
+
+
+def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level") -> go.Figure:
+    """Change of accuracy on each tested group while each group was trained, in hundredths; a panel a variant.
+
+    The numbers are those of `statistics.transfer`, which has their intervals; a line stays empty where no row of its
+    group was trained.
+    """
+    table = statistics.transfer(runs, pool, by)
+    variants = list(table.variant.unique())
+    rows, columns = (sorted(table[side].unique()) for side in ("trained", "tested"))
+    lines = 2.2 * len(rows)
+    figure = _figure(variants, x=f"tested {by}", y=f"trained {by}", lines=lines)
+    most = table.change.abs().max()
+    for panel, variant in enumerate(variants):
+        z = table[table.variant == variant].pivot(index="trained", columns="tested", values="change")
+        z = z.reindex(index=rows, columns=columns).to_numpy(float)
+        text = [["" if np.isnan(v) else f"{100 * v:+.0f}" if abs(v) >= 0.005 else "0" for v in line] for line in z]
+        _cells(figure, panel, rows, columns, z, text, most=most)
+    return _arrange(figure)
+
+
+def _cells(
+    figure: go.Figure, panel: int, rows: Sequence, columns: Sequence, z: np.ndarray, text: Any, *, most: float
+) -> None:
+    """A map of numbers around 0 with the numbers in it; first row on top."""
+    import plotly.graph_objects as go
+
+    most = float(most) or 1.0
+    figure.add_trace(go.Heatmap(
+        x=[*range(len(columns))], y=[*range(len(rows))], z=z, text=text, texttemplate="%{text}", xgap=2, ygap=2,
+        zmin=-most, zmax=most, colorscale=DIVERGING, showscale=False, name=figure.layout.meta["titles"][panel],
+        hoverinfo="text", hoverongaps=False, **_on(panel),
+    ))  # fmt: skip
+    wrapped = [_wrapped(c, 12, lines=2) for c in columns]
+    figure.layout[_axis("x", panel)].update(tickvals=[*range(len(columns))], ticktext=wrapped, ticks="", showline=False)
+    figure.layout[_axis("y", panel)].update(
+        tickvals=[*range(len(rows))], ticktext=[_wrapped(r, 16, lines=2) for r in rows], ticks="", showline=False,
+        showgrid=False, range=[len(rows) - 0.5, -0.5],
+    )  # fmt: skip
+
+
+def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
+    """Best earlier accuracy minus final accuracy of every group of test rows: means with intervals, and null bands.
+
+    The numbers are those of `statistics.forgetting`; right of 0 is forgotten.
+    """
+    import plotly.graph_objects as go
+
+    table = statistics.forgetting(runs, by)
+    groups, variants = list(table[by].unique()), list(table.variant.unique())
+    figure = _figure([""], x="best earlier accuracy minus final", y="", lines=(1.1 * len(variants) + 0.8) * len(groups))
+    for i, group in enumerate(groups):
+        band = table[table[by] == group].iloc[0]
+        if np.isfinite(band.null_low):
+            name, rim = f"smallest to largest of {len(runs.null)} random orders", np.array([i - 0.46] * 2)
+            reach = pd.Series([band.null_low, band.null_high])
+            figure.add_trace(_band(reach, rim, rim + 0.92, BAND, name=name, legendgroup="null", showlegend=i == 0))
+    _line(figure, [0, 0], [-0.6, len(groups) - 0.4])
+    for k, variant in enumerate(variants):
+        own, style = table[table.variant == variant], _style(variant, runs.variants)
+        reach = dict(array=own.high - own.forgetting, arrayminus=own.forgetting - own.low, width=3, thickness=1.6)
+        figure.add_trace(go.Scatter(
+            x=own.forgetting, y=[groups.index(g) + 0.8 * ((k + 0.5) / len(variants) - 0.5) for g in own[by]],
+            mode="markers", name=escape(variant, quote=False), error_x=reach | dict(color=style["color"]),
+            marker=dict(color=style["color"], symbol=style["symbol"], size=8), customdata=own.interval,
+            hovertemplate="%{x:+.3f} (%{customdata})",
+        ))  # fmt: skip
+    names = [_wrapped(g, 16, lines=2) for g in groups]
+    figure.update_xaxes(showgrid=True, tickformat=".2~f", nticks=7)
+    figure.update_yaxes(range=[len(groups) - 0.4, -0.6], tickvals=[*range(len(groups))], ticktext=names)
     figure.update_yaxes(ticks="", showgrid=False)
     return _arrange(figure)
 

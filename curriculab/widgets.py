@@ -18,7 +18,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from curriculab import figures, methods
-from curriculab.draws import Geometric, Linear, Root
+from curriculab.draws import Geometric, Linear, Ramp, Root, Stairs
 from curriculab.loop import Budget
 from curriculab.requests import Rows, method_name
 from curriculab.runs import Record, Runs
@@ -40,7 +40,7 @@ class Slider:
     step: float
 
 
-PACINGS = (Root(p=2), Root(p=5), Linear(), Geometric(), Linear(start=0.3))
+PACINGS = (Root(p=2), Root(p=5), Linear(), Geometric(), Linear(start=0.3), Ramp("log"), Ramp("linear"), Stairs())
 ORDERS = ("random", "curriculum", "blocked", "blocked_curriculum", "interleaved", "interleaved_curriculum")
 # Knobs that can be turned, by method: a slider, or the values to choose among.
 KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
@@ -51,6 +51,18 @@ KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
     "competence": {"pacing": PACINGS, "until": Slider(0.1, 1.0, 0.05)},
     "human_strategies": {"order": ORDERS, "parts": Slider(1, 8, 1)},
     "cyclical": {"start": Slider(0.05, 1.0, 0.05), "factor": Slider(0.1, 0.9, 0.1), "ease": ("inverse", "uniform")},
+    "self_paced": {"start": Slider(0.1, 1.0, 0.05), "mu": Slider(1.1, 3.0, 0.1), "rounds": Slider(1, 20, 1)},
+    "superloss": {"strength": Slider(0.1, 4.0, 0.05), "memory": Slider(0.0, 1.0, 0.05)},
+    "hard_mining": {"rule": ("top", "ranks", "minimax"), "candidates": Slider(1, 8, 1)},
+    "spaced_repetition": {"rule": ("leitner", "half_life", "density"), "known": Slider(0.05, 0.95, 0.05)},
+    "climb": {"pacing": PACINGS, "vocabulary": (None, "frequency", "class", "both")},
+    "corgi": {"order": ("blocking", "clustering", "spiral", "interleaving"), "span": ("pass", "budget")},
+    "curriculum_designer": {"replay": Slider(0.0, 0.9, 0.1), "rank": Slider(0.0, 1.0, 0.05)},
+    "pudf": {"bump": Slider(0.0, 1.0, 0.05), "upper": Slider(-1.0, 3.0, 0.1), "patience": Slider(1, 5, 1)},
+    "transfer_teacher": {},
+    "fading_weights": {"ease": ("rank", "range", "density"), "m": Slider(0.05, 1.0, 0.05), "anti": (True, False)},
+    "graphmasal": {"mastered": Slider(0.5, 1.0, 0.05), "items": Slider(8, 256, 8), "dynamic": (True, False)},
+    "edco": {"every": Slider(5, 200, 5), "share": Slider(0.05, 1.0, 0.05), "mode": ("top", "middle", "bottom")},
     "sec": {"tau": Slider(0.05, 2.0, 0.05), "alpha": Slider(0.05, 1.0, 0.05), "absent": ("keep", "decay")},
     "dump": {"tau": Slider(0.05, 2.0, 0.05), "bonus": Slider(0.0, 2.0, 0.1), "value": ("advantage", "spread")},
     "learning_progress": {"alpha": Slider(0.05, 1.0, 0.05), "epsilon": Slider(0.0, 1.0, 0.05)},

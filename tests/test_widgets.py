@@ -13,7 +13,7 @@ import pytest
 
 import curriculab as cl
 from curriculab import methods, widgets
-from curriculab.draws import Geometric, Linear, Root
+from curriculab.draws import Geometric, Linear, Ramp, Root, Stairs
 from curriculab.simulation import Student
 from curriculab.widgets import KNOBS, Picker, Schedules, Slider, having_knobs, source
 
@@ -42,15 +42,22 @@ def test_every_knob_is_one_of_the_method_and_reaches_its_default(name: str) -> N
 
 
 def test_orders_are_those_of_the_method() -> None:
+    from curriculab.methods.order import corgi, edco, fading_weights, hard_mining, spaced_repetition
     from curriculab.methods.order.human_strategies import ORDERS
 
     assert widgets.ORDERS == ORDERS
+    assert KNOBS["corgi"]["order"] == corgi.ORDERS
+    assert KNOBS["edco"]["mode"] == edco.MODES
+    assert KNOBS["fading_weights"]["ease"] == fading_weights.EASES
+    assert KNOBS["hard_mining"]["rule"] == hard_mining.RULES
+    assert KNOBS["spaced_repetition"]["rule"] == spaced_repetition.RULES
 
 
 @pytest.mark.parametrize("name", having_knobs("order"))
 def test_the_line_of_python_gives_the_same_runs(name: str, panel: Schedules, pool: pd.DataFrame) -> None:
     panel.sides["A"].set(method=name)
-    known = {"cl": cl, "partial": partial, "pool": pool, "Root": Root, "Linear": Linear, "Geometric": Geometric}
+    pacings = {pacing.__name__: pacing for pacing in (Root, Linear, Geometric, Ramp, Stairs)}
+    known = {"cl": cl, "partial": partial, "pool": pool, **pacings}
     exec(panel.source, known)
     assert known["runs"].exposure.equals(panel.runs.exposure)
     assert panel.line.value == panel.source
