@@ -226,12 +226,18 @@ def test_use_changes_how_a_variant_is_tested_and_hides_the_gold(bench):
     assert all("answer" not in columns for columns in seen)
 
 
-def test_plan_says_what_it_will_take_and_trains_nothing(bench):
+def test_plan_says_what_it_will_take_and_trains_nothing(bench, monkeypatch):
+    monkeypatch.setattr("curriculab.bench.EXAMINED", len(bench.test) - 1)  # as where there are many test rows
     table = bench.plan({"random": methods.random_order}, seeds=2)
     assert table.loc["random", "steps"] == 6 and table.loc["random", "seeds"] == 2
     expected = 6 * 4 * bench.model.lengths(bench.train).mean()
     assert table.loc["random", "train_tokens"] == pytest.approx(expected, rel=0.05)
     assert (table[["minutes", "bytes"]] > 0).all(axis=None) and not bench.store.root.exists()
+    assert table.loc["random", "sample_tokens"] == table.loc["random", "score_tokens"] == 0
+    reinforced = cl.Bench(bench.model, bench.train, bench.test, objective="grpo", budget=cl.Budget(rollouts=48),
+                          batch_size=4, rollouts=4, store=None)  # fmt: skip
+    asked = reinforced.plan({"random": methods.random_order}, seeds=1).loc["random"]
+    assert asked.steps == 3 and 0 < asked.sample_tokens and asked.minutes > 0
 
 
 def test_saved_adapter_loads_in_plain_peft(bench, tiny_folder):
