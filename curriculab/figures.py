@@ -724,7 +724,9 @@ def _cells(
         hoverinfo="text", hoverongaps=False, **_on(panel),
     ))  # fmt: skip
     wrapped = [_wrapped(c, 12, lines=2) for c in columns]
-    figure.layout[_axis("x", panel)].update(tickvals=[*range(len(columns))], ticktext=wrapped, ticks="", showline=False)
+    figure.layout[_axis("x", panel)].update(
+        tickvals=[*range(len(columns))], ticktext=wrapped, ticks="", showline=False, autotickangles=[0, 90]
+    )
     figure.layout[_axis("y", panel)].update(
         tickvals=[*range(len(rows))], ticktext=[_wrapped(r, 16, lines=2) for r in rows], ticks="", showline=False,
         showgrid=False, range=[len(rows) - 0.5, -0.5],
@@ -757,6 +759,9 @@ def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
             marker=dict(color=style["color"], symbol=style["symbol"], size=8), customdata=own.interval,
             hovertemplate="%{x:+.3f} (%{customdata})",
         ))  # fmt: skip
+    if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
+        line = dict(color=GREY, width=1.6)
+        figure.add_trace(go.Scatter(x=[None], y=[None], mode="lines", line=line, name=f"95% interval ({kinds})"))
     names = [_wrapped(g, 16, lines=2) for g in groups]
     figure.update_xaxes(showgrid=True, tickformat=".2~f", nticks=7)
     figure.update_yaxes(range=[len(groups) - 0.4, -0.6], tickvals=[*range(len(groups))], ticktext=names)
@@ -1061,3 +1066,126 @@ def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> 
             hovertemplate="%{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
         ))  # fmt: skip
     return _arrange(figure)
+
+
+# -- measures side by side, and answers of many ---------------------------------------------------------------------
+def agreements(
+    below: pd.DataFrame, above: pd.DataFrame, *, names: tuple[str, str] = ("Spearman", "Kendall")
+) -> go.Figure:
+    """Two matrices of rank correlations (measures, measures) as one map: one below the diagonal, one above it."""
+    import plotly.graph_objects as go
+
+    if list(below.index) != list(above.index) or list(below.index) != list(below.columns):
+        raise ValueError("two square tables of the same measures in the same order make one map")
+    n, labels = len(below), [str(name).replace("_", " ") for name in below]
+    z = np.where(np.tri(n, k=-1, dtype=bool), below, above).astype(float)
+    np.fill_diagonal(z, np.nan)
+    text = [["" if np.isnan(v) else f"{v:.2f}" for v in line] for line in z]
+    scale = ((0.0, "#b35806"), (0.5, "#ffffff"), (1.0, "#08306b"))  # as in agreement()
+    wrapped = [label.replace(" ", "<br>", 1) for label in labels]
+    title = f"{names[0]} below the diagonal, {names[1]} above"
+    figure = _figure([""], x=title, y="", lines=2.1 * n)
+    figure.add_trace(go.Heatmap(
+        x=[*range(n)], y=[*range(n)], z=z, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=scale,
+        showscale=False, xgap=2, ygap=2, customdata=[[f"{a} and {b}" for b in labels] for a in labels],
+        hovertemplate="%{customdata}: %{z:.2f}<extra></extra>",
+    ))  # fmt: skip
+    common = dict(showgrid=False, ticks="", showline=False, tickvals=[*range(n)])
+    figure.update_xaxes(**common, ticktext=wrapped, tickangle=-90 if n > 6 else 0)
+    figure.update_yaxes(**common, ticktext=labels, range=[n - 0.5, -0.5])
+    return _arrange(figure)
+
+
+def by_level(table: pd.DataFrame, *, level: str = "level") -> go.Figure:
+    """Means of measures at every level with their intervals, one panel a measure: the table of atlas.by_level."""
+    import plotly.graph_objects as go
+
+    measures = list(dict.fromkeys(table["measure"]))
+    if not measures:
+        raise ValueError("no means to show: the table has no rows; give that of difficulty.atlas.by_level")
+    figure = _figure([m.replace("_", " ") for m in measures], x=level, y="mean", shared=False, ratio=0.62)
+    for panel, name in enumerate(measures):
+        part = table[table["measure"] == name]
+        reach = dict(array=part["high"] - part["mean"], arrayminus=part["mean"] - part["low"], width=3, thickness=1.4)
+        figure.add_trace(go.Scatter(
+            x=part["level"], y=part["mean"], mode="lines+markers", showlegend=False, name=name, customdata=part["rows"],
+            error_y=reach | dict(color=COLOURS[0]), line=dict(color=COLOURS[0], width=1.4), marker=dict(size=6),
+            hovertemplate="level %{x:g}: %{y:.3g}, %{customdata} rows<extra></extra>", **_on(panel),
+        ))  # fmt: skip
+    whole = table["level"].nunique() <= 2 * GROUPS
+    figure.update_xaxes(tickvals=sorted(table["level"].unique()) if table["level"].nunique() <= GROUPS else None)
+    figure.update_xaxes(dtick=2 if whole and table["level"].nunique() > GROUPS else None)
+    return _arrange(figure)
+
+
+def item_curves(fit: Any, items: Sequence[object] | None = None, *, people: bool = True) -> go.Figure:
+    """P(right) over ability of some items of an IRT fit, with its people as ticks below; where a curve falls, the able
+    solve the item less often.
+
+    items: names; None: up to eight, evenly over the order of difficulty.
+    """
+    import plotly.graph_objects as go
+
+    order = fit.items["difficulty"].sort_values(kind="stable").index
+    evenly = order[np.unique(np.linspace(0, len(order) - 1, GROUPS).round().astype(int))]
+    shown = list(evenly if items is None else items)
+    if not 1 <= len(shown) <= GROUPS:
+        raise ValueError(f"{len(shown)} curves in one figure; give 1 to {GROUPS} items")
+    ability = fit.people["ability"]
+    reach = max(3.0, float(ability.abs().max()) + 0.5)
+    x = np.linspace(-reach, reach, 121)
+    figure = _figure([""], x=f"ability, {_unit(fit)}", y="P(right)", ratio=0.5)
+    for place, name in enumerate(shown):
+        colour, dash = COLOURS[place % len(COLOURS)], DASHES[place // 2 % len(DASHES)]
+        figure.add_trace(go.Scatter(
+            x=x, y=fit.curve(name, x)["probability"], mode="lines", name=escape(str(name), quote=False),
+            line=dict(color=colour, width=2, dash=dash), hovertemplate="%{x:.2f}: %{y:.2f}",
+        ))  # fmt: skip
+    if people:
+        figure.add_trace(go.Scatter(
+            x=ability, y=np.full(len(ability), -0.05), mode="markers", name="people", hoverinfo="skip",
+            marker=dict(color=GREY, symbol="line-ns", size=8, line=dict(color=GREY, width=1), opacity=0.5),
+        ))  # fmt: skip
+    figure.update_xaxes(range=[-reach, reach])
+    figure.update_yaxes(range=[-0.1, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1])
+    return _arrange(figure)
+
+
+def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> go.Figure:
+    """People (left) and items (right) of an IRT fit on one scale, as counts; who stands beside an item has an even
+    chance of solving it (with guessing: half of what is left). groups: of the items, coloured, such as their level.
+
+    The easiest and hardest 2% of the items share the outermost bins where they lie far from everybody.
+    """
+    import plotly.graph_objects as go
+
+    ability, difficulty = fit.people["ability"], fit.items["difficulty"]
+    center, spread = float(ability.median()), max(float(ability.std()), 0.5)
+    rim = difficulty.quantile([0.02, 0.98])
+    low = max(min(ability.min(), difficulty.min()), min(center - 4 * spread, ability.min(), rim.iloc[0]))
+    high = min(max(ability.max(), difficulty.max()), max(center + 4 * spread, ability.max(), rim.iloc[1]))
+    edges = np.linspace(low, high, bins + 1)
+    middle, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+    figure = _figure(["people", "items"], x=["people", "items"], y=f"position, {_unit(fit)}", shared=False, ratio=0.8)
+    of, colours = _groups(groups.reindex(fit.items.index)) if groups is not None else (None, {"": COLOURS[1]})
+    parts = [(0, "people", ability, COLOURS[0], False)]
+    for name, colour in colours.items():
+        own = difficulty if of is None else difficulty[of == name]
+        label = "items" if of is None else _named(str(groups.name or "group"), name, colours)
+        parts.append((1, label, own, colour, of is not None))
+    for panel, label, values, colour, told in parts:
+        counts = np.histogram(values.clip(low, high), edges)[0]
+        figure.add_trace(go.Bar(
+            x=counts, y=middle, width=width, orientation="h", name=label, showlegend=told,
+            marker=dict(color=colour, line=dict(color="white", width=0.5)),
+            hovertemplate="%{x} at %{y:.2f}<extra></extra>", **_on(panel),
+        ))  # fmt: skip
+    figure.update_layout(barmode="stack", bargap=0)
+    figure.update_xaxes(rangemode="tozero", showgrid=True, tickformat="d")
+    figure.update_layout(xaxis_autorange="reversed", yaxis2_matches="y")
+    figure.update_yaxes(range=[low - width, high + width], showgrid=False)
+    return _arrange(figure)
+
+
+def _unit(fit: Any) -> str:
+    return "logits" if fit.scale == "rasch" else "standard deviations"

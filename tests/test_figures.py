@@ -237,6 +237,7 @@ def test_transfer_and_forgetting_show_their_tables(runs: Runs, pool: pd.DataFram
     assert list(shown.x) == pytest.approx(list(forgot[forgot.variant == "easy first"].forgetting))
     bands = traces(figures.forgetting(runs, "level"), "smallest to largest of 2 random orders")
     assert len(bands) == 5 and sum(band.showlegend for band in bands) == 1
+    assert figures.forgetting(runs, "level").data[-1].name == "95% interval (t, n=3)"
 
 
 def test_a_grid_needs_names_in_pairs(runs: Runs):
@@ -555,3 +556,51 @@ def test_scatter_shows_every_row_once(pool: pd.DataFrame):
     one = figure.data[2]
     assert one.y.tolist() == pool.loss[pool.level == 3].tolist()
     assert figures.scatter(pool, "level", "loss", by=None).data[0].showlegend is False
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    """An IRT fit of 60 people and 10 items, q0 easiest, q9 hardest."""
+    from curriculab.difficulty import irt
+
+    rng = np.random.default_rng(3)
+    ability, hard = rng.normal(size=(60, 1)), np.linspace(-2, 2, 10)
+    answers = rng.random((60, 10)) < 1 / (1 + np.exp(hard - ability))
+    return irt.fit(pd.DataFrame(answers.astype(float), columns=[f"q{i}" for i in range(10)]))
+
+
+def test_item_curves_are_those_of_the_fit(crowd):
+    figure = figures.item_curves(crowd, ["q2", "q7"])
+    assert [t.name for t in figure.data] == ["q2", "q7", "people"]
+    for trace in figure.data[:2]:
+        difficulty = crowd.items.loc[trace.name, "difficulty"]
+        assert np.allclose(trace.y, 1 / (1 + np.exp(difficulty - np.asarray(trace.x))))
+    assert len(figure.data[2].x) == 60
+    assert len(figures.item_curves(crowd).data) == 8 + 1
+    with pytest.raises(ValueError, match="10 curves in one figure; give 1 to 8 items"):
+        figures.item_curves(crowd, list(crowd.items.index))
+
+
+def test_a_wright_map_counts_everybody_once(crowd):
+    level = pd.Series([1] * 5 + [2] * 5, crowd.items.index, name="level")
+    people, *items = figures.wright_map(crowd, groups=level).data
+    assert people.x.sum() == 60 and [t.x.sum() for t in items] == [5, 5]
+    assert [t.name for t in items] == ["level 1", "2"]
+    assert (items[0].y == people.y).all()
+
+
+def test_agreements_show_one_table_below_and_one_above():
+    names = ["a", "b", "c"]
+    rho, tau = (pd.DataFrame(np.full((3, 3), v), names, names) for v in (0.5, 0.25))
+    shown = figures.agreements(rho, tau).data[0]
+    assert (shown.z[np.tril_indices(3, -1)] == 0.5).all() and (shown.z[np.triu_indices(3, 1)] == 0.25).all()
+    assert np.isnan(np.diag(shown.z)).all() and shown.text[1][0] == "0.50" and shown.text[0][0] == ""
+    with pytest.raises(ValueError, match="two square tables of the same measures"):
+        figures.agreements(rho, tau.loc[["b", "a", "c"]])
+
+
+def test_means_by_level_have_a_panel_a_measure():
+    table = pd.DataFrame({"measure": ["a", "a", "b", "b"], "level": [1, 2, 1, 2], "rows": 3, "mean": [1.0, 2, 3, 4]})
+    figure = figures.by_level(table.assign(low=table["mean"] - 0.5, high=table["mean"] + 0.5))
+    assert [t.xaxis for t in figure.data] == ["x", "x2"] and list(figure.data[1].y) == [3, 4]
+    assert list(figure.data[0].error_y.array) == [0.5, 0.5]

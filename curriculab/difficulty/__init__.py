@@ -9,6 +9,7 @@ theory stands apart, it takes answers of many people: irt.
 
 from __future__ import annotations
 
+from curriculab.difficulty import atlas
 from curriculab.difficulty.dynamics import confidence, emergence_step, forgetting_events, variability
 from curriculab.difficulty.forward import (
     angle_concentration,
@@ -49,7 +50,7 @@ from curriculab.difficulty.text import (
 
 __all__ = [
     "MEASURES", "NEEDS_MODEL", "NEEDS_RUNS", "Survey", "angle_concentration", "answer_entropy", "answer_loss", "asked",
-    "bloom_stage", "bradley_terry", "comparisons", "confidence", "emergence_step", "expected_advantage",
+    "atlas", "bloom_stage", "bradley_terry", "comparisons", "confidence", "emergence_step", "expected_advantage",
     "flesch_kincaid", "forgetting_events", "gradient_norm", "instruction_difficulty", "level", "measure",
     "ngram_perplexity", "option_probability", "pass_rate", "perplexity", "prefix_entropy", "prompt_length",
     "prompt_value", "propagated_difficulty", "rating", "reasoning_steps", "self_consistency", "self_perplexity",
