@@ -494,7 +494,8 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, level: float 
     for (variant, seed), path in _paths(runs, by).items():
         if variant in runs.null:
             continue
-        own = runs.exposure[(runs.exposure.variant == variant.split(" / ")[0]) & (runs.exposure.seed == seed)]
+        name = variant if variant in runs.variants else variant.rsplit(" / ", 1)[0]  # less its solver
+        own = runs.exposure[(runs.exposure.variant == name) & (runs.exposure.seed == seed)]
         stretch = np.searchsorted(path.index.to_numpy(), own.step.to_numpy())  # after test k - 1, up to test k
         share = pd.crosstab(stretch, own.id.map(pool[by]).to_numpy(), normalize="index")
         change = path.diff().set_axis(range(len(path))).reindex(share.index).dropna()
