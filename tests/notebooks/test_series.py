@@ -19,7 +19,7 @@ SMALL = {
     "00_start_here": {"ROWS": 360, "TEST": 12, "STEPS": 4, "SEEDS": 2},
     "01_model": {"ROWS": 48, "STEPS": 2, "SEEDS": 2},
     "02_data": {"ROWS": 300},
-    "03_difficulty": {"ROWS": 240, "TEST": 12},
+    "03_difficulty": {"ROWS": 600, "TEST": 30, "STEPS": 4, "SEEDS": 1, "ANSWERS": 4},
     "04_schedules": {"ROWS": 300, "STEPS": 40},
     "05_order": {"ROWS": 1200, "TEST": 12, "STEPS": 6, "SEEDS": 2},
     "06_online": {"ROWS": 400, "TEST": 12, "STEPS": 6, "SEEDS": 2},
@@ -28,7 +28,7 @@ SMALL = {
 TABLES = {  # what the cell tagged `table` shows
     "00_start_here": ["easy first, shuffled scores", "low", "high", "mde", "The best of 3 random orders"],
     "01_model": ["32 bits", "16 bits", "8 bits", "4 bits", "weights, MiB"],
-    "03_difficulty": ["all levels", "word rarity"],
+    "03_difficulty": ["pass_rate", "gradient_norm", "generated", "seconds"],
     "04_schedules": ["random_order", "human_strategies", "most often"],
     "05_order": ["baby steps, shuffled", "low", "high", "The best of 12 random orders", "forgetting, mean of topics"],
     "06_online": ["difficulty_filter", "adarft", "low", "high", "would mostly go unseen", "wasted"],
