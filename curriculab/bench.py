@@ -52,7 +52,7 @@ class Bench:
     model: what `load_model` returned; train, test: pools without a row in common; objective: "sft" or a setting such as
     Sft(lr=1e-3) (a list: the first is the default); budget: when a variant is done; batch_size: rows a step;
     evaluate_every: in units of the budget's first axis (None: start and end); rollouts: answers a row under
-    reinforcement; max_new_tokens: of an answer (None: of the longest text to learn, and its end); store: the folder
+    reinforcement; max_new_tokens: of an answer (None: of the longest text tested or, by answers, trained); store: the folder
     finished runs are kept in and reused from (None: keep nothing).
     """
 
@@ -84,9 +84,9 @@ class Bench:
         lengths = model.lengths(self.train)
         model.refuse_too_long(self.train.index, lengths.to_numpy(), "train")
         model.refuse_too_long(self.test.index, model.lengths(self.test).to_numpy(), "test")
-        texts = [*learned_text(self.train), *learned_text(self.test)]
-        self.max_new_tokens = max_new_tokens or 1 + max(len(model.tokens(t)) for t in texts)
         answers = rollouts if isinstance(self._first, Grpo) else 0
+        texts = [*learned_text(self.test), *(learned_text(self.train) if answers else ())]
+        self.max_new_tokens = max_new_tokens or 1 + max(len(model.tokens(t)) for t in texts)
         self.tokens_per_row = float(lengths.mean())
         most = lengths + self.max_new_tokens * bool(answers)  # an answer may be as long as it is let
         work = budget.work or default_ceiling(most, budget, batch_size, answers)
