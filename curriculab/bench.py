@@ -52,8 +52,8 @@ class Bench:
     model: what `load_model` returned; train, test: pools without a row in common; objective: "sft" or a setting such as
     Sft(lr=1e-3) (a list: the first is the default); budget: when a variant is done; batch_size: rows a step;
     evaluate_every: in units of the budget's first axis (None: start and end); rollouts: answers a row under
-    reinforcement; max_new_tokens: of an answer (None: of the longest text tested or, by answers, trained); store: the folder
-    finished runs are kept in and reused from (None: keep nothing).
+    reinforcement; max_new_tokens: of an answer (None: of the longest text tested or, by answers, trained); store: the
+    folder finished runs are kept in and reused from (None: keep nothing).
     """
 
     def __init__(
