@@ -5,7 +5,7 @@ Paper    Qu et al. 2025, "Can Prompt Difficulty be Online Predicted for Accelera
 Kept     a Beta belief about every row's pass rate, updated from the answers that training needs anyway; one plausible
          rate drawn for each row; the rows nearest to a target rate are trained; older answers count less
 Changed  rates are drawn for `candidates` random rows in each step, so that a step costs the same at any size of the
-         pool; `candidates=None` draws for all rows, exact, at about 50 ms a step for a million of them. A row's belief
+         pool; `candidates=None` draws for all rows, exact, at about 0.2 s a step for a million of them. A row's belief
          fades when it is answered again, not while it waits
 """
 
