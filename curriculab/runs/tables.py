@@ -1,20 +1,14 @@
-"""What runs leave behind: tidy tables, and folders on disk that are loaded instead of trained again.
+"""What runs leave behind, as tidy tables.
 
 One line of `runs.items`: variant "easy first", seed 0, step 50, id "ladder/add/3/00417", correct 1.0, level 3.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 KEYS = ["variant", "seed", "step"]
@@ -118,88 +112,3 @@ class Runs:
         steps = self.metrics.groupby(["variant", "seed"]).step.max() if len(self.metrics) else pd.Series([0])
         failed = f", {len(self.failed)} failed" if self.failed else ""
         return f"Runs({len(self.variants)} variants x {len(self.seeds)} seeds, up to {steps.max()} steps{failed})"
-
-
-# -- the store ------------------------------------------------------------------------------------------------------
-def digest_of(decides: Mapping[str, object]) -> str:
-    """Digest (16 hex digits) of everything that decides a run."""
-    text = json.dumps(decides, sort_keys=True, default=str, ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def digest_of_table(table: pd.DataFrame) -> str:
-    """Digest of a pool: ids, columns and every value, in order."""
-    h = hashlib.blake2b("\x1f".join(map(str, table.columns)).encode(), digest_size=16)
-    h.update("\x1f".join(map(str, table.index)).encode())
-    for column in table.columns:
-        values = (v.tolist() if isinstance(v, np.ndarray) else v for v in table[column].tolist())
-        h.update("\x1f".join(map(repr, values)).encode())
-    return h.hexdigest()
-
-
-@dataclass(frozen=True)
-class Store:
-    """A folder of runs. A run appears in it only when it is finished; asking for one that exists loads it."""
-
-    root: Path
-
-    def folder(self, variant: str, digest: str) -> Path:
-        name = "".join(c if c.isalnum() or c in "-_" else "-" for c in variant).strip("-")[:40] or "run"
-        return self.root / f"{name}-{digest}"
-
-    def load(self, variant: str, digest: str) -> Record | None:
-        """The finished run of this digest, under whatever name it was recorded; None if there is none."""
-        found = sorted(self.root.glob(f"*-{digest}"))
-        return load_record(found[0], variant) if found else None
-
-    def save(self, record: Record, digest: str, save_adapter=None) -> Path:
-        """Write a finished run, whole, by rename. `save_adapter(folder)` writes the adapter into it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        final = self.folder(record.key[0], digest)
-        part = Path(tempfile.mkdtemp(prefix=".part-", dir=self.root))
-        try:
-            for name, table in record.tables.items():
-                table.to_parquet(part / f"{name}.parquet")
-            if record.findings is not None:
-                record.findings.to_json(part / "findings.json", orient="table")
-            (part / "events.jsonl").write_text("".join(json.dumps(e, default=str) + "\n" for e in record.events))
-            if save_adapter is not None:
-                save_adapter(part / "adapter")
-            (part / "spec.json").write_text(json.dumps(dict(record.spec), indent=1, default=str))
-            os.chmod(part, 0o755)
-            if final.exists():  # another process finished the same run meanwhile: its result is this one's
-                return final
-            os.rename(part, final)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        return final
-
-
-def load_record(folder: Path, variant: str | None = None) -> Record:
-    """One recorded run from its folder; `variant` renames it (the digest, not the name, decides what a run is)."""
-    try:
-        spec = json.loads((folder / "spec.json").read_text())
-        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS}
-        events = tuple(json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines())
-        path = folder / "findings.json"
-        findings = pd.read_json(path, orient="table") if path.exists() else None
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"the recorded run {folder} is damaged ({type(error).__name__}: {error}); move it away to train it again"
-        ) from error
-    adapter = folder / "adapter"
-    return Record(
-        {**spec, "variant": variant or spec["variant"]}, tables, events, findings, adapter if adapter.exists() else None
-    )
-
-
-def load_runs(root: str | Path) -> Runs:
-    """Every finished run of a store."""
-    folders: Iterable[Path] = sorted(
-        p.parent for p in Path(root).glob("*/spec.json") if not p.parent.name.startswith(".")
-    )
-    records = tuple(load_record(f) for f in folders)
-    if not records:
-        raise ValueError(f"no recorded runs in {root}; train some with Bench.run, or name another folder")
-    null = tuple(dict.fromkeys(r.key[0] for r in records if r.spec.get("null")))
-    return Runs(records, null)

@@ -1,0 +1,9 @@
+"""Runs: the tables they leave behind, and the folders they are kept in."""
+
+from curriculab.runs.store import Store, digest_of, digest_of_table, load_record, load_runs
+from curriculab.runs.tables import COLUMNS, KEYS, SIGNAL, SO_FAR, Record, Runs
+
+__all__ = [
+    "COLUMNS", "KEYS", "SIGNAL", "SO_FAR", "Record", "Runs", "Store", "digest_of", "digest_of_table", "load_record",
+    "load_runs",
+]  # fmt: skip
