@@ -1,0 +1,214 @@
+"""Every variant against one of them, paired by seed on the same test rows.
+
+One line of `compare(runs).table`: easy first, 3 seeds, accuracy 0.412, difference to random +0.031,
+95% interval 0.012 to 0.050 (t, n=3), p 0.020, after Holm 0.040.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from curriculab.runs import Runs
+from curriculab.statistics.intervals import SAME, estimate
+from curriculab.statistics.power import minimum_detectable_effect
+from curriculab.statistics.tests import holm, holm_levels
+from curriculab.statistics.verdict import flat, listed, missing, verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Null:
+    """What choosing the best of k random orders gains by chance: accuracy minus that of `to`.
+
+    As with a variant's own difference, means over the seeds come first: `gain` is the best and `worst` the worst of the
+    k means. `table`: one line per seed with the `worst` and the `best` of the k in it.
+    """
+
+    k: int
+    worst: float
+    gain: float
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found: `table` by variant, `levels` by level and variant, `scores` by variant and seed.
+
+    `low`, `high`: interval of the difference at `level`; `low_holm`, `high_holm`: at the level Holm tests it at;
+    `differs`: that one leaves out zero; `mde`: smallest effect this many seeds find with 80% power, by this variant's
+    spread; `gold`: tested by a solver that sees the answers.
+    """
+
+    table: pd.DataFrame
+    levels: pd.DataFrame
+    scores: pd.DataFrame
+    verdict: str
+    to: str
+    level: float
+    at: str | float
+    null: Null | None = None
+    notes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = field(default=())  # as asked for; colours go by this order
+
+    def __str__(self) -> str:
+        columns = ["seeds", "accuracy", "difference", "low", "high", "interval", "p_holm", "mde"]
+        columns += ["solver", "gold"] if self.table.gold.any() else []
+        numbers = self.table[columns].round(3)
+        return f"{numbers.to_string(na_rep='')}\n\n{self.verdict}"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"{self.table.round(4).to_html(na_rep='')}<p>{html.escape(self.verdict)}</p>"
+
+
+def compare(
+    runs: Runs, *, to: str = "random", at: str | float = "end", level: float = 0.95, seed: int = 0
+) -> Comparison:
+    """Accuracy of every variant against `to`, paired by seed on the same test rows; `Comparison.verdict` says it.
+
+    at: "end", the last test of each variant, or a share of the budget at which all were tested. level: confidence.
+    seed: of the bootstrap's resamples. Below ten seeds the interval is Student's t over the seeds' differences, from
+    ten on the bootstrap over seeds. Null-band orders are no variants: they make `Comparison.null`, and the verdict.
+    The intervals in `levels` are not adjusted for their number: they describe, the verdict does not rest on them.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level={level!r} is not a confidence; give a share between 0 and 1, such as 0.95")
+    items, notes = _tested(runs, at)
+    right, dropped = _shared_rows(items)
+    labels = _labels(runs, items)
+    if to not in labels.index:
+        raise ValueError(f"no variant {to!r} to compare with; there are {listed(labels.index)}: pass one as to=")
+    if to not in right.columns.unique(0):
+        why = f" ({'; '.join(notes)})" if notes else ""
+        raise ValueError(f"{to!r} has no test at={at!r} in any seed{why}: nothing can be compared with it")
+    accuracy = right.mean()
+    scores, null = _scores(accuracy, to), _null(accuracy, runs.null, to)
+    claims = [v for v in labels.index if labels.variant[v] not in runs.controls]
+    table = _table(scores, labels, to, claims, level=level, seed=seed)
+    levels = _levels(items, right, labels.index, to, level=level, seed=seed)
+    notes += [*dropped, *missing(table, scores, runs), *flat(table)]
+    said = verdict(table, to, level=level, null=null, rows=len(right), notes=notes)
+    scores = scores[scores.variant.isin(labels.index)].reset_index(drop=True)
+    return Comparison(table, levels, scores, said, to, level, at, null, tuple(notes), tuple(runs.variants))
+
+
+def _tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
+    """Items of the tests to compare, with `label`, and what has to be said about them."""
+    items = runs.items
+    if items.empty:
+        raise ValueError("nothing to compare: no test was made (runs.items is empty); give the bench test rows")
+    if at == "end":
+        last = items.groupby(["variant", "seed"], observed=True).share.transform("max")
+        chosen = items[items.share == last]
+    elif isinstance(at, str) or not np.isclose(items.share, at).any():
+        shares = listed(f"{share:g}" for share in sorted(items.share.unique()))
+        raise ValueError(f"no test at={at!r}; choose 'end', or one of the shares of the budget {shares}")
+    else:
+        chosen = items[np.isclose(items.share, at)]
+    failed = [k in runs.failed for k in zip(chosen.variant, chosen.seed, strict=True)]
+    chosen = chosen[~np.array(failed, bool)]
+    several = chosen.groupby("variant", observed=True).solver.transform("nunique") > 1
+    chosen = chosen.assign(label=chosen.variant.where(~several, chosen.variant + " / " + chosen.solver))
+    return chosen, [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()] + _early(chosen)
+
+
+def _early(items: pd.DataFrame) -> list[str]:
+    """Variants whose last test came at a smaller share of the budget than that of others."""
+    done = items.assign(share=items[["share", "progress"]].min(axis=1))  # who returned early is asked all last tests
+    last = done.groupby(["variant", "seed"], sort=False, observed=True).share.first()
+    early = last[last < last.max() - SAME]
+    return [f"{v}, seed {s}, was last tested at {share:.0%} of its budget" for (v, s), share in early.items()]
+
+
+def _shared_rows(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Right or wrong, `(rows, label x seed)`, of the test rows that all have a result for; and how many have not."""
+    wide = items.pivot_table(index="id", columns=["label", "seed"], values="correct", sort=False, observed=True)
+    shared = wide.dropna(axis=1, how="all").dropna()
+    if shared.empty:
+        raise ValueError(f"the variants share no test row that all have a result for, among {len(wide)} rows")
+    left = len(wide) - len(shared)
+    return shared, [f"{left} of {len(wide)} test rows have no result for some variant and are left out"] if left else []
+
+
+def _labels(runs: Runs, items: pd.DataFrame) -> pd.DataFrame:
+    """One line per row of the table: variant, solver, whether it sees answers; in the order asked for."""
+    seen = items.drop_duplicates("label").set_index("label")[["variant", "solver", "gold"]]
+    tested = set(seen.variant)
+    order = [label for v in runs.variants for label in (seen.index[seen.variant == v] if v in tested else [v])]
+    labels = seen.reindex(order)
+    return labels.assign(gold=labels.gold.eq(True))
+
+
+def _scores(accuracy: pd.Series, to: str) -> pd.DataFrame:
+    """Columns variant, seed, accuracy, difference to `to` in the same seed (NaN where that one is missing)."""
+    table = accuracy.rename("accuracy").rename_axis(["variant", "seed"]).reset_index()
+    return table.assign(difference=table.accuracy - table.seed.map(accuracy[to]))
+
+
+def _table(
+    scores: pd.DataFrame, labels: pd.DataFrame, to: str, claims: Sequence[str], *, level: float, seed: int
+) -> pd.DataFrame:
+    """One line per variant: its accuracy, its difference to `to`, intervals before and after Holm, which is over the
+    variants that were asked for: a control claims nothing, so adding some costs no power."""
+    by = {v: scores[scores.variant == v] for v in labels.index}
+    paired = {v: by[v].difference.dropna().to_numpy() if v != to else np.empty(0) for v in by}
+    found = pd.DataFrame({v: vars(estimate(d, level=level, seed=seed)) for v, d in paired.items()}).T
+    p = found.p.astype(float)
+    claimed = p[claims]
+    family = max(int(claimed.notna().sum()), 1)
+    tests = {v: family if v in claims else 1 for v in by}
+    levels = dict.fromkeys(by, level) | dict(zip(claims, holm_levels(claimed, level=level), strict=True))
+    after = {v: estimate(d, level=levels[v], seed=seed) for v, d in paired.items()}
+    low, high = (pd.Series({v: getattr(e, side) for v, e in after.items()}) for side in ("low", "high"))
+    table = {
+        "seeds": {v: len(part) for v, part in by.items()},
+        "accuracy": {v: part.accuracy.mean() for v, part in by.items()},
+        "sd": {v: part.accuracy.std() for v, part in by.items()},
+        "difference": found["mean"].astype(float),
+        "low": found.low.astype(float),
+        "high": found.high.astype(float),
+        "n": found.n.astype(int),
+        "interval": {v: "reference" if v == to else f"{e.method}, n={e.n}" for v, e in found.iterrows()},
+        "p": p,
+        "p_holm": pd.Series(holm(claimed), claimed.index).reindex(p.index).fillna(p),
+        "low_holm": low,
+        "high_holm": high,
+        "differs": (low > 0) | (high < 0),
+        "sd_difference": found.sd.astype(float),
+        "mde": {v: minimum_detectable_effect(e.sd, e.n, m=tests[v], level=level) for v, e in found.iterrows()},
+    }
+    return pd.DataFrame(table, index=pd.Index(by, name="variant")).assign(solver=labels.solver, gold=labels.gold)
+
+
+def _levels(
+    items: pd.DataFrame, right: pd.DataFrame, labels: Iterable[str], to: str, *, level: float, seed: int
+) -> pd.DataFrame:
+    """One line per level and variant, on the shared rows; empty where the test rows have no level."""
+    columns = ["level", "variant", "seeds", "rows", "accuracy", "difference", "low", "high", "interval"]
+    if "level" not in items:
+        return pd.DataFrame(columns=columns)
+    level_of = items.drop_duplicates("id").set_index("id").level.reindex(right.index)
+    lines = []
+    for name, part in right.groupby(level_of, observed=True):
+        scores = _scores(part.mean(), to)
+        for variant in labels:
+            own = scores[scores.variant == variant]
+            e = estimate(own.difference.dropna() if variant != to else [], level=level, seed=seed)
+            kind = "reference" if variant == to else e.label
+            lines.append((name, variant, len(own), len(part), own.accuracy.mean(), e.mean, e.low, e.high, kind))
+    return pd.DataFrame(lines, columns=columns)
+
+
+def _null(accuracy: pd.Series, names: Sequence[str], to: str) -> Null | None:
+    """The worst and the best of the null-band orders, as differences to `to`."""
+    orders = accuracy[accuracy.index.isin(names, level=0)].unstack(level=0)
+    orders = orders.sub(accuracy[to], axis=0).dropna(how="all") if len(orders) else orders
+    if orders.empty:
+        return None
+    table = pd.DataFrame({"worst": orders.min(axis=1), "best": orders.max(axis=1)}).rename_axis("seed")
+    means = orders.mean()
+    return Null(orders.shape[1], float(means.min()), float(means.max()), table)

@@ -1,0 +1,110 @@
+"""A comparison in plain words: what differs, what could not be seen, what chance alone would give.
+
+"easy first is better than random by 0.031 (95% interval of the difference, after Holm, +0.012 to +0.050; t, n=3)."
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from curriculab.statistics.intervals import SAME
+
+if TYPE_CHECKING:
+    from curriculab.runs import Runs
+    from curriculab.statistics.comparison import Null
+
+
+def missing(table: pd.DataFrame, scores: pd.DataFrame, runs: Runs) -> list[str]:
+    """Seeds without a result; failed ones have been named already."""
+    tested = set(zip(scores.variant, scores.seed, strict=True))
+    told = {v for v, _ in runs.failed}
+    return [
+        f"{v} has no test in seed {s}, which is left out of its difference"
+        for v in table.index
+        for s in runs.seeds
+        if (v, s) not in tested and v not in told
+    ]
+
+
+def flat(table: pd.DataFrame) -> list[str]:
+    """Differences without any spread: no interval can be had from them."""
+    flat = table[(table.sd_difference == 0) & table.low.isna()]
+    return [
+        f"{v} differs by exactly {row.difference:+.3f} in all {row.seeds} seeds: without a spread there is no interval"
+        for v, row in flat.iterrows()
+        if abs(row.difference) > SAME
+    ]
+
+
+def verdict(table: pd.DataFrame, to: str, *, level: float, null: Null | None, rows: int, notes: Sequence[str]) -> str:
+    others = table.drop(index=to)
+    if others.empty:
+        return f"Only {to} was run: there is nothing to compare it with."
+    said = [_found(others, to, level), _not_found(others, to, rows), _by_chance(others, to, null)]
+    gold = [str(v) for v in table.index[table.gold]]
+    said.append(f"Tested by a solver that sees the answers: {', '.join(gold)}." if gold else "")
+    said.append(f"Note: {'; '.join(notes)}." if notes else "")
+    return " ".join(s for s in said if s)
+
+
+def _found(others: pd.DataFrame, to: str, level: float) -> str:
+    """One sentence per variant that differs after Holm, the largest difference first."""
+    sure = others[others.differs].sort_values("difference", key=abs, ascending=False)
+    return " ".join(
+        f"{v} is {'better' if row.difference > 0 else 'worse'} than {to} by {abs(row.difference):.3f} "
+        f"({level:.0%} interval of the difference, after Holm, {row.low_holm:+.3f} to {row.high_holm:+.3f}; "
+        f"{row.interval})."
+        for v, row in sure.iterrows()
+    )
+
+
+def _not_found(others: pd.DataFrame, to: str, rows: int) -> str:
+    """What was not detected, and what could have been; what could not be asked with so few seeds."""
+    said = []
+    unsure = others[~others.differs & others.sd_difference.notna()]
+    if len(unsure):
+        detectable = _design(others)
+        could = f": this design could have detected about {detectable:.3f}" if detectable == detectable else ""
+        design = f"({_seeds(unsure)}, {rows} test rows)"
+        said.append(f"No detectable difference from {to} for {_names(unsure, others)} {design}{could}.")
+    single = others[others.n == 1]
+    if len(single):
+        each = ", ".join(f"{v} {row.difference:+.3f}" for v, row in single.iterrows())
+        alone = "One seed has no interval and says nothing about other seeds"
+        said.append(f"{alone} ({each} against {to}): run at least three.")
+    none = others[others.n == 0]
+    if len(none):
+        said.append(f"{listed(none.index)} cannot be compared: no seed in common with {to}.")
+    return " ".join(said)
+
+
+def _names(part: pd.DataFrame, others: pd.DataFrame) -> str:
+    every = len(part) == len(others) > 4
+    return f"any of the {len(part)} variants" if every else listed(part.index, "or")
+
+
+def _design(others: pd.DataFrame) -> float:
+    """Detectable effect of the bench as a whole: root mean square of the variants' minimum detectable effects."""
+    return float(np.sqrt(np.mean(others.mde.dropna() ** 2))) if others.mde.notna().any() else float("nan")
+
+
+def _seeds(part: pd.DataFrame) -> str:
+    few, many = int(part.n.min()), int(part.n.max())
+    return f"{few} seeds" if few == many else f"{few} to {many} seeds"
+
+
+def _by_chance(others: pd.DataFrame, to: str, null: Null | None) -> str:
+    if null is None:
+        return ""
+    less = others.index[(others.difference > 0) & (others.difference <= null.gain + SAME)]
+    but = f"; {listed(less, 'and')} did not gain more than that" if len(less) else ""
+    return f"The best of {null.k} random orders gained {null.gain:+.3f} over {to} by chance alone{but}."
+
+
+def listed(names: Iterable[object], word: str = "and") -> str:
+    *rest, last = [str(x) for x in names]
+    return f"{', '.join(rest)} {word} {last}" if rest else last

@@ -1,0 +1,199 @@
+"""`compare` and its verdict: values derived by hand, every way a bench can be incomplete, and equal variants."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curriculab.runs import Runs
+from curriculab.statistics import compare, holm, minimum_detectable_effect, paired_t
+from tests.statistics.made import last_test, right, runs_of
+
+
+def test_compare_by_hand():
+    runs = runs_of({"random": [right(8), right(10), right(9)], "easy": [right(16), right(17), right(17)]})
+    result = compare(runs)
+    row = result.table.loc["easy"]  # differences 0.40, 0.35, 0.40: mean 0.38333, sd 0.0288675
+    assert list(result.table.index) == ["random", "easy"]
+    assert (row.seeds, row.n, row.interval) == (3, 3, "t, n=3")
+    assert row.accuracy == pytest.approx(50 / 60)
+    assert row.difference == pytest.approx(0.383333, abs=1e-6)
+    assert row.low == pytest.approx(0.383333 - 4.3026527 * 0.0288675 / 3**0.5, abs=1e-6)
+    assert bool(row.differs) and row.p == row.p_holm
+    assert result.table.loc["random"].interval == "reference"
+    assert result.verdict == (
+        "easy is better than random by 0.383 (95% interval of the difference, after Holm, +0.312 to +0.455; t, n=3)."
+    )
+    assert list(result.scores.difference) == pytest.approx([0, 0, 0, 0.40, 0.35, 0.40])
+
+
+def test_the_pairing_is_by_seed():
+    # seeds differ a lot, variants by one row in each seed but one: paired, the spread is of that row only
+    runs = runs_of({"random": [right(2), right(10), right(18)], "easy": [right(4), right(12), right(19)]})
+    row = compare(runs).table.loc["easy"]
+    assert row.sd == pytest.approx(np.std([0.2, 0.6, 0.95], ddof=1))
+    assert row.sd_difference == pytest.approx(np.std([0.1, 0.1, 0.05], ddof=1))
+
+
+def test_no_detectable_difference_says_what_could_have_been():
+    runs = runs_of({"random": [right(8), right(10), right(9)], "easy": [right(9), right(9), right(10)]})
+    result = compare(runs)
+    effect = minimum_detectable_effect(result.table.sd_difference["easy"], 3)
+    assert result.verdict == (
+        "No detectable difference from random for easy (3 seeds, 20 test rows): "
+        f"this design could have detected about {effect:.3f}."
+    )
+
+
+def test_one_seed_has_no_interval():
+    result = compare(runs_of({"random": [right(8)], "easy": [right(16)]}))
+    assert result.table.loc["easy"].interval == "none, n=1"
+    assert result.table.low.isna().all() and not result.table.differs.any()
+    assert result.verdict == (
+        "One seed has no interval and says nothing about other seeds (easy +0.400 against random): run at least three."
+    )
+
+
+def test_equal_differences_are_never_certain():
+    result = compare(runs_of({"random": [right(8), right(9), right(10)], "easy": [right(9), right(10), right(11)]}))
+    assert not result.table.differs["easy"] and np.isnan(result.table.low["easy"])
+    assert result.verdict == (
+        "No detectable difference from random for easy (3 seeds, 20 test rows). Note: easy differs by exactly +0.050 "
+        "in all 3 seeds: without a spread there is no interval."
+    )
+
+
+def test_a_failed_seed_is_left_out_and_named():
+    early = last_test(right(0), share=0.25, step=3)
+    runs = runs_of(
+        {"random": [right(8), right(9), right(10)], "easy": [right(16), early, right(17)]},
+        ended={("easy", 1): "failed: ValueError: no rows left"},
+    )
+    result = compare(runs)
+    assert (result.table.seeds["easy"], result.table.interval["easy"]) == (2, "t, n=2")
+    assert result.notes == ("easy, seed 1, failed: ValueError: no rows left, and is left out",)
+    assert result.verdict.endswith("Note: easy, seed 1, failed: ValueError: no rows left, and is left out.")
+
+
+def test_a_missing_and_an_early_seed_are_named():
+    early = last_test(right(12), share=0.5)
+    runs = runs_of({"random": [right(8), right(9), right(10)], "easy": [right(12), None, early]})
+    assert compare(runs).notes == (
+        "easy, seed 2, was last tested at 50% of its budget",
+        "easy has no test in seed 1, which is left out of its difference",
+    )
+
+
+def test_a_variant_that_failed_in_every_seed_keeps_its_line():
+    runs = runs_of({"random": [right(8)] * 2, "easy": [right(9)] * 2}, ended={("easy", s): "failed: x" for s in (0, 1)})
+    result = compare(runs)
+    assert list(result.table.seeds) == [2, 0]
+    assert result.verdict.startswith("easy cannot be compared: no seed in common with random.")
+
+
+def test_only_shared_rows_count():
+    answers = right(10)
+    runs = runs_of({"random": [right(8)] * 2, "easy": [[np.nan, *answers[1:]], answers]})
+    result = compare(runs)
+    assert result.notes[0] == "1 of 20 test rows have no result for some variant and are left out"
+    assert result.table.accuracy["random"] == pytest.approx(7 / 19)
+
+
+def test_the_null_band_is_reported_and_is_no_variant():
+    answers = {"random": [right(8), right(10), right(9)], "easy": [right(9), right(9), right(11)]}
+    nulls = {"order 2": [right(9), right(11), right(8)], "order 3": [right(7), right(12), right(10)]}
+    result = compare(runs_of(answers | nulls, null=("order 2", "order 3")))
+    assert list(result.table.index) == ["random", "easy"] and set(result.scores.variant) == {"random", "easy"}
+    assert result.null.k == 2
+    assert result.null.table.best.tolist() == pytest.approx([0.05, 0.10, 0.05])
+    assert result.null.table.worst.tolist() == pytest.approx([-0.05, 0.05, -0.05])
+    assert result.null.gain == pytest.approx(0.10 / 3)  # means over the seeds: 0.05 / 3 and 0.10 / 3
+    assert result.null.worst == pytest.approx(0.05 / 3)
+    assert result.verdict.endswith(
+        "The best of 2 random orders gained +0.033 over random by chance alone; easy did not gain more than that."
+    )
+
+
+def test_gold_and_several_solvers_are_said():
+    vote = [last_test(right(k), solver="vote", gold=True) for s, k in enumerate((12, 15, 13))]
+    tree = [last_test(right(9), solver="tree") for s in range(3)]
+    both = [pd.concat(pair, ignore_index=True) for pair in zip(vote, tree, strict=True)]
+    result = compare(runs_of({"random": [right(8), right(10), right(9)], "easy": both}))
+    assert list(result.table.index) == ["random", "easy / vote", "easy / tree"]
+    assert list(result.table.gold) == [False, True, False]
+    assert result.verdict.endswith("Tested by a solver that sees the answers: easy / vote.")
+    assert "gold" in str(result)
+
+
+def test_levels():
+    runs = runs_of({"random": [right(8), right(10)], "easy": [right(16), right(17)]}, level=[1] * 10 + [2] * 10)
+    levels = compare(runs).levels.set_index(["level", "variant"])
+    assert levels.accuracy[1, "random"] == pytest.approx(0.9) and levels.accuracy[2, "easy"] == pytest.approx(0.65)
+    assert levels.difference[2, "easy"] == pytest.approx(0.65)  # 0.6 - 0.0 and 0.7 - 0.0
+    assert (levels.rows == 10).all() and levels.interval[2, "easy"] == "t, n=2"
+    assert compare(runs_of({"random": [right(8)]})).levels.empty
+
+
+def test_an_earlier_share_can_be_compared():
+    items = [pd.concat([last_test(right(k)), last_test(right(3), share=0.5)]) for k in (8, 12)]
+    runs = runs_of({"random": [items[0]] * 2, "easy": [items[1]] * 2})
+    assert compare(runs, at=0.5).table.accuracy.tolist() == pytest.approx([0.15, 0.15])
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"to": "rnd"}, "no variant 'rnd' to compare with; there are random and easy: pass one as to="),
+        ({"at": 0.3}, "no test at=0.3; choose 'end', or one of the shares of the budget 1"),
+        ({"level": 95}, "level=95 is not a confidence; give a share between 0 and 1, such as 0.95"),
+    ],
+)
+def test_bad_requests(keywords: dict, message: str):
+    with pytest.raises(ValueError) as error:
+        compare(runs_of({"random": [right(8)], "easy": [right(9)]}), **keywords)
+    assert str(error.value) == message
+
+
+def test_nothing_to_compare():
+    with pytest.raises(ValueError) as error:
+        compare(Runs(()))
+    assert str(error.value) == ("nothing to compare: no test was made (runs.items is empty); give the bench test rows")
+    failed = runs_of({"random": [right(8)], "easy": [right(9)]}, ended={("random", 0): "failed: KeyError: 'loss'"})
+    with pytest.raises(ValueError) as error:
+        compare(failed)
+    assert str(error.value) == (
+        "'random' has no test at='end' in any seed (random, seed 0, failed: KeyError: 'loss', and is left out): "
+        "nothing can be compared with it"
+    )
+    assert compare(runs_of({"random": [right(8)]})).verdict == (
+        "Only random was run: there is nothing to compare it with."
+    )
+
+
+def test_every_combination_of_seeds_gives_one_sentence_or_more():
+    for seeds, k, null in product((1, 2, 3, 10), (1, 6), (0, 2)):
+        rng = np.random.default_rng([seeds, k, null])
+        names = ["random", *(f"variant {i}" for i in range(k)), *(f"order {i}" for i in range(null))]
+        runs = runs_of({v: [list(rng.random(30) < 0.5) for _ in range(seeds)] for v in names}, tuple(names[k + 1 :]))
+        assert compare(runs).verdict.endswith(".")
+
+
+def test_identical_variants_are_rarely_called_different():
+    """1,000 benches of five equal variants, three seeds, 100 rows, by the steps of `compare` taken at once."""
+    rng = np.random.default_rng(3)
+    share = np.clip(rng.beta(4, 4, (1000, 1, 1)) + rng.normal(0, 0.03, (1000, 5, 3)), 0.01, 0.99)
+    accuracy = rng.binomial(100, share) / 100
+    called = (holm(paired_t(accuracy[:, 1:] - accuracy[:, :1]).p) < 0.05).any(axis=1)
+    assert called.mean() < 0.05 + 2 * np.sqrt(0.05 * 0.95 / 1000)
+
+
+def test_identical_variants_through_compare():
+    rng = np.random.default_rng(4)
+    called = 0
+    for _ in range(40):
+        runs = runs_of({v: [list(rng.random(40) < 0.5) for _ in range(3)] for v in ("random", "one", "two")})
+        called += compare(runs).table.differs.any()
+    assert called <= 6  # binomial(40, 0.05) is above 6 in 0.3% of cases

@@ -1,0 +1,27 @@
+"""What a design can find: against statsmodels and by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from curriculab.statistics import minimum_detectable_effect, paired_t
+
+
+@pytest.mark.parametrize(("n", "m", "power"), [(3, 1, 0.8), (3, 5, 0.8), (5, 2, 0.9), (20, 1, 0.8)])
+def test_minimum_detectable_effect_agrees_with_statsmodels(n: int, m: int, power: float):
+    from statsmodels.stats.power import TTestPower
+
+    effect = minimum_detectable_effect(0.05, n, m=m, power=power)
+    assert TTestPower().power(effect / 0.05, n, 0.05 / m, alternative="two-sided") == pytest.approx(power, abs=1e-4)
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 1), (2, 10), (3, 1), (3, 20), (10, 3)])
+def test_minimum_detectable_effect_is_found_by_simulation(n: int, m: int):
+    effect = minimum_detectable_effect(0.05, n, m=m)
+    p = paired_t(np.random.default_rng(2).normal(effect, 0.05, (20_000, n))).p
+    assert np.mean(p < 0.05 / m) == pytest.approx(0.8, abs=4 * np.sqrt(0.8 * 0.2 / 20_000))
+
+
+def test_minimum_detectable_effect_needs_seeds_and_a_spread():
+    assert np.isnan(minimum_detectable_effect(0.05, 1)) and np.isnan(minimum_detectable_effect(0.0, 3))
