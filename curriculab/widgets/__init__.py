@@ -1,0 +1,13 @@
+"""Controls for a notebook: they only call public functions, so everything they show can be had without them.
+
+    panel = Schedules(pool, steps=150, batch_size=8)       # two schedules side by side; nothing trains
+    panel.sides["A"].set(method="baby_steps", buckets=3)   # what a hand on the slider does
+    panel.sides["A"].source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
+    picker = Picker(pool, chosen=["random_order", "sec"])  # methods to tick; picker.variants is what a bench is given
+"""
+
+from curriculab.widgets.controls import KNOBS, ORDERS, PACINGS, Side, Slider, having_knobs, source
+from curriculab.widgets.picker import Picker
+from curriculab.widgets.schedules import Schedules
+
+__all__ = ["KNOBS", "ORDERS", "PACINGS", "Picker", "Schedules", "Side", "Slider", "having_knobs", "source"]

@@ -1,0 +1,214 @@
+"""What every panel is made of: knobs and their sliders, the controls of one method, figures that change in place.
+
+    side = Side("A", "baby_steps", ["level"], changed=lambda: None)
+    side.set(buckets=3)
+    side.source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from curriculab import methods
+from curriculab.draws import Geometric, Linear, Ramp, Root, Stairs
+from curriculab.requests import Rows, method_name
+
+if TYPE_CHECKING:
+    import ipywidgets
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A knob that is a number between `low` and `high`."""
+
+    low: float
+    high: float
+    step: float
+
+
+PACINGS = (Root(p=2), Root(p=5), Linear(), Geometric(), Linear(start=0.3), Ramp("log"), Ramp("linear"), Stairs())
+ORDERS = ("random", "curriculum", "blocked", "blocked_curriculum", "interleaved", "interleaved_curriculum")
+# Knobs that can be turned, by method: a slider, or the values to choose among.
+KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
+    "random_order": {},
+    "easy_to_hard": {"span": ("pass", "budget")},
+    "hard_to_easy": {"span": ("pass", "budget")},
+    "baby_steps": {"buckets": Slider(1, 12, 1)},
+    "competence": {"pacing": PACINGS, "until": Slider(0.1, 1.0, 0.05)},
+    "human_strategies": {"order": ORDERS, "parts": Slider(1, 8, 1)},
+    "cyclical": {"start": Slider(0.05, 1.0, 0.05), "factor": Slider(0.1, 0.9, 0.1), "ease": ("inverse", "uniform")},
+    "self_paced": {"start": Slider(0.1, 1.0, 0.05), "mu": Slider(1.1, 3.0, 0.1), "rounds": Slider(1, 20, 1)},
+    "superloss": {"strength": Slider(0.1, 4.0, 0.05), "memory": Slider(0.0, 1.0, 0.05)},
+    "hard_mining": {"rule": ("top", "ranks", "minimax"), "candidates": Slider(1, 8, 1)},
+    "spaced_repetition": {"rule": ("leitner", "half_life", "density"), "known": Slider(0.05, 0.95, 0.05)},
+    "climb": {"pacing": PACINGS, "vocabulary": (None, "frequency", "class", "both")},
+    "corgi": {"order": ("blocking", "clustering", "spiral", "interleaving"), "span": ("pass", "budget")},
+    "curriculum_designer": {"replay": Slider(0.0, 0.9, 0.1), "rank": Slider(0.0, 1.0, 0.05)},
+    "pudf": {"bump": Slider(0.0, 1.0, 0.05), "upper": Slider(-1.0, 3.0, 0.1), "patience": Slider(1, 5, 1)},
+    "transfer_teacher": {},
+    "fading_weights": {"ease": ("rank", "range", "density"), "m": Slider(0.05, 1.0, 0.05), "anti": (True, False)},
+    "graphmasal": {"mastered": Slider(0.5, 1.0, 0.05), "items": Slider(8, 256, 8), "dynamic": (True, False)},
+    "edco": {"every": Slider(5, 200, 5), "share": Slider(0.05, 1.0, 0.05), "mode": ("top", "middle", "bottom")},
+    "sec": {"tau": Slider(0.05, 2.0, 0.05), "alpha": Slider(0.05, 1.0, 0.05), "absent": ("keep", "decay")},
+    "dump": {"tau": Slider(0.05, 2.0, 0.05), "bonus": Slider(0.0, 2.0, 0.1), "value": ("advantage", "spread")},
+    "learning_progress": {"alpha": Slider(0.05, 1.0, 0.05), "epsilon": Slider(0.0, 1.0, 0.05)},
+    "adarft": {"beta": Slider(0.1, 0.9, 0.05), "eta": Slider(5.0, 100.0, 5.0), "start": Slider(0.0, 100.0, 5.0)},
+    "thompson": {"target": Slider(0.0, 1.0, 0.05), "decay": Slider(0.0, 1.0, 0.05)},
+    "learnability": {"replay": Slider(0.0, 1.0, 0.05), "rho": Slider(0.0, 1.0, 0.05)},
+    "difficulty_filter": {"low": Slider(0.0, 1.0, 0.05), "high": Slider(0.0, 1.0, 0.05), "rounds": Slider(1, 12, 1)},
+    "dynamic_sampling": {"rounds": Slider(1, 12, 1), "oversample": Slider(1.0, 4.0, 0.5)},
+    "pcl": {"k": Slider(1, 8, 1), "tau": Slider(0.0, 1.0, 0.05)},
+    "cures": {"tau": Slider(0.02, 1.0, 0.02), "cold": Slider(1, 8, 1), "sampler": ("paper", "code")},
+    "gain_rl": {"beta": Slider(0.1, 0.9, 0.05), "angle": (True, False)},
+    "adcl": {"chunks": Slider(1, 10, 1), "probe": Slider(1, 16, 1)},
+    "sari": {"warm": Slider(0.0, 0.9, 0.0625), "bins": Slider(1, 8, 1), "probe": Slider(1, 16, 1)},
+    "egsr": {"guide": ("solution", "answer"), "guided": Slider(1, 8, 1)},
+    "train_long_think_short": {
+        "start": Slider(8, 512, 1), "gamma": Slider(0.3, 1.0, 0.05), "every": Slider(1, 200, 1),
+        "shape": ("exponential", "linear"), "tell_budget": (True, False),
+    },
+    "vl_cogito": {"soft": (True, False), "rule": ("paper", "code", "none"), "best": (True, False)},
+}  # fmt: skip
+ARMS = ("level", "topic")  # columns that a bandit may choose among
+WIDE = {"description_width": "6.5em"}
+
+
+def source(variant: partial) -> str:
+    """The Python that makes this variant again, with `import curriculab as cl` and the pacings of curriculab.draws."""
+    knobs = "".join(f", {k}={_literal(v)}" for k, v in variant.keywords.items())
+    return f"partial(cl.methods.{method_name(variant)}{knobs})"
+
+
+def _literal(value: object) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def having_knobs(*groups: str) -> tuple[str, ...]:
+    """Methods of these groups that have controls here, in the order of KNOBS."""
+    group = {entry.function: entry.group for entry in methods.CATALOG}
+    return tuple(name for name in KNOBS if group[name] in groups)
+
+
+class Side:
+    """A method, the measure it goes by, its knobs. `changed` is called after every change."""
+
+    def __init__(
+        self, name: str, method: str, measures: list[str], changed: Callable[[], None],
+        choices: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
+        import ipywidgets as w
+
+        self.name, self._measures, self._changed, self._muted = name, measures, changed, False
+        self.method = control("method", tuple(choices or having_knobs("order")), method)
+        self.knobs: dict[str, ipywidgets.Widget] = {}
+        layout = w.Layout(width="50%", padding="0 1em 0 0", min_height="9.5em")  # so that the drawing stays put
+        self.box = w.VBox(layout=layout)
+        self.method.observe(self._rebuilt, "value")
+        self._build()
+
+    @property
+    def variant(self) -> partial:
+        """What the bench would be given."""
+        return partial(getattr(methods, self.method.value), **{name: knob.value for name, knob in self.knobs.items()})
+
+    @property
+    def source(self) -> str:
+        return source(self.variant)
+
+    @property
+    def by(self) -> str:
+        """The measure it goes by, or to look at where it goes by none."""
+        return self.knobs["by"].value if self._goes_by else self._measures[0]
+
+    @property
+    def _goes_by(self) -> bool:
+        return "by" in self.knobs and self.knobs["by"].value is not None
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}: {self.method.value}" + (f" by {self.by}" if self._goes_by else "")
+
+    def set(self, *, method: str | None = None, **knobs: object) -> None:
+        """Turn several controls at once."""
+        self._muted = True
+        try:
+            self.method.value = method or self.method.value
+            if unknown := [k for k in knobs if k not in self.knobs]:
+                has = ", ".join(self.knobs) or "none"
+                raise ValueError(f"{self.method.value} has no knob {unknown[0]!r} here; it has {has}")
+            for name, value in knobs.items():
+                self.knobs[name].value = value
+        finally:
+            self._muted = False
+        self._changed()
+
+    def _build(self) -> None:
+        """The controls of the chosen method, at its own defaults."""
+        defaults = {k: p.default for k, p in inspect.signature(getattr(methods, self.method.value)).parameters.items()}
+        kept = self.knobs["by"].value if "by" in self.knobs else None
+        self.knobs = {}
+        if "by" in defaults:  # None: it measures for itself
+            measures = [*([None] if defaults["by"] is None else []), *self._measures]
+            start = next(m for m in (kept, defaults["by"], measures[0]) if m in measures)
+            self.knobs["by"] = control("by", tuple(measures), start)
+        if "arms" in defaults:
+            self.knobs["arms"] = control("arms", ARMS, defaults["arms"])
+        self.knobs |= {k: control(k, what, defaults[k]) for k, what in KNOBS[self.method.value].items()}
+        for knob in self.knobs.values():
+            knob.observe(self._turned, "value")
+        self.box.children = [*([self.method] if len(self.method.options) > 1 else []), *self.knobs.values()]
+
+    def _rebuilt(self, change: object) -> None:
+        self._build()
+        self._turned(change)
+
+    def _turned(self, change: object) -> None:
+        if not self._muted:
+            self._changed()
+
+
+def control(name: str, what: Slider | tuple[object, ...], value: object) -> ipywidgets.Widget:
+    import ipywidgets as w
+
+    layout = w.Layout(width="95%")
+    if isinstance(what, tuple):
+        options = [(value if isinstance(value, str) else repr(value), value) for value in what]
+        return w.Dropdown(options=options, value=value, description=name, style=WIDE, layout=layout)
+    kind = w.IntSlider if isinstance(value, int) else w.FloatSlider
+    return kind(
+        value, min=what.low, max=what.high, step=what.step, description=name, style=WIDE, layout=layout,
+        continuous_update=False,
+    )  # fmt: skip
+
+
+def show(figure: go.FigureWidget, fresh: go.Figure) -> None:
+    """Give a live figure new numbers, in place where it has as many traces."""
+    if len(figure.data) != len(fresh.data):
+        figure.data = ()
+        figure.update_layout({name: None for name in figure.layout if name not in fresh.layout})
+        figure.layout = fresh.layout  # whole: in parts, a browser keeps titles of panels that are gone
+        figure.add_traces(fresh.data)
+        return
+    with figure.batch_update():
+        for old, new in zip(figure.data, fresh.data, strict=True):
+            old.update({k: v for k, v in new.to_plotly_json().items() if k not in ("type", "uid")})
+        figure.layout.update(fresh.layout)
+
+
+def measures_of(pool: Rows) -> list[str]:
+    """Columns of numbers without gaps."""
+    measures = [c for c in pool.select_dtypes("number") if pool[c].notna().all()]
+    if not measures:
+        raise ValueError(f"no column of numbers to order by; the pool has {', '.join(pool.columns)}")
+    return measures
+
+
+def short_name(method: str) -> str:
+    """What a variant of it is called: random order is what everything is compared with."""
+    return "random" if method == "random_order" else method
