@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab import figures
+from curriculab import figures, statistics
 from curriculab.figures import (
     ExportError,
     comparison,
@@ -226,13 +226,13 @@ def test_the_grid_shows_differences_and_blanks_luck():
 
 
 def test_transfer_and_forgetting_show_their_tables(runs: Runs, pool: pd.DataFrame):
-    table = figures.statistics.transfer(runs, pool)
+    table = statistics.transfer(runs, pool)
     figure = figures.transfer(runs, pool)
     assert [trace.name for trace in figure.data] == list(VARIANTS)
     own = table[(table.variant == "easy first") & (table.trained == 1)].set_index("tested").change
     assert list(figure.data[1].z[0]) == pytest.approx(list(own))
     assert figure.data[1].text[0][0] in ("0", f"{100 * own[1]:+.0f}")
-    forgot = figures.statistics.forgetting(runs, "level")
+    forgot = statistics.forgetting(runs, "level")
     shown = traces(figures.forgetting(runs, "level"), "easy first")[0]
     assert list(shown.x) == pytest.approx(list(forgot[forgot.variant == "easy first"].forgetting))
     bands = traces(figures.forgetting(runs, "level"), "smallest to largest of 2 random orders")
@@ -260,7 +260,7 @@ def test_a_variant_has_one_colour_in_every_figure(runs: Runs):
 
 def test_colours_go_by_place_and_lines_stay_apart_beyond_the_palette():
     names = ["random", *(f"v{i}" for i in range(20))]
-    styles = [tuple(figures._style(v, names).values()) for v in names]
+    styles = [tuple(figures.theme.style_of(v, names).values()) for v in names]
     assert len(set(styles)) == len(names)
     assert palette(names[:3])["v1"] == palette(names)["v1"]
 
@@ -414,8 +414,8 @@ def test_what_was_not_noted_is_said(online: Runs, message: str, call: Callable):
 # -- files ----------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "find_browser", lambda: None)
-    monkeypatch.setattr(figures, "_said", set())
+    monkeypatch.setattr(figures.paper, "find_browser", lambda: None)
+    monkeypatch.setattr(figures.paper, "_said", set())
 
 
 def test_html_needs_no_network(runs: Runs, tmp_path: Path):

@@ -1,0 +1,36 @@
+"""Tidy tables in, plotly figures out; `export` writes them for the screen and for a column of a paper.
+
+    pool       how measures of difficulty are distributed, one against another
+    exposure   which rows were trained when, of recorded runs and of simulated ones
+    curves     accuracy, and whatever a method noted, as training went on
+    effects    differences between variants, by level, what was forgotten
+    matrices   grids of schedules by measures, transfer
+    spending   where generated tokens went
+    measures   measures of difficulty side by side
+    irt        curves of items, people and items on one scale
+    paper      export
+
+`learning_curves(runs)` is a `go.Figure` of accuracy over optimiser steps; `export(figure, "figures/curves")` writes
+`curves.html`, and `curves.pdf`, `.svg`, `.png` at 3.25 inches where a Chrome or Chromium is found.
+
+Figures compute nothing but means, bins and the intervals of `curriculab.statistics`. A variant has one colour,
+marker and dash in every figure, by its place in `runs.variants`; random is grey, the null band a light grey.
+"""
+
+from curriculab.figures.browser import NO_BROWSER, ExportError, find_browser
+from curriculab.figures.curves import learning_curves, notes
+from curriculab.figures.effects import comparison, forgetting, levels
+from curriculab.figures.exposure import draws, schedules
+from curriculab.figures.irt import item_curves, wright_map
+from curriculab.figures.matrices import grid, transfer
+from curriculab.figures.measures import agreement, agreements, by_level
+from curriculab.figures.paper import FORMATS, export, export_all, for_print
+from curriculab.figures.pool import difficulty, scatter
+from curriculab.figures.spending import waste
+from curriculab.figures.theme import palette, template
+
+__all__ = [
+    "FORMATS", "NO_BROWSER", "ExportError", "agreement", "agreements", "by_level", "comparison", "difficulty", "draws",
+    "export", "export_all", "find_browser", "for_print", "forgetting", "grid", "item_curves", "learning_curves",
+    "levels", "notes", "palette", "scatter", "schedules", "template", "transfer", "waste", "wright_map",
+]  # fmt: skip

@@ -1,0 +1,175 @@
+"""How accuracy, and whatever a method noted, went as training went on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from curriculab.figures.panels import arrange, on_panel, panelled, region
+from curriculab.figures.theme import BAND, clear, style_of
+from curriculab.runs import Runs
+from curriculab.statistics import paired_t
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+AXES = {
+    "steps": ("step", "optimiser steps"), "tokens": ("tokens", "trained tokens"), "rollouts": ("rollouts", "rollouts"),
+    "generated": ("generated", "generated tokens"), "seconds": ("seconds", "seconds"),
+}  # fmt: skip
+
+
+def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, level: float = 0.95) -> go.Figure:
+    """Accuracy on the test rows as training goes on: seeds thin, their mean thick, its t interval as a band.
+
+    x: "steps", "tokens" (trained), "rollouts", "generated" (tokens) or "seconds". by: a column of the test rows, such
+    as "level", one panel each; or "variant", each beside random in a panel of its own, for when bands of many variants
+    lie upon each other.
+    The null band reaches from the worst to the best of the random orders' means over seeds. A seed that ended before
+    the others of its variant keeps its thin line, ends in a cross and is left out of the mean.
+    """
+    if x not in AXES:
+        raise ValueError(f"x={x!r} is not an axis of learning curves; choose from {', '.join(AXES)}")
+    curves = _curves(runs, by, AXES[x][0])
+    labels = [v for name in runs.variants for v in curves.label[curves.variant == name].unique()]
+    panels = [v for v in labels if v != "random"] if by == "variant" else sorted(curves[by].unique()) if by else [None]
+    titles = {None: [""], "variant": panels}.get(by, [f"{by} {p}" for p in panels])
+    figure = panelled(titles, x=AXES[x][1], y="accuracy", ratio=0.6)
+    for panel, value in enumerate(panels):
+        part = curves if by in (None, "variant") else curves[curves[by] == value]
+        _null_band(figure, part[part.variant.isin(runs.null)], panel, len(runs.null))
+        shown = [v for v in labels if by != "variant" or v in (value, "random")]
+        for draw in (_bands, _seeds, _means):  # a mean is never veiled by another variant's band
+            for label in shown:
+                style = style_of(label, runs.variants) | dict(level=level, veil=min(0.12, 0.5 / len(shown)))
+                draw(figure, part[part.label == label], panel, label, style)
+    return arrange(figure)
+
+
+def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: int = 12) -> go.Figure:
+    """What variants noted at every step, one panel a column of `runs.metrics`, such as "reward" or "target".
+
+    A column ending in * stands for all that begin so: "p/*" is the chance of every arm. Steps are averaged in `bins`
+    of the axis x (as in learning curves); seeds thin, their mean thick.
+    """
+    if x not in AXES:
+        raise ValueError(f"x={x!r} is not an axis of notes; choose from {', '.join(AXES)}")
+    names = _noted(runs.metrics, [columns] if isinstance(columns, str) else list(columns))
+    alone = len(names) == 1
+    titles = [""] if alone else [n.replace("_", " ") for n in names]
+    same = len({n.split("/")[0] for n in names}) == 1  # chances of arms have one scale
+    figure = panelled(titles, x=AXES[x][1], y=names[0].replace("_", " ") if alone else "", shared=same, ratio=0.6)
+    for panel, name in enumerate(names):
+        curves = _binned(runs, name, AXES[x][0], bins)
+        shown = [v for v in runs.variants if (curves.label == v).any()]
+        for draw in (_seeds, _means):
+            for label in shown:
+                draw(figure, curves[curves.label == label], panel, label, style_of(label, runs.variants))
+    figure.update_yaxes(rangemode="tozero")
+    return arrange(figure)
+
+
+def _noted(metrics: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Columns of numbers that were noted, patterns resolved, in the order asked for."""
+    numeric = [c for c in metrics.select_dtypes("number") if c not in ("seed", "step")]
+    names: list[str] = []
+    for column in columns:
+        found = [c for c in numeric if c == column or (column.endswith("*") and c.startswith(column[:-1]))]
+        if not found:
+            raise ValueError(f"no variant noted {column!r}; runs.metrics has {', '.join(numeric) or 'nothing'}")
+        names += [c for c in found if c not in names]
+    return names
+
+
+def _binned(runs: Runs, name: str, x: str, bins: int) -> pd.DataFrame:
+    """One line per variant, seed and bin of x, numbered, as `_curves` has one per test."""
+    table = runs.metrics[runs.metrics.variant.isin(runs.variants)].dropna(subset=name)
+    table = pd.DataFrame({"label": table.variant, "seed": table.seed, "x": table[x].astype(float), "y": table[name]})
+    edges = np.linspace(table.x.min() - 1e-9, table.x.max(), min(bins, max(1, table.x.nunique())) + 1)
+    table["test"] = np.clip(np.searchsorted(edges, table.x) - 1, 0, len(edges) - 2)
+    table = table.groupby(["label", "seed", "test"], as_index=False).mean()
+    last = table.groupby(["label", "seed"]).test.transform("max")
+    table["whole"] = last >= last.groupby(table.label).transform("max") - 1  # an axis of tokens ends in two bins
+    return table
+
+
+def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
+    """One line per variant, solver, seed, [by] and test; `whole`: no seed of the variant came further.
+
+    test: share of the budget it was due at, or that was spent where the method ended before. A seed may lack one: a
+    long step passes two at once, and the later one counts.
+    """
+    if runs.items.empty:
+        raise ValueError("no learning curve to show: no test was made (runs.items is empty); give the bench test rows")
+    by = None if by == "variant" else by
+    table = runs.accuracy(by).rename(columns={x: "x", "accuracy": "y"} if x != "step" else {"accuracy": "y"})
+    table["x"] = table["x"] if x != "step" else table.step
+    several = table.groupby("variant").solver.transform("nunique") > 1
+    table["label"] = table.variant.where(~several, table.variant + " / " + table.solver)
+    line = ["label", "seed", *([by] if by else [])]
+    due = runs.items.assign(test=runs.items[["share", "progress"]].min(axis=1))
+    due = due.groupby(["variant", "seed", "step", "solver"], as_index=False, observed=True).test.max()
+    table = table.merge(due, on=["variant", "seed", "step", "solver"]).sort_values("step", kind="stable")
+    last = table.groupby(line).test.transform("max")
+    table["whole"] = last == last.groupby(table.label).transform("max")
+    return table
+
+
+def _bands(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
+    whole = part[part.whole].pivot_table(index="test", columns="seed", values=["x", "y"]).dropna()
+    if whole.empty or whole.y.shape[1] < 2:
+        return
+    found = paired_t(whole.y.to_numpy(), level=style["level"])
+    low, high = (np.where(np.isnan(side), found.mean, side).clip(0, 1) for side in (found.low, found.high))
+    colour, name = clear(style["color"], style["veil"]), f"{label}, {style['level']:.0%} interval"
+    figure.add_trace(region(
+        whole.x.mean(axis=1), low, high, colour, name=name, legendgroup=label, showlegend=False, **on_panel(panel)
+    ))  # fmt: skip
+
+
+def _seeds(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
+    """Each seed's line, with a gap between seeds, and a cross where one ended before the others."""
+    import plotly.graph_objects as go
+
+    common = dict(legendgroup=label, showlegend=False, hoverinfo="skip", **on_panel(panel))
+    if part.seed.nunique() > 1:
+        gap = pd.DataFrame({"x": [np.nan], "y": [np.nan]})
+        thin = pd.concat([piece for _, seed in part.groupby("seed") for piece in (seed[["x", "y"]], gap)])
+        line = dict(color=clear(style["color"], 0.45), width=0.9)
+        name = f"{label}, seeds"
+        figure.add_trace(go.Scatter(x=thin.x, y=thin.y, mode="lines", name=name, line=line, **common))
+    ended = part[~part.whole].groupby("seed").tail(1)
+    if len(ended):
+        cross = dict(symbol="x-thin", size=8, line=dict(color=style["color"], width=1.5))
+        name = f"{label}, ended early"
+        figure.add_trace(go.Scatter(x=ended.x, y=ended.y, mode="markers", name=name, marker=cross, **common))
+
+
+def _means(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
+    import plotly.graph_objects as go
+
+    means = part[part.whole].groupby("test").agg(x=("x", "mean"), y=("y", "mean"))
+    shown = {t.legendgroup for t in figure.data if t.showlegend}
+    titled = label in figure.layout.meta["titles"]  # has a panel of its own
+    figure.add_trace(go.Scatter(
+        x=means.x, y=means.y, mode="lines+markers", name=escape(label, quote=False), **on_panel(panel),
+        legendgroup=label, showlegend=label not in shown and not titled,
+        line=dict(color=style["color"], width=2.4, dash=style["dash"]),
+        marker=dict(color=style["color"], symbol=style["symbol"], size=7),
+        hovertemplate=f"%{{y:.3f}} at %{{x:,.0f}} (mean of {part.seed[part.whole].nunique()} seeds)",
+    ))  # fmt: skip
+
+
+def _null_band(figure: go.Figure, part: pd.DataFrame, panel: int, k: int) -> None:
+    if part.empty:
+        return
+    each = part.groupby(["variant", "test"])[["x", "y"]].mean()  # over seeds first, as with a variant's own mean
+    mean = each.groupby("test").agg(x=("x", "mean"), low=("y", "min"), high=("y", "max"))
+    common = dict(
+        name=f"worst to best of {k} random orders", legendgroup="null", showlegend=panel == 0, **on_panel(panel)
+    )
+    figure.add_trace(region(mean.x, mean.low.to_numpy(), mean.high.to_numpy(), BAND, **common))

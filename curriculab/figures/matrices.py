@@ -1,0 +1,62 @@
+"""Grids of schedules by measures, and what training one group did to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from curriculab import statistics
+from curriculab.figures.panels import arrange, cells, panelled
+from curriculab.runs import Runs
+from curriculab.statistics import Comparison
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def grid(result: Comparison) -> go.Figure:
+    """Differences of variants named "row, column" (a schedule, a measure), as a map with the numbers in it.
+
+    White is what the null band reaches by luck; bold differs after Holm. Intervals are in `comparison`.
+    """
+    table = result.table.drop(index=result.to)
+    table = table[[", " in str(v) for v in table.index]]
+    if table.empty:
+        raise ValueError('nothing to lay out in a grid; name the variants "row, column", such as "easy first, loss"')
+    names = [str(v).rsplit(", ", 1) for v in table.index]
+    rows, columns = (list(dict.fromkeys(part)) for part in zip(*names, strict=True))
+    low, high = (result.null.worst, result.null.gain) if result.null else (0.0, 0.0)
+    luck = table.difference.between(low - 1e-9, high + 1e-9)
+    z = np.full((len(rows), len(columns)), np.nan)
+    text = np.full(z.shape, "", dtype=object)
+    for (row, column), d, lucky, sure in zip(names, table.difference, luck, table.differs, strict=True):
+        place = rows.index(row), columns.index(column)
+        z[place] = 0.0 if lucky else d
+        text[place] = f"<b>{d:+.3f}</b>" if sure else f"{d:+.3f}"
+    said = f"accuracy minus {result.to}"
+    said += f"; white: within the null band, {low:+.3f} to {high:+.3f}" if result.null else ""
+    figure = panelled([said + ("; bold: differs" if table.differs.any() else "")], x="", y="", lines=2.6 * len(rows))
+    cells(figure, 0, rows, columns, z, text, most=np.nanmax(np.abs(table.difference)))
+    return arrange(figure)
+
+
+def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level") -> go.Figure:
+    """Change of accuracy on each tested group while each group was trained, in hundredths; a panel a variant.
+
+    The numbers are those of `statistics.transfer`, which has their intervals; a line stays empty where no row of its
+    group was trained.
+    """
+    table = statistics.transfer(runs, pool, by)
+    variants = list(table.variant.unique())
+    rows, columns = (sorted(table[side].unique()) for side in ("trained", "tested"))
+    lines = 2.2 * len(rows)
+    figure = panelled(variants, x=f"tested {by}", y=f"trained {by}", lines=lines)
+    most = table.change.abs().max()
+    for panel, variant in enumerate(variants):
+        z = table[table.variant == variant].pivot(index="trained", columns="tested", values="change")
+        z = z.reindex(index=rows, columns=columns).to_numpy(float)
+        text = [["" if np.isnan(v) else f"{100 * v:+.0f}" if abs(v) >= 0.005 else "0" for v in line] for line in z]
+        cells(figure, panel, rows, columns, z, text, most=most)
+    return arrange(figure)
