@@ -124,6 +124,22 @@ class Adapter:
             twin.optimizer.state[twin.weights] = {k: v.clone() for k, v in state.items()}
         return twin
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that training goes on from: weights, and the optimiser's two moments and step count once it has any."""
+        found = {"weights": self.weights.data, "steps": torch.tensor(self.steps)}
+        return found | (dict(self.optimizer.state[self.weights]) if self.optimizer is not None else {})
+
+    @classmethod
+    def from_state(cls, layout: Layout, state: dict[str, torch.Tensor], device: torch.device) -> Adapter:
+        """An adapter that goes on training where `state` was taken, equal to the bit."""
+        adapter = cls(layout, state["weights"].to(device))
+        adapter.steps = int(state["steps"])
+        moments = {k: v.to(device) for k, v in state.items() if k not in ("weights", "steps")}
+        if moments:
+            adapter.optimizer = torch.optim.AdamW([adapter.weights], fused=True)
+            adapter.optimizer.state[adapter.weights] = moments
+        return adapter
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """Names as in a PEFT adapter file."""
         named = {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import safe_open
 
 from curriculab.adapters import Adapter, blend
 from curriculab.generation import Prompt, Written, write
@@ -68,6 +71,40 @@ class ModelLearner:
         if name not in own:
             own[name] = self.init(home.seed).copy()
         return self.model, own[name]
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+    def save(self, folder: Path) -> None:
+        """Write every adapter with its optimiser's state, not the base, as `adapters.safetensors`."""
+        from safetensors.torch import save_file
+
+        named = {
+            json.dumps([*owner, role, name]): tensor.contiguous().cpu().clone()
+            for owner, own in self.adapters.items()
+            for role, adapter in own.items()
+            for name, tensor in adapter.state().items()
+        }
+        save_file(named, folder / "adapters.safetensors", metadata={"micro_batch": str(self.micro_batch)})
+
+    def load(self, folder: Path) -> None:
+        """Take every adapter as `save` wrote it."""
+        self.adapters = self.read(folder)
+        with safe_open(folder / "adapters.safetensors", "pt") as file:
+            self.micro_batch = int(file.metadata()["micro_batch"])
+
+    def read(self, folder: Path) -> dict[tuple[str, int], dict[str, Adapter]]:
+        """The adapters of a checkpoint, by (variant, seed) and role."""
+        states: dict[tuple[str, int, str], dict[str, torch.Tensor]] = {}
+        with safe_open(folder / "adapters.safetensors", "pt") as file:
+            for key in file.keys():  # noqa: SIM118, it is no dictionary
+                variant, seed, role, name = json.loads(key)
+                states.setdefault((variant, seed, role), {})[name] = file.get_tensor(key)
+        found: dict[tuple[str, int], dict[str, Adapter]] = {}
+        for (variant, seed, role), state in states.items():
+            if state["weights"].shape != (self.model.layout.size,):
+                raise ValueError(f"{folder} holds adapters of another shape than {self.model!r}")
+            made = Adapter.from_state(self.model.layout, state, self.model.device)
+            found.setdefault((variant, seed), {})[role] = made
+        return found
 
     # -- answering ---------------------------------------------------------------------------------------------------
     def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from curriculab.journal import Journal, Key, Past
 from curriculab.requests import (
     Copy,
     Grpo,
@@ -114,6 +115,18 @@ class Learner(Protocol):
         """One Answer per ticket, in their order; an exception closes that ticket's job only."""
 
 
+@dataclass(frozen=True, eq=False)
+class Steer:
+    """An intervention: another method takes over (None: the variant stops) after this turn and this step of its own.
+
+    It waits until answers that were asked for are trained, so that nothing that was paid for is lost.
+    """
+
+    to: Method | None
+    turn: int = 0
+    step: int = 0
+
+
 @dataclass(eq=False)
 class Ticket:
     """One request that waits, at its place in what its job asked for."""
@@ -121,6 +134,16 @@ class Ticket:
     job: Job
     place: int
     request: Request
+
+    @property
+    def key(self) -> Key:
+        """Where a journal keeps the answer, among its variant's."""
+        return self.job.exam, self.job.turn, self.place
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Its place among all that waits: by variant and seed as they were given, then as asked."""
+        return self.job.home.number, self.job.exam, self.place
 
     @property
     def stream(self) -> tuple[int, ...]:
@@ -139,14 +162,15 @@ class Job:
     stream: tuple[int, ...]
     owner: Job | None = None
     objective: Callable[[Train], Objective] | None = None  # what answer_first asks; None: requests go out as they are
-    steering: dict[int, Method] = field(default_factory=dict)  # at which step another method takes over
+    steering: list[Steer] = field(default_factory=list)
     pool: Rows | None = None
-    past: dict = field(default_factory=dict)  # replies to replay, by (turn, place)
-    keep_log: bool = False
+    past: dict[Key, Past] = field(default_factory=dict)  # answers to replay, those of its exams too
+    exam: int = 0  # number among the exams of its owner, from 1 on
 
     def __post_init__(self) -> None:
         self.turn, self.asked, self.replies, self.open, self.ended = 0, None, {}, True, ""
-        self.log: dict[tuple[int, int], tuple[str, Answer]] = {}
+        self.steering, self.past = list(self.steering), dict(self.past)  # both are used up
+        self.number, self.sat = 0, 0  # place among the jobs of its loop; exams sat
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger = [], [], [], []
         self.groups: dict[object, dict[str, object]] = {}  # of answers, by their number in the column `group`
@@ -184,6 +208,12 @@ class Job:
         """Was the last thing it asked for answers, and nothing but answers?"""
         many = self.asked if isinstance(self.asked, list) else [self.asked]
         return all(isinstance(request, Sample) for request in many)
+
+    def steer(self) -> Steer | None:
+        """The first intervention, when it is due: a stop at once, a swap when no answers wait to be trained."""
+        first = self.steering[0] if self.steering else None
+        due = first is not None and self.turn >= first.turn and self.run.step >= first.step
+        return first if due and (first.to is None or not self.sampled) else None
 
     def accept(self, ticket: Ticket, reply: object) -> bool:
         """Keep one reply; true when all that was asked together is there."""
@@ -303,17 +333,23 @@ class Loop:
     """Drives jobs until every budget is spent.
 
     tests: the rows everybody is tested on (None: no tests); shares: at which shares of a variant's own progress;
-    watch: called after every call with the jobs, to draw progress.
+    watch: called with the loop before every call and at the end: to draw progress, to pause, to steer;
+    journal: where answers are kept, to be replayed as a job's `past`.
     """
 
     learner: Learner
     budget: Budget
     tests: Rows | None = None
     shares: Sequence[float] = (0.0, 1.0)
-    watch: Callable[[Sequence[Job]], None] | None = None
+    watch: Callable[[Loop], None] | None = None
+    journal: Journal | None = None
 
     def __post_init__(self) -> None:
-        self.calls: list[tuple[str, int]] = []  # (kind, tickets) of every call answered
+        self.jobs: list[Job] = []
+        self.tickets: list[Ticket] = []
+        self.call = 0  # how many were answered, replayed ones apart: names a moment between two calls
+        self.calls: list[tuple[str, int]] = []  # (kind, tickets) of each
+        self._start: dict[int, tuple[list, list, int]] = {}  # by seed: items and ledger of the start's test, and exams
         self._bare = (
             None
             if self.tests is None
@@ -322,68 +358,76 @@ class Loop:
 
     def drive(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Answer requests until all are done. The variant furthest behind decides which kind is answered next."""
-        self._test_the_start(jobs)
-        tickets = [t for job in jobs for t in self._after(job, job.advance())]
-        self._answer_all(tickets, jobs)
-        return jobs
+        self.jobs = list(jobs)
+        for number, job in enumerate(self.jobs):
+            job.number = number
+        self._test_the_start()
+        self.tickets = [t for job in self.jobs for t in self._after(job, job.advance())]
+        self._answer_all()
+        if self.watch:
+            self.watch(self)
+        return self.jobs
 
-    def _answer_all(self, tickets: list[Ticket], jobs: Sequence[Job]) -> None:
-        while tickets:
-            kind = type(min(tickets, key=lambda t: t.job.home.run.progress).request)
-            now = [t for t in tickets if type(t.request) is kind]
-            tickets = [t for t in tickets if type(t.request) is not kind]
+    def add(self, job: Job) -> None:
+        """Another job joins between two calls, with a past that begins with another's of its seed: a fork."""
+        job.number = len(self.jobs)
+        self.jobs.append(job)
+        job.due = sorted(self.shares) if self.tests is not None else []
+        self._take_start(job)
+        self.tickets += self._after(job, job.advance())
+
+    def _answer_all(self) -> None:
+        """Answer what waits and all that comes of it; like requests, in the order of their jobs, in one call."""
+        while self._recall():
+            if self.watch:
+                self.watch(self)
+                if not self._recall():  # a job may have joined or left
+                    return
+            kind = type(min(self.tickets, key=lambda t: t.job.home.run.progress).request)
+            now = [t for t in self.tickets if type(t.request) is kind]
             began = time.perf_counter()
-            answers = self._answer(kind, now)
+            answers = [Answer(None) for _ in now] if kind is Use else self.learner.answer(kind, now)
             seconds = time.perf_counter() - began
             total = sum(a.tokens for a in answers if isinstance(a, Answer)) or 1
+            cost = [seconds * a.tokens / total if isinstance(a, Answer) else 0.0 for a in answers]
+            self.call += 1
             self.calls.append((kind.__name__, len(now)))
-            for ticket, answer in zip(now, answers, strict=True):
-                job = ticket.job
-                if not job.open:
-                    continue
-                if isinstance(answer, Exception):
-                    job.close(f"failed: {type(answer).__name__}: {answer}")
-                    tickets = [t for t in tickets if t.job is not job] + self._go_on(job, None)
-                    continue
-                try:
-                    self._charge(ticket, answer, seconds * answer.tokens / total)
-                except Exception as error:  # of what its method wrote into the rows
-                    job.close(f"failed: {type(error).__name__}: {error}")
-                    tickets = [t for t in tickets if t.job is not job] + self._go_on(job, None)
-                    continue
-                if job.accept(ticket, answer.reply):
-                    tickets += self._go_on(job, job.whole_reply())
-            if self.watch:
-                self.watch(jobs)
+            if self.journal:
+                known = [(t, digest(t.request), a, s) for t, a, s in zip(now, answers, cost, strict=True)]
+                self.journal.note(self.call, kind.__name__, known)
+            self.tickets = [t for t in self.tickets if type(t.request) is not kind]
+            for ticket, answer, spent in zip(now, answers, cost, strict=True):
+                self.tickets += self._book(ticket, answer, spent)
 
-    def _answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
-        """Replies from the log where a job is being replayed, from the learner for the rest.
+    def _recall(self) -> bool:
+        """Answer what the past knows, and what comes of that; is anything new being asked?
 
         Replaying brings a method to where it was, not its adapters: those come from a checkpoint of the same moment.
         """
-        answers: dict[int, Answer | Exception] = {}
-        for i, ticket in enumerate(tickets):
-            known = ticket.job.past.pop((ticket.job.turn, ticket.place), None)
-            if known is not None:
-                same = known[0] == digest(ticket.request)
-                answers[i] = (
-                    known[1]
-                    if same
-                    else RuntimeError(
-                        f"request {ticket.job.turn} ({kind.__name__}) differs from the log that is replayed; "
-                        "the method or the pool has changed, or it draws on chance besides run.rng"
-                    )
-                )
-            elif kind is Use:
-                answers[i] = Answer(None)
-        asked = [(i, t) for i, t in enumerate(tickets) if i not in answers]
-        if asked:
-            for (i, _), answer in zip(asked, self.learner.answer(kind, [t for _, t in asked]), strict=True):
-                answers[i] = answer
-        for i, ticket in enumerate(tickets):
-            if ticket.job.keep_log and isinstance(answers[i], Answer):
-                ticket.job.log[ticket.job.turn, ticket.place] = (digest(ticket.request), answers[i])
-        return [answers[i] for i in range(len(tickets))]
+        new, waiting = [], self.tickets
+        while waiting:
+            ticket, *waiting = waiting
+            known = ticket.job.home.past.pop(ticket.key, None)
+            if known is None:
+                new.append(ticket)
+            else:
+                waiting += self._book(ticket, known.answer(ticket.request, digest(ticket.request)), known.seconds)
+        self.tickets = sorted((t for t in new if t.job.open), key=lambda t: t.order)
+        return bool(self.tickets)
+
+    def _book(self, ticket: Ticket, answer: Answer | Exception, seconds: float) -> list[Ticket]:
+        """Charge and hand over one answer; what the job asks next. A bad answer closes its job only."""
+        job = ticket.job
+        if not job.open:
+            return []
+        try:
+            if isinstance(answer, Exception):
+                raise answer
+            self._charge(ticket, answer, seconds)
+        except Exception as error:  # the learner's, or one of what the method wrote into the rows
+            job.close(f"failed: {type(error).__name__}: {error}")
+            return self._go_on(job, None)
+        return self._go_on(job, job.whole_reply()) if job.accept(ticket, answer.reply) else []
 
     # -- charging and recording -----------------------------------------------------------------------------------
     def _charge(self, ticket: Ticket, answer: Answer, seconds: float) -> None:
@@ -432,23 +476,26 @@ class Loop:
             job.items = []
 
     # -- tests ------------------------------------------------------------------------------------------------------
-    def _test_the_start(self, jobs: Sequence[Job]) -> None:
+    def _test_the_start(self) -> None:
         """All variants of a seed start equal: test that once, and let each record it."""
-        for job in jobs:
+        for job in self.jobs:
             job.due = sorted(self.shares) if self.tests is not None else []
         if self.tests is None or 0.0 not in self.shares:
             return
-        firsts = {job.seed: job for job in reversed(jobs)}
-        tickets = []
+        firsts = {job.seed: job for job in reversed(self.jobs)}
         for job in firsts.values():
+            self.tickets += self._sit(job, 0.0)
+        self._answer_all()
+        self._start = {seed: (job.items, job.ledger, job.sat) for seed, job in firsts.items()}
+        for job in self.jobs:
+            self._take_start(job)
+
+    def _take_start(self, job: Job) -> None:
+        """The start's test as it was recorded for all of this seed."""
+        if job.seed in self._start:
             job.due.remove(0.0)
-            tickets += self._sit(job, 0.0)
-        self._answer_all(tickets, jobs)
-        for job in jobs:
-            first = firsts[job.seed]
-            if job is not first:
-                job.due.remove(0.0)
-                job.items, job.ledger = list(first.items), list(first.ledger)
+            items, ledger, job.sat = self._start[job.seed]
+            job.items, job.ledger = list(items), list(ledger)
 
     def _sit(self, job: Job, share: float) -> list[Ticket]:
         """Open the exams of one variant at one share; it stands still until they are done."""
@@ -458,13 +505,12 @@ class Loop:
             rows = self.tests.copy() if job.gold else self._bare.copy()
             stream = (job.seed, EXAM, index, number)
             exam = Job(f"{job.variant}@{share:g}/{name}", job.seed, _solving(solve, rows, name), job.run, stream, job)
-            exam.share, exam.solver = share, name
+            job.sat += 1
+            exam.share, exam.solver, exam.exam = share, name, job.sat
             job.exams.append(exam)
             opened.append(exam)
-        return [t for exam in opened for t in self._after_exam(exam, exam.advance())]
-
-    def _after_exam(self, exam: Job, asked: list[Ticket]) -> list[Ticket]:
-        return asked if exam.open else self._hand_in(exam)
+        asked = [(exam, exam.advance()) for exam in opened]
+        return [t for exam, tickets in asked for t in (tickets if exam.open else self._hand_in(exam))]
 
     def _hand_in(self, exam: Job) -> list[Ticket]:
         """Book a finished exam; when it was the last, its variant goes on. A test that fails ends its variant."""
@@ -497,6 +543,10 @@ class Loop:
             return asked if job.open else self._hand_in(job)
         if job.ended.startswith("failed"):
             return []
+        steer = job.steer()
+        if steer and steer.to is None:
+            job.event("stop")
+            job.close("stopped")
         last = not job.open or job.run.progress >= 1.0
         if last and job.open and self._paid_for(job):
             trains = job.advance(reply)
@@ -511,9 +561,7 @@ class Loop:
         if last:
             self._finish(job, reply)
             return []
-        if any(step <= job.run.step for step in job.steering):
-            return self._after(job, self._swap(job))
-        return self._after(job, job.advance(reply))
+        return self._after(job, self._swap(job, steer.to) if steer else job.advance(reply))
 
     def _paid_for(self, job: Job) -> bool:
         """Have the last answers spent the budget of rollouts, and nothing else? Then their step is still taken."""
@@ -540,9 +588,9 @@ class Loop:
             job.close(f"budget of steps: {left} were left of it, and a list asked for {steps}")
         return asked if job.open else self._go_on(job, None)
 
-    def _swap(self, job: Job) -> list[Ticket]:
+    def _swap(self, job: Job, method: Method) -> list[Ticket]:
         """Another method takes over, on the pool as it was given and with the adapters as they are."""
-        method = [job.steering.pop(step) for step in sorted(job.steering) if step <= job.run.step][-1]
+        job.steering.pop(0)
         job.generator.close()
         job.event("swap", to=method_name(method))
         try:

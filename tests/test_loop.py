@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.loop import Budget, Loop, default_ceiling, direct, grade, open_job, record
+from curriculab.journal import Journal
+from curriculab.loop import Budget, Loop, Steer, default_ceiling, direct, grade, open_job, record
 from curriculab.requests import OBJECTIVES, Copy, Grpo, Sample, Score, Sft, Train, Use
 from curriculab.simulation import SimulatedLearner, Student, simulate
 
@@ -35,8 +37,12 @@ def drive(pool, *methods, budget, tests=None, shares=(0.0, 1.0), seed=0, rollout
                  objective=lambda request: OBJECTIVES[objective](), **more)
         for i, m in enumerate(methods)
     ]  # fmt: skip
-    loop = Loop(learner, budget, tests, shares)
+    loop = Loop(learner, budget, tests, shares, journal=Journal())
     return loop.drive(jobs), loop
+
+
+def past(loop, name="steady0"):
+    return loop.journal.past({(name, 0): ((name, 0), math.inf)})[name, 0]
 
 
 # -- budgets ----------------------------------------------------------------------------------------------------------
@@ -389,7 +395,7 @@ def backwards(pool, run):
 
 
 def test_a_swap_is_an_event_and_takes_over_between_two_steps(pool):
-    (job,), _ = drive(pool, steady, budget=Budget(steps=4), steering={2: backwards})
+    (job,), _ = drive(pool, steady, budget=Budget(steps=4), steering=[Steer(backwards, step=2)])
     assert job.events == [{"event": "swap", "step": 2, "turn": 2, "to": "backwards"}]
     assert [ids.tolist() for _, ids, _, _ in job.exposure] == [
         ["r0", "r1", "r2", "r3"],
@@ -400,7 +406,7 @@ def test_a_swap_is_an_event_and_takes_over_between_two_steps(pool):
 
 
 def test_a_method_swapped_in_under_grpo_has_its_rows_sampled(pool):
-    (job,), _ = drive(pool, steady, budget=Budget(steps=2), objective="grpo", steering={1: backwards})
+    (job,), _ = drive(pool, steady, budget=Budget(steps=2), objective="grpo", steering=[Steer(backwards, step=1)])
     assert [line[1] for line in job.ledger] == ["Sample", "Train", "Copy", "Sample", "Train"]
 
 
@@ -408,7 +414,7 @@ def test_a_swap_that_fails_closes_only_its_variant(pool):
     def broken(pool, run):
         return None
 
-    (job,), _ = drive(pool, steady, budget=Budget(steps=4), steering={2: broken})
+    (job,), _ = drive(pool, steady, budget=Budget(steps=4), steering=[Steer(broken, step=2)])
     assert job.run.step == 2
     assert job.ended == (
         "failed: ValueError: 'steady0' is not a generator function (it returned NoneType); a method yields requests"
@@ -416,17 +422,17 @@ def test_a_swap_that_fails_closes_only_its_variant(pool):
 
 
 def test_a_replay_that_asks_differently_says_so(pool):
-    (job,), _ = drive(pool, steady, budget=Budget(steps=3), keep_log=True)
-    (again,), _ = drive(pool, backwards, budget=Budget(steps=3), past=dict(job.log))
+    _, loop = drive(pool, steady, budget=Budget(steps=3))
+    (again,), _ = drive(pool, backwards, budget=Budget(steps=3), past=past(loop))
     assert again.ended == (
-        "failed: RuntimeError: request 1 (Copy) differs from the log that is replayed; "
+        "failed: RuntimeError: Copy differs from the journal that is replayed; "
         "the method or the pool has changed, or it draws on chance besides run.rng"
     )
 
 
 def test_a_replay_of_a_part_goes_on_where_it_ended(pool):
-    (job,), _ = drive(pool, steady, budget=Budget(steps=4), keep_log=True)
-    half = {key: value for key, value in job.log.items() if key[0] <= 2}
+    (job,), loop = drive(pool, steady, budget=Budget(steps=4))
+    half = {key: value for key, value in past(loop).items() if key[1] <= 2}
     (again,), loop = drive(pool, steady, budget=Budget(steps=4), past=half)
     assert [ids.tolist() for _, ids, _, _ in again.exposure] == [ids.tolist() for _, ids, _, _ in job.exposure]
 

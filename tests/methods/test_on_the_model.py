@@ -3,12 +3,15 @@ over from another, and is the same to the bit beside others."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 import curriculab as cl
+from curriculab.journal import Journal
 from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Loop, default_ceiling, open_job
+from curriculab.loop import Budget, Loop, Steer, default_ceiling, open_job
 from curriculab.methods import CATALOG
 from curriculab.models import load_model
 from curriculab.requests import Grpo, Sft, digest
@@ -59,7 +62,8 @@ def drive(model, pool, names, main, **more):
     answers = ROLLOUTS if isinstance(first, Grpo) else 0
     work = default_ceiling(model.lengths(pool), Budget(steps=STEPS), BATCH, answers)
     budget = Budget(steps=STEPS, work=work)
-    Loop(learner, budget).drive(jobs)
+    learner.journal = Journal()
+    Loop(learner, budget, journal=learner.journal).drive(jobs)
     return learner, dict(zip(names, jobs, strict=True)), budget
 
 
@@ -69,7 +73,7 @@ def shown(job):
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_it_runs_replays_and_is_the_same_beside_another(name, model, pool):
-    alone, mine, budget = drive(model, pool, [name], name, keep_log=True)
+    alone, mine, budget = drive(model, pool, [name], name)
     job = mine[name]
     assert job.ended in ("budget of steps spent", "ceiling on work", "returned"), job.ended
     assert job.spent.steps or job.ended == "ceiling on work"
@@ -82,13 +86,14 @@ def test_it_runs_replays_and_is_the_same_beside_another(name, model, pool):
     weights = [learner.adapters[name, 0]["learner"].weights for learner in (alone, beside)]
     assert torch.equal(*weights)
     assert weights[0].isfinite().all()
-    again = opened(name, pool, alone, past=dict(job.log))
+    past = alone.journal.past({(name, 0): ((name, 0), math.inf)})[name, 0]
+    again = opened(name, pool, alone, past=past)
     Loop(Deaf(), budget).drive([again])
     assert again.ended == job.ended and shown(again) == shown(job) and not again.past
 
 
 @pytest.mark.parametrize("name", [n for n, e in WRITTEN.items() if e.group in ("online", "reward")])
 def test_it_can_take_over_on_the_model(name, model, pool):
-    learner, jobs, _ = drive(model, pool, ["random_order"], name, steering={1: WRITTEN[name].method})
+    learner, jobs, _ = drive(model, pool, ["random_order"], name, steering=[Steer(WRITTEN[name].method, step=1)])
     job = jobs["random_order"]
     assert [(e["event"], e["to"]) for e in job.events] == [("swap", name)] and not job.ended.startswith("failed")
