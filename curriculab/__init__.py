@@ -19,6 +19,7 @@ _HOME = {
     "simulate": "simulation",
     "Runs": "runs",
     "load_runs": "runs",
+    "import_runs": "runs",
     **{
         name: "requests"
         for name in (
