@@ -128,6 +128,11 @@ class SimulatedLearner:
                 answers.append(error)
         return answers
 
+    def lengths(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens that training each row sends through it, and how many of them it learns, each (rows,)."""
+        learned, _ = self._learned(rows)
+        return _lengths(rows, said=False) + learned, learned
+
     def ability(self, job: Job, role: str = "learner") -> pd.Series:
         """Abilities of one student by skill (a copy)."""
         return pd.Series(self._state(job, role).copy(), index=list(self._skills))
@@ -478,6 +483,11 @@ def _lengths(rows: Rows, *, said: bool = True) -> np.ndarray:
     return length + [sum(_bytes(piece.text) for piece in turns if said or not piece.learn) for turns in rows["turns"]]
 
 
+def row_bytes(pool: Rows) -> np.ndarray:
+    """Tokens of each row as the simulated learner counts them, prompt and answer, (rows,)."""
+    return _lengths(pool) + [_bytes(a) + 1 for a in pool["answer"].tolist()]
+
+
 def _is_list(options: object) -> bool:
     return isinstance(options, list | tuple | np.ndarray)
 
@@ -532,7 +542,7 @@ def simulate(
     resolve = partial(_objective, default=objective)
     samples = isinstance(resolve(None), Grpo)
     budget = budget or Budget(steps=steps)
-    whole = _lengths(pool) + [_bytes(a) + 1 for a in pool["answer"].tolist()]
+    whole = row_bytes(pool)
     budget = replace(budget, work=budget.work or default_ceiling(whole, budget, batch_size, rollouts if samples else 0))
     if learner is None or isinstance(learner, Student):
         tables = (pool,) if tests is None else (pool, tests)

@@ -2,6 +2,7 @@
 
     pool       how measures of difficulty are distributed, one against another
     exposure   which rows were trained when, of recorded runs and of simulated ones
+    preview    which rows schedules would draw, side by side, redrawn in place
     curves     accuracy, and whatever a method noted, as training went on
     effects    differences between variants, by level, what was forgotten
     matrices   grids of schedules by measures, transfer
@@ -20,17 +21,19 @@ marker and dash in every figure, by its place in `runs.variants`; random is grey
 from curriculab.figures.browser import NO_BROWSER, ExportError, find_browser
 from curriculab.figures.curves import learning_curves, notes
 from curriculab.figures.effects import comparison, forgetting, levels
-from curriculab.figures.exposure import draws, schedules
+from curriculab.figures.exposure import draws
 from curriculab.figures.irt import item_curves, wright_map
 from curriculab.figures.matrices import grid, transfer
 from curriculab.figures.measures import agreement, agreements, by_level
 from curriculab.figures.paper import FORMATS, export, export_all, for_print
 from curriculab.figures.pool import difficulty, scatter
+from curriculab.figures.preview import redraw_schedules, schedules
 from curriculab.figures.spending import waste
 from curriculab.figures.theme import palette, template
 
 __all__ = [
     "FORMATS", "NO_BROWSER", "ExportError", "agreement", "agreements", "by_level", "comparison", "difficulty", "draws",
     "export", "export_all", "find_browser", "for_print", "forgetting", "grid", "item_curves", "learning_curves",
-    "levels", "notes", "palette", "scatter", "schedules", "template", "transfer", "waste", "wright_map",
+    "levels", "notes", "palette", "redraw_schedules", "scatter", "schedules", "template", "transfer", "waste",
+    "wright_map",
 ]  # fmt: skip
