@@ -1,9 +1,14 @@
 """Did it help? Paired differences over seeds, their intervals, Holm over variants, and one plain sentence.
 
-    intervals   one difference over seeds: Student's t, the bootstrap
-    tests       Holm
-    power       the smallest effect a design can find
+    intervals   one number over seeds: Student's t, bootstrap, jackknife; seeds and rows
+    tests       Holm, Benjamini and Hochberg, exact McNemar
+    aggregates  interquartile mean, probability of improvement, performance profiles, stratified bootstrap
+    curves      area under a curve, time to a threshold with censoring
+    power       the smallest effect a design can find, the seeds an effect needs
+    sequential  looking while it trains
     comparison  compare: every variant against one, `verdict` says it in words
+    control     would another learning rate have given as much?
+    summary     recorded runs in one call: aggregate, to_threshold, improvement, profiles, and rows within a seed
     change      what was forgotten, what carried over
     spending    what reinforcement spent on answers that taught nothing
 
@@ -11,14 +16,57 @@ Unless a function says otherwise it answers for *new training runs on these test
 are held fixed. Accuracies and differences are shares in [0, 1].
 """
 
+from curriculab.statistics.aggregates import (
+    Interval,
+    improvement_bootstrap,
+    iqm,
+    mean,
+    median,
+    optimality_gap,
+    performance_profile,
+    probability_of_improvement,
+    stratified_bootstrap,
+)
 from curriculab.statistics.change import forgetting, transfer
 from curriculab.statistics.comparison import Comparison, Null, compare
-from curriculab.statistics.intervals import FEW_SEEDS, RESAMPLES, SAME, Estimate, bootstrap, estimate, paired_t
-from curriculab.statistics.power import POWER, minimum_detectable_effect
+from curriculab.statistics.control import LearningRates, learning_rate_control, learning_rate_sweep
+from curriculab.statistics.curves import (
+    area_under_curve,
+    kaplan_meier,
+    median_time,
+    restricted_mean,
+    time_to_threshold,
+)
+from curriculab.statistics.intervals import (
+    FEW_SEEDS,
+    RESAMPLES,
+    SAME,
+    Estimate,
+    bootstrap,
+    estimate,
+    jackknife,
+    paired_bootstrap,
+    paired_t,
+)
+from curriculab.statistics.power import POWER, minimum_detectable_effect, seeds_needed
+from curriculab.statistics.sequential import confidence_sequence, look_levels, looks
 from curriculab.statistics.spending import filter_savings, waste
-from curriculab.statistics.tests import holm, holm_levels
+from curriculab.statistics.summary import (
+    aggregate,
+    improvement,
+    mcnemar_by_seed,
+    profiles,
+    seeds_and_rows,
+    to_threshold,
+)
+from curriculab.statistics.tests import McNemar, benjamini_hochberg, holm, holm_levels, mcnemar
 
 __all__ = [
-    "FEW_SEEDS", "POWER", "RESAMPLES", "SAME", "Comparison", "Estimate", "Null", "bootstrap", "compare", "estimate",
-    "filter_savings", "forgetting", "holm", "holm_levels", "minimum_detectable_effect", "paired_t", "transfer", "waste",
+    "FEW_SEEDS", "POWER", "RESAMPLES", "SAME", "Comparison", "Estimate", "Interval", "LearningRates", "McNemar", "Null",
+    "aggregate", "area_under_curve", "benjamini_hochberg", "bootstrap", "compare", "confidence_sequence", "estimate",
+    "filter_savings", "forgetting", "holm", "holm_levels", "improvement", "improvement_bootstrap", "iqm", "jackknife",
+    "kaplan_meier", "learning_rate_control", "learning_rate_sweep", "look_levels", "looks", "mcnemar",
+    "mcnemar_by_seed", "mean", "median", "median_time", "minimum_detectable_effect", "optimality_gap",
+    "paired_bootstrap", "paired_t", "performance_profile", "probability_of_improvement", "profiles", "restricted_mean",
+    "seeds_and_rows", "seeds_needed", "stratified_bootstrap", "time_to_threshold", "to_threshold", "transfer", "waste",
 ]  # fmt: skip

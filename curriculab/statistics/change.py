@@ -10,6 +10,7 @@ import pandas as pd
 
 from curriculab.runs import Runs
 from curriculab.statistics.intervals import estimate
+from curriculab.statistics.tables import finished
 
 
 def forgetting(runs: Runs, by: str = "topic", *, level: float = 0.95) -> pd.DataFrame:
@@ -84,15 +85,9 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, level: float 
 
 def _paths(runs: Runs, by: str) -> dict[tuple[str, int], pd.DataFrame]:
     """Accuracy over tests, `(tests, groups)` with the step as index, by (variant, seed); failed ones are left out."""
-    items = runs.items
-    if items.empty:
-        raise ValueError("no test was made (runs.items is empty); give the bench test rows")
-    if by not in items:
-        raise ValueError(f"the test rows have no column {by!r}; they have {', '.join(map(str, items.columns))}")
-    several = items.groupby("variant", observed=True).solver.transform("nunique") > 1
-    items = items.assign(label=items.variant.where(~several, items.variant + " / " + items.solver))
-    failed = [k in runs.failed for k in zip(items.variant, items.seed, strict=True)]
-    kept = items[~np.array(failed, bool)]
+    kept = finished(runs)
+    if by not in kept:
+        raise ValueError(f"the test rows have no column {by!r}; they have {', '.join(map(str, runs.items.columns))}")
     return {
         key: part.pivot_table(index="step", columns=by, values="correct", observed=True)
         for key, part in kept.groupby(["label", "seed"], sort=False, observed=True)

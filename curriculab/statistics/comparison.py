@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from curriculab.runs import Runs
-from curriculab.statistics.intervals import SAME, estimate
+from curriculab.statistics.intervals import estimate
 from curriculab.statistics.power import minimum_detectable_effect
+from curriculab.statistics.tables import shared_rows, tested
 from curriculab.statistics.tests import holm, holm_levels
 from curriculab.statistics.verdict import flat, listed, missing, verdict
 
@@ -77,8 +78,8 @@ def compare(
     """
     if not 0 < level < 1:
         raise ValueError(f"level={level!r} is not a confidence; give a share between 0 and 1, such as 0.95")
-    items, notes = _tested(runs, at)
-    right, dropped = _shared_rows(items)
+    items, notes = tested(runs, at)
+    right, dropped = shared_rows(items)
     labels = _labels(runs, items)
     if to not in labels.index:
         raise ValueError(f"no variant {to!r} to compare with; there are {listed(labels.index)}: pass one as to=")
@@ -94,44 +95,6 @@ def compare(
     said = verdict(table, to, level=level, null=null, rows=len(right), notes=notes)
     scores = scores[scores.variant.isin(labels.index)].reset_index(drop=True)
     return Comparison(table, levels, scores, said, to, level, at, null, tuple(notes), tuple(runs.variants))
-
-
-def _tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
-    """Items of the tests to compare, with `label`, and what has to be said about them."""
-    items = runs.items
-    if items.empty:
-        raise ValueError("nothing to compare: no test was made (runs.items is empty); give the bench test rows")
-    if at == "end":
-        last = items.groupby(["variant", "seed"], observed=True).share.transform("max")
-        chosen = items[items.share == last]
-    elif isinstance(at, str) or not np.isclose(items.share, at).any():
-        shares = listed(f"{share:g}" for share in sorted(items.share.unique()))
-        raise ValueError(f"no test at={at!r}; choose 'end', or one of the shares of the budget {shares}")
-    else:
-        chosen = items[np.isclose(items.share, at)]
-    failed = [k in runs.failed for k in zip(chosen.variant, chosen.seed, strict=True)]
-    chosen = chosen[~np.array(failed, bool)]
-    several = chosen.groupby("variant", observed=True).solver.transform("nunique") > 1
-    chosen = chosen.assign(label=chosen.variant.where(~several, chosen.variant + " / " + chosen.solver))
-    return chosen, [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()] + _early(chosen)
-
-
-def _early(items: pd.DataFrame) -> list[str]:
-    """Variants whose last test came at a smaller share of the budget than that of others."""
-    done = items.assign(share=items[["share", "progress"]].min(axis=1))  # who returned early is asked all last tests
-    last = done.groupby(["variant", "seed"], sort=False, observed=True).share.first()
-    early = last[last < last.max() - SAME]
-    return [f"{v}, seed {s}, was last tested at {share:.0%} of its budget" for (v, s), share in early.items()]
-
-
-def _shared_rows(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Right or wrong, `(rows, label x seed)`, of the test rows that all have a result for; and how many have not."""
-    wide = items.pivot_table(index="id", columns=["label", "seed"], values="correct", sort=False, observed=True)
-    shared = wide.dropna(axis=1, how="all").dropna()
-    if shared.empty:
-        raise ValueError(f"the variants share no test row that all have a result for, among {len(wide)} rows")
-    left = len(wide) - len(shared)
-    return shared, [f"{left} of {len(wide)} test rows have no result for some variant and are left out"] if left else []
 
 
 def _labels(runs: Runs, items: pd.DataFrame) -> pd.DataFrame:

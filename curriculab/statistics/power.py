@@ -1,6 +1,7 @@
-"""What a design can find: the smallest effect that so many seeds detect.
+"""What a design can find: the smallest effect that so many seeds detect, the seeds that a planned effect needs.
 
 minimum_detectable_effect(0.02, 3)      # a spread of 0.02 over three seeds: 0.065
+seeds_needed(0.02, 0.02)      # to find 0.02 of it in four of five studies: 10
 """
 
 from __future__ import annotations
@@ -30,3 +31,24 @@ def minimum_detectable_effect(sd: float, n: int, *, m: int = 1, power: float = P
     while short(upper) < 0:
         upper *= 2
     return float(sd * brentq(short, 0, upper) / np.sqrt(n))
+
+
+def seeds_needed(
+    effect: float, sd: float, *, m: int = 1, power: float = POWER, level: float = 0.95, most: int = 10_000
+) -> int | None:
+    """The fewest seeds with which a paired t test finds a true mean difference of `effect`, among `m` tests.
+
+    `sd` is that of the seeds' differences, from a pilot: with three seeds it is known to a factor of about two
+    (`Comparison.table.sd_difference`). None where more than `most` were needed. The counterpart of
+    `minimum_detectable_effect`: with one seed fewer that one is above `effect`.
+    """
+    if not (np.isfinite(effect) and effect != 0 and sd > 0):
+        raise ValueError(
+            f"effect={effect!r}, sd={sd!r}; give the difference to plan for, such as 0.02, and a spread above 0"
+        )
+    few, many = 1, most + 1  # too few; enough, or one too many to try
+    while many - few > 1:
+        n = (few + many) // 2
+        enough = minimum_detectable_effect(sd, n, m=m, power=power, level=level) <= abs(effect)
+        few, many = (few, n) if enough else (n, many)
+    return many if many <= most else None

@@ -1,0 +1,107 @@
+"""Looking while it goes on: intervals that hold at every look, however often one looks and whenever one stops.
+
+confidence_sequence(right_a - right_b)      # rows as they are answered: (low, high) after each, valid at all at once
+looks(runs)      # seeds, at every evaluation of a bench that still trains
+
+An interval made for one look errs at some of many: at 1,000 looks a 95% interval leaves out the truth at least once in
+most studies. There are two remedies, for two kinds of looks. Test rows that come one by one tell of one and the same
+difference: `confidence_sequence`. Evaluations ask the same rows of a learner that has moved on, so every look has a
+truth of its own and the looks depend on each other in ways nobody knows: `looks` divides the error among them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from curriculab.runs import Runs
+from curriculab.statistics.intervals import paired_t
+from curriculab.statistics.tables import at_evaluations
+from curriculab.statistics.verdict import listed
+
+MOST_BET = 0.5  # share of the capital that may be lost at one row; Waudby-Smith and Ramdas 2024 suggest 1/2 or 3/4
+
+
+def confidence_sequence(
+    values: np.ndarray, *, low: float = -1.0, high: float = 1.0, level: float = 0.95, grid: int = 500
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds on the mean of values within [low, high], after each of them; all hold at once with probability `level`.
+
+    values: `(..., n)` in the order they came, such as right minus right of the same row (-1, 0 or 1) for a stream of
+    test rows; bounds: `(..., n)`, never widening. Nothing is assumed but the bounds and that each has the same mean
+    given those before: it holds for five rows as for a million. The hedged capital process of Waudby-Smith and Ramdas,
+    2024, "Estimating means of bounded random variables by betting", theorem 3, with bets that do not depend on what is
+    bet on (equation 26). What bets against a mean have made twice 1 / (1 - level) of, is ruled out. grid: means tried;
+    bounds are the neighbours outside those left, so its coarseness widens them and never narrows. Error at 1,000 looks,
+    asked 5%: at most 3% for differences of right and wrong (`python -m benchmarks.coverage`).
+    """
+    x = (np.asarray(values, dtype=float) - low) / (high - low)
+    if not (np.isfinite(x).all() and x.min(initial=0) >= 0 and x.max(initial=1) <= 1):
+        raise ValueError(f"values from {np.min(values):g} to {np.max(values):g}; they lie in [{low:g}, {high:g}]")
+    bets, means = _bets(x, 1 - level), (np.arange(grid) + 0.5) / grid
+    bound = np.log(2 / (1 - level))
+    at_least = np.zeros(x.shape)
+    at_most = np.ones(x.shape)
+    for i, m in enumerate(means):  # one mean at a time: (..., n) is all that is held
+        up, down = capital(x, bets, m)
+        below, above = (np.logical_or.accumulate(c >= bound, axis=-1) for c in (up, down))
+        at_least = np.where(below, i / grid, at_least)
+        at_most = np.where(above, np.minimum(at_most, (i + 1) / grid), at_most)
+    return low + (high - low) * at_least, low + (high - low) * at_most
+
+
+def capital(x: np.ndarray, bets: np.ndarray, m: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of what bets on a mean above and below `m`, 0 < m < 1, have made of 1, after each value."""
+    up = np.log1p(np.minimum(bets, MOST_BET / m) * (x - m))
+    down = np.log1p(np.minimum(bets, MOST_BET / (1 - m)) * (m - x))
+    return up.cumsum(axis=-1), down.cumsum(axis=-1)
+
+
+def _bets(x: np.ndarray, error: float) -> np.ndarray:
+    """What is bet on each value, by the values before it only: equation 26 of Waudby-Smith and Ramdas 2024."""
+    t = np.arange(1, x.shape[-1] + 1)
+    mean = (0.5 + x.cumsum(axis=-1)) / (t + 1)
+    variance = (0.25 + ((x - mean) ** 2).cumsum(axis=-1)) / (t + 1)
+    before = np.concatenate([np.full((*x.shape[:-1], 1), 0.25), variance[..., :-1]], axis=-1)
+    return np.sqrt(2 * np.log(2 / error) / (before * t * np.log(t + 1)))
+
+
+def look_levels(looks: int, *, level: float = 0.95, planned: int | None = None) -> np.ndarray:
+    """Levels at which to look the 1st, 2nd, ... time so that all looks together hold at `level`, `(looks,)`.
+
+    planned: how many looks there will be at most, which share the error equally (Bonferroni). None: nobody knows, and
+    the k-th gets 1 / (k (k + 1)) of it, which adds up to one over any number of looks. Holds whatever looks have to do
+    with each other.
+    """
+    if planned is not None and planned < looks:
+        raise ValueError(f"planned={planned} looks, but there are {looks}; give at least that many, or None")
+    k = np.arange(1, looks + 1)
+    return 1 - (1 - level) * (np.full(looks, 1 / planned) if planned else 1 / (k * (k + 1)))
+
+
+def looks(runs: Runs, *, to: str = "random", level: float = 0.95, planned: int | None = None) -> pd.DataFrame:
+    """Difference to `to` at every evaluation so far, with intervals that hold at all of them, of all variants, at once.
+
+    One line a variant and share of the budget; Student's t over seeds on the same rows, each at the level that
+    `look_levels` and the number of variants leave it. planned: the evaluations after the start that the bench will make
+    (None: unknown, wider and wider). `differs` at any look, at which one may stop and say so, is wrong in at most
+    1 - level of studies. The test before training compares nothing and is left out.
+    """
+    table = at_evaluations(runs)
+    names = list(dict.fromkeys(table.variant))
+    if to not in names or len(names) < 2:
+        raise ValueError(f"looks need {to!r} and another variant; tested are {listed(names)}: pass one of them as to=")
+    variants = [v for v in names if v != to]
+    wide = table[table.share > 0].pivot(index=["share", "seed"], columns="variant", values="accuracy")
+    shares = list(wide.index.unique(0))
+    levels = 1 - (1 - look_levels(len(shares), level=level, planned=planned)) / len(variants)
+    lines = []
+    for share, at in zip(shares, levels, strict=True):
+        part = wide.loc[share]
+        for variant in variants:
+            e = paired_t((part[variant] - part[to]).dropna(), level=at)
+            lines.append((variant, share, e.n, e.mean, e.low, e.high, bool(e.low > 0 or e.high < 0), e.label))
+    columns = ["variant", "share", "seeds", "difference", "low", "high", "differs", "interval"]
+    return pd.DataFrame(lines, columns=columns).sort_values(
+        "variant", key=lambda v: v.map(variants.index), kind="stable", ignore_index=True
+    )

@@ -1,0 +1,80 @@
+"""What of the recorded runs is compared: which tests, which rows, under which name.
+
+`tested(runs, "end")` is the items of every variant's last test, `shared_rows` of them a table right or wrong of
+`(rows, label x seed)`, `at_evaluations(runs)` one line per variant, seed and evaluation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from curriculab.runs import SO_FAR, Runs
+from curriculab.statistics.intervals import SAME
+from curriculab.statistics.verdict import listed
+
+
+def labelled(items: pd.DataFrame) -> pd.DataFrame:
+    """With `label`: the variant, and its solver where it is tested by several."""
+    several = items.groupby("variant", observed=True).solver.transform("nunique") > 1
+    return items.assign(label=items.variant.where(~several, items.variant + " / " + items.solver))
+
+
+def finished(runs: Runs) -> pd.DataFrame:
+    """Items, labelled, of runs that did not fail."""
+    if runs.items.empty:
+        raise ValueError("no test was made (runs.items is empty); give the bench test rows")
+    items = labelled(runs.items)
+    failed = [k in runs.failed for k in zip(items.variant, items.seed, strict=True)]
+    return items[~np.array(failed, bool)]
+
+
+def at_evaluations(runs: Runs) -> pd.DataFrame:
+    """One line per label, seed and evaluation: variant (the label), seed, step, share, what was spent, accuracy.
+
+    Runs that failed and null-band orders are left out; in the order the variants were asked for.
+    """
+    items = finished(runs)
+    items = items[~items.variant.isin(runs.null)]
+    spent = [c for c in SO_FAR if c in items]
+    groups = items.groupby(["label", "seed", "step", "share"], sort=False, observed=True)
+    table = groups.agg(accuracy=("correct", "mean"), **{c: (c, "first") for c in spent}).reset_index()
+    return table.rename(columns={"label": "variant"})
+
+
+def tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
+    """Items of the tests to compare, with `label`, and what has to be said about them."""
+    items = runs.items
+    if items.empty:
+        raise ValueError("nothing to compare: no test was made (runs.items is empty); give the bench test rows")
+    if at == "end":
+        last = items.groupby(["variant", "seed"], observed=True).share.transform("max")
+        chosen = items[items.share == last]
+    elif isinstance(at, str) or not np.isclose(items.share, at).any():
+        shares = listed(f"{share:g}" for share in sorted(items.share.unique()))
+        raise ValueError(f"no test at={at!r}; choose 'end', or one of the shares of the budget {shares}")
+    else:
+        chosen = items[np.isclose(items.share, at)]
+    failed = [k in runs.failed for k in zip(chosen.variant, chosen.seed, strict=True)]
+    chosen = chosen[~np.array(failed, bool)]
+    return labelled(chosen), [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()] + _early(
+        chosen
+    )
+
+
+def _early(items: pd.DataFrame) -> list[str]:
+    """Variants whose last test came at a smaller share of the budget than that of others."""
+    done = items.assign(share=items[["share", "progress"]].min(axis=1))  # who returned early is asked all last tests
+    last = done.groupby(["variant", "seed"], sort=False, observed=True).share.first()
+    early = last[last < last.max() - SAME]
+    return [f"{v}, seed {s}, was last tested at {share:.0%} of its budget" for (v, s), share in early.items()]
+
+
+def shared_rows(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Right or wrong, `(rows, label x seed)`, of the test rows that all have a result for; and how many have not."""
+    wide = items.pivot_table(index="id", columns=["label", "seed"], values="correct", sort=False, observed=True)
+    shared = wide.dropna(axis=1, how="all").dropna()
+    if shared.empty:
+        raise ValueError(f"the variants share no test row that all have a result for, among {len(wide)} rows")
+    left = len(wide) - len(shared)
+    return shared, [f"{left} of {len(wide)} test rows have no result for some variant and are left out"] if left else []
