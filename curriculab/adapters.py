@@ -90,15 +90,26 @@ class Adapter:
         return cls(layout, torch.zeros(layout.size, device=device))
 
     def open(self) -> None:
-        """Get ready to be trained: a zero gradient to accumulate into."""
+        """Get ready to be trained: a zero gradient to accumulate into, and moments, so that a step needs no memory."""
         if self.weights.grad is None:
             self.weights.grad = torch.zeros_like(self.weights)
             self.gradients = self.layout.cut(self.weights.grad)
+        if self.optimizer is None:
+            zero = torch.zeros((), device=self.weights.device)
+            moments = {k: torch.zeros_like(self.weights) for k in ("exp_avg", "exp_avg_sq")}
+            self._optimize({"step": zero, **moments})
+
+    def _optimize(self, state: dict[str, torch.Tensor]) -> None:
+        self.optimizer = torch.optim.AdamW([self.weights], fused=True)
+        self.optimizer.state[self.weights] = state
+
+    def clear(self) -> None:
+        """Forget a gradient that was begun."""
+        if self.weights.grad is not None:
+            self.weights.grad.zero_()
 
     def step(self, *, lr: float, weight_decay: float, clip: float) -> float:
         """Clip the gradient's norm, take one AdamW step, clear the gradient; returns the norm before clipping."""
-        if self.optimizer is None:
-            self.optimizer = torch.optim.AdamW([self.weights], fused=True)
         self.optimizer.param_groups[0].update(lr=lr, weight_decay=weight_decay)
         norm = float(torch.linalg.vector_norm(self.weights.grad))
         if not math.isfinite(norm):
@@ -118,10 +129,7 @@ class Adapter:
         twin = Adapter(self.layout, self.weights.data.clone())
         twin.steps = self.steps
         if self.optimizer is not None:
-            twin.optimizer = torch.optim.AdamW([twin.weights], fused=True)
-            twin.optimizer.load_state_dict(self.optimizer.state_dict())
-            state = twin.optimizer.state[twin.weights]
-            twin.optimizer.state[twin.weights] = {k: v.clone() for k, v in state.items()}
+            twin._optimize({k: v.clone() for k, v in self.optimizer.state[self.weights].items()})
         return twin
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -136,8 +144,7 @@ class Adapter:
         adapter.steps = int(state["steps"])
         moments = {k: v.to(device) for k, v in state.items() if k not in ("weights", "steps")}
         if moments:
-            adapter.optimizer = torch.optim.AdamW([adapter.weights], fused=True)
-            adapter.optimizer.state[adapter.weights] = moments
+            adapter._optimize(moments)
         return adapter
 
     def tensors(self) -> dict[str, torch.Tensor]:

@@ -7,41 +7,33 @@ runs = bench.run({"random": random_order, "easy first": partial(easy_to_hard, by
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
-import importlib.metadata
-import inspect
 import math
 import platform
-import subprocess
-import sys
-import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from curriculab import __version__, methods
+from curriculab import methods
+from curriculab.drive import Drive, Event, Key, Stopped, claimed, interruptible, root, steers
 from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Job, Loop, Method, default_ceiling, open_job, record
+from curriculab.loop import Budget, Job, Loop, Method, Steer, default_ceiling, open_job, record
 from curriculab.methods import random_order
 from curriculab.models import Model, learned_text
 from curriculab.pool import validate
+from curriculab.provenance import code, describe, git, versions, written
 from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows
 from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
 from curriculab.simulation import evaluation_shares, simulate
 
-DECIDES = (
-    "adapters", "bench", "draws", "generation", "learner", "loop", "models", "objectives", "pool", "requests",
-    "rewards",
-)  # fmt: skip
-MATTERS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # versions that decide numbers
+if TYPE_CHECKING:
+    from curriculab.live import Live
+
 PLANNED = 50  # steps that `plan` simulates to see what a method asks for
 EXAMINED = 64  # test rows that it measures the speed of tests on
 
@@ -114,28 +106,64 @@ class Bench:
         *,
         seeds: int | Iterable[int] = 3,
         controls: bool | Sequence[str] = False,
+        interventions: Sequence[Event | Mapping] = (),
         progress: bool = True,
     ) -> Runs:
         """Train every variant with every seed side by side, and return their tables.
 
         controls: True adds random order, and of every variant that reads a score its reverse, its shuffled scores, and
-        a null band of random orders; a list picks among "random", "reverse", "shuffled", "null". Finished runs are
-        loaded from the store instead of trained again; a variant that fails closes only itself and says why.
+        a null band of random orders; a list picks among "random", "reverse", "shuffled", "null"; interventions: those
+        of another time (`runs.interventions`), repeated at the same places. Finished runs are loaded from the store
+        instead of trained again, a bench that was cut off goes on where it was; a variant that fails closes only itself
+        and says why. An interrupt stops after the current call.
         """
-        asked = tuple(variants)
-        variants, null = self._with_controls(variants, controls)
-        kinds = {name: {"null": name in null, "control": name not in asked} for name in variants}
-        keys = [(name, seed) for name in variants for seed in _seeds(seeds)]
-        digests = {key: self.digest(variants[key[0]], key[1]) for key in keys}
-        records = {key: self.store.load(key[0], digests[key]) for key in keys} if self.store else dict.fromkeys(keys)
-        todo = [key for key in keys if records[key] is None]
-        if todo:
-            records |= self._drive(variants, todo, digests, kinds, progress)
-        records = {k: dataclasses.replace(r, spec={**r.spec, **kinds[k[0]]}) for k, r in records.items()}
-        runs = Runs(tuple(records[key] for key in keys), tuple(null))
-        for (name, seed), why in runs.failed.items():
-            warnings.warn(f"{name!r} with seed {seed} {why}", stacklevel=2)
-        return runs
+        asked = self.ask(variants, seeds=seeds, controls=controls, interventions=interventions)
+        bar = _Bar(progress)
+        with interruptible() as stop:
+
+            def watch(drive: Drive) -> None:
+                bar.show(drive.jobs)
+                if stop.is_set():
+                    raise Stopped
+
+            try:
+                return asked.runs(asked.train(watch))
+            except Stopped:
+                kept = "run it again to go on from there" if self.store else "without a store nothing of it is kept"
+                raise KeyboardInterrupt(f"stopped after the current call; {kept}") from None
+            finally:
+                bar.close()
+
+    def start(
+        self,
+        variants: Mapping[str, Method],
+        *,
+        seeds: int | Iterable[int] = 3,
+        controls: bool | Sequence[str] = False,
+        interventions: Sequence[Event | Mapping] = (),
+    ) -> Live:
+        """Train in the background, as `run` does, with a panel to look at and to steer by: `runs = await live`.
+
+        Asked for again while it trains, here or in another process, it is the same one.
+        """
+        from curriculab.live import start
+
+        return start(self.ask(variants, seeds=seeds, controls=controls, interventions=interventions))
+
+    def ask(
+        self,
+        variants: Mapping[str, Method],
+        *,
+        seeds: int | Iterable[int] = 3,
+        controls: bool | Sequence[str] = False,
+        interventions: Sequence[Event | Mapping] = (),
+    ) -> Asked:
+        """What `run` and `start` would train, and what of it is recorded."""
+        whole, null = self._with_controls(variants, controls)
+        kinds = {name: {"null": name in null, "control": name not in variants} for name in whole}
+        keys = [(name, seed) for name in whole for seed in _seeds(seeds)]
+        events = [e if isinstance(e, Event) else Event.of_json(e) for e in interventions]
+        return Asked(self, whole, keys, kinds, events)
 
     def _with_controls(self, variants: Mapping[str, Method], controls: bool | Sequence[str]) -> tuple[dict, list[str]]:
         if not variants:
@@ -147,41 +175,6 @@ class Bench:
                 )
         added, null = methods.controls(variants, controls) if controls else ({}, [])
         return {**variants, **added}, list(null)
-
-    def _drive(self, variants: Mapping, todo: list, digests: dict, kinds: dict, progress: bool) -> dict:
-        learner = ModelLearner(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
-        jobs = [
-            open_job(name, variants[name], self.train, seed=seed, batch=self.batch_size, rollouts=self.rollouts,
-                     objective=learner.setting)
-            for name, seed in todo
-        ]  # fmt: skip
-        finished: dict[tuple[str, int], Record] = {}
-        began = time.time()
-
-        def keep(job: Job) -> None:
-            key = (job.variant, job.seed)
-            spec = {**self.spec(variants[job.variant], job.seed), **kinds[job.variant], "digest": digests[key],
-                    "began": began, "finished": time.time()}  # fmt: skip
-            made = record(job, self.test, spec)
-            finished[key] = made
-            if self.store and not job.ended.startswith("failed"):
-                adapter = learner.adapters.get(key, {}).get("learner") or learner.init(job.seed)
-                folder = self.store.save(made, digests[key], lambda f: self.model.save_adapter(adapter, f))
-                finished[key] = dataclasses.replace(made, adapter=folder / "adapter")
-
-        def watch(jobs: Sequence[Job]) -> None:
-            for job in jobs:
-                if not job.open and not job.exams and (job.variant, job.seed) not in finished:
-                    keep(job)
-            bar.show(jobs)
-
-        bar = _Bar(progress)
-        try:
-            Loop(learner, self.budget, self.test, self.shares, watch).drive(jobs)
-            watch(jobs)
-        finally:
-            bar.close()
-        return finished
 
     # -- saying what it will take ------------------------------------------------------------------------------------
     def plan(
@@ -251,15 +244,16 @@ class Bench:
         return {"score": 3 * speed["train"], "sample": speed["test"], **speed}  # a forward is a third of a step
 
     # -- what decides a run ------------------------------------------------------------------------------------------
-    def decides(self, method: Method, seed: int) -> dict[str, object]:
-        """Everything that decides the numbers of one run."""
+    def decides(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
+        """Everything that decides the numbers of one run; steering: other methods that took over, and when."""
+        steered = [[s.turn, s.sat, s.step, describe(s.to) if s.to else "stop"] for s in steering]
         return {
             "train": self._table("train"), "test": self._table("test"), "method": describe(method), "seed": seed,
             "objectives": [[k, dataclasses.asdict(v)] for k, v in self.objectives.items()],
             "budget": dataclasses.asdict(self.budget), "batch_size": self.batch_size, "shares": list(self.shares),
             "rollouts": self.rollouts, "temperature": self.temperature, "max_new_tokens": self.max_new_tokens,
             "model": self.model.digest(), "others": {k: m.digest() for k, m in self.others.items()},
-            "versions": versions(), "code": code(),
+            "versions": versions(), "code": code(), **({"steered": steered} if steered else {}),
         }  # fmt: skip
 
     def _table(self, which: str) -> str:
@@ -267,15 +261,28 @@ class Bench:
             setattr(self, f"_{which}_digest", digest_of_table(getattr(self, which)))
         return getattr(self, f"_{which}_digest")
 
-    def digest(self, method: Method, seed: int) -> str:
-        return digest_of(self.decides(method, seed))
+    def digest(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> str:
+        return digest_of(self.decides(method, seed, steering))
 
-    def spec(self, method: Method, seed: int) -> dict[str, object]:
-        """What is written beside a run: what decides it, and where it was made."""
+    def spec(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
+        """What is written beside a run: what decides it, what was asked in words, and where it was made."""
         return {
-            "decides": self.decides(method, seed), "model": self.model.name, "bits": self.model.bits,
-            "threads": torch.get_num_threads(), "git": _git(), "python": platform.python_version(),
+            "decides": self.decides(method, seed, steering), "asked": self.asked(method, seed),
+            "model": self.model.name, "bits": self.model.bits,
+            "threads": torch.get_num_threads(), "git": git(), "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}", "device": str(self.model.device),
+        }  # fmt: skip
+
+    def asked(self, method: Method, seed: int) -> dict[str, object]:
+        """A run in words that `provenance.made` turns back into objects."""
+        return {
+            "method": written(method), "seed": seed, "objectives": [written(o) for o in self.objectives.values()],
+            "budget": written(self.budget), "batch_size": self.batch_size, "rollouts": self.rollouts,
+            "temperature": self.temperature, "max_new_tokens": self.max_new_tokens, "shares": list(self.shares),
+            "model": {"name": self.model.name, "bits": self.model.bits, "rank": self.model.layout.rank,
+                      "alpha": self.model.layout.alpha, "device": self.model.device.type, "chat": self.model.chat},
+            "train": {"rows": len(self.train), "digest": self._table("train")},
+            "test": {"rows": len(self.test), "digest": self._table("test")},
         }  # fmt: skip
 
     def __repr__(self) -> str:
@@ -284,6 +291,60 @@ class Bench:
             f"Bench({self.model.name!r}, {len(self.train)} training and {len(self.test)} test rows, {total} {axis}, "
             f"{self.batch_size} rows a step, {len(self.shares)} evaluations)"
         )
+
+
+@dataclasses.dataclass(eq=False)
+class Asked:
+    """The runs that were asked of a bench: which of them are recorded, and the training of the rest."""
+
+    bench: Bench
+    variants: Mapping[str, Method]
+    keys: Sequence[Key]
+    kinds: Mapping[str, Mapping[str, bool]]
+    events: Sequence[Event] = ()
+
+    def __post_init__(self) -> None:
+        forks = [(e.variant, seed) for e in self.events if e.what == "fork" for seed in e.turns]
+        self.whole = [*self.keys, *forks]
+        method = {v: self.variants[root(self.events, v)] for v, _ in self.whole}
+        self.digests = {k: self.bench.digest(method[k[0]], k[1], steers(self.events, k)) for k in self.whole}
+        store = self.bench.store
+        self.found = {k: store.load(k[0], self.digests[k]) for k in self.whole} if store else {}
+        self.todo = [k for k in self.keys if self.found.get(k) is None]
+        if self.events and any(self.found.get(k) is None for k in self.whole):
+            self.todo = list(self.keys)  # what was steered side by side is repeated side by side
+
+    @property
+    def digest(self) -> str:
+        """What all that is to be trained is known by."""
+        return digest_of({"runs": sorted([*key, self.digests[key]] for key in self.todo)})
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its training is kept until it is done."""
+        return self.bench.store.root / f".bench-{self.digest}" if self.bench.store else None
+
+    def train(self, watch: Callable[[Drive], None]) -> dict[Key, Record]:
+        """Train what is not recorded; the records of those runs, forks too."""
+        if not self.todo:
+            return {}
+        with claimed(self.folder):
+            return self.drive(watch).run()
+
+    def drive(self, watch: Callable[[Drive], None]) -> Drive:
+        return Drive(self.bench, self.variants, self.todo, kinds=self.kinds, events=self.events, folder=self.folder,
+                     watch=watch)  # fmt: skip
+
+    def runs(self, trained: Mapping[Key, Record]) -> Runs:
+        """All that was asked for, recorded before or trained now."""
+        records = {k: r for k, r in self.found.items() if r is not None} | dict(trained)
+        kinds = {v: dict(self.kinds.get(v, {"null": False, "control": False})) for v, _ in records}
+        ordered = [*self.whole, *(k for k in records if k not in self.whole)]
+        named = [dataclasses.replace(records[k], spec={**records[k].spec, **kinds[k[0]]}) for k in ordered]
+        runs = Runs(tuple(named), tuple(v for v, kind in self.kinds.items() if kind["null"]))
+        for (name, seed), why in runs.failed.items():
+            warnings.warn(f"{name!r} with seed {seed} {why}", stacklevel=3)
+        return runs
 
 
 class _Bar:
@@ -310,91 +371,6 @@ class _Bar:
 
 
 # -- small parts --------------------------------------------------------------------------------------------------
-def describe(method: object, seen: tuple = ()) -> object:
-    """A method, or a knob, by everything that decides what it does: source, defaults, and values it reaches."""
-    if isinstance(method, partial):
-        inner = describe(method.func, seen)
-        knobs = {str(i): v for i, v in enumerate(method.args)} | method.keywords
-        return {**inner, "knobs": {**inner["knobs"], **{k: describe(v, seen) for k, v in knobs.items()}}}
-    if dataclasses.is_dataclass(method) and not isinstance(method, type | Model):
-        values = {f.name: describe(getattr(method, f.name), seen) for f in dataclasses.fields(method)}
-        return {"type": type(method).__qualname__, **values}
-    if inspect.isfunction(method):
-        return _function(method, seen)
-    if isinstance(method, str | int | float | bool | None):
-        return method
-    if isinstance(method, list | tuple | set | frozenset):
-        return [describe(v, seen) for v in (sorted(method) if isinstance(method, set | frozenset) else method)]
-    if isinstance(method, Mapping):
-        return {str(k): describe(v, seen) for k, v in method.items()}
-    if isinstance(method, pd.DataFrame | pd.Series):
-        return digest_of_table(pd.DataFrame(method))
-    if isinstance(method, np.ndarray | np.generic):
-        return method.tolist()
-    if isinstance(method, Model):
-        return method.digest()
-    if inspect.ismodule(method) or inspect.isclass(method) or inspect.isbuiltin(method):
-        return str(getattr(method, "__qualname__", method.__name__))
-    raise ValueError(f"a knob is a {type(method).__name__}; knobs are plain values, frozen dataclasses or methods")
-
-
-def _function(function: Callable, seen: tuple) -> dict[str, object]:
-    """A function by the file it stands in; one from a notebook by its own text and the values it reaches."""
-    name = f"{function.__module__}.{function.__qualname__}"
-    if function.__code__ in seen:
-        return {"function": name, "knobs": {}}
-    module, seen = inspect.getmodule(function), (*seen, function.__code__)
-    in_file = module is not None and getattr(module, "__file__", None) and module.__name__ != "__main__"
-    try:
-        text = inspect.getsource(module if in_file else function)
-    except (OSError, TypeError):
-        code = function.__code__
-        text = repr((code.co_code, [c for c in code.co_consts if not inspect.iscode(c)], code.co_names))
-    found = {"function": name, "source": hashlib.blake2b(text.encode(), digest_size=8).hexdigest(), "knobs": {}}
-    if in_file:
-        found["beside"] = _beside(module)
-    reached = inspect.getclosurevars(function)
-    values = {**reached.nonlocals, **({} if in_file else reached.globals)}
-    values |= {"defaults": function.__defaults__, "keywords": function.__kwdefaults__}
-    return found | {"reached": {k: describe(v, seen) for k, v in values.items() if v is not None}}
-
-
-@functools.cache
-def _beside(module: ModuleType) -> dict[str, str]:
-    """Digests of the method files that a method's file takes something from, through any number of them."""
-    found, waiting = {}, [module]
-    while waiting:
-        for value in vars(waiting.pop()).values():
-            name = getattr(value, "__module__", None) or ""
-            if name.startswith(f"{methods.__name__}.") and name not in (module.__name__, *found):
-                waiting.append(sys.modules[name])
-                found[name] = methods.file_digest(Path(sys.modules[name].__file__))
-    return dict(sorted(found.items()))
-
-
-@functools.cache
-def code() -> str:
-    """Digest of the package's files that decide numbers."""
-    home = Path(__file__).parent
-    files = [f for name in DECIDES for f in sorted((home / name).glob("*.py")) or [home / f"{name}.py"]]
-    return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    return {"curriculab": __version__, **{name: importlib.metadata.version(name) for name in MATTERS}}
-
-
-def _git() -> str:
-    """Commit of the code, with `+` where it was changed; empty outside a checkout."""
-    where = Path(__file__).parent
-    try:
-        command = ["git", "describe", "--always", "--dirty=+", "--abbrev=12"]
-        said = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return said.stdout.strip()
-
-
 def _objectives(given: str | Objective | Sequence[str | Objective]) -> dict[str, Objective]:
     many = list(given) if isinstance(given, list | tuple) else [given]
     found: dict[str, Objective] = {}

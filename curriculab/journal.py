@@ -11,6 +11,7 @@ Nothing in it is code: numbers are JSON or raw bytes of plain NumPy types, texts
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 1 << 30  # checkpoints that are kept to fork from; the newest is kept whatever its size
 NUMBERS = "fiub"  # kinds of NumPy types whose bytes are written as they are
+Owner = tuple[str, int]  # variant, seed
 Key = tuple[int, int, int]  # exam (0: the method itself), turn, place
 
 
@@ -246,15 +248,14 @@ class Journal:
             except ValueError as error:
                 raise JournalError(f"line {number} of {self.path} is damaged ({error})") from error
 
-    def past(self, jobs: Mapping[tuple[str, int], tuple[tuple[str, int], float]]) -> dict[tuple, dict[Key, Past]]:
-        """Answers by job. jobs: each job's own name, and as whom it was answered until which call (itself: inf)."""
-        found: dict[tuple, dict[Key, Past]] = {job: {} for job in jobs}
+    def past(self, jobs: Mapping[Owner, Mapping[Owner, float]]) -> dict[Owner, dict[Key, Past]]:
+        """Answers by job. jobs: under whose names each job was answered, and until which call (its own: inf)."""
+        found: dict[Owner, dict[Key, Past]] = {job: {} for job in jobs}
         for line in self:
             for one in line.get("answers", ()):
-                key = (one["exam"], one["turn"], one["place"])
-                for job, (source, until) in jobs.items():
-                    whose = tuple(one["job"])
-                    if whose == job or (whose == source and line["call"] <= until):
+                whose, key = tuple(one["job"]), (one["exam"], one["turn"], one["place"])
+                for job, names in jobs.items():
+                    if line["call"] <= names.get(whose, -1):
                         found[job][key] = Past(one["digest"], one["answer"], one["seconds"])
         return found
 
@@ -267,11 +268,12 @@ class Journal:
             return 0
         self._file.flush()
         os.fsync(self._file.fileno())
-        return self._file.tell()
+        return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk has spoken already; what is missing is answered again
+                self._file.close()
             self._file = None
 
 

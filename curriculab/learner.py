@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,14 @@ import torch
 from safetensors import safe_open
 
 from curriculab.adapters import Adapter, blend
-from curriculab.generation import Prompt, Written, write
+from curriculab.generation import CACHE_TOKENS, Prompt, Written, write
 from curriculab.loop import Answer, Ticket
 from curriculab.models import Model, place
 from curriculab.objectives import MICRO_BATCH, score, train_steps
 from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Train
 from curriculab.rewards import verify_rows
+
+SMALLEST = 64  # tokens in one forward: less is no use, the memory is spent elsewhere
 
 
 @dataclass(eq=False)
@@ -39,6 +42,7 @@ class ModelLearner:
     def __post_init__(self) -> None:
         self.adapters: dict[tuple[str, int], dict[str, Adapter]] = {}
         self.initial: dict[int, Adapter] = {}
+        self.halvings: list[str] = []  # of the tokens in one forward, after the device ran out of memory
 
     # -- roles ------------------------------------------------------------------------------------------------------
     def setting(self, request: Train) -> Objective:
@@ -111,7 +115,25 @@ class ModelLearner:
         """One Answer per ticket; a ticket that cannot be answered gets its exception, the others their answers."""
         if kind is Train:
             return self._train(tickets)
-        return self._together({Score: self._score, Sample: self._sample, Copy: self._copy}[kind], tickets)
+        how = {Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
+        return self._fitting(lambda: self._together(how, tickets))
+
+    def _fitting(self, how: Callable[[], list]) -> list:
+        """What `how` gives; when the device runs out of memory, again with half the tokens in one forward."""
+        while True:
+            try:
+                return how()
+            except torch.OutOfMemoryError as error:
+                if self.micro_batch <= SMALLEST:
+                    raise
+                for own in self.adapters.values():
+                    for adapter in own.values():
+                        adapter.clear()
+                self.micro_batch //= 2
+                self.halvings.append(f"out of memory: from here on {self.micro_batch} tokens in one forward")
+                warnings.warn(f"{str(error).splitlines()[0]}; {self.halvings[-1]}", stacklevel=2)
+            if self.model.device.type == "cuda":
+                torch.cuda.empty_cache()
 
     def _together(self, how: Callable[[Sequence], list], asked: Sequence) -> list[Answer | Exception]:
         """Answer all in one call; if one of them is bad, each by itself. Nothing is changed before all were read."""
@@ -133,7 +155,7 @@ class ModelLearner:
             for i in waiting:
                 home = tickets[i].job.home
                 wave.setdefault((home.variant, home.seed, tickets[i].request.role), i)
-            found = self._together(self._step, [tickets[i] for i in wave.values()])
+            found = self._fitting(lambda wave=wave: self._together(self._step, [tickets[i] for i in wave.values()]))
             for i, answer in zip(wave.values(), found, strict=True):
                 answers[i] = answer
             waiting = [i for i in waiting if answers[i] is None]
@@ -171,7 +193,8 @@ class ModelLearner:
         for members in models.values():
             model = self.role(tickets[members[0]], tickets[members[0]].request.role)[0]
             asked = [self._prompts(model, tickets[i]) for i in members]
-            written = iter(write(model, [p for prompts in asked for p in prompts]))
+            places = int(CACHE_TOKENS[model.device.type] * self.micro_batch / MICRO_BATCH)
+            written = iter(write(model, [p for prompts in asked for p in prompts], cache_tokens=places))
             for i, prompts in zip(members, asked, strict=True):
                 answers[i] = self._answered(model, tickets[i], prompts, [next(written) for _ in prompts])
         return [answers[i] for i in range(len(tickets))]

@@ -117,13 +117,14 @@ class Learner(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Steer:
-    """An intervention: another method takes over (None: the variant stops) after this turn and this step of its own.
+    """An intervention: another method takes over (None: the variant stops) after this turn, exam and step of its own.
 
     It waits until answers that were asked for are trained, so that nothing that was paid for is lost.
     """
 
     to: Method | None
     turn: int = 0
+    sat: int = 0
     step: int = 0
 
 
@@ -212,7 +213,8 @@ class Job:
     def steer(self) -> Steer | None:
         """The first intervention, when it is due: a stop at once, a swap when no answers wait to be trained."""
         first = self.steering[0] if self.steering else None
-        due = first is not None and self.turn >= first.turn and self.run.step >= first.step
+        here = self.turn, self.sat, self.run.step
+        due = first is not None and all(a >= b for a, b in zip(here, (first.turn, first.sat, first.step), strict=True))
         return first if due and (first.to is None or not self.sampled) else None
 
     def accept(self, ticket: Ticket, reply: object) -> bool:
@@ -347,6 +349,7 @@ class Loop:
     def __post_init__(self) -> None:
         self.jobs: list[Job] = []
         self.tickets: list[Ticket] = []
+        self.started = False  # has the start been tested?
         self.call = 0  # how many were answered, replayed ones apart: names a moment between two calls
         self.calls: list[tuple[str, int]] = []  # (kind, tickets) of each
         self._start: dict[int, tuple[list, list, int]] = {}  # by seed: items and ledger of the start's test, and exams
@@ -362,10 +365,9 @@ class Loop:
         for number, job in enumerate(self.jobs):
             job.number = number
         self._test_the_start()
+        self.started = True
         self.tickets = [t for job in self.jobs for t in self._after(job, job.advance())]
         self._answer_all()
-        if self.watch:
-            self.watch(self)
         return self.jobs
 
     def add(self, job: Job) -> None:
@@ -375,14 +377,11 @@ class Loop:
         job.due = sorted(self.shares) if self.tests is not None else []
         self._take_start(job)
         self.tickets += self._after(job, job.advance())
+        self._recall()
 
     def _answer_all(self) -> None:
         """Answer what waits and all that comes of it; like requests, in the order of their jobs, in one call."""
-        while self._recall():
-            if self.watch:
-                self.watch(self)
-                if not self._recall():  # a job may have joined or left
-                    return
+        while self._next():
             kind = type(min(self.tickets, key=lambda t: t.job.home.run.progress).request)
             now = [t for t in self.tickets if type(t.request) is kind]
             began = time.perf_counter()
@@ -399,8 +398,15 @@ class Loop:
             for ticket, answer, spent in zip(now, answers, cost, strict=True):
                 self.tickets += self._book(ticket, answer, spent)
 
-    def _recall(self) -> bool:
-        """Answer what the past knows, and what comes of that; is anything new being asked?
+    def _next(self) -> bool:
+        """Is anything being asked, when the past was recalled and the watcher has had its say?"""
+        self._recall()
+        if self.watch:
+            self.watch(self)
+        return bool(self.tickets)
+
+    def _recall(self) -> None:
+        """Answer what the past knows, and what comes of that, until something new is asked.
 
         Replaying brings a method to where it was, not its adapters: those come from a checkpoint of the same moment.
         """
@@ -413,7 +419,6 @@ class Loop:
             else:
                 waiting += self._book(ticket, known.answer(ticket.request, digest(ticket.request)), known.seconds)
         self.tickets = sorted((t for t in new if t.job.open), key=lambda t: t.order)
-        return bool(self.tickets)
 
     def _book(self, ticket: Ticket, answer: Answer | Exception, seconds: float) -> list[Ticket]:
         """Charge and hand over one answer; what the job asks next. A bad answer closes its job only."""

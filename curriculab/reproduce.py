@@ -105,8 +105,8 @@ def recorded(name: str) -> Recorded:
 def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = None) -> dict[str, object]:
     """Train what is not in the store yet, seed after seed, and write the results whole; returns what is said of it."""
     from curriculab import figures, statistics
-    from curriculab.bench import versions
     from curriculab.methods.__main__ import write_whole
+    from curriculab.provenance import versions
 
     experiment = EXPERIMENTS[name]
     bench, wanted = experiment.bench(store), seeds or experiment.seeds

@@ -156,7 +156,11 @@ def test_a_method_that_fails_closes_only_itself(bench):
     with pytest.warns(UserWarning, match="'broken' with seed 0 failed: ValueError: Train with weight -1.0 for row"):
         runs = bench.run({"broken": broken, "random": methods.random_order}, seeds=1, progress=False)
     assert runs.metrics.groupby("variant").step.max().to_dict() == {"broken": 1, "random": 6}
-    assert len(list(bench.store.root.iterdir())) == 1  # a failed run is not kept as finished
+    kept = sorted(p.name.rsplit("-", 1)[0] + p.suffix for p in bench.store.root.iterdir())
+    assert kept == ["broken.failed", "random"]  # what failed is kept, and not as finished
+    assert cl.load_runs(bench.store.root).variants == ["random"]
+    (failed,) = bench.store.root.glob("*.failed")
+    assert load_file(failed / "adapter" / "adapter_model.safetensors")  # the last good adapter
 
 
 def test_a_loss_that_is_not_finite_stops_that_variant_and_names_the_row(bench):

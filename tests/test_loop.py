@@ -42,7 +42,7 @@ def drive(pool, *methods, budget, tests=None, shares=(0.0, 1.0), seed=0, rollout
 
 
 def past(loop, name="steady0"):
-    return loop.journal.past({(name, 0): ((name, 0), math.inf)})[name, 0]
+    return loop.journal.past({(name, 0): {(name, 0): math.inf}})[name, 0]
 
 
 # -- budgets ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,9 @@
-"""Runs on disk: a folder each, complete or visibly not, found again by the digest of all that decides its numbers."""
+"""Runs on disk: a folder each, complete or visibly not, found again by the digest of all that decides its numbers.
+
+    runs/easy-first-3f9a41c07b2d8e55/          finished: spec, tables, events, adapter
+    runs/easy-first-3f9a41c07b2d8e55.failed/   ended before its budget was spent; kept to look at, never reused
+    runs/.bench-77c0e2d41b9a6f03/              in training, or cut off: journal and checkpoints, see drive.py
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +38,9 @@ def digest_of_table(table: pd.DataFrame) -> str:
     return h.hexdigest()
 
 
+FAILED = ".failed"
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder of runs. A run appears in it only when it is finished; asking for one that exists loads it."""
@@ -48,10 +56,13 @@ class Store:
         found = sorted(self.root.glob(f"*-{digest}"))
         return load_record(found[0], variant) if found else None
 
-    def save(self, record: Record, digest: str, save_adapter=None) -> Path:
-        """Write a finished run, whole, by rename. `save_adapter(folder)` writes the adapter into it."""
+    def save(self, record: Record, digest: str, save_adapter: Callable[[Path], object] | None = None) -> Path:
+        """Write a run that ended, whole, by rename. `save_adapter(folder)` writes the adapter into it."""
         self.root.mkdir(parents=True, exist_ok=True)
         final = self.folder(record.key[0], digest)
+        if str(record.spec.get("ended", "")).startswith("failed"):
+            final = final.with_name(f"{final.name}{FAILED}")
+            shutil.rmtree(final, ignore_errors=True)  # of an earlier attempt
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=self.root))
         try:
             for name, table in record.tables.items():
@@ -63,9 +74,11 @@ class Store:
                 save_adapter(part / "adapter")
             (part / "spec.json").write_text(json.dumps(dict(record.spec), indent=1, default=str))
             os.chmod(part, 0o755)
-            if final.exists():  # another process finished the same run meanwhile: its result is this one's
-                return final
-            os.rename(part, final)
+            try:
+                os.rename(part, final)
+            except OSError:
+                if not final.exists():  # else another process finished the same run: its result is this one's
+                    raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return final
@@ -92,7 +105,7 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
 def load_runs(root: str | Path) -> Runs:
     """Every finished run of a store."""
     folders: Iterable[Path] = sorted(
-        p.parent for p in Path(root).glob("*/spec.json") if not p.parent.name.startswith(".")
+        p.parent for p in Path(root).glob("*/spec.json") if not p.parent.name.startswith(".") and not p.parent.suffix
     )
     records = tuple(load_record(f) for f in folders)
     if not records:

@@ -95,6 +95,11 @@ class Runs:
         """Why a variant stopped before its budget was spent, by (variant, seed)."""
         return {r.key: str(r.spec["ended"]) for r in self.records if str(r.spec.get("ended", "")).startswith("failed")}
 
+    @property
+    def interventions(self) -> list[Mapping[str, object]]:
+        """What was done by hand while these runs trained: `bench.run(..., interventions=...)` repeats it."""
+        return max((list(r.spec.get("events", ())) for r in self.records), key=len, default=[])
+
     def accuracy(self, by: str | None = None) -> pd.DataFrame:
         """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, and SO_FAR."""
         keys = [*KEYS, "solver", *([by] if by else [])]

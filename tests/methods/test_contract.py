@@ -87,7 +87,7 @@ def drive(names, tests=None, objective=None, **more):
 def past(learner, name):
     """What the journal holds of the variant `name` with seed 0."""
     job = (name, 0)
-    return learner.journal.past({job: (job, math.inf)})[job]
+    return learner.journal.past({job: {job: math.inf}})[job]
 
 
 def opened(name, pool, seed, objective, **more):

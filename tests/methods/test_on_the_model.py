@@ -86,7 +86,7 @@ def test_it_runs_replays_and_is_the_same_beside_another(name, model, pool):
     weights = [learner.adapters[name, 0]["learner"].weights for learner in (alone, beside)]
     assert torch.equal(*weights)
     assert weights[0].isfinite().all()
-    past = alone.journal.past({(name, 0): ((name, 0), math.inf)})[name, 0]
+    past = alone.journal.past({(name, 0): {(name, 0): math.inf}})[name, 0]
     again = opened(name, pool, alone, past=past)
     Loop(Deaf(), budget).drive([again])
     assert again.ended == job.ended and shown(again) == shown(job) and not again.past

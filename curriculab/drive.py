@@ -1,0 +1,449 @@
+"""One drive of a bench: the runs that are not recorded yet, side by side, watched, steered and kept between two calls.
+
+A drive with a folder of its own (`.bench-<digest>` in the store) can be killed at any moment: what is asked again goes
+on from its last checkpoint, to the bit, and costs at most the work since. The folder goes when its runs are recorded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import fcntl
+import math
+import os
+import shutil
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curriculab.journal import Journal, JournalError, checkpoint, checkpoints, read_state
+from curriculab.learner import ModelLearner
+from curriculab.loop import Job, Loop, Method, Steer, open_job, record
+from curriculab.methods import method_name
+from curriculab.provenance import made, written
+from curriculab.runs import Record
+
+if TYPE_CHECKING:
+    from curriculab.bench import Bench
+
+CHECKPOINT_SECONDS = 60.0  # work that a kill may cost
+SMALL_SHARE = 0.05  # of the time may go into checkpoints, or into drawing
+
+Key = tuple[str, int]  # variant, seed
+
+
+class Stopped(Exception):
+    """Asked to stop: the bench stands between two calls, and goes on from there when it is asked again."""
+
+
+class StoreFull(OSError):
+    """Nothing more can be written; what was written before is whole."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An intervention between two calls of a bench.
+
+    call: after which call; what: "pause", "resume", "stop", "swap", "fork" or "halved"; variant: whom it concerns;
+    to: the method that takes over; turns: after which turn, and how many exams, of each seed; of, since: a fork's
+    parent, and the call it branches off at.
+    """
+
+    call: int
+    what: str
+    variant: str = ""
+    to: Method | None = None
+    turns: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    of: str = ""
+    since: int = 0
+    step: int = 0  # that the variant had reached, for figures
+    why: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        plain = {k: v for k, v in vars(self).items() if k not in ("to", "turns")}
+        turns = {str(k): v for k, v in self.turns.items()}
+        return {**plain, "turns": turns, "to": None if self.to is None else written(self.to)}
+
+    @classmethod
+    def of_json(cls, found: Mapping) -> Event:
+        turns = {int(k): (int(turn), int(sat)) for k, (turn, sat) in found["turns"].items()}
+        return cls(**{**found, "turns": turns, "to": None if found["to"] is None else made(found["to"])})
+
+
+def steers(events: Sequence[Event], key: Key) -> list[Steer]:
+    """What the events mean for one run: whom it was made of, then every method that took over, in order."""
+    variant, seed = key
+    found: list[Steer] = []
+    for e in events:
+        if e.variant != variant or seed not in e.turns:
+            continue
+        if e.what == "fork":
+            before = [s for s in events if s.call <= e.since]
+            found = [s for s in steers(before, (e.of, seed)) if (s.turn, s.sat) <= tuple(e.turns[seed])]
+        if e.what in ("fork", "swap", "stop"):
+            found.append(Steer(e.to, *e.turns[seed]))
+    return found
+
+
+def root(events: Sequence[Event], variant: str) -> str:
+    """The variant that a fork, or a fork of a fork, began as."""
+    parents = {e.variant: e.of for e in events if e.what == "fork"}
+    while variant in parents:
+        variant = parents[variant]
+    return variant
+
+
+def sources(events: Sequence[Event], key: Key) -> dict[Key, float]:
+    """Under whose names a run's answers stand in the journal, and until which call."""
+    variant, seed = key
+    forks = {e.variant: e for e in events if e.what == "fork"}
+    found, until = {key: math.inf}, math.inf
+    while variant in forks:
+        until = min(until, forks[variant].since)
+        variant = forks[variant].of
+        found[variant, seed] = until
+    return found
+
+
+class Drive:
+    """Trains `keys` of a bench together.
+
+    events: interventions to repeat at the calls they were made at; folder: where it can be taken up again (None: it
+    cannot); watch: called between two calls, and may call `stop`, `swap`, `fork` and raise Stopped.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        variants: Mapping[str, Method],
+        keys: Sequence[Key],
+        *,
+        kinds: Mapping[str, Mapping[str, object]],
+        events: Sequence[Event] = (),
+        folder: Path | None = None,
+        watch: Callable[[Drive], None] | None = None,
+    ) -> None:
+        self.bench, self.variants, self.keys, self.kinds = bench, dict(variants), list(keys), kinds
+        self.folder, self.watch = folder, watch
+        self.learner = ModelLearner(bench.model, bench.objectives, bench.others, bench.temperature,
+                                    bench.max_new_tokens)  # fmt: skip
+        self.records: dict[Key, Record] = {}
+        self.began = time.time()
+        self._open_folder()
+        done = {(e.call, e.what, e.variant) for e in self.events}
+        self._planned = [e for e in events if (e.call, e.what, e.variant) not in done]
+        self._given = [*self.events, *self._planned]
+        self._joining = [e for e in self.events if e.what == "fork"]  # of before the checkpoint
+
+    # -- where it stands ----------------------------------------------------------------------------------------------
+    def _open_folder(self) -> None:
+        """A journal, empty or with what was answered until the last checkpoint that can be read."""
+        self.events: list[Event] = []
+        self.resumed = 0
+        if self.folder is None:
+            self.journal = Journal()
+        else:
+            path, length = self.folder / "journal.jsonl", 0
+            for found in reversed(checkpoints(self.folder)):
+                try:
+                    state = read_state(found)
+                    if not path.exists() or path.stat().st_size < int(state["journal"]):
+                        raise JournalError(f"the journal of {found} is shorter than it was")
+                    self.learner.load(found)
+                except Exception as error:  # noqa: BLE001, whatever the damage: an older one may be whole
+                    self.learner.adapters = {}
+                    set_aside(found, error)
+                    continue
+                length, self.resumed = int(state["journal"]), int(state["call"])
+                break
+            with path.open("ab") as file:
+                file.truncate(length)
+            self.journal = Journal(path)
+            self.events = [Event.of_json(e) for e in self.journal.events()]
+        self._saved_at, self._saving = time.monotonic(), 0.0
+
+    def _job(self, key: Key, past: Mapping) -> Job:
+        variant, seed = key
+        method = self.variants[root(self._given, variant)]
+        return open_job(variant, method, self.bench.train, seed=seed, batch=self.bench.batch_size,
+                        rollouts=self.bench.rollouts, objective=self.learner.setting, past=past,
+                        steering=steers(self._given, key))  # fmt: skip
+
+    # -- driving ------------------------------------------------------------------------------------------------------
+    def run(self) -> dict[Key, Record]:
+        """Train until all is done, or until `watch` raises Stopped: then the folder holds what it takes to go on."""
+        pasts = self.journal.past({key: {key: math.inf} for key in self.keys})
+        jobs = [self._job(key, pasts[key]) for key in self.keys]
+        bench = self.bench
+        self.loop = Loop(self.learner, bench.budget, bench.test, bench.shares, self._between, self.journal)
+        self.loop.call = self.resumed
+        try:
+            self.loop.drive(jobs)
+        except Stopped:
+            self.checkpoint()
+            raise
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise StoreFull(
+                f"the disk of {self.folder or self.bench.store.root} is full ({error.strerror}); what is recorded is "
+                "whole: free some space, or python -m curriculab.runs prune, and ask again: it goes on from the last "
+                "checkpoint"
+            ) from error
+        finally:
+            self.journal.close()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return self.records
+
+    @property
+    def jobs(self) -> list[Job]:
+        return self.loop.jobs
+
+    @property
+    def progress(self) -> float:
+        """Mean share of the budgets spent, in [0, 1]."""
+        return float(np.mean([j.run.progress if j.open else 1.0 for j in self.jobs]))
+
+    def _between(self, loop: Loop) -> None:
+        """Between two calls: forks join, finished runs are recorded, the watcher has its say, and all of it is kept."""
+        while self._joining and loop.started:
+            self._join(self._joining.pop(0))
+        for event in self._planned:
+            if event.what == "fork" and event.since == loop.call:
+                self._hold(event)
+        while self._planned and self._planned[0].call <= loop.call and loop.started:
+            self._happen(self._planned.pop(0), planned=True)
+        for job in loop.jobs:
+            if not job.open and not job.exams and (job.variant, job.seed) not in self.records:
+                self._keep(job)
+        if self.learner.halvings:
+            self._note_halvings()
+        if self.watch:
+            self.watch(self)
+        due = time.monotonic() - self._saved_at >= max(CHECKPOINT_SECONDS, self._saving / SMALL_SHARE)
+        if self.folder is not None and due and loop.tickets:
+            self.checkpoint()
+
+    def _note_halvings(self) -> None:
+        for why in self.learner.halvings:
+            self._happen(Event(self.loop.call, "halved", why=why), planned=False)
+        self.learner.halvings.clear()
+
+    def _keep(self, job: Job) -> None:
+        """Record a finished run, in the store too."""
+        key = (job.variant, job.seed)
+        method = self.variants[root(self.events, job.variant)]
+        steering = steers(self.events, key)
+        digest = self.bench.digest(method, job.seed, steering)
+        spec = {
+            **self.bench.spec(method, job.seed, steering), **self.kinds.get(job.variant, {}), "digest": digest,
+            "began": self.began, "finished": time.time(), "events": [e.as_json() for e in self.events],
+            "keys": [list(k) for k in self.keys],
+        }  # fmt: skip
+        made = record(job, self.bench.test, spec)
+        if self.bench.store:
+            adapter = self.learner.adapters.get(key, {}).get("learner") or self.learner.init(job.seed)
+            folder = self.bench.store.save(made, digest, lambda f: self.bench.model.save_adapter(adapter, f))
+            made = dataclasses.replace(made, adapter=folder / "adapter")
+        self.records[key] = made
+
+    def checkpoint(self) -> Path | None:
+        """Keep where the whole bench stands, so that it can be taken up, or forked, from here."""
+        if self.folder is None:
+            return None
+        began = time.monotonic()
+        turns = [[j.variant, j.seed, j.turn, j.sat, j.run.step] for j in self.jobs if j.open]
+        state = {"journal": self.journal.sync(), "turns": turns}
+        made = checkpoint(self.folder, self.loop.call, state, self.learner.save)
+        self._saved_at = time.monotonic()
+        self._saving = self._saved_at - began
+        return made
+
+    # -- interventions ------------------------------------------------------------------------------------------------
+    def stop(self, variant: str) -> Event:
+        """Stop one variant after what it waits for; it is tested where it stands, and recorded."""
+        return self._intervene("stop", variant, None)
+
+    def swap(self, variant: str, to: Method) -> Event:
+        """Let another method take over one variant from here on, with its adapter as it is."""
+        return self._intervene("swap", variant, to)
+
+    def _intervene(self, what: str, variant: str, to: Method | None) -> Event:
+        jobs = self._open_jobs(variant)
+        turns = {j.seed: (j.turn, j.sat) for j in jobs}
+        event = Event(self.loop.call, what, variant, to, turns, step=self._step(variant))
+        self._happen(event, planned=False)
+        return event
+
+    def note(self, what: str) -> Event:
+        """Record that the bench was paused or went on; it changes nothing."""
+        event = Event(self.loop.call, what, step=max((j.run.step for j in self.jobs), default=0))
+        self._happen(event, planned=False)
+        return event
+
+    def fork(self, of: str, to: Method, *, name: str | None = None, since: int | None = None) -> Event:
+        """A new variant that is `of` until a checkpoint (None: now) and goes on with another method.
+
+        since: the call of one of `forkable()`.
+        """
+        self._open_jobs(of) if since is None else None
+        name = name or f"{of} > {method_name(to)}"
+        if name in {j.variant for j in self.jobs} | set(self.variants):
+            raise ValueError(f"a variant {name!r} exists already; give the fork another name")
+        if not self.loop.started:
+            raise ValueError("the start is being tested; fork once training has begun")
+        if since is None:
+            since, turns = self.loop.call, {j.seed: (j.turn, j.sat) for j in self._open_jobs(of)}
+        else:
+            turns = self._turns_at(of, since)
+        event = Event(self.loop.call, "fork", name, to, turns, of, since, self._step(of))
+        self._hold(event)
+        self._happen(event, planned=False)
+        return event
+
+    def forkable(self) -> dict[int, dict[str, int]]:
+        """Checkpoints to fork from: their call, and the step each variant (its slowest seed) had reached there."""
+        found: dict[int, dict[str, int]] = {}
+        for path in checkpoints(self.folder) if self.folder else []:
+            state = read_state(path)
+            steps: dict[str, int] = {}
+            for variant, _, _, _, step in state["turns"]:
+                steps[variant] = min(step, steps.get(variant, step))
+            found[state["call"]] = steps
+        return found
+
+    def _turns_at(self, variant: str, call: int) -> dict[int, tuple[int, int]]:
+        known = {int(p.name.rpartition("-")[2]): p for p in checkpoints(self.folder)} if self.folder else {}
+        if call not in known:
+            raise ValueError(f"no checkpoint at call {call}; there are {', '.join(map(str, known)) or 'none yet'}")
+        turns = {s: (t, sat) for v, s, t, sat, _ in read_state(known[call])["turns"] if v == variant}
+        if not turns:
+            raise ValueError(f"{variant!r} was not training at call {call}; fork it where it was")
+        return turns
+
+    def _hold(self, event: Event) -> None:
+        """Keep the parent's adapters as they are at the branching, for the fork."""
+        then = self.learner.adapters
+        if event.since != self.loop.call:
+            then = self.learner.read(self.folder / f"checkpoint-{event.since:08d}")
+        for seed in event.turns:
+            own = then.get((event.of, seed), {})
+            self.learner.adapters.setdefault((event.variant, seed), {role: a.copy() for role, a in own.items()})
+
+    def _happen(self, event: Event, *, planned: bool) -> None:
+        """Write an intervention down and carry it out; where it was known from the start, jobs know it already."""
+        self.journal.event(self.loop.call, event.as_json())
+        self.events.append(event)
+        if not planned:
+            self._given = [*self.events, *self._planned]
+        if event.what == "fork":
+            self._join(event)
+        elif not planned:
+            for job in self.jobs:
+                if job.variant == event.variant and job.seed in event.turns:
+                    job.steering.append(Steer(event.to, *event.turns[job.seed]))
+        if self.folder is not None and event.what != "halved":
+            shutil.rmtree(self.folder / f"checkpoint-{self.loop.call:08d}", ignore_errors=True)
+            self.checkpoint()
+
+    def _join(self, event: Event) -> None:
+        keys = [(event.variant, seed) for seed in event.turns]
+        pasts = self.journal.past({key: sources(self._given, key) for key in keys})
+        for key in keys:
+            self.loop.add(self._job(key, pasts[key]))
+
+    def _open_jobs(self, variant: str) -> list[Job]:
+        names = list(dict.fromkeys(j.variant for j in self.jobs))
+        if variant not in names:
+            raise ValueError(f"no variant {variant!r}; there are {', '.join(names)}")
+        found = [j for j in self.jobs if j.variant == variant and j.open]
+        if not found:
+            raise ValueError(f"{variant!r} has ended; only a variant that trains can be steered")
+        return found
+
+    def _step(self, variant: str) -> int:
+        return max(j.run.step for j in self.jobs if j.variant == variant)
+
+
+# -- folders ----------------------------------------------------------------------------------------------------------
+class Taken(ValueError):
+    """Another process trains this bench."""
+
+
+@contextmanager
+def claimed(folder: Path | None) -> Iterator[None]:
+    """Hold a bench's folder for this process alone; a process that dies lets go of it."""
+    if folder is None:
+        yield
+        return
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (folder / "lock").exists() and (folder / "lock").stat().st_ino == _inode(file):
+                break
+        except OSError as error:
+            file.close()
+            who = pid_of(folder)
+            raise Taken(
+                f"this bench is being trained by process {who}; look at it with bench.start(...), or wait for its runs "
+                f"(folder {folder})"
+            ) from error
+        file.close()  # its folder was finished and removed meanwhile
+    try:
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+    finally:
+        file.close()
+
+
+def _inode(file) -> int:
+    return os.fstat(file.fileno()).st_ino
+
+
+def pid_of(folder: Path) -> str:
+    try:
+        return (folder / "lock").read_text().strip() or "of unknown number"
+    except OSError:
+        return "of unknown number"
+
+
+def set_aside(path: Path, why: Exception) -> None:
+    """Rename what is damaged, so that nothing is lost and nothing reads it."""
+    target = path.with_name(f"damaged-{path.name}")
+    shutil.rmtree(target, ignore_errors=True)
+    path.rename(target)
+    warnings.warn(f"{path.name} is damaged ({why}) and was set aside as {target}; an older one is used", stacklevel=3)
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """In the main thread, a first interrupt asks to stop after the current call; a second one stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
