@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}; free some space, or check the rights to write there", file=sys.stderr)
+        print(f"{error.filename}: {error.strerror}; free some space, or check the rights to it", file=sys.stderr)
         return 1
 
 
