@@ -20,7 +20,7 @@ import torch
 from tqdm.auto import tqdm
 
 from curriculab import methods
-from curriculab.drive import Drive, Event, Key, Stopped, claimed, interruptible, root, steers
+from curriculab.drive import Drive, Event, Key, Stopped, claimed, interruptible, read_keys, root, steers
 from curriculab.learner import ModelLearner
 from curriculab.loop import Budget, Job, Loop, Method, Steer, default_ceiling, open_job, record
 from curriculab.methods import random_order
@@ -310,14 +310,18 @@ class Asked:
         self.digests = {k: self.bench.digest(method[k[0]], k[1], steers(self.events, k)) for k in self.whole}
         store = self.bench.store
         self.found = {k: store.load(k[0], self.digests[k]) for k in self.whole} if store else {}
-        self.todo = [k for k in self.keys if self.found.get(k) is None]
-        if self.events and any(self.found.get(k) is None for k in self.whole):
+        begun = read_keys(self.folder)
+        if begun is not None:
+            self.todo = begun  # those that were recorded meanwhile too: what began together is taken up together
+        elif self.events and any(self.found.get(k) is None for k in self.whole):
             self.todo = list(self.keys)  # what was steered side by side is repeated side by side
+        else:
+            self.todo = [k for k in self.keys if self.found.get(k) is None]
 
     @property
     def digest(self) -> str:
-        """What all that is to be trained is known by."""
-        return digest_of({"runs": sorted([*key, self.digests[key]] for key in self.todo)})
+        """What all that was asked for is known by."""
+        return digest_of({"runs": sorted([*key, self.digests[key]] for key in self.whole)})
 
     @property
     def folder(self) -> Path | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import fcntl
+import json
 import math
 import os
 import shutil
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curriculab.journal import Journal, JournalError, checkpoint, checkpoints, read_state
+from curriculab.journal import Journal, JournalError, checkpoint, checkpoints, read_state, write_whole
 from curriculab.learner import ModelLearner
 from curriculab.loop import Job, Loop, Method, Steer, open_job, record
 from curriculab.methods import method_name
@@ -166,6 +167,7 @@ class Drive:
                 break
             with path.open("ab") as file:
                 file.truncate(length)
+            write_whole(self.folder / "keys.json", json.dumps(self.keys).encode())
             self.journal = Journal(path)
             self.events = [Event.of_json(e) for e in self.journal.events()]
         self._saved_at, self._saving = time.monotonic(), 0.0
@@ -375,6 +377,16 @@ class Drive:
 
 
 # -- folders ----------------------------------------------------------------------------------------------------------
+def read_keys(folder: Path | None) -> list[Key] | None:
+    """Which runs a bench's folder was begun for; None if there is no such folder, or nothing in it to go on from."""
+    if folder is None or not checkpoints(folder):
+        return None
+    try:
+        return [(str(v), int(s)) for v, s in json.loads((folder / "keys.json").read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 class Taken(ValueError):
     """Another process trains this bench."""
 

@@ -147,3 +147,22 @@ def test_a_steered_run_is_never_taken_for_the_plain_one(model, pools, tmp_path):
     train(bench, steered)
     plain = bench.ask(variants("sft"), seeds=2)
     assert {v for v, _ in plain.todo} == {"easy", "listening"}
+
+
+def test_a_bench_whose_first_run_is_recorded_already_is_still_taken_up_where_it_was(model, pools, tmp_path):
+    def short(pool, run):
+        for _ in range(2):
+            yield cl.Train(pool.iloc[: run.batch])
+
+    train_rows, test = pools
+    both = {"short": short, "random": methods.random_order}
+    budget = cl.Budget(steps=6)
+    bench = cl.Bench(model, train_rows, test, budget=budget, batch_size=4, max_new_tokens=4, store=tmp_path)
+    asked = bench.ask(both, seeds=1)
+    with pytest.raises(Stopped):
+        asked.train(stopping(5))
+    assert [p.name[:5] for p in tmp_path.iterdir() if not p.name.startswith(".")] == ["short"]
+    seen = []
+    again = bench.ask(both, seeds=1)
+    runs = again.runs(again.train(lambda drive: seen.append(drive.loop.call)))
+    assert min(seen) == 5 and [r.key for r in runs.records] == [("short", 0), ("random", 0)]
