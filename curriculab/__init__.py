@@ -13,6 +13,7 @@ _HOME = {
     "steps": "pool",
     "PoolError": "pool",
     "load_model": "models",
+    "check": "check",
     "Bench": "bench",
     "Budget": "loop",
     "compare": "statistics",
