@@ -9,17 +9,20 @@
     spending   where generated tokens went
     measures   measures of difficulty side by side
     irt        curves of items, people and items on one scale
-    paper      export
+    paper      export: HTML, PDF, SVG, PNG, the CSV behind, the caption
 
 `learning_curves(runs)` is a `go.Figure` of accuracy over optimiser steps; `export(figure, "figures/curves")` writes
 `curves.html`, and `curves.pdf`, `.svg`, `.png` at 3.25 inches where a Chrome or Chromium is found.
 
 Figures compute nothing but means, bins and the intervals of `curriculab.statistics`. A variant has one colour,
-marker and dash in every figure, by its place in `runs.variants`; random is grey, the null band a light grey.
+marker and dash in every figure, by its place in `runs.variants`, or in what `keep_colours` was given where figures
+show some variants only; random is grey, the null band a light grey.
 """
 
 from curriculab.figures.browser import NO_BROWSER, ExportError, find_browser
+from curriculab.figures.captions import about, tell
 from curriculab.figures.curves import learning_curves, notes
+from curriculab.figures.data import data_of
 from curriculab.figures.effects import comparison, forgetting, levels
 from curriculab.figures.exposure import draws
 from curriculab.figures.irt import item_curves, wright_map
@@ -29,11 +32,11 @@ from curriculab.figures.paper import FORMATS, export, export_all, for_print
 from curriculab.figures.pool import difficulty, scatter
 from curriculab.figures.preview import redraw_schedules, schedules
 from curriculab.figures.spending import waste
-from curriculab.figures.theme import palette, template
+from curriculab.figures.theme import keep_colours, palette, template
 
 __all__ = [
-    "FORMATS", "NO_BROWSER", "ExportError", "agreement", "agreements", "by_level", "comparison", "difficulty", "draws",
-    "export", "export_all", "find_browser", "for_print", "forgetting", "grid", "item_curves", "learning_curves",
-    "levels", "notes", "palette", "redraw_schedules", "scatter", "schedules", "template", "transfer", "waste",
-    "wright_map",
+    "FORMATS", "NO_BROWSER", "ExportError", "about", "agreement", "agreements", "by_level", "comparison", "data_of",
+    "difficulty", "draws", "export", "export_all", "find_browser", "for_print", "forgetting", "grid", "item_curves",
+    "keep_colours", "learning_curves", "levels", "notes", "palette", "redraw_schedules", "scatter", "schedules", "tell",
+    "template", "transfer", "waste", "wright_map",
 ]  # fmt: skip

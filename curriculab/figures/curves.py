@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from curriculab.figures.captions import null_of, rows_of, seeds_of, tell
 from curriculab.figures.panels import arrange, on_panel, panelled, region
 from curriculab.figures.theme import BAND, clear, style_of
 from curriculab.runs import Runs
@@ -47,7 +48,17 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
             for label in shown:
                 style = style_of(label, runs.variants) | dict(level=level, veil=min(0.12, 0.5 / len(shown)))
                 draw(figure, part[part.label == label], panel, label, style)
-    return arrange(figure)
+    return tell(arrange(figure), f"Accuracy against {AXES[x][1]}", _caption(runs, curves, level), runs)
+
+
+def _caption(runs: Runs, curves: pd.DataFrame, level: float) -> str:
+    """What the lines and bands of learning curves are."""
+    said = f"Accuracy on {rows_of(runs)} as training goes on."
+    if len(runs.seeds) > 1:
+        said += f" Thin lines: {seeds_of(runs)}; thick: their mean; bands: its {level:.0%} interval (Student's t over"
+        said += " seeds, each test by itself)."
+    said += " Crosses: seeds that ended before the others, left out of the mean." if not curves.whole.all() else ""
+    return f"{said} {null_of(runs, 'worst to best mean')}"
 
 
 def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: int = 12) -> go.Figure:
@@ -70,7 +81,9 @@ def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: i
             for label in shown:
                 draw(figure, curves[curves.label == label], panel, label, style_of(label, runs.variants))
     figure.update_yaxes(rangemode="tozero")
-    return arrange(figure)
+    noted = ", ".join(n.replace("_", " ") for n in names)
+    said = f"What every step noted, averaged in {bins} bins. Thin lines: {seeds_of(runs)}; thick: their mean."
+    return tell(arrange(figure), f"{noted} against {AXES[x][1]}", said, runs)
 
 
 def _noted(metrics: pd.DataFrame, columns: Sequence[str]) -> list[str]:

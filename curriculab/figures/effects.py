@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab import statistics
+from curriculab.figures.captions import null_of, rows_of, seeds, seeds_of, tell
 from curriculab.figures.panels import arrange, no_difference, panelled, region, wrap
 from curriculab.figures.theme import BAND, GREY, style_of
 from curriculab.runs import Runs
@@ -43,7 +44,28 @@ def comparison(result: Comparison) -> go.Figure:
     names = [wrap(v, 22, lines=2) for v in table.index]
     figure.update_yaxes(range=[len(table) - 0.4, -0.6], tickvals=[*range(len(table))], ticktext=names)
     figure.update_yaxes(ticks="", showgrid=False)
-    return arrange(figure)
+    return tell(arrange(figure), f"Accuracy minus that of {result.to}", _caption(result))
+
+
+def _caption(result: Comparison) -> str:
+    """What the marks of a comparison are."""
+    table, null = result.table.drop(index=result.to), result.null
+    said = f"{_when(result)} minus that of {result.to}, paired by seed on the same {_rows(result)}. "
+    said += f"Circles: {seeds(table.n)}"
+    if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
+        said += f"; diamonds: means with {result.level:.0%} intervals ({kinds}), filled where the variant differs after"
+        said += " Holm's correction"
+    return f"{said}." + (f" Grey band: worst to best of {null.k} further random orders." if null else "")
+
+
+def _when(result: Comparison) -> str:
+    return "Final accuracy" if result.at == "end" else f"Accuracy at {result.at:.0%} of the budget"
+
+
+def _rows(result: Comparison) -> str:
+    """How many test rows it rests on, where they have levels."""
+    rows = int(result.levels.drop_duplicates("level").rows.sum())
+    return f"{rows:,} test rows" if rows else "test rows"
 
 
 def _marks(figure: go.Figure, place: int, row: pd.Series, scores: pd.DataFrame, colour: str) -> None:
@@ -110,7 +132,18 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
             hovertemplate="%{y:.3f}",
         ))  # fmt: skip
     figure.update_xaxes(tickvals=[*places.values()], ticktext=[*map(str, places)], range=[-0.5, len(places) - 0.5])
-    return arrange(figure)
+    return tell(arrange(figure), *_told_by_level(result, value))
+
+
+def _told_by_level(result: Comparison, value: str) -> tuple[str, str]:
+    """Title and caption of `levels`."""
+    if value == "accuracy":
+        return "Accuracy by level", f"{_when(result)} on {_rows(result)}, means of {seeds(result.table.seeds)}."
+    kinds = " and ".join(dict.fromkeys(result.levels.interval[result.levels.low.notna()]))
+    said = f"{_when(result)} minus that of {result.to} on {_rows(result)}, paired by seed: means of"
+    said += f" {seeds(result.table.n.drop(result.to))}"
+    said += f" with {result.level:.0%} intervals ({kinds})" if kinds else ""
+    return f"Accuracy minus that of {result.to}, by level", f"{said}; not adjusted for the number of levels."
 
 
 def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
@@ -144,8 +177,10 @@ def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
     if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
         line = dict(color=GREY, width=1.6)
         figure.add_trace(go.Scatter(x=[None], y=[None], mode="lines", line=line, name=f"95% interval ({kinds})"))
+    said = f"Best earlier accuracy minus the final one on {rows_of(runs)}: means of {seeds_of(runs)} with 95% intervals"
+    said += f" ({kinds}). {null_of(runs, 'smallest to largest mean')}"
     names = [wrap(g, 16, lines=2) for g in groups]
     figure.update_xaxes(showgrid=True, tickformat=".2~f", nticks=7)
     figure.update_yaxes(range=[len(groups) - 0.4, -0.6], tickvals=[*range(len(groups))], ticktext=names)
     figure.update_yaxes(ticks="", showgrid=False)
-    return arrange(figure)
+    return tell(arrange(figure), f"Forgetting by {by}", said, runs)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curriculab.figures.captions import seeds_of, tell
 from curriculab.figures.panels import arrange, bin_edges, on_panel, panelled, stairs
 from curriculab.figures.theme import GROUPS, SCALE, group_name, groups_of
 from curriculab.runs import Runs
@@ -32,7 +33,9 @@ def draws(runs: Runs, pool: pd.DataFrame, by: str = "level", *, bins: int = 50) 
     exposure = exposure.assign(value=exposure.id.map(pool[by]), known=exposure.id.isin(pool.index))
     steps = bin_edges(exposure.step, bins)
     few = not pd.api.types.is_numeric_dtype(pool[by]) or pool[by].nunique() <= 2 * GROUPS
-    return (_shares if few else _map)(exposure, pool, by, runs.variants, steps, bins)
+    figure = (_shares if few else _map)(exposure, pool, by, runs.variants, steps, bins)
+    said = f"Rows that were really trained, {seeds_of(runs)} together: shares of every step by {by.replace('_', ' ')}."
+    return tell(figure, f"What was trained when, by {by.replace('_', ' ')}", said, runs)
 
 
 def _shares(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from curriculab.figures.captions import tell
 from curriculab.figures.panels import arrange, on_panel, panelled
 from curriculab.figures.theme import COLOURS, DASHES, GREY, GROUPS, group_name, groups_of
 
@@ -46,7 +47,8 @@ def item_curves(fit: Any, items: Sequence[object] | None = None, *, people: bool
         ))  # fmt: skip
     figure.update_xaxes(range=[-reach, reach])
     figure.update_yaxes(range=[-0.1, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1])
-    return arrange(figure)
+    said = f"{len(shown)} of {len(order)} items, fitted to {len(ability)} people{' (ticks)' if people else ''}."
+    return tell(arrange(figure), "Chance of a right answer against ability", said)
 
 
 def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> go.Figure:
@@ -82,7 +84,8 @@ def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> 
     figure.update_xaxes(rangemode="tozero", showgrid=True, tickformat="d")
     figure.update_layout(xaxis_autorange="reversed", yaxis2_matches="y")
     figure.update_yaxes(range=[low - width, high + width], showgrid=False)
-    return arrange(figure)
+    said = f"{len(ability)} people and {len(difficulty)} items on one scale ({_unit(fit)}), as counts."
+    return tell(arrange(figure), "People and items on one scale", said)
 
 
 def _unit(fit: Any) -> str:

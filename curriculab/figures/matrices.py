@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab import statistics
+from curriculab.figures.captions import seeds, seeds_of, tell
 from curriculab.figures.panels import arrange, cells, panelled
 from curriculab.runs import Runs
 from curriculab.statistics import Comparison
@@ -39,7 +40,11 @@ def grid(result: Comparison) -> go.Figure:
     said += f"; white: within the null band, {low:+.3f} to {high:+.3f}" if result.null else ""
     figure = panelled([said + ("; bold: differs" if table.differs.any() else "")], x="", y="", lines=2.6 * len(rows))
     cells(figure, 0, rows, columns, z, text, most=np.nanmax(np.abs(table.difference)))
-    return arrange(figure)
+    when = "Final accuracy" if result.at == "end" else f"Accuracy at {result.at:.0%} of the budget"
+    about = f"{when} minus that of {result.to}, means of {seeds(table.n)}, paired by seed."
+    about += " White: within what further random orders reach by luck." if result.null else ""
+    about += f" {'Bold: differs' if table.differs.any() else 'None differs'} after Holm's correction."
+    return tell(arrange(figure), f"Accuracy minus that of {result.to}, by schedule and measure", about)
 
 
 def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level") -> go.Figure:
@@ -59,4 +64,5 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level") -> go.Figure:
         z = z.reindex(index=rows, columns=columns).to_numpy(float)
         text = [["" if np.isnan(v) else f"{100 * v:+.0f}" if abs(v) >= 0.005 else "0" for v in line] for line in z]
         cells(figure, panel, rows, columns, z, text, most=most)
-    return arrange(figure)
+    said = f"Change of accuracy on each tested {by} while each {by} was trained, hundredths; means of {seeds_of(runs)}."
+    return tell(arrange(figure), f"Transfer between {by}s", said, runs)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curriculab.figures.captions import tell
 from curriculab.figures.panels import arrange, on_panel, panelled
 from curriculab.figures.pool import numeric_columns
-from curriculab.figures.theme import COLOURS, GROUPS, template
+from curriculab.figures.theme import COLOURS, DIVERGING, GROUPS, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -35,7 +36,8 @@ def by_level(table: pd.DataFrame, *, level: str = "level") -> go.Figure:
     whole = table["level"].nunique() <= 2 * GROUPS
     figure.update_xaxes(tickvals=sorted(table["level"].unique()) if table["level"].nunique() <= GROUPS else None)
     figure.update_xaxes(dtick=2 if whole and table["level"].nunique() > GROUPS else None)
-    return arrange(figure)
+    said = f"Means with their intervals; {int(table['rows'].min()):,} rows or more a {level}."
+    return tell(arrange(figure), f"Measures by {level}", said)
 
 
 def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
@@ -49,14 +51,14 @@ def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     shown = np.where(np.tri(len(names) - 1, dtype=bool), found, np.nan)
     labels = [name.replace("_", " ") for name in names]
     text = [["" if np.isnan(v) else f"{v:.2f}" for v in line] for line in shown]
-    scale = ((0.0, "#b35806"), (0.5, "#ffffff"), (1.0, "#08306b"))  # brown against, white none, blue together
     figure = go.Figure(go.Heatmap(
-        x=labels[:-1], y=labels[1:], z=shown, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=scale,
+        x=labels[:-1], y=labels[1:], z=shown, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=DIVERGING,
         showscale=False, xgap=2, ygap=2, hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
     ))  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", showline=False)
     figure.update_xaxes(ticks="", showline=False, title_text="Spearman's rank correlation")
-    return figure.update_layout(template=template(), height=80 + 56 * len(names))
+    figure.update_layout(template=template(), height=80 + 56 * len(names))
+    return tell(figure, "Rank correlations of measures", f"Spearman's rank correlation over {len(pool):,} rows.")
 
 
 def agreements(
@@ -71,16 +73,15 @@ def agreements(
     z = np.where(np.tri(n, k=-1, dtype=bool), below, above).astype(float)
     np.fill_diagonal(z, np.nan)
     text = [["" if np.isnan(v) else f"{v:.2f}" for v in line] for line in z]
-    scale = ((0.0, "#b35806"), (0.5, "#ffffff"), (1.0, "#08306b"))  # as in agreement()
     wrapped = [label.replace(" ", "<br>", 1) for label in labels]
     title = f"{names[0]} below the diagonal, {names[1]} above"
     figure = panelled([""], x=title, y="", lines=2.1 * n)
     figure.add_trace(go.Heatmap(
-        x=[*range(n)], y=[*range(n)], z=z, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=scale,
+        x=[*range(n)], y=[*range(n)], z=z, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=DIVERGING,
         showscale=False, xgap=2, ygap=2, customdata=[[f"{a} and {b}" for b in labels] for a in labels],
         hovertemplate="%{customdata}: %{z:.2f}<extra></extra>",
     ))  # fmt: skip
     common = dict(showgrid=False, ticks="", showline=False, tickvals=[*range(n)])
     figure.update_xaxes(**common, ticktext=wrapped, tickangle=-90 if n > 6 else 0)
     figure.update_yaxes(**common, ticktext=labels, range=[n - 0.5, -0.5])
-    return arrange(figure)
+    return tell(arrange(figure), "Rank correlations of measures", f"{title}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from curriculab.figures.data import GUIDE
 from curriculab.figures.theme import DIVERGING, FRAME, SCREEN_PX, SCREEN_WIDTH, template
 
 if TYPE_CHECKING:
@@ -133,10 +134,8 @@ def no_difference(figure: go.Figure, x: Sequence[float], y: Sequence[float]) -> 
     """Where nothing differs: over the null band, under the marks."""
     import plotly.graph_objects as go
 
-    line = dict(color=FRAME, width=1)
-    figure.add_trace(
-        go.Scatter(x=x, y=y, mode="lines", line=line, name="no difference", showlegend=False, hoverinfo="skip")
-    )
+    common = dict(name="no difference", meta=GUIDE, showlegend=False, hoverinfo="skip")
+    figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=dict(color=FRAME, width=1), **common))
 
 
 def cells(

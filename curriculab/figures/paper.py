@@ -1,25 +1,35 @@
-"""Figures as files: HTML for the screen; PDF, SVG and PNG for a column of a paper."""
+"""Figures as files: HTML for the screen; PDF, SVG and PNG for a column of a paper; the numbers and the caption beside.
+
+export_all({"figures/curves": curves, "figures/final": final}, width=(3.25, 6.75)) starts one browser and writes
+`figures/curves.html`, `.csv`, `.txt`, `curves-325.pdf`, `curves-675.pdf` and so on.
+"""
 
 from __future__ import annotations
 
-import os
 import tempfile
-import zlib
-from collections.abc import Mapping, Sequence
-from html import unescape
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape, unescape
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from curriculab.figures.browser import NO_BROWSER, ExportError, find_browser, render
+from curriculab.figures.captions import About, about, tell
+from curriculab.figures.data import BINNED, data_of
+from curriculab.figures.files import signed, write
 from curriculab.figures.panels import arrange, wrap
 from curriculab.figures.theme import PRINT_PX
+from curriculab.runs import Runs
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-FORMATS = ("html", "pdf", "svg", "png")
+FORMATS = ("html", "csv", "txt", "pdf", "svg", "png")
+IMAGES = ("pdf", "svg", "png")
+MOST_MARKS = 2000  # of clouds; ten thousand markers make an SVG of 1.8 MB
 THINNED = (
     "line.width", "marker.size", "marker.line.width", "error_x.thickness", "error_x.width", "error_y.thickness",
 )  # fmt: skip
@@ -29,41 +39,80 @@ def export(
     figure: go.Figure,
     path: str | Path,
     *,
-    width: float = 3.25,
+    width: float | Sequence[float] = 3.25,
     height: float | None = None,
     formats: Sequence[str] | None = None,
+    runs: Runs | None = None,
 ) -> list[Path]:
-    """Write a figure as `path`.html (needs no network), and as PDF, SVG and PNG (300 dpi) for a column of a paper.
+    """Write a figure as `path`.html (needs no network), as PDF, SVG and PNG (300 dpi) for a column of a paper, its
+    numbers as CSV, and its caption as text.
 
-    width, height: inches; 3.25 and 6.75 are one and two columns, the height follows the panels. formats: None takes all
-    that can be had and says in one line what cannot; formats asked for by name raise ExportError where no Chrome or
-    Chromium is found. HTML is always written. Returns the files written.
+    width, height: inches; 3.25 and 6.75 are one and two columns, the height follows the panels. Of several widths each
+    image has its own in its name, in hundredths of an inch. formats: None takes all that can be had and says in one
+    line what cannot; formats asked for by name raise ExportError where no Chrome or Chromium is found. HTML is always
+    written. runs: those it shows, where the figure does not know them; their digests go into the files. Returns the
+    files written.
     """
-    return export_all({path: figure}, width=width, height=height, formats=formats)
+    return export_all({path: figure}, width=width, height=height, formats=formats, runs=runs)
 
 
 def export_all(
     figures: Mapping[str | Path, go.Figure],
     *,
-    width: float = 3.25,
+    width: float | Sequence[float] = 3.25,
     height: float | None = None,
     formats: Sequence[str] | None = None,
+    runs: Runs | None = None,
 ) -> list[Path]:
     """`export` of many figures, {path: figure}, in one start of the browser."""
-    wanted = _formats(formats)
-    if not 1 <= width <= 40:
-        raise ValueError(f"width={width!r} is in inches, between 1 and 40; a column of a paper has 3.25, two have 6.75")
-    written = [_write(_file(path, "html"), _html(figure).encode()) for path, figure in figures.items()]
-    images = [f for f in wanted if f != "html"]
+    wanted, widths = _formats(formats), _widths(width)
+    told = {path: about(binned(figure), runs) for path, figure in figures.items()}
+    written = [write(*file) for path, figure in figures.items() for file in _texts(path, figure, told[path], wanted)]
+    images = [f for f in wanted if f in IMAGES]
     if not images:
         return written
     try:
-        return written + _images(figures, images, width, height)
+        return written + _images(figures, told, images, widths, height)
     except ExportError as error:
         if formats is not None:
             raise
         _say_once(str(error))
         return written
+
+
+def _texts(path: str | Path, figure: go.Figure, told: About, wanted: Sequence[str]) -> Iterator[tuple[Path, bytes]]:
+    """The files that need no browser; a cloud that is binned in print is binned in the CSV."""
+    yield _file(path, "html"), _html(figure, told).encode()
+    if "csv" in wanted:
+        yield _file(path, "csv"), data_of(binned(figure)).to_csv(index=False).encode()
+    if "txt" in wanted:
+        yield _file(path, "txt"), f"{told}\n".encode()
+
+
+def _images(
+    figures: Mapping[str | Path, go.Figure],
+    told: Mapping[str | Path, About],
+    forms: Sequence[str],
+    widths: Sequence[float],
+    height: float | None,
+) -> list[Path]:
+    browser = find_browser()
+    if browser is None:
+        raise ExportError(NO_BROWSER)
+    with tempfile.TemporaryDirectory() as folder:
+        jobs, parts = [], {}
+        for path, width in product(figures, widths):
+            printed = for_print(figures[path], width=width, height=height)
+            name = f"-{round(100 * width)}" if len(widths) > 1 else ""
+            size = dict(width=printed.layout.width, height=printed.layout.height)
+            for form in forms:
+                part = Path(folder) / f"{len(jobs)}.{form}"
+                parts[_file(path, form, name)] = part, told[path]
+                options = dict(format=form, scale=300 / 96 if form == "png" else 1, **size)
+                jobs.append(dict(fig=printed, path=part, opts=options))
+        render(jobs, browser)
+        content = {path: signed(part.read_bytes(), path.suffix[1:], said) for path, (part, said) in parts.items()}
+    return [write(path, data) for path, data in content.items()]
 
 
 def _formats(formats: Sequence[str] | None) -> list[str]:
@@ -74,42 +123,33 @@ def _formats(formats: Sequence[str] | None) -> list[str]:
     return wanted
 
 
-def _file(path: str | Path, form: str) -> Path:
+def _widths(width: float | Sequence[float]) -> list[float]:
+    widths = [width] if isinstance(width, int | float) else list(width)
+    for one in widths:
+        if not 1 <= one <= 40:
+            raise ValueError(
+                f"width={one!r} is in inches, between 1 and 40; a column of a paper has 3.25, two have 6.75"
+            )
+    if not widths:
+        raise ValueError("width=() names no width; give inches, such as 3.25, or (3.25, 6.75) for both columns")
+    return list(dict.fromkeys(widths))
+
+
+def _file(path: str | Path, form: str, name: str = "") -> Path:
     """`figures/curves` and `figures/curves.pdf` both mean `figures/curves.<form>`; other dots belong to the name."""
     path = Path(path)
     stem = path.stem if path.suffix[1:] in FORMATS else path.name
-    return path.with_name(f"{stem}.{form}")
+    return path.with_name(f"{stem}{name}.{form}")
 
 
-def _html(figure: go.Figure) -> str:
-    return figure.to_html(include_plotlyjs=True, config=dict(displaylogo=False, responsive=True))
-
-
-def _images(
-    figures: Mapping[str | Path, go.Figure], forms: Sequence[str], width: float, height: float | None
-) -> list[Path]:
-    browser = find_browser()
-    if browser is None:
-        raise ExportError(NO_BROWSER)
-    with tempfile.TemporaryDirectory() as folder:
-        jobs, parts = [], {}
-        for i, (path, figure) in enumerate(figures.items()):
-            printed = for_print(figure, width=width, height=height)
-            size = dict(width=printed.layout.width, height=printed.layout.height)
-            for form in forms:
-                parts[_file(path, form)] = part = Path(folder) / f"{i}.{form}"
-                options = dict(format=form, scale=300 / 96 if form == "png" else 1, **size)
-                jobs.append(dict(fig=printed, path=part, opts=options))
-        render(jobs, browser)
-        content = {target: part.read_bytes() for target, part in parts.items()}
-    return [_write(path, _with_dpi(data) if path.suffix == ".png" else data) for path, data in content.items()]
+def _html(figure: go.Figure, told: About) -> str:
+    page = figure.to_html(include_plotlyjs=True, config=dict(displaylogo=False, responsive=True))
+    return page.replace("<head>", f"<head><title>{escape(told.title)}</title>", 1)
 
 
 def for_print(figure: go.Figure, *, width: float = 3.25, height: float | None = None) -> go.Figure:
     """A copy laid out for print: inches become px at 96 to the inch, text has 8 pt, lines and marks are thinner."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure(figure)
+    figure = binned(figure)
     px, across, factor = PRINT_PX, round(width * 96), 0.7
     for trace in figure.data:
         for name in THINNED:
@@ -126,26 +166,36 @@ def for_print(figure: go.Figure, *, width: float = 3.25, height: float | None = 
     return figure.update_layout(height=tall or round(0.68 * across))
 
 
-def _write(path: Path, content: bytes) -> Path:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-    return path
+def binned(figure: go.Figure) -> go.Figure:
+    """A copy in which marks of clouds stand for several points each, where there are more than `MOST_MARKS`.
+
+    A mark lies at the mean of its points, and its area goes by their number.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure(figure)
+    clouds = [t for t in figure.data if t.type in ("scatter", "scattergl") and t.mode == "markers" and t.x is not None]
+    if sum(len(t.x) for t in clouds) <= MOST_MARKS or any(t.meta == BINNED for t in clouds):
+        return figure
+    side = int(np.sqrt(MOST_MARKS / len(clouds)))
+    bins = {name: np.concatenate([np.asarray(t[name], float) for t in clouds]) for name in "xy"}
+    edges = [np.histogram_bin_edges(values[np.isfinite(values)], side) for values in bins.values()]
+    most = max(_bin(trace, edges) for trace in clouds)
+    for trace in clouds:  # the largest mark fills a third of a column's narrowest cell
+        trace.marker.update(sizemode="area", sizeref=2 * most / 10**2, sizemin=1.2, opacity=0.8, line_width=0)
+        trace.update(customdata=trace.marker.size, meta=BINNED, hovertemplate="%{customdata} points<extra></extra>")
+    told = about(figure)
+    return tell(figure, told.title, f"{told.caption} Marks stand for several points: their area goes by the number.")
 
 
-def _with_dpi(png: bytes) -> bytes:
-    """A PNG that says it has 300 dots to the inch (a pHYs chunk behind the header): LaTeX takes its width from it."""
-    header = 33  # signature 8 bytes, IHDR 25
-    chunk = b"pHYs" + round(300 / 0.0254).to_bytes(4, "big") * 2 + b"\x01"  # dots per metre
-    return png[:header] + (9).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big") + png[header:]
+def _bin(trace: Any, edges: Sequence[np.ndarray]) -> int:
+    """Put a trace's points together by cell; returns how many are in the fullest."""
+    points = pd.DataFrame({name: np.asarray(trace[name], float) for name in "xy"}).dropna()
+    cell = [np.searchsorted(e[1:-1], points[name], "right") for name, e in zip("xy", edges, strict=True)]
+    groups = points.groupby(cell)
+    means, counts = groups.mean(), groups.size()
+    trace.update(x=means.x.to_numpy(), y=means.y.to_numpy(), marker_size=counts.to_numpy())
+    return int(counts.max())
 
 
 _said: set[str] = set()

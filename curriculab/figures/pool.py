@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curriculab.figures.captions import tell
 from curriculab.figures.panels import arrange, bin_edges, panelled, stairs
 from curriculab.figures.theme import COLOURS, group_name, groups_of
 
@@ -35,7 +36,8 @@ def difficulty(
                 edges, counts, colour, panel, name=group_name(by, group, colours), legendgroup=group,
                 showlegend=panel == 0 and len(colours) > 1, hovertemplate=f"from {name} %{{x:.3g}}: %{{y}} rows",
             ))  # fmt: skip
-    return arrange(figure)
+    said = f"{len(pool):,} rows of the pool; higher is harder{f'; shades: {by}' if len(colours) > 1 else ''}."
+    return tell(arrange(figure), f"Distribution of {', '.join(n.replace('_', ' ') for n in names)}", said)
 
 
 def numeric_columns(pool: pd.DataFrame, measures: str | Sequence[str] | None) -> list[str]:
@@ -68,4 +70,5 @@ def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> 
             customdata=[escape(p.split("\n")[0][:60], quote=False) for p in part.prompt],
             hovertemplate="%{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
         ))  # fmt: skip
-    return arrange(figure)
+    said = f"{len(pool):,} rows of the pool{f'; colours: {by}' if len(colours) > 1 else ''}."
+    return tell(arrange(figure), f"{y} against {x}".replace("_", " "), said)

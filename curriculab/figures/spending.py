@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from curriculab import statistics
+from curriculab.figures.captions import seeds_of, tell
 from curriculab.figures.panels import arrange, panelled, wrap
 from curriculab.figures.theme import INK
 from curriculab.runs import Runs
@@ -47,4 +48,5 @@ def waste(runs: Runs) -> go.Figure:
     figure.update_xaxes(range=[0, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)
     figure.update_yaxes(range=[len(table) - 0.5, -0.5], tickvals=[*range(len(table))], ticktext=under)
     figure.update_yaxes(ticks="", showgrid=False)
-    return arrange(figure)
+    said = f"Shares of generated tokens, means of {seeds_of(runs)}; below each name, how many were generated."
+    return tell(arrange(figure), "Where generated tokens went", said, runs)

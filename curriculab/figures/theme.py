@@ -19,8 +19,9 @@ SCREEN_PX, PRINT_PX = 13.0, 8 * 96 / 72  # 8 pt, the smallest that most journals
 SCREEN_WIDTH = 1000  # px; panels are laid out for it, the figure itself fills its cell
 INK, GREY, FRAME, GRID = "#222222", "#757575", "#444444", "#ebebeb"
 BAND = "rgba(0,0,0,0.10)"
-# Okabe and Ito 2008, "Color Universal Design", without yellow (too light for lines); the last two are Paul Tol's
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288")
+# Okabe and Ito 2008, "Color Universal Design", without those too light for lines (below 3:1 on white); the last two are
+# Paul Tol's, the two before them were searched for: far from all others with every kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#9231E8", "#543807", "#882255", "#332288")
 MARKERS = ("square", "diamond", "triangle-up", "x", "triangle-down", "pentagon", "cross", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
 CATEGORIES = ("#4477AA", "#CCBB44", "#228833", "#EE6677", "#66CCEE", "#AA3377", "#997700", "#44AA99")  # by Paul Tol
@@ -29,14 +30,28 @@ DIVERGING = ((0.0, "#b35806"), (0.5, "#ffffff"), (1.0, "#08306b"))  # brown belo
 GROUPS = 8  # more colours than this cannot be told apart; the rest is merged
 
 
+_kept: tuple[str, ...] = ()
+
+
+def keep_colours(variants: Iterable[str] = ()) -> None:
+    """From here on these variants keep their colours, markers and dashes, also in figures that show only some of them.
+
+    Others come after them, in the order of the figure they are in. Give all variants of a paper, such as
+    `runs.variants`; without any, colours go by each figure's own variants again.
+    """
+    global _kept
+    _kept = tuple(dict.fromkeys(variants))
+
+
 def palette(variants: Iterable[str]) -> dict[str, str]:
     """Colour of each variant by its place in the list; `random` is grey and takes no place."""
-    coloured = [v for v in variants if v != "random"]
-    return {"random": GREY} | {v: COLOURS[i % len(COLOURS)] for i, v in enumerate(coloured)}
+    variants = list(variants)
+    return {"random": GREY} | {v: style_of(v, variants)["color"] for v in variants}
 
 
 def style_of(label: str, variants: Sequence[str]) -> dict[str, str]:
     """Colour, marker and dash of a line of a table; "vote / gold" (variant / solver) goes by its variant."""
+    variants = [*_kept, *(v for v in variants if v not in _kept)]
     name = label if label in variants else label.rsplit(" / ", 1)[0]
     place = [v for v in variants if v != "random"].index(name) if name in variants and name != "random" else None
     if place is None:

@@ -317,7 +317,7 @@ BAD = {
     "value='p' is not known here; choose 'accuracy' or 'difference'": lambda r, p: levels(compare(r), "p"),
     "no levels to show: the test rows have no column 'level'": lambda r, p: levels(compare(without_level(r))),
     "nothing to show: only 'random' was compared, with itself": lambda r, p: comparison(compare(Runs(r.records[:3]))),
-    "cannot export to 'eps'; choose from html, pdf, svg, png": (
+    "cannot export to 'eps'; choose from html, csv, txt, pdf, svg, png": (
         lambda r, p: export(learning_curves(r), "x", formats=["eps"])
     ),
     "width=312 is in inches, between 1 and 40; a column of a paper has 3.25, two have 6.75": (
@@ -431,7 +431,8 @@ def test_without_a_browser_html_is_written_and_one_line_says_how(
     runs: Runs, tmp_path: Path, no_browser: None, capsys: pytest.CaptureFixture
 ):
     for _ in range(2):
-        assert export(learning_curves(runs), tmp_path / "curves") == [tmp_path / "curves.html"]
+        made = [tmp_path / f"curves.{form}" for form in ("html", "csv", "txt")]
+        assert export(learning_curves(runs), tmp_path / "curves") == made
     assert capsys.readouterr().out == (
         "no Chrome or Chromium for PDF, SVG and PNG: on Debian `sudo apt install chromium`; on Ubuntu, whose apt "
         "chromium is a snap that cannot be driven from here, Google's .deb from https://www.google.com/chrome or "
