@@ -33,7 +33,7 @@ class Preview:
         self._settings = OBJECTIVES["sft"]()
         self._learner = SimulatedLearner(student or Student(), self.pool, objective=lambda request: self._settings)
         self._lengths = row_bytes(self.pool)
-        self._read, self._learned = self._learner.lengths(self.pool)
+        self._texts = [c for c in ("prompt", "answer", "solution") if c in pool]
 
     def __call__(self, variant: str, method: Method, *, steps: int, listens: bool = True) -> Runs:
         """The exposure of `steps` steps; why it ended before, where it did, is told by `failed`.
@@ -56,24 +56,35 @@ class Preview:
 
     def _deaf(self, job: Job, steps: int, work: int) -> Record | None:
         """The record of a method that was told nothing; None where that is not what simulating it would give."""
-        for step in range(1, steps + 1):
-            tickets = job.advance()
-            if not job.open or len(tickets) != 1:
-                return None
-            request = tickets[0].request
-            if not isinstance(request, Train) or "turns" in request.rows:
-                return None
-            rows = request.rows
-            weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
-            job.exposure.append((step, rows.index.to_numpy(), None, weight))
-            job.run._step, job.run._progress = step, step / steps
-        at = self.pool.index.get_indexer(np.concatenate([ids for _, ids, _, _ in job.exposure]))
-        ends = np.cumsum([len(ids) for _, ids, _, _ in job.exposure])
-        spent = np.cumsum(self._read[at])[ends - 1] / work
-        if at.min() < 0 or (spent > np.arange(1, steps + 1) / steps).any():  # work decides how far it is
+        texts: dict[str, list] = {name: [] for name in self._texts}
+        try:
+            for step in range(1, steps + 1):
+                request = next(job.generator)
+                rows = request.rows
+                if not isinstance(request, Train) or "turns" in rows or ("solution" in rows) != ("solution" in texts):
+                    return None
+                for name, column in texts.items():
+                    column += rows[name].tolist()
+                weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
+                job.exposure.append((step, rows.index.to_numpy(), None, weight))
+                job.run._step, job.run._progress = step, step / steps
+        except Exception:  # whatever is wrong with it, the other way says it
             return None
-        learned = np.split(self._learned[at], ends[:-1])
-        job.exposure = [(s, ids, n, w) for (s, ids, _, w), n in zip(job.exposure, learned, strict=True)]
+        return self._whole(job, pd.DataFrame(texts), work)
+
+    def _whole(self, job: Job, texts: pd.DataFrame, work: int) -> Record | None:
+        """The record of what was drawn deaf, if it drew rows of the pool and their length did not end it."""
+        steps, ids, _, weights = zip(*job.exposure, strict=True)
+        each, weights = np.array([len(i) for i in ids]), np.concatenate(weights)
+        known = self.pool.index.get_indexer(np.concatenate(ids)).min(initial=0) >= 0
+        if not known or not each.all() or not (np.isfinite(weights) & (weights >= 0)).all():
+            return None
+        read, learned = self._learner.lengths(texts)
+        ends = np.cumsum(each)
+        if (np.cumsum(read)[ends - 1] / work > np.arange(1, len(steps) + 1) / len(steps)).any():
+            return None
+        parts = np.split(learned, ends[:-1])
+        job.exposure = [(s, i, n, w) for (s, i, _, w), n in zip(job.exposure, parts, strict=True)]
         job.close("budget spent")
         return _record(job)
 

@@ -13,7 +13,7 @@ import inspect
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -53,6 +53,7 @@ MEASURES = ("nll", "options", "entropy", "angle", "embedding")
 WORDS = "words of "  # name, among the abilities, of the log number of words that a skill is answered with
 FILLER = "so "  # what the words of a wordy student are
 ANSWERS = ("answer", "test", "probe")  # purposes for which the student answers the row itself
+WRONG_WORDS = tuple(f"wrong answer {i}" for i in range(10))
 WRONG = 9  # distinct wrong answers to a row without options; 9 makes a blind guess as likely right as one digit
 Writer = Callable[[Rows, np.random.Generator], Sequence[str]]
 
@@ -105,7 +106,8 @@ class SimulatedLearner:
         known = pd.concat(tables) if len(tables) > 1 else tables[0]
         known = known[~known.index.duplicated()]
         self.student, self.objective, self.writers = student, objective, dict(writers or {})
-        self._ids, self._answers = known.index, known["answer"].to_numpy(object)
+        self._ids = known.index.astype(object)  # Python's own strings: rows are looked up in every request
+        self._answers = known["answer"].to_numpy(object)
         self._skills: dict[str, int] = {}
         self._skill = np.array([self._code(s) for s in _column(known, student.skill, "")], int)
         level = _column(tables[0], student.difficulty, 0.0).astype(float)
@@ -275,7 +277,7 @@ class SimulatedLearner:
             u = np.where(greedy, self._noise(still, out, of, np.zeros(len(of))), u)
         right = u < p
         which = np.minimum((u - p) / (1 - p) * WRONG, WRONG - 1).astype(int)  # the same u picks which wrong answer
-        wrong: dict[int, list[str]] = {}
+        wrong: dict[int, Sequence[str]] = {}
         text = [
             str(truth[row]) if ok else (wrong.get(row) or wrong.setdefault(row, _wrong(asked, row, truth[row])))[k]
             for row, ok, k in zip(of.tolist(), right.tolist(), which.tolist(), strict=True)
@@ -506,13 +508,25 @@ def _choices(rows: Rows) -> np.ndarray | int:
     return np.array([max(1, len(o) - 1) if _is_list(o) else WRONG for o in rows["options"].tolist()])
 
 
-def _wrong(rows: Rows, row: int, truth: object) -> list[str]:
+def _wrong(rows: Rows, row: int, truth: object) -> Sequence[str]:
     """WRONG wrong answers to a row: its other options in turn, or words; none that a verifier accepts."""
     task = rows["task"].iloc[row] if "task" in rows else None
     options = rows["options"].iloc[row] if "options" in rows else None
-    texts = [str(o) for o in options] if _is_list(options) else [f"wrong answer {i}" for i in range(WRONG + 1)]
+    if _is_list(options):
+        return _refused([str(o) for o in options], truth, task)
+    if isinstance(truth, str) and (task is None or isinstance(task, str)):
+        return _words_for(truth, task)
+    return _refused(WRONG_WORDS, truth, task)
+
+
+@lru_cache(100_000)
+def _words_for(truth: str, task: str | None) -> Sequence[str]:
+    return _refused(WRONG_WORDS, truth, task)
+
+
+def _refused(texts: Sequence[str], truth: object, task: object) -> Sequence[str]:
     texts = [t for t in texts if not verify(t, truth, task)] or ["no answer"]
-    return [texts[k * len(texts) // WRONG] for k in range(WRONG)]
+    return tuple(texts[k * len(texts) // WRONG] for k in range(WRONG))
 
 
 # -- simulate ---------------------------------------------------------------------------------------------------------

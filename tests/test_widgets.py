@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -16,6 +19,8 @@ from curriculab import methods, widgets
 from curriculab.draws import Geometric, Linear, Ramp, Root, Stairs
 from curriculab.simulation import Student
 from curriculab.widgets import KNOBS, Picker, Schedules, Slider, having_knobs, source
+from curriculab.widgets.behind import Behind
+from curriculab.widgets.schedules import WAITING
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,73 @@ def test_errors_say_what_there_is(panel: Schedules, pool: pd.DataFrame) -> None:
     with pytest.raises(ValueError) as error:
         Schedules(pool[["prompt", "answer"]])
     assert str(error.value) == "no column of numbers to order by; the pool has prompt, answer"
+
+
+def test_the_prediction_is_what_simulate_says_of_five_seeds(panel: Schedules, pool: pd.DataFrame) -> None:
+    assert panel.prediction.data == ()
+    runs = panel.predict(60)
+    variants = {**panel.variants, "random": methods.random_order}
+    tests = pool.sample(60, random_state=1)
+    whole = cl.simulate(variants, pool, steps=20, batch_size=3, seed=range(5), tests=tests, evaluate_every=2)
+    assert runs.items.drop(columns="seconds").equals(whole.items.drop(columns="seconds"))
+    bands = [t for t in panel.prediction.data if t.fill == "toself"]
+    means = [t for t in panel.prediction.data if t.line.width == 2.4]
+    assert len(bands) == len(means) == 3 and len(means[0].x) == 11
+    assert "simulated" in panel.status.value
+
+    panel.sides["A"].set(method="hard_to_easy")
+    assert panel.status.value == WAITING  # and the drawing is there already
+    assert panel.runs.variants[0] == "A: hard_to_easy by level"
+    again = panel.predict(60)
+    assert again.variants == ["A: hard_to_easy by level", "B: competence by level", "random"]
+    assert all(old is new for old, new in zip(runs.records[5:], again.records[5:], strict=True))
+
+
+def test_an_older_computation_is_called_off_and_never_shown() -> None:
+    shown, begun, noticed = [], threading.Event(), threading.Event()
+
+    def work(unwanted: Callable[[], bool], name: str) -> str:
+        if name == "old":
+            begun.set()
+            while not unwanted():
+                time.sleep(0.001)
+            noticed.set()
+        return name
+
+    behind = Behind(work, lambda result, error: shown.append((result, error)), pause=0.0)
+    behind.ask("old")
+    assert begun.wait(10)
+    behind.ask("new")
+    assert behind.wait(10) == "new"
+    assert noticed.wait(10)
+    time.sleep(0.05)
+    assert shown == [("new", None)]
+
+
+def test_what_goes_wrong_behind_is_shown_and_raised() -> None:
+    shown = []
+    behind = Behind(lambda unwanted: 1 / 0, lambda result, error: shown.append(repr(error)), pause=0.0)
+    behind.ask()
+    with pytest.raises(ZeroDivisionError):
+        behind.wait(10)
+    assert shown == ["ZeroDivisionError('division by zero')"]
+    slow = Behind(lambda unwanted: time.sleep(1), lambda result, error: None, pause=0.0)
+    slow.ask()
+    with pytest.raises(TimeoutError, match=r"^not done within 0.01 s; wait longer, or for fewer steps$"):
+        slow.wait(0.01)
+
+
+def test_what_is_copied_is_the_line(panel: Schedules) -> None:
+    panel.sides["A"].set(method="baby_steps", buckets=2)
+    assert panel.copy.text == panel.line.value == panel.source
+
+
+def test_a_pool_without_levels_is_grouped_by_topics_or_fifths(pool: pd.DataFrame) -> None:
+    topics = Schedules(pool.drop(columns="level"), steps=10, left="random_order", right="superloss")
+    assert list(topics.figure.data[1].x) == ["a"]
+    fifths = Schedules(pool[["prompt", "answer", "loss"]], steps=10, left="random_order", right="superloss")
+    assert list(fifths.figure.data[1].x) == [1, 2, 3, 4, 5]
+    assert fifths.figure.layout.xaxis3.title.text == "fifth by loss"
 
 
 # -- methods to tick ------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
     "human_strategies": {"order": ORDERS, "parts": Slider(1, 8, 1)},
     "cyclical": {"start": Slider(0.05, 1.0, 0.05), "factor": Slider(0.1, 0.9, 0.1), "ease": ("inverse", "uniform")},
     "self_paced": {"start": Slider(0.1, 1.0, 0.05), "mu": Slider(1.1, 3.0, 0.1), "rounds": Slider(1, 20, 1)},
-    "superloss": {"strength": Slider(0.1, 4.0, 0.05), "memory": Slider(0.0, 1.0, 0.05)},
+    "superloss": {"strength": Slider(0.1, 4.0, 0.05), "memory": Slider(0.0, 0.95, 0.05)},
     "hard_mining": {"rule": ("top", "ranks", "minimax"), "candidates": Slider(1, 8, 1)},
     "spaced_repetition": {"rule": ("leitner", "half_life", "density"), "known": Slider(0.05, 0.95, 0.05)},
     "climb": {"pacing": PACINGS, "vocabulary": (None, "frequency", "class", "both")},
@@ -75,6 +75,11 @@ KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
     },
     "vl_cogito": {"soft": (True, False), "rule": ("paper", "code", "none"), "best": (True, False)},
 }  # fmt: skip
+# Draw alike whatever the learner makes of it: a drawing of these needs no learner.
+FIXED = (
+    "random_order", "easy_to_hard", "hard_to_easy", "baby_steps", "competence", "human_strategies", "cyclical", "climb",
+    "corgi", "fading_weights",
+)  # fmt: skip
 ARMS = ("level", "topic")  # columns that a bandit may choose among
 WIDE = {"description_width": "6.5em"}
 
@@ -96,14 +101,15 @@ def having_knobs(*groups: str) -> tuple[str, ...]:
 
 
 class Side:
-    """A method, the measure it goes by, its knobs. `changed` is called after every change."""
+    """A method, the measure it goes by, its knobs. `changed` is called after every change; live: also while dragged."""
 
     def __init__(
         self, name: str, method: str, measures: list[str], changed: Callable[[], None],
-        choices: Sequence[str] | None = None,
+        choices: Sequence[str] | None = None, live: bool = False,
     ) -> None:  # fmt: skip
         import ipywidgets as w
 
+        self._live = live
         self.name, self._measures, self._changed, self._muted = name, measures, changed, False
         self.method = control("method", tuple(choices or having_knobs("order")), method)
         self.knobs: dict[str, ipywidgets.Widget] = {}
@@ -159,7 +165,8 @@ class Side:
             self.knobs["by"] = control("by", tuple(measures), start)
         if "arms" in defaults:
             self.knobs["arms"] = control("arms", ARMS, defaults["arms"])
-        self.knobs |= {k: control(k, what, defaults[k]) for k, what in KNOBS[self.method.value].items()}
+        own = KNOBS[self.method.value]
+        self.knobs |= {k: control(k, what, defaults[k], live=self._live) for k, what in own.items()}
         for knob in self.knobs.values():
             knob.observe(self._turned, "value")
         self.box.children = [*([self.method] if len(self.method.options) > 1 else []), *self.knobs.values()]
@@ -173,7 +180,8 @@ class Side:
             self._changed()
 
 
-def control(name: str, what: Slider | tuple[object, ...], value: object) -> ipywidgets.Widget:
+def control(name: str, what: Slider | tuple[object, ...], value: object, *, live: bool = False) -> ipywidgets.Widget:
+    """A slider or a menu; live: a slider tells its value while it is dragged, not only when it is let go."""
     import ipywidgets as w
 
     layout = w.Layout(width="95%")
@@ -183,7 +191,7 @@ def control(name: str, what: Slider | tuple[object, ...], value: object) -> ipyw
     kind = w.IntSlider if isinstance(value, int) else w.FloatSlider
     return kind(
         value, min=what.low, max=what.high, step=what.step, description=name, style=WIDE, layout=layout,
-        continuous_update=False,
+        continuous_update=live,
     )  # fmt: skip
 
 

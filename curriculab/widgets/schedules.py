@@ -1,21 +1,38 @@
-"""Two schedules side by side, drawn by simulation before anything trains."""
+"""Two schedules side by side before anything trains: what they draw, and what a simulated learner makes of it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from html import escape
 
-from curriculab import figures
+import pandas as pd
+
+from curriculab import figures, methods
+from curriculab.loop import Method
+from curriculab.preview import Preview, droppable
 from curriculab.requests import Rows
-from curriculab.runs import Runs
+from curriculab.runs import Record, Runs
 from curriculab.simulation import simulate
-from curriculab.widgets.controls import WIDE, Side, Slider, control, measures_of, show
+from curriculab.widgets.behind import Behind
+from curriculab.widgets.controls import FIXED, WIDE, Side, Slider, control, measures_of, show
+from curriculab.widgets.copying import copy_button
+
+SEEDS = tuple(range(5))  # of the prediction
+TESTED = 200  # rows that the simulated learner is asked
+CURVE = 10  # tests on the way
+WAITING = "Predicting: five simulated learners take each schedule to its end …"
+PREDICTED = (
+    "Accuracy that a <b>simulated</b> learner predicts, on rows of the pool; seeds thin, their mean thick, its 95% "
+    "interval a band. It shows what to look for, not what a model will do."
+)
 
 
 class Schedules:
     """Two schedules side by side, drawn by simulation: which rows would come when, before anything trains.
 
-    `runs` are the tables of the last drawing, `figure` is what is shown, `sides["A"].source` is the Python line.
+    `runs` are the tables of the last drawing, `figure` is what is shown, `sides["A"].source` is the Python line. Once
+    the panel is shown, a prediction follows every drawing in the background: `predict()` waits for it.
     """
 
     def __init__(
@@ -27,16 +44,31 @@ class Schedules:
 
         measures = measures_of(pool)
         self.pool, self.batch_size, self.seed = pool, batch_size, seed
-        self.steps = control("steps", Slider(10, max(1000, steps), 10), steps)
+        self._preview = Preview(pool, batch_size=batch_size, seed=seed)
+        self._drawn, self._group = _grouped(pool, measures[0])
+        self._kept: dict[str, tuple[str, Record]] = {}  # of each side: what was drawn last, by its Python and steps
+        self._shown: list[Record] = []
+        self._predictions: dict[tuple[str, str, int], tuple[Record, ...]] = {}
+        self.steps = control("steps", Slider(10, max(1000, steps), 10), steps, live=True)
         self.steps.observe(lambda change: self.draw(), "value")
-        self.sides = {n: Side(n, m, measures, self.draw) for n, m in {"A": left, "B": right}.items()}
-        self.line = w.Textarea(rows=5, description="in Python", layout=w.Layout(width="98%"), style=WIDE)
-        self.message = w.HTML()
-        self.runs, drawn = self._simulated()
-        self.figure = go.FigureWidget(drawn)
-        self.line.value = self.source
+        self.sides = {n: Side(n, m, measures, self.draw, live=True) for n, m in {"A": left, "B": right}.items()}
+        self.line = w.Textarea(rows=4, description="in Python", layout=w.Layout(width="100%"), style=WIDE)
+        self.copy = copy_button(label="Copy the Python")
+        self.message, self.status = w.HTML(), w.HTML(PREDICTED)
+        self.prediction = go.FigureWidget(layout=dict(template=figures.template(), height=330))
+        self.runs = self._simulated()
+        self.figure = go.FigureWidget(figures.schedules(self.runs, self._drawn, self._by, group=self._group))
+        self._shown = [*self.runs.records]
+        self.line.value = self.copy.text = self.source
+        self._behind = Behind(self._predicted, self._show_prediction)
         boxes = w.HBox([side.box for side in self.sides.values()])
-        self.widget = w.VBox([boxes, self.steps, self.message, self.figure, self.line])
+        shown = [boxes, self.steps, self.message, self.figure, self.line, self.copy, self.status, self.prediction]
+        self.widget = w.VBox(shown).add_class("curriculab")
+
+    @property
+    def variants(self) -> dict[str, Method]:
+        """What the bench would be given, by what it is called."""
+        return {side.label: side.variant for side in self.sides.values()}
 
     @property
     def source(self) -> str:
@@ -46,22 +78,84 @@ class Schedules:
         return f"runs = cl.simulate({{{variants}}},\n    pool, {more})"
 
     def draw(self) -> None:
-        """Simulate what the controls say and show it; what cannot run is said above the drawing."""
+        """Draw what the controls say; what cannot run is said above the drawing."""
         try:
-            self.runs, fresh = self._simulated()
+            self.runs = self._simulated()
         except ValueError as error:
             self.message.value = f"<b role='alert'>{escape(str(error))}</b>"
             return
-        self.message.value, self.line.value = "", self.source
-        show(self.figure, fresh)
+        self.message.value, self.line.value, self.copy.text = "", self.source, self.source
+        fresh = [r.key[0] for r in self.runs.records if not any(r is shown for shown in self._shown)]
+        figures.redraw_schedules(self.figure, self.runs, self._drawn, self._by, group=self._group, only=fresh)
+        self._shown = [*self.runs.records]
+        if self._behind.asked:
+            self._ask()
 
-    def _simulated(self) -> tuple[Runs, object]:
-        sides = self.sides.values()
-        variants = {side.label: side.variant for side in sides}
-        runs = simulate(variants, self.pool, steps=self.steps.value, batch_size=self.batch_size, seed=self.seed)
+    def predict(self, timeout: float | None = None) -> Runs:
+        """Wait for what five simulated learners make of both schedules and of random order."""
+        if not self._behind.asked:
+            self._ask()
+        return self._behind.wait(timeout)
+
+    @property
+    def _by(self) -> list[str]:
+        return [side.by for side in self.sides.values()]
+
+    def _simulated(self) -> Runs:
+        return Runs(tuple(self._record(side) for side in self.sides.values()))
+
+    def _record(self, side: Side) -> Record:
+        """What a side draws; of one that was not touched, what it drew before."""
+        key = f"{side.source} {self.steps.value}"
+        if self._kept.get(side.name, ("", None))[0] != key:
+            fixed = side.method.value in FIXED
+            runs = self._preview(side.label, side.variant, steps=self.steps.value, listens=not fixed)
+            for (name, _), why in runs.failed.items():
+                raise ValueError(f"{name} {why}")
+            self._kept[side.name] = key, runs.records[0]
+        return self._kept[side.name][1]
+
+    def _ask(self) -> None:
+        self.status.value = WAITING
+        asked = {side.label: (side.source, side.variant) for side in self.sides.values()}
+        asked["random"] = "random", methods.random_order
+        self._behind.ask(asked, self.steps.value)
+
+    def _predicted(self, unwanted: Callable[[], bool], asked: dict[str, tuple[str, Method]], steps: int) -> Runs:
+        """Accuracy of simulated learners on the way, with random order to compare with; called off when unwanted."""
+        records: list[Record] = []
+        for label, (python, method) in asked.items():
+            key = label, python, steps
+            if key not in self._predictions:
+                self._predictions[key] = self._taught(droppable({label: method}, unwanted), steps)
+            records += self._predictions[key]
+        return Runs(tuple(records))
+
+    def _taught(self, variants: dict[str, Method], steps: int) -> tuple[Record, ...]:
+        pool = self._preview.pool
+        tests = pool.sample(min(TESTED, len(pool)), random_state=self.seed)
+        how = dict(steps=steps, batch_size=self.batch_size, tests=tests, evaluate_every=max(1, steps // CURVE))
+        runs = simulate(variants, pool, seed=SEEDS, **how)
         for (name, _), why in runs.failed.items():
             raise ValueError(f"{name} {why}")
-        return runs, figures.schedules(runs, self.pool, [side.by for side in sides])
+        return runs.records
+
+    def _show_prediction(self, runs: Runs | None, error: Exception | None) -> None:
+        if error is not None:
+            self.status.value = f"<b role='alert'>No prediction: {escape(str(error))}</b>"
+            return
+        show(self.prediction, figures.learning_curves(runs).update_layout(autosize=True, height=330))
+        self.status.value = PREDICTED
 
     def _repr_mimebundle_(self, **options: object) -> object:
+        if not self._behind.asked:
+            self._ask()
         return self.widget._repr_mimebundle_(**options)
+
+
+def _grouped(pool: Rows, measure: str) -> tuple[Rows, str]:
+    """The pool, and the column whose tokens are counted: its levels, else its topics, else fifths of a measure."""
+    if known := [c for c in ("level", "topic") if c in pool and pool[c].notna().all()]:
+        return pool, known[0]
+    name = f"fifth by {measure}"
+    return pool.assign(**{name: pd.qcut(pool[measure].rank(method="first"), 5, labels=False) + 1}), name
