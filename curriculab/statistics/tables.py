@@ -24,9 +24,7 @@ def finished(runs: Runs) -> pd.DataFrame:
     """Items, labelled, of runs that did not fail."""
     if runs.items.empty:
         raise ValueError("no test was made (runs.items is empty); give the bench test rows")
-    items = labelled(runs.items)
-    failed = [k in runs.failed for k in zip(items.variant, items.seed, strict=True)]
-    return items[~np.array(failed, bool)]
+    return _without_failed(labelled(runs.items), runs)
 
 
 def at_evaluations(runs: Runs) -> pd.DataFrame:
@@ -55,11 +53,18 @@ def tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
         raise ValueError(f"no test at={at!r}; choose 'end', or one of the shares of the budget {shares}")
     else:
         chosen = items[np.isclose(items.share, at)]
-    failed = [k in runs.failed for k in zip(chosen.variant, chosen.seed, strict=True)]
-    chosen = chosen[~np.array(failed, bool)]
+    chosen = _without_failed(chosen, runs)
     return labelled(chosen), [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()] + _early(
         chosen
     )
+
+
+def _without_failed(items: pd.DataFrame, runs: Runs) -> pd.DataFrame:
+    gone = runs.failed
+    if not gone:
+        return items
+    failed = [key in gone for key in zip(items.variant, items.seed, strict=True)]
+    return items[~np.array(failed, bool)]
 
 
 def _early(items: pd.DataFrame) -> list[str]:
