@@ -32,8 +32,8 @@ def confidence_sequence(
     given those before: it holds for five rows as for a million. The hedged capital process of Waudby-Smith and Ramdas,
     2024, "Estimating means of bounded random variables by betting", theorem 3, with bets that do not depend on what is
     bet on (equation 26). What bets against a mean have made twice 1 / (1 - level) of, is ruled out. grid: means tried;
-    bounds are the neighbours outside those left, so its coarseness widens them and never narrows. Error at 1,000 looks,
-    asked 5%: at most 3% for differences of right and wrong (`python -m benchmarks.coverage`).
+    bounds are the neighbours outside those left, so its coarseness widens them and never narrows. Error at 1,000
+    looks, asked 5%: none in 2,000 studies where 3% of the rows differ, 1.4% where 30% do.
     """
     x = (np.asarray(values, dtype=float) - low) / (high - low)
     if not (np.isfinite(x).all() and x.min(initial=0) >= 0 and x.max(initial=1) <= 1):
@@ -84,8 +84,9 @@ def looks(runs: Runs, *, to: str = "random", level: float = 0.95, planned: int |
 
     One line a variant and share of the budget; Student's t over seeds on the same rows, each at the level that
     `look_levels` and the number of variants leave it. planned: the evaluations after the start that the bench will make
-    (None: unknown, wider and wider). `differs` at any look, at which one may stop and say so, is wrong in at most
-    1 - level of studies. The test before training compares nothing and is left out.
+    (None: unknown, wider and wider). `differs` at any look, at which one may stop and say so, is wrong in at most 1 -
+    level of studies (simulated at 1,000 evaluations, asked 5%: 4.9, 5.0 and 3.7% at 3, 5 and 10 seeds). The test before
+    training compares nothing and is left out.
     """
     table = at_evaluations(runs)
     names = list(dict.fromkeys(table.variant))
