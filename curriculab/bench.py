@@ -117,12 +117,15 @@ class Bench:
         instead of trained again, a bench that was cut off goes on where it was; a variant that fails closes only itself
         and says why. An interrupt stops after the current call.
         """
+        from curriculab.live import Live
+
         asked = self.ask(variants, seeds=seeds, controls=controls, interventions=interventions)
-        bar = _Bar(progress)
+        bar, told = _Bar(progress), Live(asked)
         with interruptible() as stop:
 
             def watch(drive: Drive) -> None:
                 bar.show(drive.jobs)
+                told.between(drive)  # another process may look on, and steer
                 if stop.is_set():
                     raise Stopped
 
@@ -133,6 +136,7 @@ class Bench:
                 raise KeyboardInterrupt(f"stopped after the current call; {kept}") from None
             finally:
                 bar.close()
+                told.close()
 
     def start(
         self,

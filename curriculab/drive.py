@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -83,11 +83,11 @@ def steers(events: Sequence[Event], key: Key) -> list[Steer]:
     """What the events mean for one run: whom it was made of, then every method that took over, in order."""
     variant, seed = key
     found: list[Steer] = []
-    for e in events:
+    for place, e in enumerate(events):
         if e.variant != variant or seed not in e.turns:
             continue
         if e.what == "fork":
-            before = [s for s in events if s.call <= e.since]
+            before = [s for s in events[:place] if s.call <= e.since]
             found = [s for s in steers(before, (e.of, seed)) if (s.turn, s.sat) <= tuple(e.turns[seed])]
         if e.what in ("fork", "swap", "stop"):
             found.append(Steer(e.to, *e.turns[seed]))
@@ -137,6 +137,7 @@ class Drive:
         self.learner = ModelLearner(bench.model, bench.objectives, bench.others, bench.temperature,
                                     bench.max_new_tokens)  # fmt: skip
         self.records: dict[Key, Record] = {}
+        self._states: dict[Path, dict] = {}  # of checkpoints, as read
         self.began = time.time()
         self._open_folder()
         done = {(e.call, e.what, e.variant) for e in self.events}
@@ -316,7 +317,8 @@ class Drive:
         """Checkpoints to fork from: their call, and the step each variant (its slowest seed) had reached there."""
         found: dict[int, dict[str, int]] = {}
         for path in checkpoints(self.folder) if self.folder else []:
-            state = read_state(path)
+            state = self._states.get(path) or read_state(path)
+            self._states[path] = state
             steps: dict[str, int] = {}
             for variant, _, _, _, step in state["turns"]:
                 steps[variant] = min(step, steps.get(variant, step))
@@ -354,7 +356,9 @@ class Drive:
                 if job.variant == event.variant and job.seed in event.turns:
                     job.steering.append(Steer(event.to, *event.turns[job.seed]))
         if self.folder is not None and event.what != "halved":
-            shutil.rmtree(self.folder / f"checkpoint-{self.loop.call:08d}", ignore_errors=True)
+            now = self.folder / f"checkpoint-{self.loop.call:08d}"  # without this intervention
+            self._states.pop(now, None)
+            shutil.rmtree(now, ignore_errors=True)
             self.checkpoint()
 
     def _join(self, event: Event) -> None:
@@ -397,21 +401,23 @@ def claimed(folder: Path | None) -> Iterator[None]:
     if folder is None:
         yield
         return
+    tries = 5  # a look at whether it is taken holds it for a moment
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if (folder / "lock").exists() and (folder / "lock").stat().st_ino == _inode(file):
-                break
-        except OSError as error:
+        if not _locked(file):
             file.close()
-            who = pid_of(folder)
-            raise Taken(
-                f"this bench is being trained by process {who}; look at it with bench.start(...), or wait for its runs "
-                f"(folder {folder})"
-            ) from error
-        file.close()  # its folder was finished and removed meanwhile
+            tries -= 1
+            if not tries:
+                raise Taken(
+                    f"this bench is being trained by process {pid_of(folder)}; look at it with bench.start(...), or "
+                    f"wait for its runs (folder {folder})"
+                )
+            time.sleep(0.05)
+        elif _same_file(file, folder / "lock"):
+            break
+        else:
+            file.close()  # its folder was finished and removed meanwhile
     try:
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -421,8 +427,29 @@ def claimed(folder: Path | None) -> Iterator[None]:
         file.close()
 
 
-def _inode(file) -> int:
-    return os.fstat(file.fileno()).st_ino
+def taken(folder: Path) -> bool:
+    """Is a process training in this folder?"""
+    try:
+        with (folder / "lock").open("r+") as file:
+            return not _locked(file)
+    except FileNotFoundError:
+        return False
+
+
+def _locked(file: IO) -> bool:
+    """Lock the file for this process, if nobody holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
+def _same_file(file: IO, path: Path) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def pid_of(folder: Path) -> str:

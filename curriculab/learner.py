@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from curriculab.objectives import MICRO_BATCH, score, train_steps
 from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Train
 from curriculab.rewards import verify_rows
 
+COMPUTING = threading.RLock()  # models are shared in a process; a bench in the background and a cell take turns
 SMALLEST = 64  # tokens in one forward: less is no use, the memory is spent elsewhere
 
 
@@ -113,10 +115,11 @@ class ModelLearner:
     # -- answering ---------------------------------------------------------------------------------------------------
     def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
         """One Answer per ticket; a ticket that cannot be answered gets its exception, the others their answers."""
-        if kind is Train:
-            return self._train(tickets)
-        how = {Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
-        return self._fitting(lambda: self._together(how, tickets))
+        with COMPUTING:
+            if kind is Train:
+                return self._train(tickets)
+            how = {Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
+            return self._fitting(lambda: self._together(how, tickets))
 
     def _fitting(self, how: Callable[[], list]) -> list:
         """What `how` gives; when the device runs out of memory, again with half the tokens in one forward."""

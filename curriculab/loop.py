@@ -171,6 +171,7 @@ class Job:
     def __post_init__(self) -> None:
         self.turn, self.asked, self.replies, self.open, self.ended = 0, None, {}, True, ""
         self.steering, self.past = list(self.steering), dict(self.past)  # both are used up
+        self.last: tuple[str, Rows] | None = None  # what was answered last, to look at
         self.number, self.sat = 0, 0  # place among the jobs of its loop; exams sat
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger = [], [], [], []
@@ -432,6 +433,8 @@ class Loop:
         except Exception as error:  # the learner's, or one of what the method wrote into the rows
             job.close(f"failed: {type(error).__name__}: {error}")
             return self._go_on(job, None)
+        if job.owner is None and answer.reply is not None:
+            job.last = type(ticket.request).__name__, answer.reply
         return self._go_on(job, job.whole_reply()) if job.accept(ticket, answer.reply) else []
 
     # -- charging and recording -----------------------------------------------------------------------------------

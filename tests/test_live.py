@@ -1,0 +1,185 @@
+"""A bench in the background: awaited, paused, steered, interrupted, found again, followed by another process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+
+import curriculab as cl
+from curriculab import methods
+from curriculab.live import Attached, Interrupted, Live
+from curriculab.models import load_model
+from tests.test_drive import same
+
+
+@pytest.fixture(scope="module")
+def pools():
+    return cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folder):
+    return load_model(str(tiny_folder), bits=32)
+
+
+def made(model, pools, folder, steps=12):
+    train, test = pools
+    return cl.Bench(model, train, test, budget=cl.Budget(steps=steps, work=10**7), batch_size=4, evaluate_every=6,
+                    max_new_tokens=4, store=folder)  # fmt: skip
+
+
+VARIANTS = {"random": methods.random_order, "easy": methods.easy_to_hard}
+
+
+def until(true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_it_returns_at_once_and_gives_what_run_gives(model, pools, tmp_path):
+    live = made(model, pools, tmp_path / "a").start(VARIANTS, seeds=2)
+    assert isinstance(live, Live) and live.status == "training"
+    runs = asyncio.run(_awaited(live))
+    assert live.status == "finished" and live.progress == 1.0
+    same(runs, made(model, pools, tmp_path / "b").run(VARIANTS, seeds=2, progress=False))
+    table = live.table()
+    assert table[table.kind == "step"].groupby(["variant", "seed"]).step.max().tolist() == [12] * 4
+    assert table[table.kind == "test"].groupby(["variant", "seed"]).step.apply(list).tolist() == [[0, 6, 12]] * 4
+    assert table[table.kind == "end"].why.tolist() == ["budget of steps spent"] * 4
+
+
+async def _awaited(live):
+    return await live
+
+
+def test_asked_again_it_is_the_same_one_and_recorded_runs_are_there_at_once(model, pools, tmp_path):
+    live = made(model, pools, tmp_path).start(VARIANTS, seeds=1)
+    assert made(model, pools, tmp_path).start(VARIANTS, seeds=1) is live
+    runs = live.wait(60)
+    assert made(model, pools, tmp_path).start(VARIANTS, seeds=1) is live
+    from curriculab import live as module
+
+    module._benches.clear()
+    again = made(model, pools, tmp_path).start(VARIANTS, seeds=1)
+    assert again.status == "finished"
+    same(again.wait(1), runs)
+    steps = again.table()
+    assert steps[steps.kind == "step"].groupby("variant").step.max().to_dict() == {"random": 12, "easy": 12}
+
+
+def test_pause_stands_still_and_resume_goes_on(model, pools, tmp_path):
+    live = made(model, pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
+    until(lambda: live.progress > 0)
+    live.pause()
+    until(lambda: live.status == "paused")
+    here = live.progress
+    time.sleep(0.3)
+    assert live.progress == here < 1
+    live.resume()
+    until(lambda: live.progress > here)
+    live.interrupt()
+    until(lambda: live.done)
+    events = live.table()
+    assert events[events.kind == "intervention"].event.tolist() == ["pause", "resume"]
+
+
+def test_what_is_done_by_hand_is_recorded_and_repeats_headless_to_the_bit(model, pools, tmp_path):
+    bench = made(model, pools, tmp_path / "by hand", steps=60)
+    live = bench.start(VARIANTS, seeds=2)
+    until(lambda: live.progress > 0.05)
+    live.swap("easy", methods.hard_to_easy)
+    live.pause()
+    until(lambda: live.status == "paused")
+    live.fork("random", methods.easy_to_hard, name="branch")
+    live.stop("random")
+    live.resume()
+    runs = live.wait(60)
+    assert [e["what"] for e in runs.interventions] == ["swap", "pause", "fork", "stop", "resume"]
+    again = made(model, pools, tmp_path / "headless", steps=60).run(
+        VARIANTS, seeds=2, interventions=json.loads(json.dumps(runs.interventions)), progress=False
+    )
+    same(again, runs)
+    assert again.variants == ["random", "easy", "branch"]
+
+
+def test_a_wrong_command_comes_back_to_who_gave_it(model, pools, tmp_path):
+    live = made(model, pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
+    until(lambda: live.progress > 0)
+    with pytest.raises(ValueError, match="no variant 'hard'; there are random, easy"):
+        live.stop("hard")
+    with pytest.raises(ValueError, match="no checkpoint at call 999"):
+        live.fork("easy", methods.random_order, since=999)
+    live.interrupt()
+    until(lambda: live.done)
+    with pytest.raises(ValueError, match="the bench is interrupted; 'stop' has nothing to act on"):
+        live.stop("easy")
+
+
+def test_interrupted_it_says_so_and_goes_on_when_started_again(model, pools, tmp_path):
+    bench = made(model, pools, tmp_path / "a", steps=40)
+    live = bench.start(VARIANTS, seeds=1)
+    until(lambda: live.progress > 0.05)
+    live.interrupt()
+    with pytest.raises(Interrupted, match=r"stopped after the current call, at \d+%; start it again to go on"):
+        live.wait(20)
+    again = bench.start(VARIANTS, seeds=1)
+    assert again is not live
+    runs = again.wait(60)
+    same(runs, made(model, pools, tmp_path / "b", steps=40).run(VARIANTS, seeds=1, progress=False))
+
+
+def test_cancelling_the_wait_stops_the_bench_resumable(model, pools, tmp_path):
+    bench = made(model, pools, tmp_path, steps=2000)
+
+    async def impatient():
+        live = bench.start(VARIANTS, seeds=1)
+        task = asyncio.ensure_future(_awaited(live))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return live
+
+    live = asyncio.run(impatient())
+    until(lambda: live.done)
+    assert live.status == "interrupted" and list(tmp_path.glob(".bench-*/checkpoint-*"))
+
+
+def test_an_error_in_the_training_thread_comes_out_where_it_is_awaited(model, pools, tmp_path, monkeypatch):
+    bench = made(model, pools, tmp_path)
+    monkeypatch.setattr(cl.bench.Drive, "_keep", lambda self, job: 1 / 0)
+    live = bench.start(VARIANTS, seeds=1)
+    with pytest.raises(ZeroDivisionError):
+        live.wait(30)
+    assert live.status == "failed" and "ZeroDivisionError" in live.points[-1]["why"]
+
+
+def test_what_it_is_doing_can_be_looked_at(model, pools, tmp_path):
+    live = made(model, pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
+    until(lambda: "easy" in live.doing)
+    table = live.doing["easy"]
+    assert {"id", "request", "prompt", "text", "loss"} <= set(table) and len(table) == 4
+    assert live.left > 0
+    live.interrupt()
+
+
+def test_another_process_follows_and_steers(model, pools, tmp_path):
+    """Here both are one process: the lock is of a file, and so is everything they tell each other."""
+    bench = made(model, pools, tmp_path, steps=300)
+    live = bench.start(VARIANTS, seeds=1)
+    follower = Attached(bench.ask(VARIANTS, seeds=1)).begin()
+    until(lambda: follower.progress > 0 and len(follower.points))
+    follower.pause()
+    until(lambda: live.status == "paused" and follower.status == "paused")
+    follower.stop("easy")
+    follower.resume()
+    until(lambda: live.done)
+    until(lambda: follower.done)
+    ended = {p["variant"]: p["why"] for p in live.points if p["kind"] == "end"}
+    assert ended == {"random": "budget of steps spent", "easy": "stopped"}
+    assert [p["kind"] for p in follower.points].count("step") >= 300
