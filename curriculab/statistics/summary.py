@@ -76,7 +76,9 @@ def to_threshold(
     to arrive or to the horizon, whichever is first: up to there every run is known, so nothing is dropped or made up,
     and it is the area under Kaplan and Meier's curve. reached, censored: runs that had and had not arrived by then;
     median: of Kaplan and Meier's curve, all tests used, NaN where half never arrive. Intervals over seeds, paired for
-    the difference; where no run arrives there is no spread, and none. With most runs censored they say little.
+    the difference; where no run arrives there is no spread, and none. With most runs censored they say little. Coverage
+    at 95% of the difference, simulated with an eighth and a fifth of the runs censored: 94.6, 95.1 and 94.5% at 3, 5
+    and 10 seeds.
     """
     time, seen, threshold, horizon = _times(runs, x, threshold, to)
     table = _lines(time, to, level).set_index("variant").rename(columns={"value": "restricted_mean"})
@@ -118,6 +120,8 @@ def profiles(
     """Performance profiles: share of runs and groups of test rows above every accuracy; a line a variant and accuracy.
 
     thresholds: None is 0, 0.01, ... 1. Intervals hold for each threshold on its own, not for the curve as a whole.
+    Coverage at 95%, simulated on accuracies: 98, 97 and 95% at 3, 5 and 10 seeds (22, 6 and 0% of studies without an
+    interval); on scores whose tasks hardly overlap 100, 99 and 87%.
     """
     scores, _ = _scores_by(runs, by, at)
     at_all = np.linspace(0, 1, 101) if thresholds is None else np.asarray(thresholds, dtype=float)
