@@ -242,10 +242,17 @@ def offline(on: bool) -> Iterator[None]:
 
 def read_file(source: str, *, n: int | None, seed: int, columns: Any = None) -> pd.DataFrame:
     path = find(source)
-    suffix = suffix_of(path)
+    stem = path.name.removesuffix(".gz").removesuffix(suffix_of(path))
+    return shape(read_table(path), path.name, stem=stem, columns=columns, n=n, seed=seed)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A file's own table, its columns as they are named there; the index says where a row stands ("line 3")."""
     readers = {".jsonl": from_jsonl, ".json": from_json, ".csv": from_csv, ".parquet": from_parquet}
-    stem = path.name.removesuffix(".gz").removesuffix(suffix)
-    return shape(readers[suffix](path), path.name, stem=stem, columns=columns, n=n, seed=seed)
+    suffix = suffix_of(path)
+    if suffix not in readers:
+        raise PoolError(f"{path.name}: found a file of type {suffix or 'none'}, expected {', '.join(FILES)}")
+    return readers[suffix](path)
 
 
 def suffix_of(path: Path) -> str:
@@ -376,6 +383,44 @@ def missing(name: str, frame: pd.DataFrame, source: str) -> str:
     has = ", ".join(map(str, frame.columns))
     example = f'columns={{"{name}": "{frame.columns[0]}"}}'
     return f"{source}: no column {name!r}; it has {has}; say which one it is, for example {example}"
+
+
+# Names that data sets give to what a pool calls prompt, answer, ...; the first that a table has counts.
+ALIASES = {
+    "prompt": ("prompt", "question", "problem", "instruction", "input", "query"),
+    "answer": ("answer", "output", "response", "completion", "target", "result", "text"),
+    "level": ("level", "difficulty", "grade"),
+    "topic": ("topic", "subject", "category", "skill"),
+    "options": ("options", "choices"),
+    "solution": ("solution", "rationale"),
+}
+
+
+def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
+    """A mapping to begin with, by the names that columns often have; to be looked at, not to be trusted.
+
+    Answers that all end in `#### answer`, as those of GSM8K, are taken apart into solution, answer and level.
+    """
+    named = {str(name).lower(): name for name in reversed(frame.columns)}
+    found = {target: next((named[a] for a in names if a in named), None) for target, names in ALIASES.items()}
+    fits = {"level": _whole, "options": _listed}
+    mapping: dict[str, Column] = {
+        target: column for target, column in found.items()
+        if column is not None and (target not in fits or fits[target](frame[column]))
+    }  # fmt: skip
+    answer = mapping.get("answer")
+    if isinstance(answer, str) and frame[answer].map(lambda t: isinstance(t, str) and "####" in t).all():
+        mapping |= {"solution": answer, "answer": after(answer, "####"), "level": steps(answer)}
+    return mapping
+
+
+def _whole(values: pd.Series) -> bool:
+    numbers = pd.to_numeric(values, errors="coerce")
+    return bool((numbers % 1 == 0).all())
+
+
+def _listed(values: pd.Series) -> bool:
+    return all(isinstance(as_list(value), list) for value in values)
 
 
 def map_columns(frame: pd.DataFrame, source: str, columns: Mapping[str, Column]) -> pd.DataFrame:

@@ -1,0 +1,186 @@
+"""A file dropped on 02_data: its mapping, its lengths, what does not fit; without a browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import curriculab as cl
+from curriculab.pool import after, guess_columns, steps
+from curriculab.widgets import Upload, examine
+from curriculab.widgets.upload import LARGEST, safe_name
+
+CSV = b"question,result,grade,notes\n2 + 2,4,1,easy\n7 * 8,56,3,\n"
+
+
+class Words:
+    """Stands for a model: a token is a word, at most five fit."""
+
+    name, positions = "five words", 5
+
+    def lengths(self, rows: pd.DataFrame) -> pd.Series:
+        return (rows["prompt"] + " " + rows["answer"]).str.split().str.len() + 1
+
+
+# -- mapping ----------------------------------------------------------------------------------------------------------
+def test_columns_are_guessed_by_the_names_that_data_sets_give_them():
+    def guess(**columns: object) -> dict:
+        return guess_columns(pd.DataFrame({name: [value] for name, value in columns.items()}))
+
+    assert guess(question="1 + 1", result="2", grade=3, more="x") == {
+        "prompt": "question", "answer": "result", "level": "grade",
+    }  # fmt: skip
+    assert guess(prompt="a", question="b", answer="c") == {"prompt": "prompt", "answer": "answer"}
+    assert guess(Instruction="a", Output="b") == {"prompt": "Instruction", "answer": "Output"}
+    assert guess(text="only to study") == {"answer": "text"}
+    assert guess(question="a", answer="so\n#### 4") == {
+        "prompt": "question", "answer": after("answer", "####"), "solution": "answer", "level": steps("answer"),
+    }  # fmt: skip
+    assert guess(question="a", answer="b", difficulty="hard", choices={"text": []}) == {
+        "prompt": "question", "answer": "answer",
+    }  # fmt: skip
+
+
+def test_a_file_is_shown_with_its_mapping_and_lengths():
+    upload = Upload()
+    assert "Nothing to show yet" in upload.out.value
+    look = upload.take("mine.csv", CSV)
+    assert look.mapping.to_dict("index") == {
+        "prompt": {"from": "question", "first row": "'2 + 2'"},
+        "answer": {"from": "result", "first row": "'4'"},
+        "level": {"from": "grade", "first row": "1"},
+        "notes": {"from": "notes", "first row": "'easy'"},
+    }
+    assert upload.pool.level.tolist() == [1, 3] and list(upload.pool.index) == ["mine/00001", "mine/00002"]
+    assert look.lengths.tolist() == [4, 4] and look.unit == "words"
+    assert "words a row: median 4, 95% up to 4, longest 4; 8 in all" in upload.out.value
+    assert {t: m.value for t, m in upload.menus.items() if m.value} == {
+        "prompt": "question", "answer": "result", "level": "grade",
+    }  # fmt: skip
+
+
+def test_the_line_it_gives_loads_the_same_pool(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"question": f"{i} + 1", "answer": f"count\n#### {i + 1}"} for i in range(4)]
+    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    Path("own.jsonl").write_bytes(content)
+    upload = Upload()
+    upload.take("own.jsonl", content)
+    assert upload.source == (
+        "cl.load_pool('own.jsonl', columns={'prompt': 'question', 'answer': cl.after('answer', '####'), "
+        "'solution': 'answer', 'level': cl.steps('answer')})"
+    )
+    again = cl.load_pool("own.jsonl", columns={"prompt": "question", "answer": cl.after("answer", "####"),
+                                               "solution": "answer", "level": cl.steps("answer")})  # fmt: skip
+    pd.testing.assert_frame_equal(upload.pool, again)
+
+
+def test_menus_and_set_change_the_mapping_alike():
+    one, other = Upload(), Upload()
+    for upload in (one, other):
+        upload.take("mine.csv", CSV)
+    look = one.set(level=None, answer="notes")
+    wrong = "mine.csv, line 3, column 'answer': found nothing, expected the right answer, or the text to study"
+    assert look.problems == (wrong,)
+    one.set(answer="grade")
+    assert one.pool.answer.tolist() == ["1", "3"]
+    other.menus["level"].value = None
+    other.menus["answer"].value = "grade"
+    pd.testing.assert_frame_equal(one.pool, other.pool)
+    with pytest.raises(ValueError) as caught:
+        one.set(prompts="question")
+    assert str(caught.value) == (
+        "no column 'prompts' to map to; choose from prompt, answer, level, topic, options, solution"
+    )
+
+
+# -- what does not fit ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("a.csv", b"question\n2 + 2\n", "a.csv: no column 'answer'; it has question; say which one it is, for example "
+         'columns={"answer": "question"}'),
+        ("a.csv", b"prompt,answer\n2 + 2,4\n1 + 1\n", "a.csv, line 3: found 1 fields, expected 2 (prompt, answer); "
+         "quote cells that hold commas"),
+        ("a.csv", b"", "a.csv: found no rows, expected at least one"),
+        ("a.jsonl", b"{\n", "a.jsonl, line 1: found '{', expected one JSON object"),
+        ("a.txt", b"hello", "a.txt: found a file of type .txt, expected .jsonl, .json, .csv, .parquet"),
+        ("a.parquet", b"PAR1", None),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_loaded_is_one_line(name, content, line):
+    upload = Upload()
+    look = upload.take(name, content)
+    assert look.pool is None and len(look.problems) == 1 and "\n" not in look.problems[0]
+    assert look.problems[0] == line or (line is None and look.problems[0].startswith(f"{name}: cannot be read as"))
+    assert "does not fit" in upload.out.value and str(upload._path.parent) not in upload.out.value
+    with pytest.raises(ValueError) as caught:
+        upload.pool  # noqa: B018
+    assert str(caught.value) == look.problems[0]
+
+
+def test_rows_that_are_too_long_and_repeats_are_told():
+    content = b"prompt,answer\na b c,d\na b c d e,f\na b c,d\n"
+    upload = Upload(Words())
+    look = upload.take("long.csv", content)
+    assert look.lengths.tolist() == [5, 7, 5] and look.unit == "tokens"
+    assert look.problems == (
+        "long.csv: 1 prompts repeat earlier ones (first: long/00003); they are kept, and split puts none on both sides",
+        "1 of 3 rows are longer than the 5 tokens that 'five words' takes: long/00002 (7 tokens); keep the others with "
+        "pool[model.lengths(pool) <= model.positions]",
+    )
+    assert len(upload.pool) == 3
+
+
+def test_nothing_yet_is_said_so():
+    with pytest.raises(ValueError) as caught:
+        Upload().pool  # noqa: B018
+    assert str(caught.value) == "no file was taken yet; drop one on the widget, or call take(name, content)"
+
+
+# -- hostile files ----------------------------------------------------------------------------------------------------
+def test_cells_and_names_are_text_whatever_they_hold():
+    bad = "<img src=x onerror=alert(1)>"
+    content = f'prompt,answer,"{bad}"\n{bad},{bad},{bad}\n'.encode()
+    upload = Upload()
+    upload.take(f"{bad}.csv", content)
+    assert upload.pool.prompt.tolist() == [bad]
+    assert "<img" not in upload.out.value and "&lt;img" in upload.out.value
+    upload.take("x.jsonl", f"{bad}\n".encode())
+    assert "<img" not in upload.out.value and "does not fit" in upload.out.value
+
+
+def test_names_stay_in_a_folder_of_their_own(tmp_path):
+    assert safe_name("../../etc/passwd") == "passwd" and safe_name("C:\\data\\mine 1.csv") == "mine_1.csv"
+    assert safe_name("..") == "upload" and safe_name("") == "upload" and safe_name(".hidden.csv") == "hidden.csv"
+    assert len(safe_name("x" * 500 + ".csv")) == 100 and safe_name("x" * 500 + ".csv").endswith(".csv")
+    upload = Upload()
+    upload.take("../../up.csv", CSV)
+    assert upload._path.name == "up.csv" and upload._path.parent == Path(upload._folder.name)
+    first = upload._path
+    upload.take("again.csv", CSV)
+    assert not first.exists()
+
+
+def test_pieces_from_the_browser_make_the_file():
+    upload = Upload()
+    for at in range(0, len(CSV), 20):
+        content = {"name": "mine.csv", "size": len(CSV), "at": at}
+        upload._received(upload.field, content, [memoryview(CSV[at : at + 20])])
+    assert upload.pool.prompt.tolist() == ["2 + 2", "7 * 8"]
+    upload._received(upload.field, {"name": "big.csv", "size": LARGEST + 1, "at": -1}, [])
+    assert "big.csv: 524,288,001 bytes are more than the 524,288,000 that can be dropped here" in upload.out.value
+    upload._received(upload.field, {"name": "empty.csv", "size": 0, "at": 0}, [memoryview(b"")])
+    assert upload.look.problems == ("empty.csv: found no rows, expected at least one",)
+
+
+def test_examine_needs_no_widget(tmp_path):
+    (tmp_path / "mine.csv").write_bytes(CSV)
+    look = examine(tmp_path / "mine.csv", columns={"prompt": "question", "answer": "notes"})
+    assert look.problems == (
+        "mine.csv, line 3, column 'answer': found nothing, expected the right answer, or the text to study",
+    )
+    assert look.pool is None and look.mapping["from"].to_dict() == {"prompt": "question", "answer": "notes"}
