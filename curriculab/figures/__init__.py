@@ -4,6 +4,7 @@
     exposure   which rows were trained when, of recorded runs and of simulated ones
     preview    which rows schedules would draw, side by side, redrawn in place
     curves     accuracy, and whatever a method noted, as training went on
+    explore    any recorded number against any cost, of many runs
     effects    differences between variants, by level, what was forgotten
     matrices   grids of schedules by measures, transfer
     spending   where generated tokens went
@@ -24,6 +25,7 @@ from curriculab.figures.captions import about, tell
 from curriculab.figures.curves import learning_curves, notes
 from curriculab.figures.data import data_of
 from curriculab.figures.effects import comparison, forgetting, levels
+from curriculab.figures.explore import explore
 from curriculab.figures.exposure import draws
 from curriculab.figures.irt import item_curves, wright_map
 from curriculab.figures.matrices import grid, transfer
@@ -36,7 +38,7 @@ from curriculab.figures.theme import keep_colours, palette, template
 
 __all__ = [
     "FORMATS", "NO_BROWSER", "ExportError", "about", "agreement", "agreements", "by_level", "comparison", "data_of",
-    "difficulty", "draws", "export", "export_all", "find_browser", "for_print", "forgetting", "grid", "item_curves",
-    "keep_colours", "learning_curves", "levels", "notes", "palette", "redraw_schedules", "scatter", "schedules", "tell",
-    "template", "transfer", "waste", "wright_map",
+    "difficulty", "draws", "explore", "export", "export_all", "find_browser", "for_print", "forgetting", "grid",
+    "item_curves", "keep_colours", "learning_curves", "levels", "notes", "palette", "redraw_schedules", "scatter",
+    "schedules", "tell", "template", "transfer", "waste", "wright_map",
 ]  # fmt: skip

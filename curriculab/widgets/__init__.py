@@ -4,15 +4,17 @@
     panel.sides["A"].set(method="baby_steps", buckets=3)   # what a hand on the slider does
     panel.sides["A"].source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
     picker = Picker(pool, chosen=["random_order", "sec"])  # methods to tick; picker.variants is what a bench is given
+    explorer = Explorer("runs", pool)                      # all recorded runs, filtered and compared, answers to read
     upload = Upload(model)                                 # a file to drop on it; upload.pool is what it holds
 """
 
 from curriculab.widgets.controls import FIXED, KNOBS, ORDERS, PACINGS, Side, Slider, having_knobs, source
+from curriculab.widgets.explorer import Explorer
 from curriculab.widgets.picker import Picker
 from curriculab.widgets.schedules import Schedules
 from curriculab.widgets.upload import Upload, examine
 
 __all__ = [
-    "FIXED", "KNOBS", "ORDERS", "PACINGS", "Picker", "Schedules", "Side", "Slider", "Upload", "examine",
-    "having_knobs", "source",
+    "Explorer", "FIXED", "KNOBS", "ORDERS", "PACINGS", "Picker", "Schedules", "Side", "Slider", "Upload",
+    "examine", "having_knobs", "source",
 ]  # fmt: skip

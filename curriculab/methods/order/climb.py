@@ -98,7 +98,7 @@ def word_places(
     columns = [pool[c].tolist() for c in TEXTS if c in pool]
     listed = (list, tuple, np.ndarray)
     texts = (part for column in columns for text in column for part in (text if isinstance(text, listed) else [text]))
-    count = Counter(WORD.findall("\n".join(text for text in texts if isinstance(text, str)).lower()))
+    count = Counter(w.lower() for text in texts if isinstance(text, str) for w in WORD.findall(text))
     words = sorted(count, key=lambda w: (-count[w], w))
     if vocabulary == "frequency":
         return {w: rank / len(words) for rank, w in enumerate(words)}
