@@ -136,7 +136,8 @@ class Table:
         lines.append(["---:" if c.numeric and i else "---" for i, c in enumerate(self.columns)])
         lines += [list(self._markdown_cells(i)) for i in range(len(self))]
         table = [f"| {' | '.join(line)} |" for line in lines]
-        return "\n".join([f"**{markdown_text(self.title)}**", "", *table, "", "  \n".join(map(markdown_text, self.notes))]) + "\n"
+        notes = "  \n".join(map(markdown_text, self.notes))  # two blanks: a new line
+        return "\n".join([f"**{markdown_text(self.title)}**", "", *table, "", notes, ""])
 
     def _markdown_cells(self, row: int) -> Iterator[str]:
         for place, column in enumerate(self.columns):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import tempfile
 import zlib
@@ -42,6 +43,7 @@ def _pdf(content: bytes, about: About) -> bytes:
     """The document information: title, subject (the caption), keywords (the runs), creator."""
     from pypdf import PdfWriter
 
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # else it warns of how Chromium counts its objects
     writer = PdfWriter(clone_from=io.BytesIO(content))
     words = {"/Title": about.title, "/Subject": about.caption, "/Keywords": ", ".join(about.runs), "/Creator": MAKER}
     writer.add_metadata({key: value for key, value in words.items() if value})
