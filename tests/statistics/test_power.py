@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curriculab.statistics import minimum_detectable_effect, paired_t
+from curriculab.statistics import minimum_detectable_effect, paired_t, seeds_needed
 
 
 @pytest.mark.parametrize(("n", "m", "power"), [(3, 1, 0.8), (3, 5, 0.8), (5, 2, 0.9), (20, 1, 0.8)])
@@ -25,3 +25,22 @@ def test_minimum_detectable_effect_is_found_by_simulation(n: int, m: int):
 
 def test_minimum_detectable_effect_needs_seeds_and_a_spread():
     assert np.isnan(minimum_detectable_effect(0.05, 1)) and np.isnan(minimum_detectable_effect(0.0, 3))
+
+
+@pytest.mark.parametrize(("effect", "m", "power"), [(0.02, 1, 0.8), (0.05, 5, 0.8), (0.01, 2, 0.9), (-0.03, 1, 0.8)])
+def test_seeds_needed_agree_with_statsmodels(effect: float, m: int, power: float):
+    from statsmodels.stats.power import TTestPower
+
+    n = seeds_needed(effect, 0.02, m=m, power=power)
+    found = [TTestPower().power(abs(effect) / 0.02, k, 0.05 / m, alternative="two-sided") for k in (n, n - 1) if k > 1]
+    assert found[0] >= power and all(x < power for x in found[1:])
+
+
+def test_seeds_needed_by_hand_and_at_its_limits():
+    # an effect of one spread: the tables of Cohen 1988 (and G*Power) give 10 pairs
+    assert seeds_needed(0.02, 0.02) == 10
+    assert seeds_needed(1e-4, 0.02, most=100) is None
+    with pytest.raises(ValueError) as error:
+        seeds_needed(0.0, 0.02)
+    said = "effect=0.0, sd=0.02; give the difference to plan for, such as 0.02, and a spread above 0"
+    assert str(error.value) == said

@@ -1,0 +1,74 @@
+"""Would another learning rate have given as much? Runs made by hand, and a small bench that trains."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from curriculab.runs import Runs
+from curriculab.statistics import learning_rate_control, learning_rate_sweep, paired_t
+from tests.statistics.made import right, runs_of
+
+RUNS = runs_of({"random": [right(k) for k in (8, 10, 9)], "easy": [right(k) for k in (13, 14, 14)]})
+
+
+def sweep(**arms: tuple[int, ...]) -> Runs:
+    return runs_of({f"random, lr {rate.replace('_', '.')[1:]}": [right(k) for k in own] for rate, own in arms.items()})
+
+
+def test_more_than_every_rate():
+    found = learning_rate_control(RUNS, sweep(_1e3=(7, 9, 7), _3e3=(9, 11, 10)))
+    # the best arm: 9, 11, 10; differences .2 .15 .2
+    e = paired_t([0.2, 0.15, 0.2])
+    steps = ([0.25, 0.2, 0.25], [0.3, 0.25, 0.35], [0.2, 0.15, 0.2])
+    assert found.best == "random, lr 3e3" and found.p["easy"] == pytest.approx(max(paired_t(d).p for d in steps))
+    assert found.table.arm.tolist() == ["random", "random, lr 1e3", "random, lr 3e3"]
+    assert found.verdict == (
+        f"easy gives more than random order at each of 3 learning rates: {e.mean:+.3f} "
+        f"(95% interval {e.low:+.3f} to {e.high:+.3f}, t, n=3) to random, lr 3e3."
+    )
+
+
+def test_another_rate_gives_as_much_or_may():
+    as_much = learning_rate_control(RUNS, sweep(_1e3=(14, 15, 14)))
+    assert as_much.p["easy"] == 1.0
+    assert as_much.verdict.startswith("Another learning rate gives as much as easy: -0.033 (95% interval ")
+    open_ = learning_rate_control(RUNS, sweep(_1e3=(9, 16, 13)))
+    assert open_.verdict.startswith("That another learning rate gives as much as easy is not ruled out: +0.050 (")
+    with pytest.raises(ValueError, match="^nothing to weigh: variants easy, arms random; both are needed$"):
+        learning_rate_control(RUNS, Runs(()))
+
+
+def test_the_error_of_the_claim():
+    """Four equal arms and a curriculum that is none: more than all is claimed in far fewer than 5% of studies."""
+    rng, called = np.random.default_rng(0), 0
+    for _ in range(60):
+        answers = [[list(rng.random(40) < 0.5) for _ in range(3)] for _ in range(5)]
+        runs = runs_of({"random": answers[0], "easy": answers[1]})
+        arms = runs_of({f"random, lr {i}": own for i, own in enumerate(answers[2:])})
+        called += learning_rate_control(runs, arms).p["easy"] < 0.05
+    assert called <= 2
+
+
+@pytest.mark.pocket
+def test_a_sweep_trains_random_order_at_each_rate():
+    import curriculab as cl
+
+    pool = cl.load_pool("ladder", n=240, seed=0)
+    train, test = cl.split(pool, test=24, by="level", seed=0)
+    bench = cl.Bench(cl.load_model("pocket", bits=32), train, test, objective=cl.Sft(lr=1e-3),
+                     budget=cl.Budget(steps=2), store=None)  # fmt: skip
+    runs = bench.run({"random": cl.methods.random_order, "easy": partial(cl.methods.easy_to_hard, by="level")},
+                     seeds=2, progress=False)  # fmt: skip
+    swept = learning_rate_sweep(bench, (1e-3, 1e-2), seeds=2, progress=False)
+    assert swept.variants == ["random, lr 0.001", "random, lr 0.01"] and swept.seeds == [0, 1]
+    own, same, other = (r.metrics[r.metrics.variant == v].loss.to_numpy() for r, v in
+                        ((runs, "random"), (swept, "random, lr 0.001"), (swept, "random, lr 0.01")))  # fmt: skip
+    np.testing.assert_allclose(own, same, rtol=1e-5)  # the bench's own rate, the same rows in the same order
+    assert not np.allclose(same, other)
+    assert next(iter(bench.objectives.values())).lr == 1e-3
+    assert "learning rate" in learning_rate_control(runs, swept).verdict
+    with pytest.raises(ValueError, match=r"^rates=\(0,\); give learning rates above 0 around the bench's own 0.001$"):
+        learning_rate_sweep(bench, (0,))
