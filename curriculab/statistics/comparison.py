@@ -118,31 +118,31 @@ def _table(
     """One line per variant: its accuracy, its difference to `to`, intervals before and after Holm, which is over the
     variants that were asked for: a control claims nothing, so adding some costs no power."""
     by = {v: scores[scores.variant == v] for v in labels.index}
-    paired = {v: by[v].difference.dropna().to_numpy() if v != to else np.empty(0) for v in by}
-    found = pd.DataFrame({v: vars(estimate(d, level=level, seed=seed)) for v, d in paired.items()}).T
-    p = found.p.astype(float)
-    claimed = p[claims]
-    family = max(int(claimed.notna().sum()), 1)
-    tests = {v: family if v in claims else 1 for v in by}
-    levels = dict.fromkeys(by, level) | dict(zip(claims, holm_levels(claimed, level=level), strict=True))
-    after = {v: estimate(d, level=levels[v], seed=seed) for v, d in paired.items()}
-    low, high = (pd.Series({v: getattr(e, side) for v, e in after.items()}) for side in ("low", "high"))
+    paired = [by[v].difference.dropna().to_numpy() if v != to else np.empty(0) for v in by]
+    found = [estimate(d, level=level, seed=seed) for d in paired]
+    p, claimed = np.array([e.p for e in found]), np.array([v in claims for v in by])
+    family = max(int(np.isfinite(p[claimed]).sum()), 1)
+    adjusted, levels = p.copy(), np.full(len(p), level)
+    adjusted[claimed], levels[claimed] = holm(p[claimed]), holm_levels(p[claimed], level=level)
+    after = [estimate(d, level=at, seed=seed) for d, at in zip(paired, levels, strict=True)]
+    low, high = np.array([e.low for e in after]), np.array([e.high for e in after])
+    sizes = zip(found, np.where(claimed, family, 1).tolist(), strict=True)
     table = {
-        "seeds": {v: len(part) for v, part in by.items()},
-        "accuracy": {v: part.accuracy.mean() for v, part in by.items()},
-        "sd": {v: part.accuracy.std() for v, part in by.items()},
-        "difference": found["mean"].astype(float),
-        "low": found.low.astype(float),
-        "high": found.high.astype(float),
-        "n": found.n.astype(int),
-        "interval": {v: "reference" if v == to else f"{e.method}, n={e.n}" for v, e in found.iterrows()},
+        "seeds": [len(part) for part in by.values()],
+        "accuracy": [part.accuracy.mean() for part in by.values()],
+        "sd": [part.accuracy.std() for part in by.values()],
+        "difference": [e.mean for e in found],
+        "low": [e.low for e in found],
+        "high": [e.high for e in found],
+        "n": [e.n for e in found],
+        "interval": ["reference" if v == to else e.label for v, e in zip(by, found, strict=True)],
         "p": p,
-        "p_holm": pd.Series(holm(claimed), claimed.index).reindex(p.index).fillna(p),
+        "p_holm": adjusted,
         "low_holm": low,
         "high_holm": high,
         "differs": (low > 0) | (high < 0),
-        "sd_difference": found.sd.astype(float),
-        "mde": {v: minimum_detectable_effect(e.sd, e.n, m=tests[v], level=level) for v, e in found.iterrows()},
+        "sd_difference": [e.sd for e in found],
+        "mde": [minimum_detectable_effect(e.sd, e.n, m=m, level=level) for e, m in sizes],
     }
     return pd.DataFrame(table, index=pd.Index(by, name="variant")).assign(solver=labels.solver, gold=labels.gold)
 
