@@ -235,6 +235,7 @@ class Upload:
         if at == len(self._pieces):
             self._pieces += buffers[0]
         if len(self._pieces) == size:
+            self.out.value = f"<p>Reading {escape(safe_name(name))}, {size:,} bytes</p>"
             whole, self._pieces = bytes(self._pieces), bytearray()
             self.take(name, whole)
 
@@ -282,7 +283,8 @@ def _problems(lines: tuple[str, ...] | list[str]) -> str:
 
 
 def _table(table: pd.DataFrame) -> str:
-    head = "".join(f"<th>{escape(str(c))}</th>" for c in (table.index.name or "", *table.columns))
+    names = (table.index.name or "", *table.columns)
+    head = "".join(f"<th style='text-align:left'>{escape(str(c))}</th>" for c in names)
     rows = [[index, *values] for index, values in zip(table.index, table.to_numpy(object), strict=True)]
     cells = ["".join(f"<td>{escape(str(np.asarray(v).item()))}</td>" for v in row) for row in rows]
     return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
