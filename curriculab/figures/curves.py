@@ -150,11 +150,12 @@ def _seeds(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style:
 
     common = dict(legendgroup=label, showlegend=False, hoverinfo="skip", **on_panel(panel))
     if part.seed.nunique() > 1:
-        gap = pd.DataFrame({"x": [np.nan], "y": [np.nan]})
-        thin = pd.concat([piece for _, seed in part.groupby("seed") for piece in (seed[["x", "y"]], gap)])
+        gap = pd.DataFrame({"x": [np.nan], "y": [np.nan], "seed": [-1]})
+        thin = pd.concat([piece for _, seed in part.groupby("seed") for piece in (seed[["x", "y", "seed"]], gap)])
         line = dict(color=clear(style["color"], 0.45), width=0.9)
         name = f"{label}, seeds"
-        figure.add_trace(go.Scatter(x=thin.x, y=thin.y, mode="lines", name=name, line=line, **common))
+        ids = [f"seed {s}" for s in thin.seed]
+        figure.add_trace(go.Scatter(x=thin.x, y=thin.y, ids=ids, mode="lines", name=name, line=line, **common))
     ended = part[~part.whole].groupby("seed").tail(1)
     if len(ended):
         cross = dict(symbol="x-thin", size=8, line=dict(color=style["color"], width=1.5))

@@ -77,14 +77,14 @@ def _marks(figure: go.Figure, place: int, row: pd.Series, scores: pd.DataFrame, 
     figure.add_trace(go.Scatter(
         x=points.difference, y=place - 0.27 + np.linspace(-0.07, 0.07, len(points)), **common,
         marker=dict(color="white", line=dict(color=colour, width=1.2), size=6, symbol="circle"),
-        customdata=points.seed, hovertemplate="seed %{customdata}: %{x:+.3f}",
+        ids=[f"seed {s}" for s in points.seed], customdata=points.seed, hovertemplate="seed %{customdata}: %{x:+.3f}",
     ))  # fmt: skip
     if row.n < 2:
         return
     reach = dict(array=[row.high - row.difference], arrayminus=[row.difference - row.low], width=4, thickness=2)
     marker = dict(color=colour if row.differs else "white", size=10, symbol="diamond", line=dict(color=colour, width=2))
     figure.add_trace(go.Scatter(
-        x=[row.difference], y=[place + 0.1], marker=marker, **common,
+        x=[row.difference], y=[place + 0.1], ids=["mean"], marker=marker, **common,
         error_x=reach | dict(color=colour, visible=bool(np.isfinite(row.low))),
         hovertemplate=f"%{{x:+.3f}}, {row.low:+.3f} to {row.high:+.3f} ({row.interval})",
     ))  # fmt: skip

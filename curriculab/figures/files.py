@@ -15,6 +15,7 @@ from curriculab import __version__
 from curriculab.figures.captions import About
 
 MAKER = f"curriculab {__version__}"
+MOST_BYTES = 190_000  # of a picture, before title and caption are put into it; 200 kB is what a submission bears
 PNG_HEAD = 33  # bytes: signature 8, IHDR 25
 DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
 
@@ -64,10 +65,26 @@ def _svg(content: bytes, about: About) -> bytes:
 
 def _png(content: bytes, about: About) -> bytes:
     """Text in UTF-8, and 300 dots to the inch, from which LaTeX takes its width; both behind the header."""
+    content = _small(content)
     dots = _chunk(b"pHYs", round(300 / 0.0254).to_bytes(4, "big") * 2 + b"\x01")  # per metre
     terms = {"Title": about.title, "Description": about.caption, "Source": ", ".join(about.runs), "Software": MAKER}
     texts = [_chunk(b"iTXt", f"{key}\0\0\0\0\0{value}".encode()) for key, value in terms.items() if value]
     return content[:PNG_HEAD] + dots + b"".join(texts) + content[PNG_HEAD:]
+
+
+def _small(content: bytes) -> bytes:
+    """The same picture in fewer bytes where it has too many: without transparency, then with 256 colours."""
+    if len(content) <= MOST_BYTES:
+        return content
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    for smaller in (picture, picture.quantize(256, dither=Image.Dither.NONE)):
+        made = io.BytesIO()
+        smaller.save(made, "png", optimize=True)
+        if made.tell() <= MOST_BYTES:
+            break
+    return made.getvalue()
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -34,7 +34,7 @@ def panelled(
             figure.layout[_axis(axis, i)] = dict(anchor=other + _number(i), matches=axis if shared and i else None)
         if not title:
             continue
-        note = dict(text="", align="left", xanchor="left", yanchor="top", xref="paper", yref="paper")
+        note = dict(text="", align="left", xanchor="left", yanchor="bottom", xref="paper", yref="paper")
         figure.add_annotation(name=f"panel {i}", showarrow=False, borderpad=0, **note)
     meta = dict(panels=len(panels), titles=list(panels), shared=shared, ratio=ratio, x=titles, y=y, lines=lines)
     figure.layout.meta = meta
@@ -84,7 +84,8 @@ def arrange(
         names = meta["x"][i] if told[0] else "", meta["y"] if leftmost else ""
         figure.layout[_axis("x", i)].update(domain=np.clip(x, 0, 1), showticklabels=told[0], title_text=names[0])
         figure.layout[_axis("y", i)].update(domain=np.clip(y, 0, 1), showticklabels=told[1], title_text=names[1])
-        figure.update_annotations(dict(x=left, y=max(top, 0), text=title), selector=dict(name=f"panel {i}"))
+        place = dict(x=left, y=min(max(y[1], 0), 1), yshift=0.35 * px)
+        figure.update_annotations(place | dict(text=title), selector=dict(name=f"panel {i}"))
     figure.layout.height = height or round(total + above + below)
     if _has_bar(figure):  # plotly makes room for a legend by itself; for a bar above the panels, too much
         figure.layout.margin.t = above
