@@ -132,10 +132,11 @@ def test_more_than_the_seeds_is_uncertain_where_rows_are_new_too():
     )
 
 
-def test_coverage_in_short():
+def test_coverage_in_short(monkeypatch: pytest.MonkeyPatch):
     """The default lies within 93 to 97% at 3, 5 and 10 seeds, sampling error allowed for; seed 1, 400 studies each."""
     from benchmarks.coverage import run
 
+    monkeypatch.setattr(intervals, "RESAMPLES", 5000)
     error = 3 * np.sqrt(0.95 * 0.05 / 400)
     for figure in run(studies=400, seed=1, only=["estimate (default)"]):
         if figure["data"] != "skewed":
