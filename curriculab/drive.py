@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from curriculab.journal import Journal, JournalError, checkpoint, checkpoints, read_state, write_whole
+from curriculab.journal import Journal, JournalError, checkpoint, checkpoints, discard, read_state, write_whole
 from curriculab.learner import ModelLearner
 from curriculab.loop import Job, Loop, Method, Steer, open_job, record
 from curriculab.methods import method_name
@@ -204,7 +204,7 @@ class Drive:
         finally:
             self.journal.close()
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            discard(self.folder)
         return self.records
 
     @property
@@ -358,7 +358,7 @@ class Drive:
         if self.folder is not None and event.what != "halved":
             now = self.folder / f"checkpoint-{self.loop.call:08d}"  # without this intervention
             self._states.pop(now, None)
-            shutil.rmtree(now, ignore_errors=True)
+            discard(now)
             self.checkpoint()
 
     def _join(self, event: Event) -> None:

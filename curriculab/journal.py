@@ -324,7 +324,15 @@ def thin(folder: Path, most: int = KEPT_BYTES) -> None:
     while len(kept) > 1 and sum(size[p] for p in kept) > most:
         calls = [int(p.name.rpartition("-")[2]) for p in kept]
         gaps = [b - a for a, b in zip([0, *calls], calls[1:], strict=False)]  # if that one, and not its neighbour, goes
-        shutil.rmtree(kept.pop(int(np.argmin(gaps))))
+        discard(kept.pop(int(np.argmin(gaps))))
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder so that under its name it is there whole or not at all."""
+    gone = folder.with_name(f".part-{os.getpid()}-{folder.name}")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def read_state(folder: Path) -> dict[str, object]:
