@@ -30,8 +30,8 @@ _HOME = {
     },
 }  # fmt: skip
 _ROOMS = (
-    "difficulty", "draws", "figures", "methods", "models", "pool", "requests", "rewards", "runs", "simulation",
-    "statistics", "tasks", "widgets",
+    "difficulty", "draws", "figures", "methods", "models", "pool", "report", "requests", "rewards", "runs",
+    "simulation", "statistics", "tables", "tasks", "widgets",
 )  # fmt: skip
 __all__ = sorted([*_HOME, *_ROOMS])
 

@@ -71,7 +71,7 @@ class Need:
 NEEDS = {
     "chromium": Need(has_browser, "README.md, Install, says how to get Chrome or Chromium"),
     "pdffonts": Need(partial(has_program, "pdffonts"), "apt install poppler-utils"),
-    "latex": Need(partial(has_program, "pdflatex"), "apt install texlive-latex-base"),
+    "latex": Need(partial(has_program, "pdflatex"), "apt install texlive-latex-recommended"),
     "tmpfs": Need(can_mount_tmpfs, "run as root, where mounting is allowed"),
     "trl": Need(partial(has_module, "trl"), "pip install -c constraints.txt -e '.[bench]'"),
     "reasoning-gym": Need(partial(has_module, "reasoning_gym"), "pip install -c constraints.txt -e '.[gym]'", False),
