@@ -1,0 +1,115 @@
+"""The pages of docs/: their examples are put where they say, into a copy of the package, and held to its tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("add_a_*.md"))
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), flags=re.DOTALL)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package and its tests, to be written into."""
+    for name in ("curriculab", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "browser"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    return tmp_path
+
+
+def apply(block: str, root: Path) -> bool:
+    """Do what a block says: its first line names the file; False where it names none."""
+    head, code = block.split("\n", 1)
+    place = re.fullmatch(r"# (curriculab/[\w/]+\.py)(, at the end)?", head)
+    if place is None:
+        return False
+    path = root / place[1]
+    if not path.exists():
+        path.write_text(code)
+    elif "# new" in code:
+        insert(path, code.splitlines())
+    else:
+        path.write_text(f"{path.read_text().rstrip()}\n\n\n{code}")
+    return True
+
+
+def insert(path: Path, lines: list[str]) -> None:
+    """Put the lines marked `# new` behind the one before them, which the file has once."""
+    known = [line for line in lines if not line.endswith("# new")]
+    new = [line.removesuffix("  # new") for line in lines if line.endswith("# new")]
+    there = path.read_text().splitlines()
+    assert there.count(known[-1]) == 1, f"{path.name} has not exactly one line {known[-1]!r}"
+    place = there.index(known[-1]) + 1
+    path.write_text("\n".join([*there[:place], *new, *there[place:]]) + "\n")
+
+
+def run(root: Path, *arguments: str) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), "PYTEST_ADDOPTS": ""}
+    ran = subprocess.run([sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True,
+                         timeout=500)  # fmt: skip
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    return ran.stdout
+
+
+def passed(root: Path, name: str, *places: str) -> int:
+    """How many tests of that name passed."""
+    said = run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", *places, "-k", name)
+    return int(re.search(r"(\d+) passed", said)[1])
+
+
+def test_the_readme_links_every_page():
+    readme = (ROOT / "README.md").read_text()
+    assert [p.name for p in PAGES] == ["add_a_measure.md", "add_a_method.md", "add_a_task.md"]
+    assert all(f"docs/{page.name}" in readme for page in PAGES)
+
+
+def test_examples_keep_the_style(tmp_path):
+    for page in PAGES:
+        for i, block in enumerate(blocks(page.name)):
+            if "# new" in block:
+                continue
+            path = tmp_path / f"{page.stem}_{i}.py"
+            path.write_text(block)
+            options = ["--config", str(ROOT / "pyproject.toml"), "--ignore", "F821,I001"]
+            command = [sys.executable, "-m", "ruff", "check", *options, str(path)]
+            told = subprocess.run(command, capture_output=True, text=True)
+            assert told.returncode == 0, told.stdout
+
+
+def test_the_method_passes_the_contract_and_its_check(copy):
+    assert all([apply(block, copy) for block in blocks("add_a_method.md")])
+    assert passed(copy, "two_halves", "tests/methods/test_contract.py", "tests/methods/test_checks.py") >= 8
+    shown = run(copy, "-m", "curriculab.methods", "show", "two_halves")
+    assert "until = 0.5" in shown
+
+
+@pytest.mark.pocket
+def test_the_measure_passes_the_contract(copy):
+    assert all([apply(block, copy) for block in blocks("add_a_measure.md")])
+    assert passed(copy, "digit_count", "tests/difficulty/test_contract.py") >= 5
+    code = "import curriculab as cl, pandas as pd; p = pd.DataFrame({'prompt': ['12 + 345', 'one'], 'answer': 'x'}); "
+    assert run(copy, "-c", code + "print(cl.difficulty.digit_count(p).tolist())") == "[5.0, 0.0]\n"
+
+
+def test_the_task_loads_splits_and_is_judged(copy):
+    *parts, use = blocks("add_a_task.md")
+    assert all([apply(block, copy) for block in parts]) and not apply(use, copy)
+    run(copy, "-c", use)
+    answers = "import curriculab as cl; p = cl.load_pool('clock', n=9, seed=2); "
+    derive = "print(all(sum(int(x) * {'h': 60, 'min': 1}[u] for x, u in zip(t[:-2:2], t[1:-2:2])) == int(a) " \
+             "for t, a in ((q.replace(' and', '').split(), a) for q, a in zip(p.prompt, p.answer))))"  # fmt: skip
+    assert run(copy, "-c", answers + derive) == "True\n"
+    wrong = "import curriculab as cl\ntry: cl.load_pool('clock', levels=7)\nexcept cl.PoolError as e: print(e)"
+    assert run(copy, "-c", wrong) == "clock: no level 7; choose from (1, 2, 3)\n"
