@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -287,21 +287,22 @@ def write(
     paragraph = methods_paragraph(runs, result)
     files = export_all({to / "figures" / name: figure for name, figure in figures.items()}, width=WIDTHS, runs=runs)
     files += [path for name, table in tables.items() for path in table.write(to / "tables" / name)]
+    drawn = {path.stem for path in files if path.suffix == ".pdf"}
     texts = {"methods.txt": paragraph, "verdict.txt": result.verdict, "runs.txt": "\n".join(digests(runs))}
-    texts["report.tex"] = _document(to, title, paragraph, result.verdict, figures, tables, digests(runs))
+    texts["report.tex"] = _document(title, paragraph, result.verdict, figures, tables, digests(runs), drawn)
     files += [write_file(to / name, f"{text}\n".encode()) for name, text in texts.items()]
     made = compile_latex(to / "report.tex")
     return files + ([made] if made else [])
 
 
 def _document(
-    to: Path,
     title: str,
     paragraph: str,
     verdict: str,
     figures: Mapping[str, go.Figure],
     tables: Mapping[str, Table],
     runs: Sequence[str],
+    drawn: Collection[str],
 ) -> str:
     parts = [
         r"\documentclass[10pt]{article}", r"\usepackage[textwidth=6.75in,textheight=9.2in]{geometry}",
@@ -309,26 +310,23 @@ def _document(
         f"\\title{{{latex_text(title)}}}", r"\author{}", r"\date{}", r"\begin{document}", r"\maketitle",
         r"\section*{Result}", latex_text(verdict), r"\section*{Methods}", latex_text(paragraph),
         *(f"\\input{{tables/{name}.tex}}" for name in tables),
-        *(part for name, figure in figures.items() for part in _included(to, name, figure, runs)),
+        *(part for name, figure in figures.items() for part in _included(name, figure, drawn)),
         r"\section*{Recorded runs}", rf"{{\footnotesize\ttfamily\raggedright {' '.join(runs)}\par}}",
         r"\end{document}",
     ]  # fmt: skip
     return "\n".join(parts)
 
 
-def _included(to: Path, name: str, figure: go.Figure, runs: Sequence[str]) -> Iterator[str]:
-    """A figure with its caption, as wide as its panels want; without a browser, where its numbers are."""
+def _included(name: str, figure: go.Figure, drawn: Collection[str]) -> Iterator[str]:
+    """A figure with its caption, as wide as its panels want; where no browser drew it, where its numbers are."""
     told, meta = about(figure), figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
-    wide = WIDTHS[1] if meta.get("panels", 1) > 1 else WIDTHS[0]
-    drawn = f"figures/{name}-{round(100 * wide)}.pdf"
-    caption = f"\\caption{{{latex_text(f'{told.title}. {told.caption}')}}}\\label{{fig:{name}}}"
-    if (to / drawn).exists():
-        yield "\n".join([r"\begin{figure}[tb]", r"  \centering", f"  \\includegraphics{{{drawn}}}", f"  {caption}",
-                         r"\end{figure}"])  # fmt: skip
-    else:
-        yield (
-            latex_text(f"{told.title}: not drawn, no browser was found; the numbers are in figures/{name}.csv.") + "\n"
-        )
+    file = f"{name}-{round(100 * WIDTHS[meta.get('panels', 1) > 1])}"
+    if file not in drawn:
+        yield latex_text(f"{told.title}: no browser drew it; the numbers are in figures/{name}.csv.") + "\n"
+        return
+    yield from (r"\begin{figure}[tb]", r"  \centering", f"  \\includegraphics{{figures/{file}.pdf}}")
+    yield f"  \\caption{{{latex_text(f'{told.title}. {told.caption}')}}}\\label{{fig:{name}}}"
+    yield r"\end{figure}"
 
 
 def compile_latex(path: str | Path) -> Path | None:

@@ -27,10 +27,10 @@ from curriculab.statistics import Comparison
 MARKS = ("†", "‡", "§", "¶")
 MATH = {"†": r"\dagger", "‡": r"\ddagger", "§": r"\mathsection", "¶": r"\mathparagraph"}
 NUMBER = re.compile(r"[<+-]?\d[\d.]*(e[+-]?\d+)?")
-SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}",
+SPECIAL = {  # by symbols that LaTeX's first encoding has: others would come as bitmaps, in a font of Type 3
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"$\mathdollar$", "#": r"\#",
+    "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': "''", "`": r"\`{}",
     "–": "--", "—": "---", "…": r"\ldots{}", "’": "'", "‘": "`", "“": "``", "”": "''", "ß": r"\ss{}", "\u00a0": "~",
     "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "→": r"$\rightarrow$", "←": r"$\leftarrow$",
     "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "∞": r"$\infty$", "√": r"$\surd$",
@@ -52,7 +52,7 @@ def latex_text(text: object) -> str:
 
 
 def _known(character: str) -> bool:
-    base, *accents = unicodedata.normalize("NFD", character)
+    base, *accents = unicodedata.normalize("NFD", character) if character < "\u0180" else "\0"
     return " " <= base <= "~" and len(accents) <= 1 and set(accents) <= ACCENTS
 
 

@@ -6,7 +6,10 @@ import subprocess
 import sys
 
 HEAVY = ("torch", "transformers", "scipy", "plotly", "ipywidgets", "reasoning_gym", "kaleido")
-ROOMS = "pool, difficulty, requests, rewards, draws, methods, simulation, runs, statistics, figures, tables, report, widgets"
+ROOMS = (
+    "pool, difficulty, requests, rewards, draws, methods, simulation, runs, statistics, figures, tables, report, "
+    "widgets"
+)
 
 
 def run(code: str) -> str:

@@ -73,7 +73,7 @@ def test_the_methods_paragraph_says_what_was_recorded(runs: Runs):
         f"Variants: {ODD} (baby_steps by loss, buckets=3).",
         "Controls: random order; each measure turned round (reversed); a null band of 1 further random orders.",
         "Each ran with 3 seeds (0, 1 and 2).",
-        "Final accuracies were compared with random, paired by seed on the same test rows: 95% intervals by Student's t",
+        "Final accuracies were compared with random, paired by seed on the same test rows: 95% intervals by Student's",
         "p corrected by Holm's method for the 1 comparison with variants that are no controls.",
         f"had to be {min(mde):.3f} to {max(mde):.3f} to be found with 80% power.",
         "Software: curriculab 0.1.0 (commit abc+), torch 2.13.0, numpy 2.4.6, Python 3.11.7 on Linux x86_64 (cpu).",
@@ -176,7 +176,7 @@ def test_without_browser_and_latex_the_pieces_are_there(runs: Runs, tmp_path: Pa
         "figures/final.html", "figures/final.csv", "figures/final.txt", "tables/comparison.tex",
         "tables/comparison.md", "tables/comparison.csv", "methods.txt", "verdict.txt", "runs.txt", "report.tex",
     }  # fmt: skip
-    assert "its numbers are in figures/final.csv." in (tmp_path / "report.tex").read_text()
+    assert "the numbers are in figures/final.csv." in (tmp_path / "report.tex").read_text()
     assert "no pdflatex; on Debian" in capsys.readouterr().out
 
 

@@ -142,7 +142,7 @@ def test_levels_and_other_tables(runs: Runs):
 # -- words ------------------------------------------------------------------------------------------------------------
 def test_special_characters_are_no_commands():
     assert tables.latex_text(ODD) == (
-        r"50\% \_a\_ \& \{b\} \textbar{} \$c\$ \#1 \textbackslash{}x \textasciitilde{}\textasciicircum{} "
+        r"50\% \_a\_ \& \{b\} \textbar{} $\mathdollar$c$\mathdollar$ \#1 \textbackslash{}x \textasciitilde{}\textasciicircum{} "
         r"\textless{}d\textgreater{}"
     )
     assert tables.latex_text("τ = 0.4 → é, 中") == r"$\tau$ = 0.4 $\rightarrow$ é, [U+4E2D]"
