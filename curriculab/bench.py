@@ -30,6 +30,7 @@ from curriculab.provenance import code, describe, git, versions, written
 from curriculab.requests import OBJECTIVES, Grpo, Objective, Rows
 from curriculab.runs import Record, Runs, Store, digest_of, digest_of_table
 from curriculab.simulation import evaluation_shares, simulate
+from curriculab.spec import bench_spec, keep_tables, write_spec
 
 if TYPE_CHECKING:
     from curriculab.live import Live
@@ -117,26 +118,12 @@ class Bench:
         instead of trained again, a bench that was cut off goes on where it was; a variant that fails closes only itself
         and says why. An interrupt stops after the current call.
         """
-        from curriculab.live import Live
-
         asked = self.ask(variants, seeds=seeds, controls=controls, interventions=interventions)
-        bar, told = _Bar(progress), Live(asked)
-        with interruptible() as stop:
-
-            def watch(drive: Drive) -> None:
-                bar.show(drive.jobs)
-                told.between(drive)  # another process may look on, and steer
-                if stop.is_set():
-                    raise Stopped
-
-            try:
-                return asked.runs(asked.train(watch))
-            except Stopped:
-                kept = "run it again to go on from there" if self.store else "without a store nothing of it is kept"
-                raise KeyboardInterrupt(f"stopped after the current call; {kept}") from None
-            finally:
-                bar.close()
-                told.close()
+        bar = _Bar(progress)
+        try:
+            return asked.finish(bar.show)
+        finally:
+            bar.close()
 
     def start(
         self,
@@ -271,23 +258,37 @@ class Bench:
     def spec(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
         """What is written beside a run: what decides it, what was asked in words, and where it was made."""
         return {
-            "decides": self.decides(method, seed, steering), "asked": self.asked(method, seed),
+            "decides": self.decides(method, seed, steering), "method": written(method),
             "model": self.model.name, "bits": self.model.bits,
             "threads": torch.get_num_threads(), "git": git(), "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}", "device": str(self.model.device),
         }  # fmt: skip
 
-    def asked(self, method: Method, seed: int) -> dict[str, object]:
-        """A run in words that `provenance.made` turns back into objects."""
+    def settings(self) -> dict[str, object]:
+        """All but the variants, in words that `spec.read_spec` turns back into a bench."""
         return {
-            "method": written(method), "seed": seed, "objectives": [written(o) for o in self.objectives.values()],
-            "budget": written(self.budget), "batch_size": self.batch_size, "rollouts": self.rollouts,
-            "temperature": self.temperature, "max_new_tokens": self.max_new_tokens, "shares": list(self.shares),
+            "objectives": [written(o) for o in self.objectives.values()], "budget": written(self.budget),
+            "batch_size": self.batch_size, "rollouts": self.rollouts, "temperature": self.temperature,
+            "max_new_tokens": self.max_new_tokens, "shares": list(self.shares),
             "model": {"name": self.model.name, "bits": self.model.bits, "rank": self.model.layout.rank,
-                      "alpha": self.model.layout.alpha, "device": self.model.device.type, "chat": self.model.chat},
+                      "alpha": self.model.layout.alpha, "device": self.model.device.type, "chat": self.model.chat,
+                      "digest": self.model.digest()},
             "train": {"rows": len(self.train), "digest": self._table("train")},
             "test": {"rows": len(self.test), "digest": self._table("test")},
         }  # fmt: skip
+
+    def write(
+        self,
+        path: str | Path,
+        variants: Mapping[str, Method],
+        *,
+        seeds: int | Iterable[int] = 3,
+        controls: bool | Sequence[str] = False,
+    ) -> Path:
+        """Write this bench as a file that `python -m curriculab.bench` trains without a notebook."""
+        if self.store is None:
+            raise ValueError("a bench without a store cannot be trained elsewhere; give Bench(store='runs')")
+        return write_spec(self.ask(variants, seeds=seeds, controls=controls), path)
 
     def __repr__(self) -> str:
         axis, total = self.budget.axis()
@@ -339,9 +340,34 @@ class Asked:
         with claimed(self.folder):
             return self.drive(watch).run()
 
+    def finish(self, show: Callable[[float, Sequence[Job]], None]) -> Runs:
+        """Train here and now; an interrupt stops between two calls, and another process may look on and steer.
+
+        show: told between two calls which share of all is done, and the jobs.
+        """
+        from curriculab.live import Live
+
+        told = Live(self)
+        with interruptible() as stop:
+
+            def watch(drive: Drive) -> None:
+                show(drive.progress, drive.jobs)
+                told.between(drive)
+                if stop.is_set():
+                    raise Stopped
+
+            try:
+                return self.runs(self.train(watch))
+            except Stopped:
+                kept = "ask again to go on from there" if self.bench.store else "without a store nothing of it is kept"
+                raise KeyboardInterrupt(f"stopped after the current call; {kept}") from None
+            finally:
+                told.close()
+
     def drive(self, watch: Callable[[Drive], None]) -> Drive:
+        keep_tables(self)
         return Drive(self.bench, self.variants, self.todo, kinds=self.kinds, events=self.events, folder=self.folder,
-                     watch=watch)  # fmt: skip
+                     watch=watch, about=bench_spec(self))  # fmt: skip
 
     def runs(self, trained: Mapping[Key, Record]) -> Runs:
         """All that was asked for, recorded before or trained now."""
@@ -362,8 +388,7 @@ class _Bar:
         layout = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         self.bar = tqdm(total=1.0, disable=not wanted, bar_format=layout, mininterval=0.5)
 
-    def show(self, jobs: Sequence[Job]) -> None:
-        done = float(np.mean([1.0 if not j.open else j.run.progress for j in jobs]))
+    def show(self, done: float, jobs: Sequence[Job]) -> None:
         self.bar.update(max(0.0, done - self.bar.n))
         latest: dict[str, list[float]] = {}
         for job in jobs:
@@ -404,3 +429,9 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     if not found or min(found) < 0 or len(set(found)) < len(found):
         raise ValueError(f"seeds={seeds!r}; give how many (at least 1), or a list of different numbers from 0 on")
     return found
+
+
+if __name__ == "__main__":
+    from curriculab.spec import main
+
+    raise SystemExit(main())

@@ -118,7 +118,8 @@ class Drive:
     """Trains `keys` of a bench together.
 
     events: interventions to repeat at the calls they were made at; folder: where it can be taken up again (None: it
-    cannot); watch: called between two calls, and may call `stop`, `swap`, `fork` and raise Stopped.
+    cannot); watch: called between two calls, and may call `stop`, `swap`, `fork` and raise Stopped; about: the bench as
+    it is written beside every run.
     """
 
     def __init__(
@@ -131,9 +132,10 @@ class Drive:
         events: Sequence[Event] = (),
         folder: Path | None = None,
         watch: Callable[[Drive], None] | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> None:
         self.bench, self.variants, self.keys, self.kinds = bench, dict(variants), list(keys), kinds
-        self.folder, self.watch = folder, watch
+        self.folder, self.watch, self.about = folder, watch, dict(about or {})
         self.learner = ModelLearner(bench.model, bench.objectives, bench.others, bench.temperature,
                                     bench.max_new_tokens)  # fmt: skip
         self.records: dict[Key, Record] = {}
@@ -250,7 +252,7 @@ class Drive:
         spec = {
             **self.bench.spec(method, job.seed, steering), **self.kinds.get(job.variant, {}), "digest": digest,
             "began": self.began, "finished": time.time(), "events": [e.as_json() for e in self.events],
-            "keys": [list(k) for k in self.keys],
+            "bench": self.about,
         }  # fmt: skip
         made = record(job, self.bench.test, spec)
         if self.bench.store:

@@ -189,6 +189,18 @@ def _unpacked(value: object) -> object:
     return pd.NA if inner == "NA" else pd.NaT
 
 
+def pack_table(table: Rows) -> dict[str, object]:
+    """A whole table as JSON."""
+    columns = {str(name): _pack_column(table[name], None) for name in table.columns}
+    return {"index": [_packed(i) for i in table.index], "name": table.index.name, "columns": columns}
+
+
+def unpack_table(packed: Mapping) -> Rows:
+    """What `pack_table` was given."""
+    bare = pd.DataFrame(index=pd.Index([_unpacked(i) for i in packed["index"]], name=packed["name"]))
+    return bare.assign(**{name: _unpack_column(column, bare, name) for name, column in packed["columns"].items()})
+
+
 # -- the journal ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class Past:

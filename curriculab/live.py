@@ -10,8 +10,10 @@ A bench that another process trains (`python -m curriculab.bench spec.json`) is 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import dataclasses
+import functools
 import json
 import threading
 import time
@@ -31,9 +33,11 @@ from curriculab.runs import Runs
 
 if TYPE_CHECKING:
     from curriculab.bench import Asked
+    from curriculab.widgets import Panel
 
 TOLD_SECONDS = 0.5  # between two looks that listeners, and the folder, are given
 DRAWING = 0.05  # of the time may go into drawing
+PATIENCE = 30.0  # seconds that a process that ends waits for a call to be over
 SHOWN = 8  # rows of what a variant is doing right now
 ENDED = ("finished", "interrupted", "failed")
 
@@ -86,26 +90,28 @@ class Live:
 
     def pause(self) -> None:
         """Stand still after the current call."""
-        self._send({"do": "pause"})
+        self._send({"do": "pause"}, wait=False)
 
     def resume(self) -> None:
-        self._send({"do": "resume"})
+        self._send({"do": "resume"}, wait=False)
 
     def interrupt(self) -> None:
         """Stop all after the current call, with a checkpoint: asked for again, it goes on from there."""
-        self._send({"do": "interrupt"})
+        self._send({"do": "interrupt"}, wait=False)
 
-    def stop(self, variant: str) -> None:
+    def stop(self, variant: str, *, wait: bool = True) -> None:
         """Stop one variant: it is tested where it stands, and recorded as stopped."""
-        self._send({"do": "stop", "variant": variant})
+        self._send({"do": "stop", "variant": variant}, wait=wait)
 
-    def swap(self, variant: str, to: Method) -> None:
+    def swap(self, variant: str, to: Method, *, wait: bool = True) -> None:
         """Another method takes over one variant from here on."""
-        self._send({"do": "swap", "variant": variant, "to": to})
+        self._send({"do": "swap", "variant": variant, "to": to}, wait=wait)
 
-    def fork(self, of: str, to: Method, *, name: str | None = None, since: int | None = None) -> None:
+    def fork(
+        self, of: str, to: Method, *, name: str | None = None, since: int | None = None, wait: bool = True
+    ) -> None:
         """A new variant that was `of` until now (or until the checkpoint `since`, one of `checkpoints`)."""
-        self._send({"do": "fork", "variant": of, "to": to, "name": name, "since": since})
+        self._send({"do": "fork", "variant": of, "to": to, "name": name, "since": since}, wait=wait)
 
     def table(self) -> pd.DataFrame:
         """Every point so far, tidy: variant, seed, kind, step, loss, reward, accuracy, tokens, seconds, ..."""
@@ -149,24 +155,26 @@ class Live:
     def __repr__(self) -> str:
         return f"Live({', '.join(self.variants)}: {self.status}, {self.progress:.0%})"
 
-    def _repr_mimebundle_(self, **options: object) -> object:
+    @functools.cached_property
+    def panel(self) -> Panel:
+        """Its controls and curves."""
         from curriculab.widgets import Panel
 
-        if getattr(self, "_panel", None) is None:
-            self._panel = Panel(self)
-        return self._panel._repr_mimebundle_(**options)
+        return Panel(self)
+
+    def _repr_mimebundle_(self, **options: object) -> object:
+        return self.panel._repr_mimebundle_(**options)
 
     # -- commands -----------------------------------------------------------------------------------------------------
-    def _send(self, command: dict) -> None:
-        """Hand a command to the training thread and wait until it was carried out; what is wrong with it comes back."""
+    def _send(self, command: dict, *, wait: bool) -> None:
+        """Hand a command to the training thread; where it is waited for, what is wrong with it comes back."""
         if self.done:
             raise ValueError(f"the bench is {self.status}; {command['do']!r} has nothing to act on")
         carried, wrong = threading.Event(), []
         with self._lock:
             self._commands.append((command, carried, wrong))
         self._woken.set()
-        patient = command["do"] not in ("interrupt", "pause", "resume")
-        while patient and not carried.wait(0.05) and not self.done:
+        while wait and not carried.wait(0.05) and not self.done:
             pass
         if wrong:
             raise wrong[0]
@@ -356,10 +364,12 @@ def doing(kind: str, rows: pd.DataFrame) -> pd.DataFrame:
     """A few of the rows of a request that was just answered: what was asked, what was said, what it was worth."""
     table = rows.head(SHOWN)
     said = table["text"] if "text" in table else table["answer"] if "answer" in table else None
-    found = {"id": table.index.astype(str), "request": kind, "prompt": table["prompt"].astype(str).to_numpy()}
+    found = {"id": table.index.astype(str), "request": kind}
+    if "prompt" in table:
+        found["prompt"] = table["prompt"].astype(str).to_numpy()
     if said is not None:
         found["text"] = said.astype(str).to_numpy()
-    numbers = [c for c in ("reward", "advantage", "loss", "weight", "level") if c in table]
+    numbers = [c for c in ("reward", "advantage", "loss", "weight", "level", "nll") if c in table]
     return pd.DataFrame(found | {c: table[c].to_numpy() for c in numbers})
 
 
@@ -379,7 +389,7 @@ class Attached(Live):
         self._thread.start()
         return self
 
-    def _send(self, command: dict) -> None:
+    def _send(self, command: dict, *, wait: bool) -> None:
         if self.done:
             raise ValueError(f"the bench is {self.status}; {command['do']!r} has nothing to act on")
         folder = self.asked.folder / "commands"
@@ -420,6 +430,16 @@ class Attached(Live):
 
     def _write(self, status: str) -> None:
         """The other process writes."""
+
+
+@atexit.register
+def _stop_all() -> None:
+    """A process that ends stops its benches between two calls, to be taken up again."""
+    mine = [live for live in _benches.values() if not live.done and not isinstance(live, Attached)]
+    for live in mine:
+        live.interrupt()
+    for live in mine:
+        live._thread.join(PATIENCE)
 
 
 def start(asked: Asked) -> Live:

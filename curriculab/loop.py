@@ -35,6 +35,7 @@ from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
 
 Method = Callable[..., Generator]
 OUTCOME = ("reward", "length", "signal")  # what metrics say of a step's answers
+READ = 16  # answers of a batch that are kept to be read
 EXAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
 
 
@@ -174,7 +175,7 @@ class Job:
         self.last: tuple[str, Rows] | None = None  # what was answered last, to look at
         self.number, self.sat = 0, 0  # place among the jobs of its loop; exams sat
         self.spent, self.events = Spent(), []
-        self.metrics, self.exposure, self.items, self.ledger = [], [], [], []
+        self.metrics, self.exposure, self.items, self.ledger, self.rollouts = [], [], [], [], []
         self.groups: dict[object, dict[str, object]] = {}  # of answers, by their number in the column `group`
         self.samples: dict[int, object] = {}  # the group of each answer, by its number
         self.solvers, self.gold, self.due, self.exams, self.held, self.result = None, False, [], [], None, None
@@ -453,6 +454,7 @@ class Loop:
             spent.seconds += seconds
             if isinstance(request, Sample):
                 _note_groups(job, request, answer.reply)
+                job.rollouts.append(_to_read(job, request, answer.reply))
             if training:
                 self._record_step(job, request, answer)
             elif isinstance(request, Use):
@@ -661,6 +663,7 @@ def record(job: Job, tests: Rows | None, spec: Mapping[str, object]) -> Record:
     groups = pd.DataFrame(list(job.groups.values()), columns=COLUMNS["groups"][2:])
     tables = {
         "metrics": metrics, "exposure": _exposure(job), "items": _items(job, tests), "ledger": ledger, "groups": groups,
+        "rollouts": _rollouts(job),
     }  # fmt: skip
     findings = job.result if isinstance(job.result, pd.DataFrame) else None
     whole = {**spec, "variant": job.variant, "seed": job.seed, "ended": job.ended, "steps": job.run.step}
@@ -675,6 +678,20 @@ def _exposure(job: Job) -> pd.DataFrame:
         "step": np.repeat(steps, [len(i) for i in ids]), "id": np.concatenate(ids),
         "tokens": np.concatenate(tokens), "weight": np.concatenate(weights),
     })  # fmt: skip
+
+
+def _to_read(job: Job, request: Sample, reply: Rows) -> dict[str, object]:
+    """A few answers of a batch, evenly picked, as columns."""
+    few = reply.iloc[:: max(1, -(-len(reply) // READ))]
+    kept = ("level", "group", "prompt", "text", "reward", "length", "ended")
+    taken = {c: few[c].to_numpy() for c in kept if c in few}
+    return {"step": job.run.step, "purpose": request.purpose, "id": few.index.to_numpy(), **taken}
+
+
+def _rollouts(job: Job) -> pd.DataFrame:
+    parts = [pd.DataFrame(columns) for columns in job.rollouts]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return whole.reindex(columns=COLUMNS["rollouts"][2:])
 
 
 def _items(job: Job, tests: Rows | None) -> pd.DataFrame:

@@ -40,8 +40,8 @@ def lines(points: Sequence[Mapping[str, object]], y: str = "accuracy") -> pd.Dat
         return pd.DataFrame(columns=["variant", "seed", *AXES, "y"])
     known = table.assign(y=table[y]).dropna(subset="y")
     size = known.groupby(["variant", "seed"]).cumcount()
-    each = -(-int(size.max(initial=0) + 1) // POINTS) if len(known) else 1
-    found = known.groupby(["variant", "seed", size // max(each, 1)], sort=False)[[*AXES, "y"]].mean()
+    each = 1 + (int(size.max()) // POINTS if len(known) else 0)
+    found = known.groupby(["variant", "seed", size // each], sort=False)[[*AXES, "y"]].mean()
     return found.reset_index(level=[0, 1]).reset_index(drop=True)
 
 

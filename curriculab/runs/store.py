@@ -88,7 +88,8 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
     """One recorded run from its folder; `variant` renames it (the digest, not the name, decides what a run is)."""
     try:
         spec = json.loads((folder / "spec.json").read_text())
-        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS}
+        written = [name for name in COLUMNS if name != "rollouts" or (folder / "rollouts.parquet").exists()]
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in written}
         events = tuple(json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines())
         path = folder / "findings.json"
         findings = pd.read_json(path, orient="table") if path.exists() else None

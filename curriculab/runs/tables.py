@@ -19,13 +19,14 @@ COLUMNS: dict[str, list[str]] = {
     "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *SO_FAR],
     "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "generated", "seconds", "test"],
     "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained", "signal"],
+    "rollouts": [*KEYS, "purpose", "id", "level", "group", "prompt", "text", "reward", "length", "ended"],
 }
 SIGNAL = 1e-6  # advantages (and spreads of rewards) up to this are 0 but for rounding: they teach nothing
 
 
 @dataclass(frozen=True)
 class Record:
-    """One variant with one seed: its spec, its five tables, its events and what the method returned."""
+    """One variant with one seed: its spec, its six tables, its events and what the method returned."""
 
     spec: Mapping[str, object]
     tables: Mapping[str, pd.DataFrame]
@@ -50,6 +51,7 @@ class Runs:
     groups     one line per group of answers to a row: how many, mean reward, spread (largest minus smallest), tokens
                generated, how many of its answers were trained (0: probed or rejected) and whether any of these pushed
                the learner (an advantage other than 0); statistics.waste adds it up
+    rollouts   up to 16 answers of every sampled batch, evenly picked, with their texts: to be read
     """
 
     records: tuple[Record, ...]
@@ -59,7 +61,9 @@ class Runs:
     def _table(self, name: str) -> pd.DataFrame:
         if name not in self._cache:
             parts = [
-                r.tables[name].assign(variant=r.key[0], seed=r.key[1]) for r in self.records if len(r.tables[name])
+                r.tables[name].assign(variant=r.key[0], seed=r.key[1])
+                for r in self.records
+                if len(r.tables.get(name, ()))
             ]
             table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS[name])
             self._cache[name] = table[[*KEYS, *(c for c in table.columns if c not in KEYS)]]
@@ -70,6 +74,7 @@ class Runs:
     items = property(lambda self: self._table("items"))
     ledger = property(lambda self: self._table("ledger"))
     groups = property(lambda self: self._table("groups"))
+    rollouts = property(lambda self: self._table("rollouts"))
 
     @property
     def variants(self) -> list[str]:

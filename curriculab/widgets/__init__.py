@@ -10,11 +10,12 @@
 
 from curriculab.widgets.controls import FIXED, KNOBS, ORDERS, PACINGS, Side, Slider, having_knobs, source
 from curriculab.widgets.explorer import Explorer
+from curriculab.widgets.panel import Panel
 from curriculab.widgets.picker import Picker
 from curriculab.widgets.schedules import Schedules
 from curriculab.widgets.upload import Upload, examine
 
 __all__ = [
-    "Explorer", "FIXED", "KNOBS", "ORDERS", "PACINGS", "Picker", "Schedules", "Side", "Slider", "Upload",
+    "Explorer", "FIXED", "KNOBS", "ORDERS", "PACINGS", "Panel", "Picker", "Schedules", "Side", "Slider", "Upload",
     "examine", "having_knobs", "source",
 ]  # fmt: skip

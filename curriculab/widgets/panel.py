@@ -1,0 +1,149 @@
+"""The panel of a bench in training: what it is doing, how far it is, and the hands on it.
+
+    live = bench.start(variants)     # its last line in a cell shows the panel
+    live.panel.draw()                # what the training does by itself, at most every half second
+"""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from curriculab.figures.training import AXES, QUANTITIES, training
+from curriculab.loop import Method
+from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
+
+if TYPE_CHECKING:
+    from curriculab.live import Live
+
+STATES = {
+    "training": "training", "paused": "paused", "finished": "finished: <code>runs = await live</code> has its tables",
+    "interrupted": "stopped; start it again and it goes on from here", "failed": "failed",
+}  # fmt: skip
+
+
+class Panel:
+    """Controls and curves of a `Live`. It holds no state of its own: shown again, it shows the whole history."""
+
+    def __init__(self, live: Live) -> None:
+        import ipywidgets as w
+
+        self.live = live
+        wide = w.Layout(width="auto")
+        self.bar = w.FloatProgress(min=0.0, max=1.0, layout=w.Layout(width="40%"))
+        self.status = w.HTML(layout=w.Layout(flex="1"))
+        self.pause = w.Button(description="Pause", tooltip="stand still after the current call", layout=wide)
+        self.halt = w.Button(description="Stop all", tooltip="stop; started again it goes on from here", layout=wide)
+        names = live.variants
+        self.variant = w.Dropdown(options=names, value=names[0], description="variant", style=WIDE)
+        self.stop = w.Button(description="Stop it", tooltip="test it where it stands and record it", layout=wide)
+        self.side = Side("to", "easy_to_hard", measures_of(live.asked.bench.train), lambda: None,
+                         having_knobs("order", "online"))  # fmt: skip
+        self.swap = w.Button(description="Change to this", tooltip="this method takes over from here on", layout=wide)
+        self.fork = w.Button(description="Fork with this", tooltip="a branch goes on with this method", layout=wide)
+        self.since = w.Dropdown(options=[("now", None)], value=None, description="branch at", style=WIDE)
+        self.x = w.Dropdown(options=[(v, k) for k, v in AXES.items()], value="step", description="over", style=WIDE)
+        self.y = w.Dropdown(options=[(v, k) for k, v in QUANTITIES.items()], value="accuracy", description="show",
+                            style=WIDE)  # fmt: skip
+        self.figure = live_figure(training(live.points, variants=names))
+        self.message, self.doing = w.HTML(), w.HTML()
+        self._wire()
+        hands = w.VBox([self.variant, w.HBox([self.stop, self.swap, self.fork]), self.since])
+        self.side.box.layout.width = "60%"
+        acting = w.HBox([hands, self.side.box])
+        self.more = w.Accordion([acting, self.doing], titles=("Steer a variant", "What it is doing right now"))
+        top = w.HBox([self.pause, self.halt, self.bar, self.status], layout=w.Layout(align_items="center"))
+        self.widget = w.VBox([top, self.message, w.HBox([self.y, self.x]), self.figure, self.more])
+        self.widget.add_class("curriculab")
+        live.listen(lambda _: self.draw())
+        self.draw()
+
+    def _wire(self) -> None:
+        """Buttons give commands and do not wait for them: a bench answers between two calls."""
+        self.pause.on_click(lambda _: self.live.resume() if self.live.status == "paused" else self.live.pause())
+        self.halt.on_click(lambda _: self.live.interrupt())
+        self.stop.on_click(lambda _: self.live.stop(self.variant.value, wait=False))
+        self.swap.on_click(lambda _: self.live.swap(self.variant.value, self.method, wait=False))
+        self.fork.on_click(lambda _: self.live.fork(self.variant.value, self.method, name=self._branch(),
+                                                    since=self.since.value, wait=False))  # fmt: skip
+        for menu in (self.x, self.y, self.variant):
+            menu.observe(lambda _: self.draw(), "value")
+
+    @property
+    def method(self) -> Method:
+        """The method that would take over."""
+        return self.side.variant
+
+    def _branch(self) -> str:
+        """A name for a branch that no variant has."""
+        name = f"{self.variant.value} > {self.side.method.value}"
+        taken = [v for v in self.live.variants if v == name or v.startswith(f"{name} ")]
+        return f"{name} {len(taken) + 1}" if taken else name
+
+    def draw(self) -> None:
+        """Show how it stands."""
+        live = self.live
+        self.bar.value = live.progress
+        self.status.value = f"{STATES[live.status]}{_left(live)}"
+        self.pause.description = "Resume" if live.status == "paused" else "Pause"
+        for button in (self.pause, self.halt, self.stop, self.swap, self.fork):
+            button.disabled = live.done
+        self._menus()
+        self.message.value = _told(live)
+        self.doing.value = _doing(live.doing.get(self.variant.value))
+        fresh = training(live.points, self.y.value, x=self.x.value, variants=live.variants)
+        show(self.figure, fresh)
+
+    def _menus(self) -> None:
+        if tuple(self.variant.options) != tuple(self.live.variants):
+            chosen = self.variant.value
+            self.variant.options = self.live.variants
+            self.variant.value = chosen
+        there = {call: steps[self.variant.value] for call, steps in sorted(self.live.checkpoints.items())
+                 if self.variant.value in steps}  # fmt: skip
+        options = [("now", None), *((f"step {step}", call) for call, step in there.items())]
+        if list(self.since.options) != options:
+            chosen = self.since.value if self.since.value in dict(options).values() else None
+            self.since.options = options
+            self.since.value = chosen
+
+    def _repr_mimebundle_(self, **options: object) -> object:
+        self.draw()
+        return self.widget._repr_mimebundle_(**options)
+
+
+def _left(live: Live) -> str:
+    """How much longer, in words."""
+    if live.done or math.isnan(live.left):
+        return ""
+    seconds = live.left
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f", about {seconds / size:.0f} {unit} left"
+    return f", about {max(seconds, 1):.0f} s left"
+
+
+def _told(live: Live) -> str:
+    """The last thing that went wrong, if anything did."""
+    wrong = [p for p in live.points if p["kind"] in ("refused", "failed")]
+    stopped = [p for p in live.points if p["kind"] == "end" and str(p["why"]).startswith("failed")]
+    told = [str(p["why"]) for p in wrong[-1:]] + [f"{p['variant']!r}, seed {p['seed']}: {p['why']}" for p in stopped]
+    return "<br>".join(f"<b role='alert'>{escape(line)}</b>" for line in told)
+
+
+def _doing(table: pd.DataFrame | None) -> str:
+    """A few rows as text; whatever a model wrote is shown as it is."""
+    if table is None or not len(table):
+        return "<i>Nothing yet.</i>"
+    head = "".join(f"<th scope='col'>{escape(str(c))}</th>" for c in table)
+    cells = ("".join(f"<td style='white-space:pre-wrap'>{escape(_short(v))}</td>" for v in line)
+             for line in table.itertuples(index=False, name=None))  # fmt: skip
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{c}</tr>' for c in cells)}</tbody></table>"
+
+
+def _short(value: object) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 200 else f"{text[:200]} …"
