@@ -87,7 +87,7 @@ class Column:
         return all(NUMBER.fullmatch(cell) for cell in self.cells if cell)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Columns of one length; the first names the rows.
 
@@ -172,7 +172,7 @@ class Table:
     def _is_bold(self, column: Column, row: int) -> bool:
         return column.name == self.bold[0] and row in self.bold[1]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.markdown()
 
     def _repr_markdown_(self) -> str:

@@ -142,8 +142,8 @@ def test_levels_and_other_tables(runs: Runs):
 # -- words ------------------------------------------------------------------------------------------------------------
 def test_special_characters_are_no_commands():
     assert tables.latex_text(ODD) == (
-        r"50\% \_a\_ \& \{b\} \textbar{} $\mathdollar$c$\mathdollar$ \#1 \textbackslash{}x \textasciitilde{}\textasciicircum{} "
-        r"\textless{}d\textgreater{}"
+        r"50\% \_a\_ \& \{b\} \textbar{} $\mathdollar$c$\mathdollar$ \#1 \textbackslash{}x "
+        r"\textasciitilde{}\textasciicircum{} \textless{}d\textgreater{}"
     )
     assert tables.latex_text("τ = 0.4 → é, 中") == r"$\tau$ = 0.4 $\rightarrow$ é, [U+4E2D]"
     assert tables.latex_text("two\nlines\x00") == "two lines[U+0000]"
