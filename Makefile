@@ -15,7 +15,7 @@ PY := .venv/bin/python
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 PYTEST = $(ONE_THREAD) REQUIRE=$(REQUIRE) $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help .venv demo test test-fast lab bench lint
+.PHONY: help .venv demo test test-fast soak lab bench lint
 help:            ## what there is to make
 	@sed -n 's/^\([a-z.-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -44,6 +44,9 @@ test: .venv      ## all tests; REQUIRE=all: nothing skipped but for data sets
 
 test-fast: .venv ## no browser, no notebooks, no pocket model
 	$(PYTEST) -m "not browser and not notebook and not pocket"
+
+soak: .venv      ## 100 kills of benches that go on: rows and weights that differ
+	$(ONE_THREAD) $(PY) -m tests.soak
 
 lab: .venv       ## JupyterLab at the first notebook
 	.venv/bin/jupyter lab notebooks/00_start_here.ipynb

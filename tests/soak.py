@@ -312,6 +312,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the kill points (default: drawn, and printed)")
     parser.add_argument("--model", default="pocket", help="pocket, or tiny: random weights, the short form")
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=2)
     given = parser.parse_args(arguments)
     seed = int.from_bytes(os.urandom(4)) if given.seed is None else given.seed
     print(f"kill points are drawn from seed {seed}", flush=True)
@@ -325,7 +326,7 @@ def main(arguments: list[str] | None = None) -> int:
         for at, objective in enumerate(("sft", "grpo")):
             kills = (given.kills + 1 - at) // 2
             rng = np.random.default_rng([seed, at])
-            total.add(soak(Trial(objective, model, bits, given.steps), kills, rng, Path(home)))
+            total.add(soak(Trial(objective, model, bits, given.steps, given.seeds), kills, rng, Path(home)))
     print(f"{total.line()}; {time.monotonic() - began:.0f} s")
     return 0 if total.good else 1
 
