@@ -307,6 +307,7 @@ class Asked:
     keys: Sequence[Key]
     kinds: Mapping[str, Mapping[str, bool]]
     events: Sequence[Event] = ()
+    scratch: Path | None = None  # where a bench without a store can be taken up by the same process
 
     def __post_init__(self) -> None:
         forks = [(e.variant, seed) for e in self.events if e.what == "fork" for seed in e.turns]
@@ -331,7 +332,8 @@ class Asked:
     @property
     def folder(self) -> Path | None:
         """Where its training is kept until it is done."""
-        return self.bench.store.root / f".bench-{self.digest}" if self.bench.store else None
+        root = self.bench.store.root if self.bench.store else self.scratch
+        return None if root is None else root / f".bench-{self.digest}"
 
     def train(self, watch: Callable[[Drive], None]) -> dict[Key, Record]:
         """Train what is not recorded; the records of those runs, forks too."""

@@ -15,10 +15,14 @@ import contextlib
 import dataclasses
 import functools
 import json
+import sys
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -443,14 +447,34 @@ def _stop_all() -> None:
 
 
 def start(asked: Asked) -> Live:
-    """Begin, or find, the training of what was asked."""
-    store = asked.bench.store
-    key = (str(store.root.resolve()) if store else str(id(asked.bench)), asked.digest)
-    known = _benches.get(key)
-    if known is not None and known.status not in ("interrupted", "failed"):
-        return known
-    try:
-        _benches[key] = Live(asked).begin()
-    except Taken:
-        _benches[key] = Attached(asked).begin()
-    return _benches[key]
+    """Begin, or find, the training of what was asked; in a notebook its panel is shown."""
+    if asked.bench.store is None:
+        asked = dataclasses.replace(asked, scratch=_scratch())
+    key = ("" if asked.bench.store is None else str(asked.bench.store.root.resolve()), asked.digest)
+    live = _benches.get(key)
+    if live is None or live.status in ("interrupted", "failed"):
+        try:
+            live = Live(asked).begin()
+        except Taken:
+            live = Attached(asked).begin()
+        _benches[key] = live
+    if (shell := _kernel()) is not None:
+        shell.display(live)
+    return live
+
+
+@functools.cache
+def _scratch() -> Path:
+    """Where benches without a store are kept as long as this process lives."""
+    folder = tempfile.TemporaryDirectory(prefix="curriculab-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def _kernel() -> ModuleType | None:
+    """IPython's display, where a notebook's kernel runs this."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import display, get_ipython
+
+    return display if hasattr(get_ipython(), "kernel") else None
