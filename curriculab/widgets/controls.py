@@ -11,7 +11,7 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from curriculab import methods
@@ -193,6 +193,69 @@ def control(name: str, what: Slider | tuple[object, ...], value: object, *, live
         value, min=what.low, max=what.high, step=what.step, description=name, style=WIDE, layout=layout,
         continuous_update=live,
     )  # fmt: skip
+
+
+STYLE = """<style>
+.curriculab.curriculab :is(button, select, textarea, input, .noUi-handle):focus-visible {
+    outline: 2px solid var(--jp-brand-color1, #1976d2) !important; outline-offset: 2px; }
+.curriculab .js-plotly-plot { border-radius: 4px; overflow: hidden; }
+.curriculab .widget-html-content, .curriculab .jupyter-widgets.widget-html { height: auto; line-height: 1.4; }
+.curriculab [role=alert] { color: var(--jp-error-color1, #b71c1c); }
+.curriculab-answers { border-collapse: collapse; width: 100%; color: var(--jp-ui-font-color1, #222); }
+.curriculab-answers :is(th, td) { text-align: left; vertical-align: top; padding: 0.3em 0.8em 0.3em 0;
+    border-bottom: 1px solid var(--jp-border-color2, #ddd); font-weight: normal; }
+.curriculab-answers th { color: var(--jp-ui-font-color2, #555); white-space: nowrap; }
+.curriculab-answers pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 12em; overflow: auto;
+    font-family: var(--jp-code-font-family, monospace); }
+</style>"""  # colours of JupyterLab's own, so that they follow its theme
+
+
+# plotly fits a figure to its place when the window changes, not when the place appears or changes by itself.
+FIT = """
+function render({ el }) {
+    const tried = new Map();
+    const fit = () => {
+        const plots = el.closest(".curriculab")?.querySelectorAll(".js-plotly-plot") ?? [];
+        const off = [...plots].filter((plot) => {
+            const room = plot.parentElement.clientWidth;
+            return room && plot._fullLayout && Math.abs(plot._fullLayout.width - room) > 2 && tried.get(plot) !== room;
+        });
+        for (const plot of off) {
+            tried.set(plot, plot.parentElement.clientWidth);
+            delete plot.layout.width;
+        }
+        if (off.length) window.dispatchEvent(new Event("resize"));
+    };
+    const timer = setInterval(fit, 300);
+    return () => clearInterval(timer);
+}
+export default { render };
+"""
+
+
+@cache
+def _fitter() -> type:
+    """The class, made when it is first needed: importing this module needs no widgets."""
+    import anywidget
+
+    return type("Fitter", (anywidget.AnyWidget,), {"_esm": FIT})
+
+
+def stacked(parts: Sequence[ipywidgets.Widget]) -> ipywidgets.Widget:
+    """A panel: its parts from top to bottom, with a visible focus in light and dark themes."""
+    import ipywidgets as w
+
+    return w.VBox([w.HTML(STYLE, layout=w.Layout(display="none")), *parts, _fitter()()]).add_class("curriculab")
+
+
+def live_figure(figure: go.Figure) -> go.FigureWidget:
+    """A figure that can be changed in place and fills the width it is given."""
+    import plotly.graph_objects as go
+
+    made = go.FigureWidget(figure)
+    made.layout.autosize = True
+    made._config = made._config | dict(responsive=True, displaylogo=False)
+    return made
 
 
 def show(figure: go.FigureWidget, fresh: go.Figure) -> None:

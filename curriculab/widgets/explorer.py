@@ -18,9 +18,10 @@ from curriculab import figures
 from curriculab.figures.explore import EXPLORED, quantities
 from curriculab.requests import Rows
 from curriculab.runs import Record, Runs, Store, load_runs
-from curriculab.widgets.controls import WIDE, Slider, control, show
+from curriculab.widgets.controls import WIDE, Slider, control, live_figure, show, stacked
 
 PAGE = 8  # answers shown together
+ALL = ""  # what a menu of answers has for all of them; None would be no choice at all
 TAGS = {
     "curricula": "curricula", "controls": "controls", "null": "null band", "failed": "failed, ended early",
 }  # fmt: skip
@@ -80,7 +81,7 @@ class Explorer:
         import plotly.graph_objects as go
 
         self._source, self.pool, self._muted = runs, pool, True
-        self.figure = go.FigureWidget(layout=dict(template=figures.template(), height=420))
+        self.figure = live_figure(go.Figure(layout=dict(template=figures.template(), height=420)))
         wide = dict(style=WIDE, layout=w.Layout(width="95%"))
         axes = tuple((title, name) for name, (_, title) in EXPLORED.items())
         self.controls: dict[str, w.Widget] = {
@@ -100,7 +101,7 @@ class Explorer:
             "page": w.BoundedIntText(value=1, min=1, max=1, description="page", **wide),
         }
         self.message, self.count, self.table = w.HTML(), w.HTML(), w.HTML()
-        self.refresh = w.Button(description="Read the folder again", layout=w.Layout(width="auto"))
+        self.refresh = w.Button(description="Read the folder again", layout=w.Layout(width="max-content"))
         self.refresh.on_click(lambda button: self.reload())
         for knob in self.controls.values():
             knob.observe(lambda change: self._turned(self.draw), "value")
@@ -117,7 +118,7 @@ class Explorer:
         self._answers = w.VBox([w.GridBox([*self.browser.values()], layout=columns), self.count, self.table])
         self._nothing = w.HTML()
         top = [] if isinstance(self._source, Runs) else [self.refresh]
-        return w.VBox([*top, self._nothing, self._curves, self._answers]).add_class("curriculab")
+        return stacked([*top, self._nothing, self._curves, self._answers])
 
     # -- what there is ------------------------------------------------------------------------------------------------
     def reload(self) -> None:
@@ -171,14 +172,16 @@ class Explorer:
 
     def _offer_answers(self) -> None:
         self._all = answers_of(self.runs, self.pool)
-        levels = sorted(self._all["level"].dropna().unique()) if "level" in self._all else []
+        levels = sorted(self._all["level"].dropna().unique().tolist()) if "level" in self._all else []
         reward = self._all["reward"].astype(float) if len(self._all) else pd.Series([0.0, 1.0])
         slider, (low, high) = self.browser["reward"], (min(0.0, reward.min()), max(1.0, reward.max()))
         slider.min, slider.max = min(slider.min, low), max(slider.max, high)  # never crossing on the way
         slider.min, slider.max, slider.value = low, high, (low, high)
         variants = dict.fromkeys(self._all.get("variant", ()))
-        self.browser["level"].options = [("all levels", None), *((str(v), v) for v in levels)]
-        self.browser["of"].options = [("all variants", None), *((v, v) for v in variants)]
+        for name, what, values in (("level", "all levels", levels), ("of", "all variants", variants)):
+            knob, kept = self.browser[name], self.browser[name].value
+            knob.options = [(what, ALL), *((str(v), v) for v in values)]
+            knob.value = kept if kept in values else ALL
         self._answers.layout.display = "" if len(self._all) else "none"
 
     def _say_nothing(self, why: str) -> None:
@@ -236,8 +239,8 @@ class Explorer:
         keys = pd.MultiIndex.from_frame(table[["variant", "seed"]])
         low, high = knobs["reward"]
         keep = keys.isin([r.key for r in self.chosen.records]) & table["reward"].between(low - 1e-9, high + 1e-9)
-        keep &= (table["variant"] == knobs["of"]) if knobs["of"] is not None else True
-        keep &= (table["level"] == knobs["level"]) if knobs["level"] is not None else True
+        keep &= (table["variant"] == knobs["of"]) if knobs["of"] != ALL else True
+        keep &= (table["level"] == knobs["level"]) if knobs["level"] != ALL else True
         return table[keep]
 
     def browse(self, *, keep: bool = False) -> None:

@@ -15,7 +15,18 @@ from curriculab.loop import Budget
 from curriculab.requests import Rows
 from curriculab.runs import Record, Runs
 from curriculab.simulation import simulate
-from curriculab.widgets.controls import KNOBS, WIDE, Side, having_knobs, measures_of, short_name, show, source
+from curriculab.widgets.controls import (
+    KNOBS,
+    WIDE,
+    Side,
+    having_knobs,
+    live_figure,
+    measures_of,
+    short_name,
+    show,
+    source,
+    stacked,
+)
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -53,12 +64,12 @@ class Picker:
             tick.observe(self._ticked, "value")
         self._muted = False
         self._kept: dict[str, Record] = {}  # drawn before, by their Python
-        self.runs, self.figure = Runs(()), go.FigureWidget()
+        self.runs, self.figure = Runs(()), live_figure(go.Figure())
         self.message = w.HTML()
         self.line = w.Textarea(rows=8, description="in Python", layout=w.Layout(width="98%"), style=WIDE)
         columns = "repeat(auto-fill, minmax(21em, 1fr))"
         cards = w.GridBox([self._card(n) for n in offered], layout=w.Layout(grid_template_columns=columns))
-        self.widget = w.VBox([cards, self.message, self.figure, self.line])
+        self.widget = stacked([cards, self.message, self.figure, self.line])
         self.draw()
 
     def _card(self, name: str) -> ipywidgets.Widget:

@@ -15,7 +15,7 @@ from curriculab.requests import Rows
 from curriculab.runs import Record, Runs
 from curriculab.simulation import simulate
 from curriculab.widgets.behind import Behind
-from curriculab.widgets.controls import FIXED, WIDE, Side, Slider, control, measures_of, show
+from curriculab.widgets.controls import FIXED, WIDE, Side, Slider, control, live_figure, measures_of, show, stacked
 from curriculab.widgets.copying import copy_button
 
 SEEDS = tuple(range(5))  # of the prediction
@@ -52,18 +52,18 @@ class Schedules:
         self.steps = control("steps", Slider(10, max(1000, steps), 10), steps, live=True)
         self.steps.observe(lambda change: self.draw(), "value")
         self.sides = {n: Side(n, m, measures, self.draw, live=True) for n, m in {"A": left, "B": right}.items()}
-        self.line = w.Textarea(rows=4, description="in Python", layout=w.Layout(width="100%"), style=WIDE)
+        self.line = w.Textarea(rows=7, description="in Python", layout=w.Layout(width="98%"), style=WIDE)
         self.copy = copy_button(label="Copy the Python")
         self.message, self.status = w.HTML(), w.HTML(PREDICTED)
-        self.prediction = go.FigureWidget(layout=dict(template=figures.template(), height=330))
+        self.prediction = live_figure(go.Figure(layout=dict(template=figures.template(), height=330)))
         self.runs = self._simulated()
-        self.figure = go.FigureWidget(figures.schedules(self.runs, self._drawn, self._by, group=self._group))
+        self.figure = live_figure(figures.schedules(self.runs, self._drawn, self._by, group=self._group))
         self._shown = [*self.runs.records]
         self.line.value = self.copy.text = self.source
         self._behind = Behind(self._predicted, self._show_prediction)
         boxes = w.HBox([side.box for side in self.sides.values()])
         shown = [boxes, self.steps, self.message, self.figure, self.line, self.copy, self.status, self.prediction]
-        self.widget = w.VBox(shown).add_class("curriculab")
+        self.widget = stacked(shown)
 
     @property
     def variants(self) -> dict[str, Method]:

@@ -151,7 +151,7 @@ def test_groups_are_browsed_by_level_and_reward(runs: Runs, pool: pd.DataFrame) 
     level = runs.groups.id.map(pool.level)
     wanted = runs.groups[(runs.groups.variant == "sec") & (level == 3) & (runs.groups.reward >= 0.5)]
     assert sorted(explorer.answers.group) == sorted(wanted.group) and len(wanted)
-    explorer.set(of=None, level=None, reward=(0.0, 1.0))
+    explorer.set(of="", level="", reward=(0.0, 1.0))
     explorer.browser["page"].value = 2
     assert f"{len(runs.groups):,} groups" in explorer.count.value and "9 to 16 shown" in explorer.count.value
     explorer.controls["seeds"].value = (1,)
