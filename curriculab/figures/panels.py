@@ -87,6 +87,8 @@ def arrange(
         place = dict(x=left, y=min(max(y[1], 0), 1), yshift=0.35 * px)
         figure.update_annotations(place | dict(text=title), selector=dict(name=f"panel {i}"))
     figure.layout.height = height or round(total + above + below)
+    if any(meta["x"]):  # plotly's own margin ends at the baseline of the axis title
+        figure.layout.margin.b = below
     if _has_bar(figure):  # plotly makes room for a legend by itself; for a bar above the panels, too much
         figure.layout.margin.t = above
         figure.layout.coloraxis.colorbar.y = 1 - 1.4 * px / figure.layout.height
