@@ -20,8 +20,8 @@ import torch
 from tqdm.auto import tqdm
 
 from curriculab import methods
-from curriculab.drive import Drive, Event, Key, Stopped, claimed, interruptible, read_keys, root, steers
-from curriculab.learner import ModelLearner
+from curriculab.drive import Drive, Event, Key, Stopped, claimed, filling, interruptible, read_keys, root, steers
+from curriculab.learner import MICRO_BATCH, ModelLearner, memory_line
 from curriculab.loop import Budget, Job, Loop, Method, Steer, default_ceiling, open_job, record
 from curriculab.methods import random_order
 from curriculab.models import Model, learned_text
@@ -119,7 +119,7 @@ class Bench:
         and says why. An interrupt stops after the current call.
         """
         asked = self.ask(variants, seeds=seeds, controls=controls, interventions=interventions)
-        bar = _Bar(progress)
+        bar = _Bar(progress, self.model)
         try:
             return asked.finish(bar.show)
         finally:
@@ -339,7 +339,7 @@ class Asked:
         """Train what is not recorded; the records of those runs, forks too."""
         if not self.todo:
             return {}
-        with claimed(self.folder):
+        with filling(self.folder and self.folder.parent), claimed(self.folder):
             return self.drive(watch).run()
 
     def finish(self, show: Callable[[float, Sequence[Job]], None]) -> Runs:
@@ -386,12 +386,14 @@ class Asked:
 class _Bar:
     """One progress bar for all variants, with the time left and the last accuracies."""
 
-    def __init__(self, wanted: bool) -> None:
+    def __init__(self, wanted: bool, model: Model) -> None:
         layout = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         self.bar = tqdm(total=1.0, disable=not wanted, bar_format=layout, mininterval=0.5)
+        self.model, self.before = model, None if wanted else math.nan  # tokens trained when it first looked
 
     def show(self, done: float, jobs: Sequence[Job]) -> None:
         self.bar.update(max(0.0, done - self.bar.n))
+        self._tell_memory(jobs)
         latest: dict[str, list[float]] = {}
         for job in jobs:
             if job.items:
@@ -400,6 +402,15 @@ class _Bar:
             self.bar.set_postfix_str(
                 ", ".join(f"{k} {np.mean(v):.2f}" for k, v in list(latest.items())[:4]), refresh=False
             )
+
+    def _tell_memory(self, jobs: Sequence[Job]) -> None:
+        """One line behind the first step."""
+        tokens = sum(j.spent.tokens for j in jobs)
+        if self.before is None:
+            self.before = tokens
+        elif tokens > self.before:
+            self.bar.write(memory_line(self.model, len(jobs), min(tokens - self.before, MICRO_BATCH)))
+            self.before = math.nan
 
     def close(self) -> None:
         self.bar.close()

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
+from safetensors import SafetensorError
 
 from curriculab.journal import Journal, JournalError, checkpoint, checkpoints, discard, read_state, write_whole
 from curriculab.learner import ModelLearner
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from curriculab.bench import Bench
 
 CHECKPOINT_SECONDS = 60.0  # work that a kill may cost
+FULL = (errno.ENOSPC, errno.EDQUOT)
 SMALL_SHARE = 0.05  # of the time may go into checkpoints, or into drawing
 
 Key = tuple[str, int]  # variant, seed
@@ -67,6 +69,7 @@ class Event:
     since: int = 0
     step: int = 0  # that the variant had reached, for figures
     why: str = ""
+    tokens: int = 0  # in one forward, once halved
 
     def as_json(self) -> dict[str, object]:
         plain = {k: v for k, v in vars(self).items() if k not in ("to", "turns")}
@@ -195,14 +198,6 @@ class Drive:
         except Stopped:
             self.checkpoint()
             raise
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise StoreFull(
-                f"the disk of {self.folder or self.bench.store.root} is full ({error.strerror}); what is recorded is "
-                "whole: free some space, or python -m curriculab.runs prune, and ask again: it goes on from the last "
-                "checkpoint"
-            ) from error
         finally:
             self.journal.close()
         if self.folder is not None:
@@ -225,6 +220,8 @@ class Drive:
         for event in self._planned:
             if event.what == "fork" and event.since == loop.call:
                 self._hold(event)
+            if event.what == "halved" and event.call == loop.call + 1:
+                self.learner.micro_batch = event.tokens  # the call it was halved in was answered so
         while self._planned and self._planned[0].call <= loop.call and loop.started:
             self._happen(self._planned.pop(0), planned=True)
         for job in loop.jobs:
@@ -239,8 +236,9 @@ class Drive:
             self.checkpoint()
 
     def _note_halvings(self) -> None:
-        for why in self.learner.halvings:
-            self._happen(Event(self.loop.call, "halved", why=why), planned=False)
+        for tokens in self.learner.halvings:
+            why = f"out of memory: from here on {tokens} tokens in one forward"
+            self._happen(Event(self.loop.call, "halved", why=why, tokens=tokens), planned=False)
         self.learner.halvings.clear()
 
     def _keep(self, job: Job) -> None:
@@ -391,6 +389,21 @@ def read_keys(folder: Path | None) -> list[Key] | None:
         return [(str(v), int(s)) for v, s in json.loads((folder / "keys.json").read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return None
+
+
+@contextmanager
+def filling(store: Path | None) -> Iterator[None]:
+    """Say in one line that the disk is full, whoever found out."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        number = getattr(error, "errno", None)
+        if number not in FULL and not any(f"(os error {n})" in str(error) for n in FULL):
+            raise
+        raise StoreFull(
+            f"the disk of {store} is full; what is recorded is whole: free some space, or python -m curriculab.runs "
+            "prune, and ask again: it goes on from the last checkpoint"
+        ) from error
 
 
 class Taken(ValueError):

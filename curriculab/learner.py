@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +18,26 @@ from safetensors import safe_open
 from curriculab.adapters import Adapter, blend
 from curriculab.generation import CACHE_TOKENS, Prompt, Written, write
 from curriculab.loop import Answer, Ticket
-from curriculab.models import Model, place
+from curriculab.models import MIB, Model, place
 from curriculab.objectives import MICRO_BATCH, score, train_steps
 from curriculab.requests import OBJECTIVES, Copy, Objective, Piece, Sample, Score, Train
 from curriculab.rewards import verify_rows
 
 COMPUTING = threading.RLock()  # models are shared in a process; a bench in the background and a cell take turns
 SMALLEST = 64  # tokens in one forward: less is no use, the memory is spent elsewhere
+
+
+def memory_line(model: Model, adapters: int, tokens: int) -> str:
+    """What a step takes, as predicted and as measured, in one line. tokens: of a forward and backward."""
+    parts = model.memory(tokens)
+    predicted = parts.weights + adapters * parts.adapter + parts.activations
+    what = f"weights {parts.weights:.1f}, {adapters} adapters {adapters * parts.adapter:.1f}, {tokens:,} tokens"
+    if model.device.type == "cuda":
+        measured = f"{torch.cuda.max_memory_allocated(model.device) / MIB:,.0f} MiB measured on the device"
+    else:
+        pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
+        measured = f"{pages * os.sysconf('SC_PAGE_SIZE') / MIB:,.0f} MiB resident in this process, torch and all"
+    return f"memory: {predicted:,.1f} MiB predicted ({what} {parts.activations:.1f}), {measured}"
 
 
 @dataclass(eq=False)
@@ -44,7 +58,7 @@ class ModelLearner:
     def __post_init__(self) -> None:
         self.adapters: dict[tuple[str, int], dict[str, Adapter]] = {}
         self.initial: dict[int, Adapter] = {}
-        self.halvings: list[str] = []  # of the tokens in one forward, after the device ran out of memory
+        self.halvings: list[int] = []  # tokens in one forward from then on, after the device ran out of memory
 
     # -- roles ------------------------------------------------------------------------------------------------------
     def setting(self, request: Train) -> Objective:
@@ -103,7 +117,8 @@ class ModelLearner:
         with safe_open(folder / "adapters.safetensors", "pt") as file:
             for key in file.keys():  # noqa: SIM118, it is no dictionary
                 variant, seed, role, name = json.loads(key)
-                states.setdefault((variant, seed, role), {})[name] = file.get_tensor(key)
+                copied = file.get_tensor(key).clone()  # else it would stay a window on the file
+                states.setdefault((variant, seed, role), {})[name] = copied
         found: dict[tuple[str, int], dict[str, Adapter]] = {}
         for (variant, seed, role), state in states.items():
             if state["weights"].shape != (self.model.layout.size,):
@@ -128,13 +143,18 @@ class ModelLearner:
                 return how()
             except torch.OutOfMemoryError as error:
                 if self.micro_batch <= SMALLEST:
-                    raise
+                    raise MemoryError(
+                        f"the device has no room for a forward of {self.micro_batch} tokens beside "
+                        f"{sum(map(len, self.adapters.values()))} adapters; free memory on it, or train fewer variants "
+                        "and seeds at once: asked again, a bench with a store goes on from its last checkpoint"
+                    ) from error
                 for own in self.adapters.values():
                     for adapter in own.values():
                         adapter.clear()
                 self.micro_batch //= 2
-                self.halvings.append(f"out of memory: from here on {self.micro_batch} tokens in one forward")
-                warnings.warn(f"{str(error).splitlines()[0]}; {self.halvings[-1]}", stacklevel=2)
+                self.halvings.append(self.micro_batch)
+                why = str(error).partition("\n")[0]
+                warnings.warn(f"{why}; from here on {self.micro_batch} tokens in one forward", stacklevel=2)
             if self.model.device.type == "cuda":
                 torch.cuda.empty_cache()
 

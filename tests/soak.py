@@ -295,15 +295,21 @@ def soak(trial: Trial, kills: int, rng: np.random.Generator, home: Path) -> Tall
                 break
             tally.kills[wanted.phase] += 1
             if tally.kills.total() % 10 == 0:
-                print(f"  {tally.kills.total()} kills, {time.monotonic() - began:.0f} s", flush=True)
+                print(f"  {trial.objective}: {tally.kills.total()} kills, {time.monotonic() - began:.0f} s", flush=True)
             tally.damaged += sum(1 for _ in folder.glob(".bench-*/damaged-*"))
         tally.found.update(compared(trial, folder, whole))
         tally.left += sum(1 for _ in folder.glob(".part-*"))
         tally.damaged += sum(1 for _ in folder.glob("damaged-*"))
         tally.rounds += 1
         shutil.rmtree(folder)
-    print(f"  kills: {', '.join(f'{p} {n}' for p, n in tally.kills.most_common())}\n  {tally.line()}", flush=True)
+    points = ", ".join(f"{phase} {n}" for phase, n in tally.kills.most_common())
+    print(f"  {trial.objective}: {points}\n  {trial.objective}: {tally.line()}", flush=True)
     return tally
+
+
+def chain(trial: Trial, kills: int, rng: np.random.Generator, home: Path) -> tuple[int, int]:
+    """One bench's soak in a process of its own, beside the other's."""
+    return forked(lambda pipe: os.write(pipe, json.dumps(vars(soak(trial, kills, rng, home))).encode()))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -311,7 +317,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=100, help="over both benches")
     parser.add_argument("--seed", type=int, default=None, help="of the kill points (default: drawn, and printed)")
     parser.add_argument("--model", default="pocket", help="pocket, or tiny: random weights, the short form")
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=2)
     given = parser.parse_args(arguments)
     seed = int.from_bytes(os.urandom(4)) if given.seed is None else given.seed
@@ -323,11 +329,18 @@ def main(arguments: list[str] | None = None) -> int:
             model, bits = str(Path(home) / "tiny"), 32
             number, _ = forked(lambda pipe: _save_tiny(Path(home) / "tiny", "llama"))
             assert os.waitpid(number, 0)[1] == 0
+        chains = []
         for at, objective in enumerate(("sft", "grpo")):
-            kills = (given.kills + 1 - at) // 2
-            rng = np.random.default_rng([seed, at])
-            total.add(soak(Trial(objective, model, bits, given.steps, given.seeds), kills, rng, Path(home)))
-    print(f"{total.line()}; {time.monotonic() - began:.0f} s")
+            trial = Trial(objective, model, bits, given.steps, given.seeds)
+            chains.append(chain(trial, (given.kills + 1 - at) // 2, np.random.default_rng([seed, at]), Path(home)))
+        for number, pipe in chains:
+            with os.fdopen(pipe) as file:
+                said = file.read()
+            if os.waitpid(number, 0)[1]:
+                raise RuntimeError("a soak broke off: what it said stands above")
+            total.add(Tally(**{k: Counter(v) if isinstance(v, dict) else v for k, v in json.loads(said).items()}))
+    used = os.times()
+    print(f"{total.line()}; {time.monotonic() - began:.0f} s, {used.children_user + used.children_system:.0f} s of CPU")
     return 0 if total.good else 1
 
 
