@@ -183,11 +183,12 @@ class Live:
         if wrong:
             raise wrong[0]
 
-    def _obey(self, drive: Drive) -> None:
-        """Carry out what was sent, here and through the folder."""
+    def _obey(self, drive: Drive) -> bool:
+        """Carry out what was sent, here and through the folder; was there anything?"""
         with self._lock:
             commands, self._commands = self._commands, []
-        for command, carried, wrong in [*commands, *self._from_folder()]:
+        commands += self._from_folder()
+        for command, carried, wrong in commands:
             try:
                 self._carry_out(drive, command)
             except Stopped:
@@ -198,6 +199,7 @@ class Live:
             finally:
                 if carried is not None:
                     carried.set()
+        return bool(commands)
 
     def _carry_out(self, drive: Drive, command: Mapping) -> None:
         what = command["do"]
@@ -267,17 +269,18 @@ class Live:
         """Between two calls: note what is new, tell it, and do as asked; stand still while paused."""
         self._note(drive)
         self._obey(drive)
+        told = False
         while self.status == "paused":
-            self._tell("paused", finally_=not self._quiet)
-            self._quiet = True
+            if not told:  # nothing trains meanwhile: show at once what was done
+                self._note(drive)
+                self._tell("paused", finally_=True)
             self._woken.wait(0.1)
             self._woken.clear()
-            self._obey(drive)
+            told = not self._obey(drive)
             self._clock = time.monotonic()
-        self._quiet = False
         self._tell("training")
 
-    _clock, _quiet = 0.0, False
+    _clock = 0.0
 
     def close(self) -> None:
         if self._file is not None:

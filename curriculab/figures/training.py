@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from curriculab.figures.theme import INK, clear, style_of, template
+from curriculab.figures.theme import GREY, INK, clear, style_of, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -26,76 +26,107 @@ QUANTITIES = {
 }  # fmt: skip
 POINTS = 120  # a line is drawn through so many; more steps are averaged
 SIGNS = {"stop": "x", "swap": "diamond-wide", "fork": "star-triangle-up", "pause": "line-ns", "resume": "line-ns"}
+NULL = "null band"
 EMPTY = "Nothing measured yet: the start is being tested."
 
 
-def lines(points: Sequence[Mapping[str, object]], y: str = "accuracy") -> pd.DataFrame:
-    """Points as lines: variant, seed, every axis, y; where a line is long, means of neighbouring steps."""
-    table = pd.DataFrame([p for p in points if p.get("kind") in ("step", "test")])
-    if table.empty:
-        return pd.DataFrame(columns=["variant", "seed", *AXES, "y"])
-    table["rows"] = table.get("rows", pd.Series(0.0, table.index)).fillna(0.0)
-    table["rows"] = table.groupby(["variant", "seed"]).rows.cumsum()
-    if y not in table:
-        return pd.DataFrame(columns=["variant", "seed", *AXES, "y"])
-    known = table.assign(y=table[y]).dropna(subset="y")
-    size = known.groupby(["variant", "seed"]).cumcount()
-    each = 1 + (int(size.max()) // POINTS if len(known) else 0)
-    found = known.groupby(["variant", "seed", size // each], sort=False)[[*AXES, "y"]].mean()
-    return found.reset_index(level=[0, 1]).reset_index(drop=True)
+@dataclass
+class Line:
+    """One variant and seed: its points, (points, axes) in the order of AXES, and y, (points,)."""
+
+    variant: str
+    at: np.ndarray
+    y: np.ndarray
+
+    def on(self, x: str) -> np.ndarray:
+        return self.at[:, list(AXES).index(x)]
+
+
+def lines(points: Sequence[Mapping[str, object]], y: str = "accuracy") -> list[Line]:
+    """Points as one line per variant and seed; where a line is long, means of neighbouring steps."""
+    found: dict[tuple[object, object], tuple[list, list]] = {}
+    rows: dict[tuple[object, object], float] = {}
+    for p in points:
+        if p.get("kind") not in ("step", "test"):
+            continue
+        key = p["variant"], p["seed"]
+        rows[key] = rows.get(key, 0.0) + float(p.get("rows") or 0.0)
+        value = p.get(y)
+        if value is not None and value == value:
+            at, ys = found.setdefault(key, ([], []))
+            at.append([rows[key] if a == "rows" else float(p.get(a) or 0.0) for a in AXES])
+            ys.append(float(value))
+    return [Line(str(v), _fewer(np.array(at)), _fewer(np.array(ys))) for (v, _), (at, ys) in found.items()]
+
+
+def _fewer(values: np.ndarray) -> np.ndarray:
+    """At most POINTS values: means of as many neighbours as it takes."""
+    each = -(-len(values) // POINTS)
+    starts = np.arange(0, len(values), each)
+    sums = np.add.reduceat(values, starts, axis=0)
+    counts = np.diff([*starts, len(values)])
+    return sums / (counts if values.ndim == 1 else counts[:, None])
 
 
 def training(
-    points: Sequence[Mapping[str, object]], y: str = "accuracy", *, x: str = "step", variants: Sequence[str] = ()
+    points: Sequence[Mapping[str, object]], y: str = "accuracy", *, x: str = "step", variants: Sequence[str] = (),
+    null: Sequence[str] = (),
 ) -> go.Figure:
-    """How all variants stand: seeds thin, their mean thick, interventions as signs on the curve they changed."""
+    """How all variants stand: seeds thin, their mean thick, interventions as signs on the curve they changed.
+
+    variants: names in the order of their colours; null: those that are random orders of a null band, all in grey.
+    """
     import plotly.graph_objects as go
 
     if x not in AXES or y not in QUANTITIES:
         wrong, allowed = (x, AXES) if x not in AXES else (y, QUANTITIES)
         raise ValueError(f"no axis {wrong!r} here; choose among {', '.join(allowed)}")
-    table = lines(points, y)
-    variants = list(dict.fromkeys([*variants, *table.variant]))
+    drawn = lines(points, y)
+    variants = [v for v in dict.fromkeys([*variants, *(line.variant for line in drawn)]) if v not in null]
     figure = go.Figure(layout=dict(template=template(), height=380, hovermode="x"))
+    if null:
+        band = _seeds([line for line in drawn if line.variant in null], x, NULL, {"color": GREY})
+        figure.add_trace(band.update(showlegend=True, name=NULL))
     for variant in variants:
-        own = table[table.variant == variant]
+        own = [line for line in drawn if line.variant == variant]
         style = style_of(variant, variants)
-        figure.add_trace(_seeds(own, x, variant, style))
+        figure.add_trace(_seeds(own if len(own) > 1 else [], x, variant, style))
         figure.add_trace(_mean(own, x, variant, style))
-    figure.add_trace(_signs(points, table, x, variants))
-    empty = [dict(text=EMPTY, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, font=dict(color=INK))]
+    figure.add_trace(_signs(points, drawn, x, variants))
+    told = dict(text="" if drawn else EMPTY, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False)
     return figure.update_layout(
         xaxis=dict(title=dict(text=AXES[x]), rangemode="tozero"), yaxis=dict(title=dict(text=QUANTITIES[y])),
-        annotations=[] if len(table) else empty, margin=dict(t=40, r=20),
+        annotations=[told | dict(font=dict(color=INK))], margin=dict(t=20, r=20),
+        legend=dict(orientation="v", x=1.01, xanchor="left", y=1, yanchor="top"),
     )  # fmt: skip
 
 
-def _seeds(own: pd.DataFrame, x: str, variant: str, style: Mapping[str, str]) -> go.Scatter:
+def _seeds(own: Sequence[Line], x: str, variant: str, style: Mapping[str, str]) -> go.Scatter:
     """All seeds of a variant in one thin trace, with gaps between them."""
     import plotly.graph_objects as go
 
-    parts = [np.vstack([part[[x, "y"]].to_numpy(float), [np.nan, np.nan]]) for _, part in own.groupby("seed")]
-    at = np.vstack(parts) if parts and own.seed.nunique() > 1 else np.empty((0, 2))
+    at = np.concatenate([np.append(line.on(x), np.nan) for line in own] or [np.empty(0)])
+    y = np.concatenate([np.append(line.y, np.nan) for line in own] or [np.empty(0)])
     line = dict(color=clear(style["color"], 0.35), width=1)
-    return go.Scatter(x=at[:, 0], y=at[:, 1], mode="lines", line=line, showlegend=False, hoverinfo="skip",
-                      legendgroup=variant, name=f"{variant}, seeds")  # fmt: skip
+    return go.Scatter(x=at, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", legendgroup=variant,
+                      name=f"{variant}, seeds")  # fmt: skip
 
 
-def _mean(own: pd.DataFrame, x: str, variant: str, style: Mapping[str, str]) -> go.Scatter:
+def _mean(own: Sequence[Line], x: str, variant: str, style: Mapping[str, str]) -> go.Scatter:
     """The mean of the seeds, as far as all of them have come."""
     import plotly.graph_objects as go
 
-    place = own.groupby("seed").cumcount()
-    all_there = place.groupby(place).transform("size") == own.seed.nunique()
-    mean = own[all_there].groupby(place[all_there])[[x, "y"]].mean()
+    n = min((len(line.y) for line in own), default=0)
+    at = np.mean([line.on(x)[:n] for line in own], axis=0) if n else np.empty(0)
+    y = np.mean([line.y[:n] for line in own], axis=0) if n else np.empty(0)
     return go.Scatter(
-        x=mean[x].to_numpy(float), y=mean.y.to_numpy(float), mode="lines+markers", name=variant, legendgroup=variant,
+        x=at, y=y, mode="lines+markers", name=variant, legendgroup=variant,
         line=dict(color=style["color"], width=2.5, dash=style["dash"]), marker=dict(symbol=style["symbol"], size=6),
         hovertemplate="%{y:.3f}",
     )  # fmt: skip
 
 
-def _signs(points: Sequence[Mapping], table: pd.DataFrame, x: str, variants: Sequence[str]) -> go.Scatter:
+def _signs(points: Sequence[Mapping], drawn: Sequence[Line], x: str, variants: Sequence[str]) -> go.Scatter:
     """What was done by hand: on the curve that it changed, or, where it concerns all, at the foot."""
     import plotly.graph_objects as go
 
@@ -104,13 +135,14 @@ def _signs(points: Sequence[Mapping], table: pd.DataFrame, x: str, variants: Seq
         if p.get("kind") != "intervention" or p.get("event") not in SIGNS:
             continue
         of = p.get("of") or p.get("variant")
-        own = table[table.variant == of] if of else table
-        before = own[own.step <= max(p["step"], own.step.min() if len(own) else 0)]
-        if len(before):
-            last = before.sort_values("step").iloc[-1]
+        own = [line for line in drawn if line.variant == of or not of]
+        if own:  # at the last point before it, else at the first
+            place = max(0, int(np.searchsorted(own[0].on("step"), p["step"], side="right")) - 1)
+            foot = min(line.y.min() for line in own)
             told = f"{p['event']} {p.get('variant') or ''} at step {p['step']}"
             colour = style_of(str(of), variants)["color"] if of else INK
-            found.append((last[x], last.y if of else table.y.min(), SIGNS[str(p["event"])], colour, told))
+            y = np.mean([line.y[min(place, len(line.y) - 1)] for line in own]) if of else foot
+            found.append((own[0].on(x)[place], y, SIGNS[str(p["event"])], colour, told))
     at, y, symbols, colours, told = ([*column] for column in zip(*found, strict=True)) if found else ([],) * 5
     marker = dict(symbol=symbols, size=14, color=colours, line=dict(width=2, color=colours))
     return go.Scatter(x=at, y=y, mode="markers", marker=marker, text=told, hovertemplate="%{text}", name="by hand",

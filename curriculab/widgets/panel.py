@@ -17,6 +17,8 @@ from curriculab.loop import Method
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from curriculab.live import Live
 
 STATES = {
@@ -39,19 +41,20 @@ class Panel:
         self.halt = w.Button(description="Stop all", tooltip="stop; started again it goes on from here", layout=wide)
         names = live.variants
         self.variant = w.Dropdown(options=names, value=names[0], description="variant", style=WIDE)
-        self.stop = w.Button(description="Stop it", tooltip="test it where it stands and record it", layout=wide)
+        self.stop = w.Button(tooltip="test it where it stands and record it", layout=wide)
         self.side = Side("to", "easy_to_hard", measures_of(live.asked.bench.train), lambda: None,
                          having_knobs("order", "online"))  # fmt: skip
-        self.swap = w.Button(description="Change to this", tooltip="this method takes over from here on", layout=wide)
-        self.fork = w.Button(description="Fork with this", tooltip="a branch goes on with this method", layout=wide)
+        self.swap = w.Button(tooltip="the method beside takes over from here on", layout=wide)
+        self.fork = w.Button(tooltip="a branch goes on with the method beside", layout=wide)
         self.since = w.Dropdown(options=[("now", None)], value=None, description="branch at", style=WIDE)
         self.x = w.Dropdown(options=[(v, k) for k, v in AXES.items()], value="step", description="over", style=WIDE)
-        self.y = w.Dropdown(options=[(v, k) for k, v in QUANTITIES.items()], value="accuracy", description="show",
+        value = "accuracy" if len(live.asked.bench.shares) > 2 else "loss"  # with two tests there is no curve
+        self.y = w.Dropdown(options=[(v, k) for k, v in QUANTITIES.items()], value=value, description="show",
                             style=WIDE)  # fmt: skip
-        self.figure = live_figure(training(live.points, variants=names))
+        self.figure = live_figure(self._fresh())
         self.message, self.doing = w.HTML(), w.HTML()
         self._wire()
-        hands = w.VBox([self.variant, w.HBox([self.stop, self.swap, self.fork]), self.since])
+        hands = w.VBox([self.variant, self.stop, self.swap, self.since, self.fork])
         self.side.box.layout.width = "60%"
         acting = w.HBox([hands, self.side.box])
         self.more = w.Accordion([acting, self.doing], titles=("Steer a variant", "What it is doing right now"))
@@ -69,8 +72,9 @@ class Panel:
         self.swap.on_click(lambda _: self.live.swap(self.variant.value, self.method, wait=False))
         self.fork.on_click(lambda _: self.live.fork(self.variant.value, self.method, name=self._branch(),
                                                     since=self.since.value, wait=False))  # fmt: skip
-        for menu in (self.x, self.y, self.variant):
+        for menu in (self.x, self.y):
             menu.observe(lambda _: self.draw(), "value")
+        self.variant.observe(lambda _: self._chosen(), "value")
 
     @property
     def method(self) -> Method:
@@ -92,10 +96,20 @@ class Panel:
         for button in (self.pause, self.halt, self.stop, self.swap, self.fork):
             button.disabled = live.done
         self._menus()
+        self._chosen()
         self.message.value = _told(live)
-        self.doing.value = _doing(live.doing.get(self.variant.value))
-        fresh = training(live.points, self.y.value, x=self.x.value, variants=live.variants)
-        show(self.figure, fresh)
+        show(self.figure, self._fresh())
+
+    def _fresh(self) -> go.Figure:
+        null = [v for v, kind in self.live.asked.kinds.items() if kind["null"]]
+        return training(self.live.points, self.y.value, x=self.x.value, variants=self.live.variants, null=null)
+
+    def _chosen(self) -> None:
+        """Buttons say whom they act on: a click may be quicker than the menu, and does what it was seen to say."""
+        name = self.variant.value
+        for button, verb in ((self.stop, "Stop"), (self.swap, "Change"), (self.fork, "Fork")):
+            button.description = f"{verb} {name}"
+        self.doing.value = _doing(self.live.doing.get(name))
 
     def _menus(self) -> None:
         if tuple(self.variant.options) != tuple(self.live.variants):
