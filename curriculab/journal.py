@@ -251,10 +251,8 @@ class Journal:
         """Its lines, oldest first; a last line that was cut off is left out."""
         if self._file is not None:
             self._file.flush()
-        lines = self._memory if self.path is None else self.path.open(encoding="utf-8")
-        for number, line in enumerate(lines, 1):
-            if self.path is not None and not line.endswith("\n"):
-                return
+        whole = self._memory if self.path is None else _whole_lines(self.path)
+        for number, line in enumerate(whole, 1):
             try:
                 yield json.loads(line)
             except ValueError as error:
@@ -287,6 +285,11 @@ class Journal:
             with contextlib.suppress(OSError):  # a full disk has spoken already; what is missing is answered again
                 self._file.close()
             self._file = None
+
+
+def _whole_lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        yield from (line for line in file if line.endswith("\n"))
 
 
 # -- checkpoints ------------------------------------------------------------------------------------------------------

@@ -194,8 +194,8 @@ class ModelLearner:
         return train_steps(self.model, adapters, [r.rows for r in requests], settings,
                            roles=[r.role for r in requests], budget=self.micro_batch)  # fmt: skip
 
-    def _score(self, tickets: Sequence[Ticket]) -> list[Answer]:
-        answers: dict[int, Answer] = {}
+    def _score(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        answers: dict[int, Answer | Exception] = {}
         kinds: dict[tuple, list[int]] = {}
         for i, t in enumerate(tickets):
             model, _ = self.role(t, t.request.role)
@@ -205,14 +205,28 @@ class ModelLearner:
             pairs = [self.role(tickets[i], tickets[i].request.role) for i in members]
             tables = [tickets[i].request.rows for i in members]
             found = score(pairs[0][0], [a for _, a in pairs], tables, measure, per, budget=self.micro_batch)
-            answers |= dict(zip(members, found, strict=True))
+            names = (measure,) if isinstance(measure, str) else measure
+            for i, answer in zip(members, found, strict=True):
+                answers[i] = self._finite(tickets[i], answer, names)
         return [answers[i] for i in range(len(tickets))]
 
-    def _sample(self, tickets: Sequence[Ticket]) -> list[Answer]:
+    def _finite(self, ticket: Ticket, answer: Answer, columns: Sequence[str]) -> Answer | Exception:
+        """The answer, unless the model said something that is no number: then what, of which row."""
+        for name in columns:
+            for row, value in zip(answer.reply.index, answer.reply[name].tolist(), strict=True):
+                if not np.isfinite(value).all():
+                    adapter = self.role(ticket, ticket.request.role)[1]
+                    after = f" after {adapter.steps} steps of {ticket.request.role!r}" if adapter else ""
+                    return FloatingPointError(
+                        f"the {name} of row {row!r} is not finite{after}; lower lr, or look at the rows trained before"
+                    )
+        return answer
+
+    def _sample(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
         models: dict[int, list[int]] = {}
         for i, t in enumerate(tickets):
             models.setdefault(id(self.role(t, t.request.role)[0]), []).append(i)
-        answers: dict[int, Answer] = {}
+        answers: dict[int, Answer | Exception] = {}
         for members in models.values():
             model = self.role(tickets[members[0]], tickets[members[0]].request.role)[0]
             asked = [self._prompts(model, tickets[i]) for i in members]
@@ -220,6 +234,7 @@ class ModelLearner:
             written = iter(write(model, [p for prompts in asked for p in prompts], cache_tokens=places))
             for i, prompts in zip(members, asked, strict=True):
                 answers[i] = self._answered(model, tickets[i], prompts, [next(written) for _ in prompts])
+                answers[i] = self._finite(tickets[i], answers[i], ("logprob", "entropy"))
         return [answers[i] for i in range(len(tickets))]
 
     def _prompts(self, model: Model, ticket: Ticket) -> list[Prompt]:
@@ -273,18 +288,29 @@ class ModelLearner:
         tokens = answer.tokens[:-1] if answer.ended == "eos" else answer.tokens
         return model.tokenizer.decode(tokens, skip_special_tokens=True)
 
-    def _copy(self, tickets: Sequence[Ticket]) -> list[Answer]:
+    def _copy(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+        """One after the other, for one may read what another made; one that fails leaves the others' alone."""
+        answers: list[Answer | Exception] = []
         for ticket in tickets:
-            if ticket.request.to in ("init", "base", *self.others):
-                to = ticket.request.to
-                raise ValueError(f"Copy(to={to!r}): that role never changes; copy to 'learner' or a role of your own")
-        for ticket in tickets:
-            request, home = ticket.request, ticket.job.home
-            own = self.adapters.setdefault((home.variant, home.seed), {})
-            if isinstance(request.source, str):
-                source = self.role(ticket, request.source)[1]
-                own[request.to] = (source or Adapter.zero(self.model.layout, self.model.device)).copy()
-            else:
-                parts = {self.role(ticket, name)[1]: w for name, w in request.source.items() if name != "base"}
-                own[request.to] = blend(parts) if parts else Adapter.zero(self.model.layout, self.model.device)
-        return [Answer(None) for _ in tickets]
+            try:
+                self._copied(ticket)
+                answers.append(Answer(None))
+            except ValueError as error:
+                answers.append(error)
+        return answers
+
+    def _copied(self, ticket: Ticket) -> None:
+        request, home = ticket.request, ticket.job.home
+        if request.to in ("init", "base", *self.others):
+            to = request.to
+            raise ValueError(f"Copy(to={to!r}): that role never changes; copy to 'learner' or a role of your own")
+        own = self.adapters.setdefault((home.variant, home.seed), {})
+        if isinstance(request.source, str):
+            source = self.role(ticket, request.source)[1]
+            own[request.to] = (source or Adapter.zero(self.model.layout, self.model.device)).copy()
+            return
+        for name, weight in request.source.items():
+            if not isinstance(weight, int | float | np.number) or not np.isfinite(weight):
+                raise ValueError(f"Copy of a sum with {name!r}: {weight!r}; weights are finite numbers")
+        parts = {self.role(ticket, name)[1]: w for name, w in request.source.items() if name != "base"}
+        own[request.to] = blend(parts) if parts else Adapter.zero(self.model.layout, self.model.device)

@@ -10,6 +10,7 @@ import time
 import types
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +37,9 @@ from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
 Method = Callable[..., Generator]
 OUTCOME = ("reward", "length", "signal")  # what metrics say of a step's answers
 READ = 16  # answers of a batch that are kept to be read
+IDLE = 1000  # turns in a row that may cost nothing, so that endless copying ends
+EXAM_WORK = 200  # times the characters, and longest answers, of its rows an exam may take: votes and searches do
+LISTS = list | tuple | set | np.ndarray
 EXAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
 
 
@@ -173,6 +177,7 @@ class Job:
         self.turn, self.asked, self.replies, self.open, self.ended = 0, None, {}, True, ""
         self.steering, self.past = list(self.steering), dict(self.past)  # both are used up
         self.last: tuple[str, Rows] | None = None  # what was answered last, to look at
+        self.born, self.idle = set(), 0  # ids it made itself; turns without anything but Copy and Use
         self.number, self.sat = 0, 0  # place among the jobs of its loop; exams sat
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger, self.rollouts = [], [], [], [], []
@@ -195,6 +200,11 @@ class Job:
                 raise ValueError("yielded an empty list; yield at least one request, or return to end the run")
             for request in many:
                 check_request(request, exam=self.owner is not None)
+                if isinstance(request, Train) and self.pool is not None:
+                    self.born |= check_origin(request.rows, self.pool.index, self.born)
+            self.idle = self.idle + 1 if all(isinstance(request, Copy | Use) for request in many) else 0
+            if self.idle > IDLE:
+                raise ValueError(f"asked {IDLE:,} times in a row for nothing but Copy and Use; sample, score or train")
         except StopIteration as stop:
             self.close("returned")
             self.result = stop.value
@@ -269,6 +279,24 @@ def check_request(request: object, *, exam: bool) -> None:
             value = rows["weight"].loc[bad[0]]
             value = value.iloc[0] if isinstance(value, pd.Series) else value
             raise ValueError(f"Train with weight {value} for row {bad[0]!r}; weights are finite and at least 0")
+
+
+def check_origin(rows: Rows, pool: pd.Index, born: set[str]) -> set[str]:
+    """Ids that are new; such rows say what they were made from."""
+    new = [i for i in dict.fromkeys(rows.index[pool.get_indexer(rows.index) < 0]) if i not in born]
+    parents = dict(zip(rows.index, rows["parents"], strict=True)) if new and "parents" in rows else {}
+    for i in new:
+        named = parents.get(i)
+        named = [named] if isinstance(named, str) else list(named) if isinstance(named, LISTS) else []
+        if not named:
+            raise ValueError(
+                f"Train of row {i!r}, which is not in the pool, without `parents`; rows of your own bring a column "
+                "`parents` with the ids that each was made from"
+            )
+        unknown = [p for p in named if p not in pool and p not in born]
+        if unknown:
+            raise ValueError(f"the parent {unknown[0]!r} of row {i!r} is neither in the pool nor a row trained before")
+    return set(new)
 
 
 def check_sample(request: Sample) -> None:
@@ -361,6 +389,14 @@ class Loop:
             else self.tests.drop(columns=[c for c in ("answer", "solution") if c in self.tests])
         )
 
+    @cached_property
+    def ceiling(self) -> int:
+        """Tokens that one exam may take."""
+        answer = getattr(self.learner, "max_new_tokens", 0)
+        rows = self.tests[[c for c in ("prompt", "answer") if c in self.tests]]
+        characters = sum(len(str(text)) for column in rows for text in rows[column])
+        return max(self.budget.work or 0, EXAM_WORK * (characters + answer * len(rows)))
+
     def drive(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Answer requests until all are done. The variant furthest behind decides which kind is answered next."""
         self.jobs = list(jobs)
@@ -444,7 +480,11 @@ class Loop:
         job, request, home = ticket.job, ticket.request, ticket.job.home
         rows = len(request.rows) if hasattr(request, "rows") else 0
         exam = job.owner is not None
-        if not exam:
+        if exam:
+            job.spent.work += max(answer.tokens, 1)
+            if job.spent.work > self.ceiling:
+                raise RuntimeError(f"the test took more than {self.ceiling:,} tokens; does its solver ever return?")
+        else:
             spent, training = job.spent, isinstance(request, Train)
             spent.steps += training
             spent.tokens += (answer.tokens if answer.trained is None else answer.trained) * training

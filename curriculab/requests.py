@@ -10,6 +10,7 @@ alone, or several as a list; a list is answered together and its reply is a list
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -39,6 +40,24 @@ class Piece:
     sample: int | None = field(default=None, compare=False, repr=False)  # which answer of the run this is
 
 
+LARGEST_LR = 10.0  # Adam moves each weight by about lr: above, float32 is soon at its end
+
+
+def check_number(setting: object, name: str, least: float, most: float = math.inf) -> None:
+    """Refuse a setting that is no finite number from `least` to `most`."""
+    value = getattr(setting, name)
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not least <= value <= most:
+        allowed = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise ValueError(f"{type(setting).__name__}({name}={value!r}); give a number {allowed}")
+
+
+def check_optimiser(setting: object) -> None:
+    check_number(setting, "lr", 0, LARGEST_LR)
+    check_number(setting, "weight_decay", 0)
+    check_number(setting, "clip", 0)
+
+
 @dataclass(frozen=True)
 class Sft:
     """Supervised fine-tuning: mean negative log-likelihood of the learned tokens.
@@ -52,6 +71,7 @@ class Sft:
     mean: str = "tokens"  # "rows": mean over rows of each row's mean, so that long answers count no more than short
 
     def __post_init__(self) -> None:
+        check_optimiser(self)
         if self.mean not in ("tokens", "rows"):
             raise ValueError(f"Sft(mean={self.mean!r}); choose 'tokens' or 'rows'")
 
@@ -93,6 +113,9 @@ class Grpo:
     updates: int = 1  # optimiser steps on the same answers; each is charged as a step
 
     def __post_init__(self) -> None:
+        check_optimiser(self)
+        for name in ("epsilon", "low", "high", "beta"):
+            check_number(self, name, 0)
         for name, allowed in GRPO_CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"Grpo({name}={getattr(self, name)!r}); choose {' or '.join(map(repr, allowed))}")
@@ -103,8 +126,8 @@ class Grpo:
                 "Grpo(baseline='none', scale='group') blows up where all rewards of a group are alike; choose scale="
                 "'none' (REINFORCE) or 'batch'"
             )
-        if self.updates < 1:
-            raise ValueError(f"Grpo(updates={self.updates}); give at least 1 optimiser step an answered batch")
+        if not isinstance(self.updates, int) or self.updates < 1:
+            raise ValueError(f"Grpo(updates={self.updates!r}); give at least 1 optimiser step an answered batch")
 
     def advantages(self, rows: Rows) -> np.ndarray:
         """One advantage per answer, (rows,): the column `advantage`, else made of `reward` within `group`.
@@ -152,6 +175,10 @@ class Pair:
     weight_decay: float = 0.0
     clip: float = 1.0
     beta: float = 0.1  # Rafailov et al. 2023
+
+    def __post_init__(self) -> None:
+        check_optimiser(self)
+        check_number(self, "beta", 0)
 
 
 Objective = Sft | Grpo | Pair

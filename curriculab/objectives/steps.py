@@ -101,7 +101,8 @@ def _stepped(
     try:
         work.adapter.step(lr=setting.lr, weight_decay=setting.weight_decay, clip=setting.clip)
     except FloatingPointError as error:
-        return error
+        rows = ", ".join(map(repr, dict.fromkeys(table.index[:3]))) + (", ..." if len(table) > 3 else "")
+        return FloatingPointError(f"{error} {rows}; the step was not taken")
     trained = sum(map(len, work.texts))
     read = trained if isinstance(setting, Grpo) and setting.beta else 0  # by the base
     reply = table.assign(loss=per_row, **loss.columns)
