@@ -88,7 +88,7 @@ def tables(notebook: NotebookNode) -> Iterator[str]:
     for cell in filter(is_table, notebook.cells):
         for output in cell.get("outputs", []):
             text = output.get("text") or output.get("data", {}).get("text/plain")
-            if text and output.get("name") != "stderr":
+            if text and output.get("name") != "stderr" and WIDGET not in output.get("data", {}):
                 yield text.rstrip("\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -82,7 +83,11 @@ def shown(request: pytest.FixtureRequest, page: Page, lab: str) -> Callable[[str
         page.goto(lab)
         page.locator(".jp-Notebook .jp-Cell").first.click()
         expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_attached(timeout=PATIENCE)
+        first = page.locator(".jp-Notebook .jp-Cell").first
+        first.click()  # again: what JupyterLab opens while it starts takes the focus away
         page.keyboard.press("Escape")
+        expect(page.locator(".jp-Notebook.jp-mod-commandMode")).to_be_attached(timeout=PATIENCE)
+        expect(first).to_have_class(re.compile(r"jp-mod-active"), timeout=PATIENCE)
         for _ in range(place + 1):
             page.keyboard.press("Shift+Enter")
             page.wait_for_timeout(100)

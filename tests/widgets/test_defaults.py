@@ -1,7 +1,7 @@
 """A notebook run without a browser makes the tables that its widgets show with their defaults.
 
-What a notebook's panel is compared with is told by a line of DEFAULTS: the cell that makes the panel, and the table of
-the panel beside the one that its Python, which is what a reader copies, makes of the same parameters.
+What a notebook's panel is compared with is told by an entry of DEFAULTS: the panel's name, its table, and the one that
+its Python, which is what a reader copies, makes of the same parameters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 @dataclass(frozen=True)
 class Default:
-    """The panel is called `name` and made in the cell that begins so; a function of what is known then to each table."""
+    """The panel called `name`; from what is known once it is made, its table and the one made without it."""
 
     notebook: str
     name: str
