@@ -14,15 +14,15 @@ import atexit
 import contextlib
 import dataclasses
 import functools
+import inspect
 import json
 import sys
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -129,12 +129,13 @@ class Live:
         return self._awaited().__await__()
 
     async def _awaited(self) -> Runs:
-        try:
-            while not self._settled():
-                await asyncio.sleep(0.05)
-        except asyncio.CancelledError:  # the kernel's Interrupt
-            self.interrupt()
-            raise
+        with _hearing():
+            try:
+                while not self._settled():
+                    await asyncio.sleep(0.05)
+            except asyncio.CancelledError:  # the kernel's Interrupt
+                self.interrupt()
+                raise
         return self._result()
 
     def wait(self, seconds: float | None = None) -> Runs:
@@ -461,8 +462,10 @@ def start(asked: Asked) -> Live:
         except Taken:
             live = Attached(asked).begin()
         _benches[key] = live
-    if (shell := _kernel()) is not None:
-        shell.display(live)
+    if _kernel() is not None:
+        from IPython.display import display
+
+        display(live)
     return live
 
 
@@ -474,10 +477,35 @@ def _scratch() -> Path:
     return Path(folder.name)
 
 
-def _kernel() -> ModuleType | None:
-    """IPython's display, where a notebook's kernel runs this."""
+def _kernel() -> object | None:
+    """The kernel of the notebook that runs this, if one does."""
     if "IPython" not in sys.modules:
         return None
-    from IPython import display, get_ipython
+    from IPython import get_ipython
 
-    return display if hasattr(get_ipython(), "kernel") else None
+    return getattr(get_ipython(), "kernel", None)
+
+
+@contextlib.contextmanager
+def _hearing() -> Iterator[None]:
+    """While a cell awaits, tell the browser that what its controls said was heard.
+
+    ipykernel 7 says nothing of messages that it handles beside a running cell, and ipywidgets sends no second change of
+    a control before the first was said to be over: menus and sliders would move once.
+    """
+    kernel = _kernel()
+    handle = getattr(kernel, "shell_handlers", {}).get("comm_msg")
+    if handle is None:
+        yield
+        return
+
+    async def heard(stream: object, ident: object, message: Mapping) -> None:
+        if inspect.isawaitable(result := handle(stream, ident, message)):
+            await result
+        kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "idle"}, parent=message, ident=b"status")
+
+    kernel.shell_handlers["comm_msg"] = heard
+    try:
+        yield
+    finally:
+        kernel.shell_handlers["comm_msg"] = handle

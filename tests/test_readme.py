@@ -12,6 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SMALLER = {"n=3000": "n=240", "test=300": "test=24", "steps=100": "steps=2", "evaluate_every=25": "evaluate_every=1"}
 
+AS_A_NOTEBOOK = """
+import ast, asyncio, sys, types
+code = compile(sys.stdin.read(), "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+asyncio.run(types.FunctionType(code, globals())())
+"""
+
 
 def blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
@@ -24,8 +30,8 @@ def test_the_code_blocks_run(tmp_path):
         assert number in code
         code = code.replace(number, smaller)
     code += "\nprint(result.table.to_string()); print(result.verdict); print(len(preview.exposure)); print(waste)"
-    ran = subprocess.run([sys.executable, "-W", "error::UserWarning:curriculab", "-c", code], cwd=tmp_path,
-                         capture_output=True, text=True, timeout=500)  # fmt: skip
+    ran = subprocess.run([sys.executable, "-W", "error::UserWarning:curriculab", "-c", AS_A_NOTEBOOK], cwd=tmp_path,
+                         input=code, capture_output=True, text=True, timeout=500)  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert "easy first, shuffled scores" in ran.stdout and "1600" in ran.stdout
     assert "signal" in ran.stdout and "rising" in ran.stdout
