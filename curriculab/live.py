@@ -135,7 +135,8 @@ class Live:
                     await asyncio.sleep(0.05)
             except asyncio.CancelledError:  # the kernel's Interrupt
                 self.interrupt()
-                raise
+                told = "stopping after the current call; run the cell of bench.start again to go on from there"
+                raise asyncio.CancelledError(told) from None
         return self._result()
 
     def wait(self, seconds: float | None = None) -> Runs:

@@ -17,6 +17,7 @@ from curriculab.loop import Method
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
 
 if TYPE_CHECKING:
+    import ipywidgets
     import plotly.graph_objects as go
 
     from curriculab.live import Live
@@ -59,7 +60,8 @@ class Panel:
         acting = w.HBox([hands, self.side.box])
         self.more = w.Accordion([acting, self.doing], titles=("Steer a variant", "What it is doing right now"))
         top = w.HBox([self.pause, self.halt, self.bar, self.status], layout=w.Layout(align_items="center"))
-        self.widget = w.VBox([top, self.message, w.HBox([self.y, self.x]), self.figure, self.more])
+        self._around = [top, self.message, w.HBox([self.y, self.x])], [self.more]
+        self.widget = w.VBox(self._boxes())
         self.widget.add_class("curriculab")
         live.listen(lambda _: self.draw())
         self.draw()
@@ -124,8 +126,14 @@ class Panel:
             self.since.options = options
             self.since.value = chosen
 
+    def _boxes(self) -> list[ipywidgets.Widget]:
+        above, below = self._around
+        return [*above, self.figure, *below]
+
     def _repr_mimebundle_(self, **options: object) -> object:
         self.draw()
+        self.figure = live_figure(self._fresh())  # a page that was opened anew is told only what it began with
+        self.widget.children = self._boxes()
         return self.widget._repr_mimebundle_(**options)
 
 
