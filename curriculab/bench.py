@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 
 from curriculab import methods
 from curriculab.drive import Drive, Event, Key, Stopped, claimed, filling, interruptible, read_keys, root, steers
+from curriculab.journal import discard
 from curriculab.learner import MICRO_BATCH, ModelLearner, memory_line
 from curriculab.loop import Budget, Job, Loop, Method, Steer, default_ceiling, open_job, record
 from curriculab.methods import random_order
@@ -314,6 +315,10 @@ class Asked:
         self.whole = [*self.keys, *forks]
         method = {v: self.variants[root(self.events, v)] for v, _ in self.whole}
         self.digests = {k: self.bench.digest(method[k[0]], k[1], steers(self.events, k)) for k in self.whole}
+        self._look()
+
+    def _look(self) -> None:
+        """What is recorded, and what is to be trained."""
         store = self.bench.store
         self.found = {k: store.load(k[0], self.digests[k]) for k in self.whole} if store else {}
         begun = read_keys(self.folder)
@@ -340,7 +345,11 @@ class Asked:
         if not self.todo:
             return {}
         with filling(self.folder and self.folder.parent), claimed(self.folder):
-            return self.drive(watch).run()
+            self._look()  # another process may have been at it since
+            if self.todo:
+                return self.drive(watch).run()
+            discard(self.folder)
+            return {}
 
     def finish(self, show: Callable[[float, Sequence[Job]], None]) -> Runs:
         """Train here and now; an interrupt stops between two calls, and another process may look on and steer.

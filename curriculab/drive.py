@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import fcntl
-import json
 import math
 import os
 import shutil
@@ -18,7 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -26,7 +25,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from safetensors import SafetensorError
 
-from curriculab.journal import Journal, JournalError, checkpoint, checkpoints, discard, read_state, write_whole
+from curriculab.journal import Journal, JournalError, check_whole, checkpoint, checkpoints, discard, read_state
 from curriculab.learner import ModelLearner
 from curriculab.loop import Job, Loop, Method, Steer, open_job, record
 from curriculab.methods import method_name
@@ -162,18 +161,16 @@ class Drive:
             for found in reversed(checkpoints(self.folder)):
                 try:
                     state = read_state(found)
-                    if not path.exists() or path.stat().st_size < int(state["journal"]):
-                        raise JournalError(f"the journal of {found} is shorter than it was")
+                    check_whole(found, state)
                     self.learner.load(found)
                 except Exception as error:  # noqa: BLE001, whatever the damage: an older one may be whole
                     self.learner.adapters = {}
                     set_aside(found, error)
                     continue
-                length, self.resumed = int(state["journal"]), int(state["call"])
+                length, self.resumed = state["journal"][0], state["call"]
                 break
             with path.open("ab") as file:
                 file.truncate(length)
-            write_whole(self.folder / "keys.json", json.dumps(self.keys).encode())
             self.journal = Journal(path)
             self.events = [Event.of_json(e) for e in self.journal.events()]
         self._saved_at, self._saving = time.monotonic(), 0.0
@@ -194,15 +191,20 @@ class Drive:
         self.loop = Loop(self.learner, bench.budget, bench.test, bench.shares, self._between, self.journal)
         self.loop.call = self.resumed
         try:
-            self.loop.drive(jobs)
-        except Stopped:
-            self.checkpoint()
-            raise
+            with filling(self.folder and self.folder.parent):
+                self._until_stopped(jobs)
         finally:
             self.journal.close()
         if self.folder is not None:
             discard(self.folder)
         return self.records
+
+    def _until_stopped(self, jobs: Sequence[Job]) -> None:
+        try:
+            self.loop.drive(jobs)
+        except Stopped:
+            self.checkpoint()
+            raise
 
     @property
     def jobs(self) -> list[Job]:
@@ -265,7 +267,7 @@ class Drive:
             return None
         began = time.monotonic()
         turns = [[j.variant, j.seed, j.turn, j.sat, j.run.step] for j in self.jobs if j.open]
-        state = {"journal": self.journal.sync(), "turns": turns}
+        state = {"journal": self.journal.sync(), "turns": turns, "keys": self.keys}
         made = checkpoint(self.folder, self.loop.call, state, self.learner.save)
         self._saved_at = time.monotonic()
         self._saving = self._saved_at - began
@@ -317,7 +319,10 @@ class Drive:
         """Checkpoints to fork from: their call, and the step each variant (its slowest seed) had reached there."""
         found: dict[int, dict[str, int]] = {}
         for path in checkpoints(self.folder) if self.folder else []:
-            state = self._states.get(path) or read_state(path)
+            try:
+                state = self._states.get(path) or read_state(path)
+            except JournalError:
+                continue  # nothing to fork from
             self._states[path] = state
             steps: dict[str, int] = {}
             for variant, _, _, _, step in state["turns"]:
@@ -338,7 +343,9 @@ class Drive:
         """Keep the parent's adapters as they are at the branching, for the fork."""
         then = self.learner.adapters
         if event.since != self.loop.call:
-            then = self.learner.read(self.folder / f"checkpoint-{event.since:08d}")
+            there = self.folder / f"checkpoint-{event.since:08d}"
+            check_whole(there, read_state(there))
+            then = self.learner.read(there)
         for seed in event.turns:
             own = then.get((event.of, seed), {})
             self.learner.adapters.setdefault((event.variant, seed), {role: a.copy() for role, a in own.items()})
@@ -383,12 +390,10 @@ class Drive:
 # -- folders ----------------------------------------------------------------------------------------------------------
 def read_keys(folder: Path | None) -> list[Key] | None:
     """Which runs a bench's folder was begun for; None if there is no such folder, or nothing in it to go on from."""
-    if folder is None or not checkpoints(folder):
-        return None
-    try:
-        return [(str(v), int(s)) for v, s in json.loads((folder / "keys.json").read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
-        return None
+    for found in reversed(checkpoints(folder)) if folder else ():
+        with suppress(JournalError):
+            return [(variant, seed) for variant, seed in read_state(found)["keys"]]
+    return None
 
 
 @contextmanager
@@ -469,9 +474,10 @@ def _same_file(file: IO, path: Path) -> bool:
 
 def pid_of(folder: Path) -> str:
     try:
-        return (folder / "lock").read_text().strip() or "of unknown number"
+        number = (folder / "lock").read_bytes()[:20].strip()
     except OSError:
-        return "of unknown number"
+        number = b""
+    return number.decode() if number.isdigit() else "of unknown number"
 
 
 def set_aside(path: Path, why: Exception) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -224,6 +225,9 @@ class Journal:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
+        self._hash = hashlib.blake2b(digest_size=16)
+        if path is not None and path.exists():
+            self._hash.update(path.read_bytes())
         self._memory: list[str] = []
         self._file = None if path is None else path.open("a", encoding="utf-8")
 
@@ -246,6 +250,7 @@ class Journal:
             self._memory.append(text)
         else:
             self._file.write(text + "\n")
+            self._hash.update(f"{text}\n".encode())
 
     def __iter__(self) -> Iterator[dict]:
         """Its lines, oldest first; a last line that was cut off is left out."""
@@ -272,13 +277,13 @@ class Journal:
     def events(self) -> list[dict]:
         return [{"call": line["call"], **line["event"]} for line in self if "event" in line]
 
-    def sync(self) -> int:
-        """Make sure that all of it is on the disk; its length in bytes."""
+    def sync(self) -> tuple[int, str]:
+        """Make sure that all of it is on the disk; its length in bytes, and its digest."""
         if self._file is None:
-            return 0
+            return 0, self._hash.hexdigest()
         self._file.flush()
         os.fsync(self._file.fileno())
-        return os.fstat(self._file.fileno()).st_size
+        return os.fstat(self._file.fileno()).st_size, self._hash.hexdigest()
 
     def close(self) -> None:
         if self._file is not None:
@@ -316,15 +321,25 @@ def checkpoint(folder: Path, call: int, state: Mapping[str, object], save: Calla
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
     try:
         save(part)
-        for file in part.iterdir():
-            with file.open("rb") as written:
-                os.fsync(written.fileno())
-        write_whole(part / "state.json", json.dumps({"call": call, **state}).encode())
+        files = {file.name: _on_disk(file) for file in sorted(part.iterdir())}
+        text = json.dumps({"call": call, "files": files, **state})
+        write_whole(part / "state.json", json.dumps({"state": text, "digest": digest_of_bytes(text.encode())}).encode())
         os.rename(part, final)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     thin(folder)
     return final
+
+
+def digest_of_bytes(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _on_disk(path: Path) -> str:
+    """Make sure that a file is on the disk; its digest."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -351,9 +366,25 @@ def discard(folder: Path) -> None:
 
 
 def read_state(folder: Path) -> dict[str, object]:
+    """What a checkpoint says of itself, as it was written."""
     try:
-        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        int(state["call"]), int(state["journal"])
+        sealed = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        state = json.loads(sealed["state"])
+        if digest_of_bytes(sealed["state"].encode()) != sealed["digest"]:
+            raise ValueError("state.json holds other bytes than were written")
         return state
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise JournalError(f"the checkpoint {folder} is damaged ({type(error).__name__}: {error})") from error
+
+
+def check_whole(folder: Path, state: Mapping) -> None:
+    """Raise where a checkpoint's files, or the journal up to it, are not as they were written."""
+    for name, digest in state["files"].items():
+        if not (folder / name).is_file() or _on_disk(folder / name) != digest:
+            raise JournalError(f"{name} is missing, or holds other bytes than were written")
+    path, (length, digest) = folder.parent / "journal.jsonl", state["journal"]
+    written = path.read_bytes()[:length] if path.is_file() else b""
+    if len(written) < length:
+        raise JournalError("the journal is shorter than it was")
+    if digest_of_bytes(written) != digest:
+        raise JournalError("the journal holds other bytes than were written")

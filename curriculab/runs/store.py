@@ -8,11 +8,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +42,10 @@ def digest_of_table(table: pd.DataFrame) -> str:
 
 
 FAILED = ".failed"
+DAMAGED = "damaged-"
+SEAL = "files.json"
+RUN = re.compile(r".+-[0-9a-f]{16}(\.failed)?")
+READ_WHOLE = 32 * 2**20  # bytes of an adapter up to which every byte is checked
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,20 @@ class Store:
         return self.root / f"{name}-{digest}"
 
     def load(self, variant: str, digest: str) -> Record | None:
-        """The finished run of this digest, under whatever name it was recorded; None if there is none."""
-        found = sorted(self.root.glob(f"*-{digest}"))
-        return load_record(found[0], variant) if found else None
+        """The finished run of this digest, under whatever name it was recorded; None if there is none, or none that is
+        whole: a damaged one is set aside with a warning, and its place is free."""
+        for found in sorted(self.root.glob(f"*-{digest}")):
+            if found.name.startswith(DAMAGED):
+                continue
+            try:
+                return load_record(found, variant)
+            except DamagedRun as error:
+                try:
+                    target = set_aside(found)
+                except FileNotFoundError:  # another process did it meanwhile
+                    continue
+                warnings.warn(f"{error.why}; it was set aside as {target.name}, and is trained again", stacklevel=4)
+        return None
 
     def save(self, record: Record, digest: str, save_adapter: Callable[[Path], object] | None = None) -> Path:
         """Write a run that ended, whole, by rename. `save_adapter(folder)` writes the adapter into it."""
@@ -73,6 +91,7 @@ class Store:
             if save_adapter is not None:
                 save_adapter(part / "adapter")
             (part / "spec.json").write_text(json.dumps(dict(record.spec), indent=1, default=str))
+            seal(part)
             os.chmod(part, 0o755)
             try:
                 os.rename(part, final)
@@ -87,16 +106,16 @@ class Store:
 def load_record(folder: Path, variant: str | None = None) -> Record:
     """One recorded run from its folder; `variant` renames it (the digest, not the name, decides what a run is)."""
     try:
-        spec = json.loads((folder / "spec.json").read_text())
+        check_seal(folder)
+        spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+        str(spec["variant"]), int(spec["seed"])
         written = [name for name in COLUMNS if name != "rollouts" or (folder / "rollouts.parquet").exists()]
         tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in written}
-        events = tuple(json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines())
+        events = tuple(json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines())
         path = folder / "findings.json"
         findings = pd.read_json(path, orient="table") if path.exists() else None
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"the recorded run {folder} is damaged ({type(error).__name__}: {error}); move it away to train it again"
-        ) from error
+    except Exception as error:  # noqa: BLE001, readers of damaged files raise what they like
+        raise DamagedRun(folder, error) from None
     adapter = folder / "adapter"
     return Record(
         {**spec, "variant": variant or spec["variant"]}, tables, events, findings, adapter if adapter.exists() else None
@@ -104,12 +123,72 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
 
 
 def load_runs(root: str | Path) -> Runs:
-    """Every finished run of a store."""
-    folders: Iterable[Path] = sorted(
-        p.parent for p in Path(root).glob("*/spec.json") if not p.parent.name.startswith(".") and not p.parent.suffix
-    )
-    records = tuple(load_record(f) for f in folders)
+    """Every finished run of a store that is whole; damaged ones are named in a warning."""
+    records, damaged = [], []
+    for folder in sorted(p for p in Path(root).glob("*") if p.is_dir() and not p.name.startswith(".")):
+        if folder.name.startswith(DAMAGED):
+            damaged.append(f"{folder.name} (set aside)")
+        elif RUN.fullmatch(folder.name) or (folder / "spec.json").exists():
+            try:
+                records += [load_record(folder)] if folder.suffix != FAILED else []
+            except DamagedRun as error:
+                damaged.append(error.short)
+    if damaged:
+        named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
+        what = f"{len(damaged)} damaged {'run is' if len(damaged) == 1 else 'runs are'} left out of {root}: {named}"
+        warnings.warn(f"{what}; Bench.run trains them again, or remove them: curriculab.runs prune", stacklevel=2)
     if not records:
         raise ValueError(f"no recorded runs in {root}; train some with Bench.run, or name another folder")
     null = tuple(dict.fromkeys(r.key[0] for r in records if r.spec.get("null")))
-    return Runs(records, null)
+    return Runs(tuple(records), null)
+
+
+# -- whole or damaged ---------------------------------------------------------------------------------------------
+class DamagedRun(ValueError):
+    """A recorded run that cannot be read, or is not what was written."""
+
+    def __init__(self, folder: Path, error: Exception) -> None:
+        said = " ".join(str(error).split())[:160]
+        kind = "" if isinstance(error, Broken) else f"{type(error).__name__}: "
+        self.short = f"{folder.name} ({kind}{said})"
+        self.why = f"the recorded run {folder} is damaged ({kind}{said})"
+        super().__init__(f"{self.why}; move it away to train it again")
+
+
+class Broken(ValueError):
+    """A file is not as it was written."""
+
+
+def seal(folder: Path) -> None:
+    """Put every file of a folder on the disk, and its size and digest into `files.json`."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        found[path.relative_to(folder).as_posix()] = [path.stat().st_size, digest]
+    (folder / SEAL).write_text(json.dumps(found, indent=1))
+
+
+def check_seal(folder: Path) -> None:
+    """Raise where a file is not as it was written; a large adapter is only weighed."""
+    if not (folder / SEAL).exists():
+        return  # written before there were seals
+    for name, (size, digest) in json.loads((folder / SEAL).read_text(encoding="utf-8")).items():
+        path = folder / name
+        if not path.is_file():
+            raise Broken(f"{name} is missing")
+        if path.stat().st_size != size:
+            raise Broken(f"{name} has {path.stat().st_size} bytes, {size} were written")
+        if size <= READ_WHOLE or path.suffix != ".safetensors":
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest() != digest:
+                    raise Broken(f"{name} holds other bytes than were written")
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename a damaged run, so that nothing is lost and nothing reads it."""
+    for number in itertools.count(1):
+        target = folder.with_name(f"{DAMAGED}{folder.name}" + (f"-{number}" if number > 1 else ""))
+        if not target.exists():
+            return folder.rename(target)
