@@ -19,6 +19,7 @@ from curriculab.figures.explore import EXPLORED, quantities
 from curriculab.requests import Rows
 from curriculab.runs import Record, Runs, Store, load_runs
 from curriculab.widgets.controls import WIDE, Slider, control, live_figure, show, stacked
+from curriculab.widgets.saving import Save
 
 PAGE = 8  # answers shown together
 ALL = ""  # what a menu of answers has for all of them; None would be no choice at all
@@ -107,6 +108,8 @@ class Explorer:
             knob.observe(lambda change: self._turned(self.draw), "value")
         for name, knob in self.browser.items():
             knob.observe(lambda change, name=name: self._turned(lambda: self.browse(keep=name == "page")), "value")
+        self.drawn = go.Figure()
+        self.save = Save(lambda: self.drawn, "explored")
         self.widget = self._laid_out()
         self.reload()
 
@@ -114,7 +117,8 @@ class Explorer:
         import ipywidgets as w
 
         columns = w.Layout(grid_template_columns="repeat(auto-fit, minmax(19em, 1fr))", width="100%")
-        self._curves = w.VBox([w.GridBox([*self.controls.values()], layout=columns), self.message, self.figure])
+        self._curves = w.VBox([w.GridBox([*self.controls.values()], layout=columns), self.message, self.figure,
+                               self.save.widget])  # fmt: skip
         self._answers = w.VBox([w.GridBox([*self.browser.values()], layout=columns), self.count, self.table])
         self._nothing = w.HTML()
         top = [] if isinstance(self._source, Runs) else [self.refresh]
@@ -209,6 +213,8 @@ class Explorer:
 
     def draw(self) -> None:
         """Filter and draw; what cannot be drawn is said above the drawing."""
+        import plotly.graph_objects as go
+
         knobs = {name: knob.value for name, knob in self.controls.items()}
         wanted = [
             r for r in self.runs.records
@@ -227,7 +233,7 @@ class Explorer:
         except ValueError as error:
             self.message.value = f"<b role='alert'>{escape(str(error))}</b>"
             return
-        self.message.value = ""
+        self.message.value, self.drawn = "", go.Figure(drawn)
         show(self.figure, drawn.update_layout(autosize=True))
 
     @property

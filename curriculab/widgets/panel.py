@@ -15,6 +15,7 @@ import pandas as pd
 from curriculab.figures.training import AXES, QUANTITIES, training
 from curriculab.loop import Method
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
+from curriculab.widgets.saving import Save
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -60,7 +61,8 @@ class Panel:
         acting = w.HBox([hands, self.side.box])
         self.more = w.Accordion([acting, self.doing], titles=("Steer a variant", "What it is doing right now"))
         top = w.HBox([self.pause, self.halt, self.bar, self.status], layout=w.Layout(align_items="center"))
-        self._around = [top, self.message, w.HBox([self.y, self.x])], [self.more]
+        self.save = Save(self._fresh, "training")
+        self._around = [top, self.message, w.HBox([self.y, self.x])], [self.save.widget, self.more]
         self.widget = w.VBox(self._boxes())
         self.widget.add_class("curriculab")
         live.listen(lambda _: self.draw())

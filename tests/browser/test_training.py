@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from pypdf import PdfReader
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05_order.ipynb"
 CLIPPED = "labels => labels.filter(l => l.scrollWidth > l.clientWidth + 1).map(l => l.textContent)"
@@ -96,4 +97,9 @@ def test_a_bench_in_training_is_in_the_readers_hands(shown: Callable, page: Page
     says(once_more, "finished")
     run_cell(page, "runs = await live")
     expect(page.locator(".jp-OutputArea-output", has_text="Runs(").last).to_be_visible()
+    press(once_more, "Save for a paper")
+    with page.expect_download() as download:
+        once_more.get_by_role("link", name="training.pdf", exact=True).click()
+    (text,) = [p.extract_text() for p in PdfReader(download.value.path()).pages]
+    assert "optimiser steps" in text and "hard first, level" in text
     page.screenshot(path=tmp_path / "finished.png")

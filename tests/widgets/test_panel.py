@@ -72,11 +72,12 @@ def until(true, seconds=60):
 
 def test_hands_on_the_panel_do_what_the_buttons_say(tiny_folder, tmp_path):
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
-    bench = cl.Bench(load_model(str(tiny_folder), bits=32), train, test, budget=cl.Budget(steps=60), batch_size=4,
-                     evaluate_every=20, max_new_tokens=4, store=None)  # fmt: skip
+    bench = cl.Bench(load_model(str(tiny_folder), bits=32), train, test, budget=cl.Budget(steps=200), batch_size=4,
+                     evaluate_every=100, max_new_tokens=4, store=None)  # fmt: skip
     live = bench.start({"random": methods.random_order, "easy": partial(methods.easy_to_hard, by="level")}, seeds=1)
+    until(lambda: live.progress > 0)
+    live.pause()
     panel = live.panel
-    panel.pause.click()
     until(lambda: live.status == "paused" and panel.pause.description == "Resume")
     panel.variant.value = "easy"
     assert [b.description for b in (panel.stop, panel.swap, panel.fork)] == ["Stop easy", "Change easy", "Fork easy"]
