@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from curriculab import methods
 from curriculab.drive import Drive, Event, Key, Stopped, claimed, filling, interruptible, read_keys, root, steers
 from curriculab.journal import discard
+from curriculab.knobs import check_knobs
 from curriculab.learner import MICRO_BATCH, ModelLearner, memory_line
 from curriculab.loop import Budget, Job, Loop, Method, Steer, default_ceiling, open_job, record
 from curriculab.methods import random_order
@@ -165,6 +166,7 @@ class Bench:
                 raise ValueError(
                     f"the variant {name!r} is a {type(method).__name__}; give a method or a functools.partial of one"
                 )
+            check_knobs(method)
         added, null = methods.controls(variants, controls) if controls else ({}, [])
         return {**variants, **added}, list(null)
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.journal import Journal, Key, Past
+from curriculab.knobs import check_knobs
 from curriculab.requests import (
     Copy,
     Grpo,
@@ -644,6 +645,7 @@ class Loop:
         job.generator.close()
         job.event("swap", to=method_name(method))
         try:
+            check_knobs(method)
             made = _generator(method(job.pool.copy(), job.run), job.variant)
         except Exception as error:
             job.close(f"failed: {type(error).__name__}: {error}")
@@ -677,6 +679,7 @@ def open_job(
     **more: object,
 ) -> Job:
     """A job for one variant and seed, with its own copy of the pool."""
+    check_knobs(method)
     run = Run(seed, batch=batch, rollouts=rollouts)
     generator = answer_first(_generator(method(pool.copy(), run), variant), objective, run)
     return Job(variant, seed, generator, run, (seed,), pool=pool, objective=objective, **more)
