@@ -313,13 +313,18 @@ class Asked:
     scratch: Path | None = None  # where a bench without a store can be taken up by the same process
 
     def __post_init__(self) -> None:
+        seeds = {seed for _, seed in self.keys}
+        asked = [  # of a bench that had more seeds, or more variants
+            dataclasses.replace(e, turns={s: t for s, t in e.turns.items() if s in seeds}) for e in self.events
+        ]
+        self.events = [e for e in asked if not e.variant or root(asked, e.variant) in self.variants]
         forks = [(e.variant, seed) for e in self.events if e.what == "fork" for seed in e.turns]
         self.whole = [*self.keys, *forks]
         method = {v: self.variants[root(self.events, v)] for v, _ in self.whole}
         self.digests = {k: self.bench.digest(method[k[0]], k[1], steers(self.events, k)) for k in self.whole}
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """What is recorded, and what is to be trained."""
         store = self.bench.store
         self.found = {k: store.load(k[0], self.digests[k]) for k in self.whole} if store else {}
@@ -347,7 +352,7 @@ class Asked:
         if not self.todo:
             return {}
         with filling(self.folder and self.folder.parent), claimed(self.folder):
-            self._look()  # another process may have been at it since
+            self.look()  # another process may have been at it since
             if self.todo:
                 return self.drive(watch).run()
             discard(self.folder)
@@ -361,6 +366,7 @@ class Asked:
         from curriculab.live import Live
 
         told = Live(self)
+        told.halt = lambda: stop.is_set()
         with interruptible() as stop:
 
             def watch(drive: Drive) -> None:

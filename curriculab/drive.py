@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import fcntl
+import inspect
 import math
 import os
 import shutil
@@ -29,8 +30,8 @@ from curriculab.journal import Journal, JournalError, check_whole, checkpoint, c
 from curriculab.learner import ModelLearner
 from curriculab.loop import Job, Loop, Method, Steer, open_job, record
 from curriculab.methods import method_name
-from curriculab.provenance import made, written
-from curriculab.runs import Record
+from curriculab.provenance import describe, made, written
+from curriculab.runs import Record, digest_of
 
 if TYPE_CHECKING:
     from curriculab.bench import Bench
@@ -73,12 +74,44 @@ class Event:
     def as_json(self) -> dict[str, object]:
         plain = {k: v for k, v in vars(self).items() if k not in ("to", "turns")}
         turns = {str(k): v for k, v in self.turns.items()}
-        return {**plain, "turns": turns, "to": None if self.to is None else written(self.to)}
+        return {**plain, "turns": turns, "to": None if self.to is None else _told(self.to)}
 
     @classmethod
     def of_json(cls, found: Mapping) -> Event:
         turns = {int(k): (int(turn), int(sat)) for k, (turn, sat) in found["turns"].items()}
-        return cls(**{**found, "turns": turns, "to": None if found["to"] is None else made(found["to"])})
+        return cls(**{**found, "turns": turns, "to": None if found["to"] is None else _method(found["to"])})
+
+
+_own: dict[str, Method] = {}  # methods of this process that no file can name, by the digest of what they are
+
+
+def _told(method: Method) -> object:
+    """A method as JSON; one of a notebook by a digest, that this process knows it by."""
+    found = written(method)
+    try:
+        made(found)
+        return found
+    except ValueError:
+        key = digest_of({"method": describe(method)})
+        _own[key] = method
+        return {"own": key, "method": found}
+
+
+def _method(found: object) -> Method:
+    if isinstance(found, Mapping) and "own" in found:
+        return _own.get(str(found["own"])) or made(found["method"])
+    return made(found)
+
+
+def refuse_what_cannot_take_over(to: Method) -> None:
+    """One line now, instead of a variant that ends when its turn comes."""
+    if not callable(to):
+        raise ValueError(f"{to!r} is no method; give one such as cl.methods.easy_to_hard, or a partial of one")
+    try:
+        inspect.signature(to).bind(None, None)
+    except TypeError as error:
+        raise ValueError(f"{method_name(to)} cannot take over: {error}") from None
+    describe(to)
 
 
 def steers(events: Sequence[Event], key: Key) -> list[Steer]:
@@ -163,12 +196,15 @@ class Drive:
                     state = read_state(found)
                     check_whole(found, state)
                     self.learner.load(found)
-                except Exception as error:  # noqa: BLE001, whatever the damage: an older one may be whole
+                except (ValueError, KeyError, SafetensorError) as error:  # an older one may be whole
                     self.learner.adapters = {}
                     set_aside(found, error)
                     continue
                 length, self.resumed = state["journal"][0], state["call"]
                 break
+            if not length and path.exists() and path.stat().st_size and list(self.folder.glob("damaged-checkpoint-*")):
+                os.replace(path, self.folder / "damaged-journal.jsonl")  # of no use without a checkpoint, but kept
+            discard(self.folder / "commands")  # for who trained here before
             with path.open("ab") as file:
                 file.truncate(length)
             self.journal = Journal(path)
@@ -188,7 +224,9 @@ class Drive:
         pasts = self.journal.past({key: {key: math.inf} for key in self.keys})
         jobs = [self._job(key, pasts[key]) for key in self.keys]
         bench = self.bench
-        self.loop = Loop(self.learner, bench.budget, bench.test, bench.shares, self._between, self.journal)
+        needed = self.folder is not None or self._planned  # to go on from, or to fork from
+        journal = self.journal if needed else None
+        self.loop = Loop(self.learner, bench.budget, bench.test, bench.shares, self._between, journal)
         self.loop.call = self.resumed
         try:
             with filling(self.folder and self.folder.parent):
@@ -224,14 +262,14 @@ class Drive:
                 self._hold(event)
             if event.what == "halved" and event.call == loop.call + 1:
                 self.learner.micro_batch = event.tokens  # the call it was halved in was answered so
-        while self._planned and self._planned[0].call <= loop.call and loop.started:
+        while self._planned and loop.started and (self._planned[0].call <= loop.call or not loop.tickets):
             self._happen(self._planned.pop(0), planned=True)
         for job in loop.jobs:
             if not job.open and not job.exams and (job.variant, job.seed) not in self.records:
                 self._keep(job)
         if self.learner.halvings:
             self._note_halvings()
-        if self.watch:
+        if self.watch and (loop.started or loop.tickets):  # not while what was done before is still being recalled
             self.watch(self)
         due = time.monotonic() - self._saved_at >= max(CHECKPOINT_SECONDS, self._saving / SMALL_SHARE)
         if self.folder is not None and due and loop.tickets:
@@ -246,13 +284,13 @@ class Drive:
     def _keep(self, job: Job) -> None:
         """Record a finished run, in the store too."""
         key = (job.variant, job.seed)
-        method = self.variants[root(self.events, job.variant)]
-        steering = steers(self.events, key)
+        method = self.variants[root(self._given, job.variant)]
+        steering = steers(self._given, key)  # what a job was told at its start counts, whenever it happens
         digest = self.bench.digest(method, job.seed, steering)
         spec = {
             **self.bench.spec(method, job.seed, steering), **self.kinds.get(job.variant, {}), "digest": digest,
-            "began": self.began, "finished": time.time(), "events": [e.as_json() for e in self.events],
-            "bench": self.about,
+            "began": self.began, "finished": time.time(), "events": [e.as_json() for e in self._given],
+            "bench": {**self.about, "interventions": [e.as_json() for e in self._given]},
         }  # fmt: skip
         made = record(job, self.bench.test, spec)
         if self.bench.store:
@@ -283,6 +321,8 @@ class Drive:
         return self._intervene("swap", variant, to)
 
     def _intervene(self, what: str, variant: str, to: Method | None) -> Event:
+        if to is not None:
+            refuse_what_cannot_take_over(to)
         jobs = self._open_jobs(variant)
         turns = {j.seed: (j.turn, j.sat) for j in jobs}
         event = Event(self.loop.call, what, variant, to, turns, step=self._step(variant))
@@ -300,6 +340,7 @@ class Drive:
 
         since: the call of one of `forkable()`.
         """
+        refuse_what_cannot_take_over(to)
         self._open_jobs(of) if since is None else None
         name = name or f"{of} > {method_name(to)}"
         if name in {j.variant for j in self.jobs} | set(self.variants):

@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -29,7 +30,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from curriculab.drive import Drive, Stopped, Taken, claimed, taken
+from curriculab.drive import Drive, Event, Stopped, Taken, claimed, taken
 from curriculab.journal import write_whole
 from curriculab.loop import Method
 from curriculab.provenance import made, written
@@ -65,6 +66,7 @@ class Live:
         self.status, self.error, self.runs = "training", None, None
         self.progress, self.seconds, self.checkpoints = 0.0, 0.0, {}
         self.doing: dict[str, pd.DataFrame] = {}
+        self.halt: Callable[[], bool] = lambda: False  # asked while it is paused
         self._listeners: list[Callable[[Live], None]] = []
         self._commands: list[tuple[dict, threading.Event | None, list]] = []
         self._seen: dict[tuple, list[int]] = {}
@@ -184,6 +186,8 @@ class Live:
             pass
         if wrong:
             raise wrong[0]
+        if wait and not carried.is_set():
+            raise ValueError(f"the bench is {self.status}; {command['do']!r} came too late")
 
     def _obey(self, drive: Drive) -> bool:
         """Carry out what was sent, here and through the folder; was there anything?"""
@@ -223,14 +227,16 @@ class Live:
     def _from_folder(self) -> Iterable[tuple[dict, None, list]]:
         """Commands that other processes left in the folder, oldest first."""
         folder = self.asked.folder and self.asked.folder / "commands"
-        found = sorted(folder.glob("*.json")) if folder and folder.exists() else []
-        for path in found:
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                command = dict(json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted(folder.glob("*.json")) if folder and folder.exists() else []:
+            try:
+                text = path.read_text(encoding="utf-8")
+                path.unlink()
+                command = dict(json.loads(text))
                 if command.get("to") is not None:
                     command["to"] = made(command["to"])
                 yield command, None, []
-            path.unlink(missing_ok=True)
+            except Exception as error:  # noqa: BLE001, whatever was left there must not stop the training
+                self._add({"kind": "refused", "why": f"{path.name}: {error}"})
 
     # -- the training thread ------------------------------------------------------------------------------------------
     def begin(self) -> Live:
@@ -242,6 +248,7 @@ class Live:
             return self
         held = contextlib.ExitStack()
         held.enter_context(claimed(self.asked.folder))  # here, so that who asks hears of it
+        self.asked.look()  # another process may have been at it since
         threads = torch.get_num_threads()
         self._thread = threading.Thread(target=self._train, args=(held, threads), name="curriculab", daemon=True)
         self._thread.start()
@@ -263,9 +270,9 @@ class Live:
             except BaseException as error:  # noqa: BLE001, it is raised where the bench is awaited
                 self.error, ended = error, "failed"
                 self._add({"kind": "failed", "why": f"{type(error).__name__}: {error}"})
-        self.status = ended
-        self._tell(ended, finally_=True)
-        self.close()
+            self.status = ended
+            self._tell(ended, finally_=True)  # before the folder is let go
+            self.close()
 
     def between(self, drive: Drive) -> None:
         """Between two calls: note what is new, tell it, and do as asked; stand still while paused."""
@@ -278,6 +285,8 @@ class Live:
                 self._tell("paused", finally_=True)
             self._woken.wait(0.1)
             self._woken.clear()
+            if self.halt():
+                raise Stopped
             told = not self._obey(drive)
             self._clock = time.monotonic()
         self._tell("training")
@@ -365,7 +374,8 @@ class Live:
         self._written += len(lines)
         doing = {v: t.to_dict("records") for v, t in self.doing.items()}
         now = {"status": status, "progress": self.progress, "seconds": self.seconds, "from": self._from,
-               "checkpoints": self.checkpoints, "doing": doing}  # fmt: skip
+               "checkpoints": self.checkpoints, "doing": doing,
+               "events": [e.as_json() for e in self._drive.events] if self._drive else []}  # fmt: skip
         write_whole(folder / "now.json", json.dumps(now, default=_plain).encode())
 
 
@@ -391,7 +401,7 @@ class Attached(Live):
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
-        self._read = 0
+        self._read, self._events = 0, []
         self._thread = threading.Thread(target=self._follow, name="curriculab-follows", daemon=True)
 
     def begin(self) -> Attached:
@@ -401,6 +411,8 @@ class Attached(Live):
     def _send(self, command: dict, *, wait: bool) -> None:
         if self.done:
             raise ValueError(f"the bench is {self.status}; {command['do']!r} has nothing to act on")
+        if command.get("to") is not None:
+            made(written(command["to"]))  # what the other process could not make again is refused here
         folder = self.asked.folder / "commands"
         folder.mkdir(exist_ok=True)
         plain = {k: written(v) if k == "to" and v is not None else v for k, v in command.items()}
@@ -413,6 +425,8 @@ class Attached(Live):
             self._tell(self.status)
             time.sleep(0.2)
         self._look()
+        with contextlib.suppress(ValueError):  # an own method of the other process
+            self.asked = dataclasses.replace(self.asked, events=[Event.of_json(e) for e in self._events])
         again = dataclasses.replace(self.asked)
         if all(again.found.get(k) is not None for k in again.whole):
             self.points = [p for p in self.points if p["kind"] == "intervention"]
@@ -433,7 +447,9 @@ class Attached(Live):
                 self._read += len(whole) + bool(whole)
             now = json.loads((folder / "now.json").read_text(encoding="utf-8"))
             self.status, self.progress, self.seconds = now["status"], now["progress"], now["seconds"]
-            self._from = now["from"]
+            self._from, self._events = now["from"], now["events"]
+            if self.status == "failed":
+                self.error = RuntimeError(next(str(p["why"]) for p in reversed(self.points) if p["kind"] == "failed"))
             self.checkpoints = {int(k): v for k, v in now["checkpoints"].items()}
             self.doing = {v: pd.DataFrame(rows) for v, rows in now["doing"].items()}
 
@@ -449,6 +465,8 @@ def _stop_all() -> None:
         live.interrupt()
     for live in mine:
         live._thread.join(PATIENCE)
+    if _scratch.cache_info().currsize:
+        shutil.rmtree(_scratch(), ignore_errors=True)
 
 
 def start(asked: Asked) -> Live:
@@ -458,6 +476,8 @@ def start(asked: Asked) -> Live:
     key = ("" if asked.bench.store is None else str(asked.bench.store.root.resolve()), asked.digest)
     live = _benches.get(key)
     if live is None or live.status in ("interrupted", "failed"):
+        if live is not None and live._thread is not None:
+            live._thread.join(PATIENCE)
         try:
             live = Live(asked).begin()
         except Taken:
@@ -473,9 +493,7 @@ def start(asked: Asked) -> Live:
 @functools.cache
 def _scratch() -> Path:
     """Where benches without a store are kept as long as this process lives."""
-    folder = tempfile.TemporaryDirectory(prefix="curriculab-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
+    return Path(tempfile.mkdtemp(prefix="curriculab-"))
 
 
 def _kernel() -> object | None:

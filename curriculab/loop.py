@@ -595,7 +595,7 @@ class Loop:
         if job.ended.startswith("failed"):
             return []
         steer = job.steer()
-        if steer and steer.to is None:
+        if steer and steer.to is None and job.open:
             job.event("stop")
             job.close("stopped")
         last = not job.open or job.run.progress >= 1.0

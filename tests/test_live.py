@@ -183,3 +183,74 @@ def test_another_process_follows_and_steers(model, pools, tmp_path):
     ended = {p["variant"]: p["why"] for p in live.points if p["kind"] == "end"}
     assert ended == {"random": "budget of steps spent", "easy": "stopped"}
     assert [p["kind"] for p in follower.points].count("step") >= 150
+
+
+def test_a_command_given_as_it_is_taken_up_again_finds_it_where_it_stood(model, pools, tmp_path):
+    """Not while what was done before is still being recalled: then it would count from the start."""
+    bench = made(model, pools, tmp_path / "a", steps=40)
+    live = bench.start(VARIANTS, seeds=1)
+    until(lambda: live.progress > 0.2)
+    live.interrupt()
+    until(live._settled)
+    again = bench.start(VARIANTS, seeds=1)
+    again.stop("easy")
+    runs = again.wait(60)
+    stopped = next(r for r in runs.records if r.key[0] == "easy")
+    assert stopped.spec["ended"] == "stopped" and stopped.spec["steps"] >= 0.2 * 40
+    headless = made(model, pools, tmp_path / "b", steps=40)
+    same(headless.run(VARIANTS, seeds=1, interventions=runs.interventions, progress=False), runs)
+
+
+def test_replayed_with_fewer_variants_a_steered_run_is_still_no_plain_one(model, pools, tmp_path):
+    live = made(model, pools, tmp_path / "a", steps=40).start(VARIANTS, seeds=1)
+    until(lambda: live.progress > 0.2)
+    live.stop("random")
+    runs = live.wait(60)
+    bench = made(model, pools, tmp_path / "b", steps=40)
+    only = {"random": VARIANTS["random"]}
+    again = bench.run(only, seeds=1, interventions=runs.interventions, progress=False)
+    assert again.records[0].spec["ended"] == "stopped" and bench.ask(only, seeds=1).todo == [("random", 0)]
+
+
+def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(model, pools, tmp_path):
+    def mine(pool, run):
+        while True:
+            yield cl.Train(pool.iloc[-run.batch :])
+
+    bench = made(model, pools, tmp_path, steps=60)
+    live = bench.start(VARIANTS, seeds=1)
+    until(lambda: live.progress > 0.05)
+    for wrong, message in (("hard_to_easy", "'hard_to_easy' is no method"), (lambda: 0, "cannot take over")):
+        with pytest.raises(ValueError, match=message):
+            live.swap("easy", wrong)
+    live.swap("easy", mine)
+    live.interrupt()
+    until(live._settled)
+    runs = bench.start(VARIANTS, seeds=1).wait(60)
+    assert runs.exposure[runs.exposure.variant == "easy"].id.iloc[-1] == bench.train.index[-1]
+
+
+def test_what_lies_in_the_folder_cannot_stop_the_training(model, pools, tmp_path):
+    live = made(model, pools, tmp_path, steps=60).start(VARIANTS, seeds=1)
+    until(lambda: live.progress > 0)
+    commands = live.asked.folder / "commands"
+    commands.mkdir(exist_ok=True)
+    nowhere = {"setting": "curriculab.nope:X", "fields": {}}
+    bad = [{"do": "swap", "variant": "easy", "to": nowhere}, [1], {"do": "dance"}]
+    for number, command in enumerate(bad):
+        (commands / f"{number}.json").write_text(json.dumps(command))
+    live.wait(60)
+    assert live.status == "finished" and [p["kind"] for p in live.points].count("refused") == 3
+
+
+def test_a_follower_gets_the_runs_of_a_steered_bench(model, pools, tmp_path):
+    bench = made(model, pools, tmp_path, steps=150)
+    live = bench.start(VARIANTS, seeds=1)
+    follower = Attached(bench.ask(VARIANTS, seeds=1)).begin()
+    until(lambda: follower.progress > 0)
+    live.fork("random", methods.hard_to_easy, name="branch")
+    live.stop("easy")
+    runs = live.wait(60)
+    until(lambda: follower.done)
+    assert follower.status == "finished"
+    same(follower.wait(1), runs)
