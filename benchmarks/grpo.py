@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import Clock, figure, in_turns, missing
-from benchmarks.sft import LORA, plain_base
+from benchmarks.sft import LORA, plain_base, pool_of
 from curriculab.learner import ModelLearner
 from curriculab.loop import Budget, Loop, open_job
 from curriculab.models import Model, load_model
@@ -110,7 +110,7 @@ def side_by_side(model: Model, work: list[list[Rows]], count: Count, clock: Cloc
     steps = len(work[0])
     learner = ModelLearner(model, {"grpo": SETTING}, max_new_tokens=LONGEST)
     jobs = [
-        open_job(f"variant {i}", partial(in_order, work=own), own[0], seed=i, batch=PROMPTS, rollouts=GROUP,
+        open_job(f"variant {i}", partial(in_order, work=own), pool_of(own), seed=i, batch=PROMPTS, rollouts=GROUP,
                  objective=learner.setting)
         for i, own in enumerate(work)
     ]  # fmt: skip

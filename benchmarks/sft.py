@@ -108,6 +108,12 @@ def in_order(pool: Rows, run: Run, *, work: list[Rows]) -> Generator:
         yield Train(rows)
 
 
+def pool_of(work: list[Rows]) -> Rows:
+    """All rows of the tables, each once."""
+    whole = pd.concat(work)
+    return whole[~whole.index.duplicated()]
+
+
 def side_by_side(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int | None = None) -> ModelLearner:
     """All variants in one loop."""
     learner, jobs, loop = _open(model, work, range(len(work)), steps)
@@ -129,7 +135,8 @@ def _open(
 ) -> tuple[ModelLearner, list[Job], Loop]:
     learner = ModelLearner(model, {"sft": SETTING})
     jobs = [
-        open_job(f"variant {i}", partial(in_order, work=work[i]), work[i][0], seed=i, batch=len(work[i][0]), rollouts=1,
+        open_job(f"variant {i}", partial(in_order, work=work[i]), pool_of(work[i]), seed=i, batch=len(work[i][0]),
+                 rollouts=1,
                  objective=learner.setting)
         for i in which
     ]  # fmt: skip
