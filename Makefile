@@ -45,7 +45,8 @@ test: .venv      ## all tests; REQUIRE=all: nothing skipped but for data sets
 test-fast: .venv ## no browser, no notebooks, no pocket model
 	$(PYTEST) -m "not browser and not notebook and not pocket"
 
-soak: .venv      ## 100 kills of benches that go on: rows and weights that differ
+soak: .venv      ## 100 kills of benches that go on: rows and weights that differ; hostile files, knobs, folders
+	$(ONE_THREAD) $(PY) -m tests.fuzz
 	$(ONE_THREAD) $(PY) -m tests.soak
 
 lab: .venv       ## JupyterLab at the first notebook

@@ -202,7 +202,8 @@ class Drive:
                     continue
                 length, self.resumed = state["journal"][0], state["call"]
                 break
-            if not length and path.exists() and path.stat().st_size and list(self.folder.glob("damaged-checkpoint-*")):
+            hurt = bool(list(self.folder.glob("damaged-checkpoint-*")))
+            if path.is_dir() or (hurt and not length and path.exists() and path.stat().st_size):
                 os.replace(path, self.folder / "damaged-journal.jsonl")  # of no use without a checkpoint, but kept
             discard(self.folder / "commands")  # for who trained here before
             with path.open("ab") as file:
@@ -465,6 +466,8 @@ def claimed(folder: Path | None) -> Iterator[None]:
     tries = 5  # a look at whether it is taken holds it for a moment
     while True:
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "lock").is_dir():
+            set_aside(folder / "lock", ValueError("it is a folder"))
         file = (folder / "lock").open("a+")
         if not _locked(file):
             file.close()
@@ -526,7 +529,8 @@ def set_aside(path: Path, why: Exception) -> None:
     target = path.with_name(f"damaged-{path.name}")
     shutil.rmtree(target, ignore_errors=True)
     path.rename(target)
-    warnings.warn(f"{path.name} is damaged ({why}) and was set aside as {target}; an older one is used", stacklevel=3)
+    said = f"{path.name} is damaged ({' '.join(str(why).split())[:200]})"
+    warnings.warn(f"{said} and was set aside as {target}; what it held is repeated", stacklevel=3)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import io
 import json
 import re
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -274,7 +275,7 @@ def text_of(path: Path) -> str:
     """The text of a file in UTF-8."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise PoolError(f"{path.name}: cannot be read: {one_line(error)}") from None
     try:
         return data.decode("utf-8-sig")
@@ -303,8 +304,15 @@ def from_json(path: Path) -> pd.DataFrame:
 def parse(text: str, name: str, place: str | None) -> Any:
     """JSON text -> value; `place` is a line of a .jsonl file, or None for a whole .json file."""
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        value = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        where = f"{name}, {place}" if place else name
+        raise PoolError(f"{where}: found half a character ({half}), expected whole ones; escape both halves") from None
+    except (ValueError, RecursionError) as error:
         if place is not None:
             raise PoolError(f"{name}, {place}: found {show(text)}, expected one JSON object") from None
         if getattr(error, "msg", "") == "Extra data":
@@ -353,8 +361,8 @@ def from_parquet(path: Path) -> pd.DataFrame:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
         frame = pd.read_parquet(io.BytesIO(data)).reset_index(drop=False)
-    except (OSError, ValueError) as error:
-        raise PoolError(f"{path.name}: cannot be read as parquet: {one_line(error)}") from None
+    except Exception as error:  # its reader, and unpacking, raise many kinds
+        raise PoolError(f"{path.name}: cannot be read as parquet: {one_line(error)[:200]}") from None
     frame = frame.drop(columns=[name for name in ("index", "level_0") if name in frame])
     frame.index = pd.Index([f"row {i}" for i in range(1, len(frame) + 1)])
     return frame
@@ -557,7 +565,7 @@ def check_index(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
 
 def check_texts(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
     """Every row has an answer; prompts are empty in every row (text to study) or in none."""
-    study = all(prompt == "" for prompt in pool["prompt"])
+    study = all(isinstance(prompt, str) and prompt == "" for prompt in pool["prompt"])
     for i, (prompt, answer) in enumerate(zip(pool["prompt"], pool["answer"], strict=True)):
         if blank(prompt) and blank(answer):
             raise PoolError(f"{source}, {at[i]}: found neither prompt nor answer, expected text in at least the answer")
@@ -630,7 +638,7 @@ def is_missing(value: Any) -> bool:
 
 def show(value: Any) -> str:
     """A value as it stands in an error: short, on one line."""
-    if is_missing(value) or value == "":
+    if is_missing(value) or (isinstance(value, str) and not value):
         return "nothing"
     text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
