@@ -21,6 +21,7 @@ _HOME = {
     "Runs": "runs",
     "load_runs": "runs",
     "import_runs": "runs",
+    "truth_test": "truth",
     **{
         name: "requests"
         for name in (
