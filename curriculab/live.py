@@ -318,11 +318,11 @@ class Live:
             if not job.open and not seen[3]:
                 self._add({**who, "kind": "end", "step": job.run.step, "why": job.ended})
             seen[:] = len(job.metrics), len(job.items), len(job.events), int(not job.open)
-        for event in drive.events[self._seen.setdefault(("", 0), [0])[0] :]:
+        for event in drive.events[self._seen.setdefault((None, 0), [0])[0] :]:
             to = "" if event.to is None else json.dumps(written(event.to))
             self._add({"variant": event.variant or None, "kind": "intervention", "event": event.what,
                        "step": event.step, "of": event.of, "to": to, "why": event.why})  # fmt: skip
-        self._seen["", 0] = [len(drive.events)]
+        self._seen[None, 0] = [len(drive.events)]
         self._drive = drive
 
     def _add(self, point: dict) -> None:

@@ -56,6 +56,7 @@ class Store:
 
     def folder(self, variant: str, digest: str) -> Path:
         name = "".join(c if c.isalnum() or c in "-_" else "-" for c in variant).strip("-")[:40] or "run"
+        name = f"run-{name}" if name.startswith(DAMAGED) else name  # else it would pass for one that was set aside
         return self.root / f"{name}-{digest}"
 
     def load(self, variant: str, digest: str) -> Record | None:
