@@ -351,10 +351,17 @@ class Asked:
         """Train what is not recorded; the records of those runs, forks too."""
         if not self.todo:
             return {}
-        with filling(self.folder and self.folder.parent), claimed(self.folder):
+        with claimed(self.folder):
+            return self.train_held(watch)
+
+    def train_held(self, watch: Callable[[Drive], None]) -> dict[Key, Record]:
+        """`train`, once the folder is claimed."""
+        with filling(self.folder and self.folder.parent):
             self.look()  # another process may have been at it since
             if self.todo:
-                return self.drive(watch).run()
+                keep_tables(self)
+                return Drive(self.bench, self.variants, self.todo, kinds=self.kinds, events=self.events,
+                             folder=self.folder, watch=watch, about=bench_spec(self)).run()  # fmt: skip
             discard(self.folder)
             return {}
 
@@ -382,11 +389,6 @@ class Asked:
                 raise KeyboardInterrupt(f"stopped after the current call; {kept}") from None
             finally:
                 told.close()
-
-    def drive(self, watch: Callable[[Drive], None]) -> Drive:
-        keep_tables(self)
-        return Drive(self.bench, self.variants, self.todo, kinds=self.kinds, events=self.events, folder=self.folder,
-                     watch=watch, about=bench_spec(self))  # fmt: skip
 
     def runs(self, trained: Mapping[Key, Record]) -> Runs:
         """All that was asked for, recorded before or trained now."""

@@ -12,7 +12,6 @@ import fcntl
 import inspect
 import math
 import os
-import shutil
 import signal
 import threading
 import time
@@ -32,6 +31,7 @@ from curriculab.loop import Job, Loop, Method, Steer, open_job, record
 from curriculab.methods import method_name
 from curriculab.provenance import describe, made, written
 from curriculab.runs import Record, digest_of
+from curriculab.runs.store import set_aside
 
 if TYPE_CHECKING:
     from curriculab.bench import Bench
@@ -198,7 +198,7 @@ class Drive:
                     self.learner.load(found)
                 except (ValueError, KeyError, SafetensorError) as error:  # an older one may be whole
                     self.learner.adapters = {}
-                    set_aside(found, error)
+                    _aside(found, error)
                     continue
                 length, self.resumed = state["journal"][0], state["call"]
                 break
@@ -230,20 +230,15 @@ class Drive:
         self.loop = Loop(self.learner, bench.budget, bench.test, bench.shares, self._between, journal)
         self.loop.call = self.resumed
         try:
-            with filling(self.folder and self.folder.parent):
-                self._until_stopped(jobs)
+            self.loop.drive(jobs)
+        except Stopped:
+            self.checkpoint()
+            raise
         finally:
             self.journal.close()
         if self.folder is not None:
             discard(self.folder)
         return self.records
-
-    def _until_stopped(self, jobs: Sequence[Job]) -> None:
-        try:
-            self.loop.drive(jobs)
-        except Stopped:
-            self.checkpoint()
-            raise
 
     @property
     def jobs(self) -> list[Job]:
@@ -463,12 +458,22 @@ def claimed(folder: Path | None) -> Iterator[None]:
     if folder is None:
         yield
         return
+    with filling(folder.parent):
+        file = _claim(folder)
+    try:
+        yield
+    finally:
+        file.close()
+
+
+def _claim(folder: Path) -> IO:
+    """The lock of a folder, held by this process, with its number in it."""
     tries = 5  # a look at whether it is taken holds it for a moment
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "lock").is_dir():
-            set_aside(folder / "lock", ValueError("it is a folder"))
-        file = (folder / "lock").open("a+")
+            _aside(folder / "lock", ValueError("it is a folder"))
+        file = (folder / "lock").open("ab", buffering=0)
         if not _locked(file):
             file.close()
             tries -= 1
@@ -479,16 +484,15 @@ def claimed(folder: Path | None) -> Iterator[None]:
                 )
             time.sleep(0.05)
         elif _same_file(file, folder / "lock"):
-            break
+            try:
+                file.truncate(0)
+                file.write(str(os.getpid()).encode())
+            except OSError:
+                file.close()
+                raise
+            return file
         else:
             file.close()  # its folder was finished and removed meanwhile
-    try:
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-    finally:
-        file.close()
 
 
 def taken(folder: Path) -> bool:
@@ -524,11 +528,9 @@ def pid_of(folder: Path) -> str:
     return number.decode() if number.isdigit() else "of unknown number"
 
 
-def set_aside(path: Path, why: Exception) -> None:
-    """Rename what is damaged, so that nothing is lost and nothing reads it."""
-    target = path.with_name(f"damaged-{path.name}")
-    shutil.rmtree(target, ignore_errors=True)
-    path.rename(target)
+def _aside(path: Path, why: Exception) -> None:
+    """Set aside what is damaged, and say so."""
+    target = set_aside(path)
     said = f"{path.name} is damaged ({' '.join(str(why).split())[:200]})"
     warnings.warn(f"{said} and was set aside as {target}; what it held is repeated", stacklevel=3)
 

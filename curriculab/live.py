@@ -34,7 +34,7 @@ from curriculab.drive import Drive, Event, Stopped, Taken, claimed, taken
 from curriculab.journal import write_whole
 from curriculab.loop import Method
 from curriculab.provenance import made, written
-from curriculab.runs import Runs
+from curriculab.runs import Record, Runs
 
 if TYPE_CHECKING:
     from curriculab.bench import Asked
@@ -72,7 +72,8 @@ class Live:
         self._seen: dict[tuple, list[int]] = {}
         self._lock, self._woken = threading.Lock(), threading.Event()
         self._told = self._file = self._drive = None
-        self._drawing = 0.0
+        self._drawing = self._clock = 0.0
+        self._from = 0.0  # progress where this process took it up
         self._thread: threading.Thread | None = None
 
     # -- for everybody ------------------------------------------------------------------------------------------------
@@ -91,8 +92,6 @@ class Live:
         """Seconds left at the pace so far (pauses apart); NaN before there is any."""
         gone = self.progress - self._from if self.progress else 0.0
         return self.seconds * (1.0 - self.progress) / gone if gone > 0.0 else float("nan")
-
-    _from = 0.0  # where this process took it up
 
     def pause(self) -> None:
         """Stand still after the current call."""
@@ -201,7 +200,7 @@ class Live:
                 raise
             except Exception as error:  # noqa: BLE001, it belongs to who sent it
                 wrong.append(error)
-                self._add({"kind": "refused", "why": str(error)})
+                self.points.append({"kind": "refused", "why": str(error)})
             finally:
                 if carried is not None:
                     carried.set()
@@ -236,7 +235,7 @@ class Live:
                     command["to"] = made(command["to"])
                 yield command, None, []
             except Exception as error:  # noqa: BLE001, whatever was left there must not stop the training
-                self._add({"kind": "refused", "why": f"{path.name}: {error}"})
+                self.points.append({"kind": "refused", "why": f"{path.name}: {error}"})
 
     # -- the training thread ------------------------------------------------------------------------------------------
     def begin(self) -> Live:
@@ -248,7 +247,6 @@ class Live:
             return self
         held = contextlib.ExitStack()
         held.enter_context(claimed(self.asked.folder))  # here, so that who asks hears of it
-        self.asked.look()  # another process may have been at it since
         threads = torch.get_num_threads()
         self._thread = threading.Thread(target=self._train, args=(held, threads), name="curriculab", daemon=True)
         self._thread.start()
@@ -261,15 +259,14 @@ class Live:
                 for record in self.asked.found.values():
                     if record is not None and record.key not in self.asked.todo:
                         self._add_record(record)
-                drive = self.asked.drive(self.between)
-                self.runs = self.asked.runs(drive.run())
+                self.runs = self.asked.runs(self.asked.train_held(self.between))
                 self.progress = 1.0
                 ended = "finished"
             except Stopped:
                 ended = "interrupted"
             except BaseException as error:  # noqa: BLE001, it is raised where the bench is awaited
                 self.error, ended = error, "failed"
-                self._add({"kind": "failed", "why": f"{type(error).__name__}: {error}"})
+                self.points.append({"kind": "failed", "why": f"{type(error).__name__}: {error}"})
             self.status = ended
             self._tell(ended, finally_=True)  # before the folder is let go
             self.close()
@@ -291,8 +288,6 @@ class Live:
             self._clock = time.monotonic()
         self._tell("training")
 
-    _clock = 0.0
-
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
@@ -309,30 +304,27 @@ class Live:
             seen = self._seen.setdefault((job.variant, job.seed), [0, 0, 0, 0])
             who = {"variant": job.variant, "seed": job.seed}
             for line in job.metrics[seen[0] :]:
-                self._add({**who, "kind": "step", **line})
+                self.points.append({**who, "kind": "step", **line})
             for item in job.items[seen[1] :]:
                 plain = {k: v for k, v in item.items() if k != "correct"}
-                self._add({**who, "kind": "test", **plain, "accuracy": float(np.mean(item["correct"]))})
+                self.points.append({**who, "kind": "test", **plain, "accuracy": float(np.mean(item["correct"]))})
             for event in job.events[seen[2] :]:
-                self._add({**who, "kind": "event", **event})
+                self.points.append({**who, "kind": "event", **event})
             if not job.open and not seen[3]:
-                self._add({**who, "kind": "end", "step": job.run.step, "why": job.ended})
+                self.points.append({**who, "kind": "end", "step": job.run.step, "why": job.ended})
             seen[:] = len(job.metrics), len(job.items), len(job.events), int(not job.open)
         for event in drive.events[self._seen.setdefault((None, 0), [0])[0] :]:
             to = "" if event.to is None else json.dumps(written(event.to))
-            self._add({"variant": event.variant or None, "kind": "intervention", "event": event.what,
+            self.points.append({"variant": event.variant or None, "kind": "intervention", "event": event.what,
                        "step": event.step, "of": event.of, "to": to, "why": event.why})  # fmt: skip
         self._seen[None, 0] = [len(drive.events)]
         self._drive = drive
 
-    def _add(self, point: dict) -> None:
-        self.points.append(point)
-
-    def _add_record(self, record) -> None:
+    def _add_record(self, record: Record) -> None:
         """The points of a run that was recorded before."""
         who = dict(zip(("variant", "seed"), record.key, strict=True))
         for line in record.tables["metrics"].to_dict("records"):
-            self._add({**who, "kind": "step", **line})
+            self.points.append({**who, "kind": "step", **line})
         items = record.tables["items"]
         if len(items):
             keys = ["step", "progress", "share", "solver"]
@@ -340,8 +332,8 @@ class Live:
             means = {"accuracy": ("correct", "mean"), **{c: (c, "first") for c in so_far}}
             found = items.groupby(keys, sort=False).agg(**means)
             for line in found.reset_index().to_dict("records"):
-                self._add({**who, "kind": "test", **line})
-        self._add({**who, "kind": "end", "step": record.spec.get("steps"), "why": record.spec.get("ended")})
+                self.points.append({**who, "kind": "test", **line})
+        self.points.append({**who, "kind": "end", "step": record.spec.get("steps"), "why": record.spec.get("ended")})
 
     def _tell(self, status: str, *, finally_: bool = False) -> None:
         """Let listeners and followers see how it stands: at most every half second, and at most 5% of the time."""
@@ -356,7 +348,8 @@ class Live:
             try:
                 listener(self)
             except Exception as error:  # noqa: BLE001, a drawing that fails must not stop the training
-                self._add({"kind": "refused", "why": f"the panel could not draw: {type(error).__name__}: {error}"})
+                why = f"the panel could not draw: {type(error).__name__}: {error}"
+                self.points.append({"kind": "refused", "why": why})
         self._write(status)
         self._told = time.monotonic()
         self._drawing = self._told - now

@@ -180,6 +180,22 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_model(tiny_folder: Path):
+    """That model, loaded with full precision."""
+    from curriculab.models import load_model
+
+    return load_model(str(tiny_folder), bits=32)
+
+
+@pytest.fixture(scope="session")
+def small_pools():
+    """228 easy rows to train on, and 12 to test on."""
+    import curriculab as cl
+
+    return cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
+
+
+@pytest.fixture(scope="session")
 def save_tiny() -> Callable[[Path, str], Path]:
     """save_tiny(folder, "qwen2"): such a model of another architecture."""
     return _save_tiny

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 import curriculab as cl
 from curriculab import methods
 from curriculab.drive import Stopped
-from curriculab.models import load_model
 
 LISTENING = {"sft": methods.self_paced, "grpo": methods.sec}  # scores, or samples, before it trains
 
@@ -20,16 +19,6 @@ LISTENING = {"sft": methods.self_paced, "grpo": methods.sec}  # scores, or sampl
 def variants(objective):
     return {"random": methods.random_order, "easy": partial(methods.easy_to_hard, by="level"),
             "listening": LISTENING[objective]}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def pools():
-    return cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_folder):
-    return load_model(str(tiny_folder), bits=32)
 
 
 def made(model, pools, folder, objective="sft", steps=6):
@@ -64,17 +53,17 @@ def stopping(at):
 
 
 @pytest.fixture(scope="module", params=["sft", "grpo"])
-def whole(request, model, pools, tmp_path_factory):
-    bench = made(model, pools, tmp_path_factory.mktemp(request.param), request.param)
+def whole(request, tiny_model, small_pools, tmp_path_factory):
+    bench = made(tiny_model, small_pools, tmp_path_factory.mktemp(request.param), request.param)
     calls = []
     runs = train(bench, lambda drive: calls.append(drive.loop.call))
     return request.param, runs, max(calls)
 
 
-def test_stopped_between_any_two_calls_it_goes_on_to_the_same_bits(whole, model, pools, tmp_path):
+def test_stopped_between_any_two_calls_it_goes_on_to_the_same_bits(whole, tiny_model, small_pools, tmp_path):
     objective, runs, calls = whole
     for at in range(0, calls, 3):
-        bench = made(model, pools, tmp_path / str(at), objective)
+        bench = made(tiny_model, small_pools, tmp_path / str(at), objective)
         with pytest.raises(Stopped):
             train(bench, stopping(at))
         assert [p.name[:7] for p in (tmp_path / str(at)).iterdir() if p.name.startswith(".")] == [".bench-"]
@@ -100,12 +89,12 @@ def steered(drive):
 
 
 @pytest.fixture(scope="module", params=["sft", "grpo"])
-def by_hand(request, model, pools, tmp_path_factory):
-    bench = made(model, pools, tmp_path_factory.mktemp("steered"), request.param)
+def by_hand(request, tiny_model, small_pools, tmp_path_factory):
+    bench = made(tiny_model, small_pools, tmp_path_factory.mktemp("steered"), request.param)
     return request.param, train(bench, steered)
 
 
-def test_interventions_are_recorded_and_a_replay_gives_the_same_bits(by_hand, model, pools, tmp_path):
+def test_interventions_are_recorded_and_a_replay_gives_the_same_bits(by_hand, tiny_model, small_pools, tmp_path):
     objective, runs = by_hand
     assert [(e["what"], e["variant"]) for e in runs.interventions] == [
         ("swap", "easy"), ("fork", "now"), ("fork", "random > hard_to_easy"), ("stop", "listening"),
@@ -113,17 +102,17 @@ def test_interventions_are_recorded_and_a_replay_gives_the_same_bits(by_hand, mo
     assert runs.variants == ["random", "easy", "listening", "now", "random > hard_to_easy"]
     ends = {r.key[0]: r.spec["ended"] for r in runs.records}
     assert ends["listening"] == "stopped" and ends["easy"] == ends["now"] == "budget of steps spent"
-    bench = made(model, pools, tmp_path / "replay", objective)
+    bench = made(tiny_model, small_pools, tmp_path / "replay", objective)
     again = bench.run(variants(objective), seeds=2, interventions=runs.interventions, progress=False)
     same(again, runs)
     loaded = bench.run(variants(objective), seeds=2, interventions=runs.interventions, progress=False)
     assert [r.adapter for r in loaded.records] == [r.adapter for r in again.records]
 
 
-def test_a_steered_bench_that_is_cut_off_goes_on_with_what_was_done_to_it(by_hand, model, pools, tmp_path):
+def test_a_steered_bench_that_is_cut_off_goes_on_with_what_was_done_to_it(by_hand, tiny_model, small_pools, tmp_path):
     objective, runs = by_hand
     for at in (6, 8, 9):
-        bench = made(model, pools, tmp_path / str(at), objective)
+        bench = made(tiny_model, small_pools, tmp_path / str(at), objective)
 
         def watch(drive, at=at):
             steered(drive)
@@ -142,22 +131,22 @@ def test_a_fork_shares_its_parents_past_and_then_parts(by_hand):
     assert alike and alike == list(range(1, len(alike) + 1)) and len(alike) < len(steps["now"])
 
 
-def test_a_steered_run_is_never_taken_for_the_plain_one(model, pools, tmp_path):
-    bench = made(model, pools, tmp_path)
+def test_a_steered_run_is_never_taken_for_the_plain_one(tiny_model, small_pools, tmp_path):
+    bench = made(tiny_model, small_pools, tmp_path)
     train(bench, steered)
     plain = bench.ask(variants("sft"), seeds=2)
     assert {v for v, _ in plain.todo} == {"easy", "listening"}
 
 
-def test_a_bench_whose_first_run_is_recorded_already_is_still_taken_up_where_it_was(model, pools, tmp_path):
+def test_a_bench_whose_first_run_is_recorded_already_is_still_taken_up_where_it_was(tiny_model, small_pools, tmp_path):
     def short(pool, run):
         for _ in range(2):
             yield cl.Train(pool.iloc[: run.batch])
 
-    train_rows, test = pools
+    train_rows, test = small_pools
     both = {"short": short, "random": methods.random_order}
     budget = cl.Budget(steps=6)
-    bench = cl.Bench(model, train_rows, test, budget=budget, batch_size=4, max_new_tokens=4, store=tmp_path)
+    bench = cl.Bench(tiny_model, train_rows, test, budget=budget, batch_size=4, max_new_tokens=4, store=tmp_path)
     asked = bench.ask(both, seeds=1)
     with pytest.raises(Stopped):
         asked.train(stopping(5))

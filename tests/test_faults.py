@@ -11,18 +11,7 @@ from safetensors.torch import load_file
 
 import curriculab as cl
 from curriculab import loop, methods
-from curriculab.models import load_model
 from tests.test_drive import same
-
-
-@pytest.fixture(scope="module")
-def pools():
-    return cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_folder):
-    return load_model(str(tiny_folder), bits=32)
 
 
 def made(model, pools, folder, objective="sft", steps=6):
@@ -34,8 +23,8 @@ NEIGHBOURS = {"random": methods.random_order, "self paced": methods.self_paced}
 
 
 @pytest.fixture(scope="module", params=["sft", "grpo"])
-def alone(request, model, pools, tmp_path_factory):
-    bench = made(model, pools, tmp_path_factory.mktemp("alone"), request.param)
+def alone(request, tiny_model, small_pools, tmp_path_factory):
+    bench = made(tiny_model, small_pools, tmp_path_factory.mktemp("alone"), request.param)
     return request.param, bench.run(NEIGHBOURS, seeds=1, progress=False)
 
 
@@ -88,10 +77,10 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_numbers_that_are_not_finite_end_that_variant_alone(name, alone, model, pools, tmp_path):
+def test_numbers_that_are_not_finite_end_that_variant_alone(name, alone, tiny_model, small_pools, tmp_path):
     objective, expected = alone
     method, why = NUMBERS[name]
-    bench = made(model, pools, tmp_path, objective)
+    bench = made(tiny_model, small_pools, tmp_path, objective)
     with pytest.warns(UserWarning, match=re.escape(f"{name!r} with seed 0 failed: ")):
         runs = bench.run({name: method, **NEIGHBOURS}, seeds=1, progress=False)
     assert re.fullmatch(f"failed: {why}", runs.failed[name, 0]), runs.failed
@@ -201,20 +190,22 @@ TRAIN = {  # what a method yields, and what the record says
 
 
 @pytest.fixture(scope="module")
-def plain(model, pools, tmp_path_factory):
-    return made(model, pools, tmp_path_factory.mktemp("plain")).run(NEIGHBOURS, seeds=1, progress=False)
+def plain(tiny_model, small_pools, tmp_path_factory):
+    return made(tiny_model, small_pools, tmp_path_factory.mktemp("plain")).run(NEIGHBOURS, seeds=1, progress=False)
 
 
 @pytest.mark.filterwarnings("ignore:.*with seed 0 failed")
 @pytest.mark.parametrize("name", TRAIN)
-def test_a_method_that_asks_for_nonsense_ends_alone_and_says_why(name, plain, model, pools, tmp_path, monkeypatch):
+def test_a_method_that_asks_for_nonsense_ends_alone_and_says_why(
+    name, plain, tiny_model, small_pools, tmp_path, monkeypatch
+):
     monkeypatch.setattr(loop, "EXAM_WORK", 2)
     method, why = TRAIN[name]
-    runs = made(model, pools, tmp_path).run({name: method, **NEIGHBOURS}, seeds=1, progress=False)
+    runs = made(tiny_model, small_pools, tmp_path).run({name: method, **NEIGHBOURS}, seeds=1, progress=False)
     record = next(r for r in runs.records if r.key == (name, 0))
-    train, test = pools
+    train, test = small_pools
     characters = int(test.prompt.str.len().sum() + test.answer.str.len().sum())
-    work = round(10 * 6 * 4 * float(model.lengths(train).mean()))  # ten times the tokens of six steps of four rows
+    work = round(10 * 6 * 4 * float(tiny_model.lengths(train).mean()))  # ten times the tokens of six steps of four rows
     ceiling = max(work, 2 * (characters + 4 * len(test)))
     failed = "" if why == "ceiling on work" else "failed: "
     assert record.spec["ended"] == failed + why.format(*train.index[:2], ceiling=f"{ceiling:,}")
@@ -222,7 +213,7 @@ def test_a_method_that_asks_for_nonsense_ends_alone_and_says_why(name, plain, mo
     same(others, plain)
 
 
-def test_a_row_made_from_a_row_that_was_made_is_known(model, pools):
+def test_a_row_made_from_a_row_that_was_made_is_known(tiny_model, small_pools):
     def grows(pool, run):
         rows = pool.iloc[:2]
         while True:
@@ -231,5 +222,5 @@ def test_a_row_made_from_a_row_that_was_made_is_known(model, pools):
             yield cl.Train(made.drop(columns="parents"))  # known by now
             rows = made
 
-    runs = made(model, pools, None).run({"grows": grows}, seeds=1, progress=False)
+    runs = made(tiny_model, small_pools, None).run({"grows": grows}, seeds=1, progress=False)
     assert not runs.failed and runs.exposure.id.str.endswith("/new/new/new").any()

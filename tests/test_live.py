@@ -11,18 +11,7 @@ import pytest
 import curriculab as cl
 from curriculab import methods
 from curriculab.live import Attached, Interrupted, Live
-from curriculab.models import load_model
 from tests.test_drive import same
-
-
-@pytest.fixture(scope="module")
-def pools():
-    return cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_folder):
-    return load_model(str(tiny_folder), bits=32)
 
 
 def made(model, pools, folder, steps=12):
@@ -41,12 +30,12 @@ def until(true, seconds=60):
         time.sleep(0.01)
 
 
-def test_it_returns_at_once_and_gives_what_run_gives(model, pools, tmp_path):
-    live = made(model, pools, tmp_path / "a").start(VARIANTS, seeds=2)
+def test_it_returns_at_once_and_gives_what_run_gives(tiny_model, small_pools, tmp_path):
+    live = made(tiny_model, small_pools, tmp_path / "a").start(VARIANTS, seeds=2)
     assert isinstance(live, Live) and live.status == "training"
     runs = asyncio.run(_awaited(live))
     assert live.status == "finished" and live.progress == 1.0
-    same(runs, made(model, pools, tmp_path / "b").run(VARIANTS, seeds=2, progress=False))
+    same(runs, made(tiny_model, small_pools, tmp_path / "b").run(VARIANTS, seeds=2, progress=False))
     table = live.table()
     assert table[table.kind == "step"].groupby(["variant", "seed"]).step.max().tolist() == [12] * 4
     assert table[table.kind == "test"].groupby(["variant", "seed"]).step.apply(list).tolist() == [[0, 6, 12]] * 4
@@ -57,23 +46,23 @@ async def _awaited(live):
     return await live
 
 
-def test_asked_again_it_is_the_same_one_and_recorded_runs_are_there_at_once(model, pools, tmp_path):
-    live = made(model, pools, tmp_path).start(VARIANTS, seeds=1)
-    assert made(model, pools, tmp_path).start(VARIANTS, seeds=1) is live
+def test_asked_again_it_is_the_same_one_and_recorded_runs_are_there_at_once(tiny_model, small_pools, tmp_path):
+    live = made(tiny_model, small_pools, tmp_path).start(VARIANTS, seeds=1)
+    assert made(tiny_model, small_pools, tmp_path).start(VARIANTS, seeds=1) is live
     runs = live.wait(60)
-    assert made(model, pools, tmp_path).start(VARIANTS, seeds=1) is live
+    assert made(tiny_model, small_pools, tmp_path).start(VARIANTS, seeds=1) is live
     from curriculab import live as module
 
     module._benches.clear()
-    again = made(model, pools, tmp_path).start(VARIANTS, seeds=1)
+    again = made(tiny_model, small_pools, tmp_path).start(VARIANTS, seeds=1)
     assert again.status == "finished"
     same(again.wait(1), runs)
     steps = again.table()
     assert steps[steps.kind == "step"].groupby("variant").step.max().to_dict() == {"random": 12, "easy": 12}
 
 
-def test_pause_stands_still_and_resume_goes_on(model, pools, tmp_path):
-    live = made(model, pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
+def test_pause_stands_still_and_resume_goes_on(tiny_model, small_pools, tmp_path):
+    live = made(tiny_model, small_pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0)
     live.pause()
     until(lambda: live.status == "paused")
@@ -88,8 +77,8 @@ def test_pause_stands_still_and_resume_goes_on(model, pools, tmp_path):
     assert events[events.kind == "intervention"].event.tolist() == ["pause", "resume"]
 
 
-def test_what_is_done_by_hand_is_recorded_and_repeats_headless_to_the_bit(model, pools, tmp_path):
-    bench = made(model, pools, tmp_path / "by hand", steps=60)
+def test_what_is_done_by_hand_is_recorded_and_repeats_headless_to_the_bit(tiny_model, small_pools, tmp_path):
+    bench = made(tiny_model, small_pools, tmp_path / "by hand", steps=60)
     live = bench.start(VARIANTS, seeds=2)
     until(lambda: live.progress > 0.05)
     live.swap("easy", methods.hard_to_easy)
@@ -100,15 +89,15 @@ def test_what_is_done_by_hand_is_recorded_and_repeats_headless_to_the_bit(model,
     live.resume()
     runs = live.wait(60)
     assert [e["what"] for e in runs.interventions] == ["swap", "pause", "fork", "stop", "resume"]
-    again = made(model, pools, tmp_path / "headless", steps=60).run(
+    again = made(tiny_model, small_pools, tmp_path / "headless", steps=60).run(
         VARIANTS, seeds=2, interventions=json.loads(json.dumps(runs.interventions)), progress=False
     )
     same(again, runs)
     assert again.variants == ["random", "easy", "branch"]
 
 
-def test_a_wrong_command_comes_back_to_who_gave_it(model, pools, tmp_path):
-    live = made(model, pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
+def test_a_wrong_command_comes_back_to_who_gave_it(tiny_model, small_pools, tmp_path):
+    live = made(tiny_model, small_pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0)
     with pytest.raises(ValueError, match="no variant 'hard'; there are random, easy"):
         live.stop("hard")
@@ -120,8 +109,8 @@ def test_a_wrong_command_comes_back_to_who_gave_it(model, pools, tmp_path):
         live.stop("easy")
 
 
-def test_interrupted_it_says_so_and_goes_on_when_started_again(model, pools, tmp_path):
-    bench = made(model, pools, tmp_path / "a", steps=40)
+def test_interrupted_it_says_so_and_goes_on_when_started_again(tiny_model, small_pools, tmp_path):
+    bench = made(tiny_model, small_pools, tmp_path / "a", steps=40)
     live = bench.start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0.05)
     live.interrupt()
@@ -130,11 +119,11 @@ def test_interrupted_it_says_so_and_goes_on_when_started_again(model, pools, tmp
     again = bench.start(VARIANTS, seeds=1)
     assert again is not live
     runs = again.wait(60)
-    same(runs, made(model, pools, tmp_path / "b", steps=40).run(VARIANTS, seeds=1, progress=False))
+    same(runs, made(tiny_model, small_pools, tmp_path / "b", steps=40).run(VARIANTS, seeds=1, progress=False))
 
 
-def test_cancelling_the_wait_stops_the_bench_resumable(model, pools, tmp_path):
-    bench = made(model, pools, tmp_path, steps=2000)
+def test_cancelling_the_wait_stops_the_bench_resumable(tiny_model, small_pools, tmp_path):
+    bench = made(tiny_model, small_pools, tmp_path, steps=2000)
 
     async def impatient():
         live = bench.start(VARIANTS, seeds=1)
@@ -150,8 +139,8 @@ def test_cancelling_the_wait_stops_the_bench_resumable(model, pools, tmp_path):
     assert live.status == "interrupted" and list(tmp_path.glob(".bench-*/checkpoint-*"))
 
 
-def test_an_error_in_the_training_thread_comes_out_where_it_is_awaited(model, pools, tmp_path, monkeypatch):
-    bench = made(model, pools, tmp_path)
+def test_an_error_in_the_training_thread_comes_out_where_it_is_awaited(tiny_model, small_pools, tmp_path, monkeypatch):
+    bench = made(tiny_model, small_pools, tmp_path)
     monkeypatch.setattr(cl.bench.Drive, "_keep", lambda self, job: 1 / 0)
     live = bench.start(VARIANTS, seeds=1)
     with pytest.raises(ZeroDivisionError):
@@ -159,8 +148,8 @@ def test_an_error_in_the_training_thread_comes_out_where_it_is_awaited(model, po
     assert live.status == "failed" and "ZeroDivisionError" in live.points[-1]["why"]
 
 
-def test_what_it_is_doing_can_be_looked_at(model, pools, tmp_path):
-    live = made(model, pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
+def test_what_it_is_doing_can_be_looked_at(tiny_model, small_pools, tmp_path):
+    live = made(tiny_model, small_pools, tmp_path, steps=400).start(VARIANTS, seeds=1)
     until(lambda: "easy" in live.doing)
     table = live.doing["easy"]
     assert {"id", "request", "prompt", "text", "loss"} <= set(table) and len(table) == 4
@@ -168,9 +157,9 @@ def test_what_it_is_doing_can_be_looked_at(model, pools, tmp_path):
     live.interrupt()
 
 
-def test_another_process_follows_and_steers(model, pools, tmp_path):
+def test_another_process_follows_and_steers(tiny_model, small_pools, tmp_path):
     """Here both are one process: the lock is of a file, and so is everything they tell each other."""
-    bench = made(model, pools, tmp_path, steps=150)
+    bench = made(tiny_model, small_pools, tmp_path, steps=150)
     live = bench.start(VARIANTS, seeds=1)
     follower = Attached(bench.ask(VARIANTS, seeds=1)).begin()
     until(lambda: follower.progress > 0 and len(follower.points))
@@ -185,9 +174,9 @@ def test_another_process_follows_and_steers(model, pools, tmp_path):
     assert [p["kind"] for p in follower.points].count("step") >= 150
 
 
-def test_a_command_given_as_it_is_taken_up_again_finds_it_where_it_stood(model, pools, tmp_path):
+def test_a_command_given_as_it_is_taken_up_again_finds_it_where_it_stood(tiny_model, small_pools, tmp_path):
     """Not while what was done before is still being recalled: then it would count from the start."""
-    bench = made(model, pools, tmp_path / "a", steps=40)
+    bench = made(tiny_model, small_pools, tmp_path / "a", steps=40)
     live = bench.start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0.2)
     live.interrupt()
@@ -197,27 +186,27 @@ def test_a_command_given_as_it_is_taken_up_again_finds_it_where_it_stood(model, 
     runs = again.wait(60)
     stopped = next(r for r in runs.records if r.key[0] == "easy")
     assert stopped.spec["ended"] == "stopped" and stopped.spec["steps"] >= 0.2 * 40
-    headless = made(model, pools, tmp_path / "b", steps=40)
+    headless = made(tiny_model, small_pools, tmp_path / "b", steps=40)
     same(headless.run(VARIANTS, seeds=1, interventions=runs.interventions, progress=False), runs)
 
 
-def test_replayed_with_fewer_variants_a_steered_run_is_still_no_plain_one(model, pools, tmp_path):
-    live = made(model, pools, tmp_path / "a", steps=40).start(VARIANTS, seeds=1)
+def test_replayed_with_fewer_variants_a_steered_run_is_still_no_plain_one(tiny_model, small_pools, tmp_path):
+    live = made(tiny_model, small_pools, tmp_path / "a", steps=40).start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0.2)
     live.stop("random")
     runs = live.wait(60)
-    bench = made(model, pools, tmp_path / "b", steps=40)
+    bench = made(tiny_model, small_pools, tmp_path / "b", steps=40)
     only = {"random": VARIANTS["random"]}
     again = bench.run(only, seeds=1, interventions=runs.interventions, progress=False)
     assert again.records[0].spec["ended"] == "stopped" and bench.ask(only, seeds=1).todo == [("random", 0)]
 
 
-def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(model, pools, tmp_path):
+def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(tiny_model, small_pools, tmp_path):
     def mine(pool, run):
         while True:
             yield cl.Train(pool.iloc[-run.batch :])
 
-    bench = made(model, pools, tmp_path, steps=60)
+    bench = made(tiny_model, small_pools, tmp_path, steps=60)
     live = bench.start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0.05)
     for wrong, message in (("hard_to_easy", "'hard_to_easy' is no method"), (lambda: 0, "cannot take over")):
@@ -230,8 +219,8 @@ def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(mode
     assert runs.exposure[runs.exposure.variant == "easy"].id.iloc[-1] == bench.train.index[-1]
 
 
-def test_what_lies_in_the_folder_cannot_stop_the_training(model, pools, tmp_path):
-    live = made(model, pools, tmp_path, steps=60).start(VARIANTS, seeds=1)
+def test_what_lies_in_the_folder_cannot_stop_the_training(tiny_model, small_pools, tmp_path):
+    live = made(tiny_model, small_pools, tmp_path, steps=60).start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0)
     commands = live.asked.folder / "commands"
     commands.mkdir(exist_ok=True)
@@ -243,8 +232,8 @@ def test_what_lies_in_the_folder_cannot_stop_the_training(model, pools, tmp_path
     assert live.status == "finished" and [p["kind"] for p in live.points].count("refused") == 3
 
 
-def test_a_follower_gets_the_runs_of_a_steered_bench(model, pools, tmp_path):
-    bench = made(model, pools, tmp_path, steps=150)
+def test_a_follower_gets_the_runs_of_a_steered_bench(tiny_model, small_pools, tmp_path):
+    bench = made(tiny_model, small_pools, tmp_path, steps=150)
     live = bench.start(VARIANTS, seeds=1)
     follower = Attached(bench.ask(VARIANTS, seeds=1)).begin()
     until(lambda: follower.progress > 0)

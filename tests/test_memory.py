@@ -14,21 +14,10 @@ import curriculab as cl
 from curriculab import learner, methods, objectives
 from curriculab.adapters import Adapter
 from curriculab.drive import Stopped, StoreFull
-from curriculab.models import load_model
 from curriculab.runs.keeping import entries
 from tests.test_drive import same
 
 FEW = 256  # tokens in one forward that the planted device has room for
-
-
-@pytest.fixture(scope="module")
-def pools():
-    return cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_folder):
-    return load_model(str(tiny_folder), bits=32)
 
 
 def bench(model, pools, folder, objective="sft", steps=4):
@@ -76,12 +65,12 @@ def gradients(monkeypatch) -> list[torch.Tensor]:
 @pytest.mark.filterwarnings("ignore:planted")
 @pytest.mark.parametrize("where", ["forward", "backward"])
 @pytest.mark.parametrize("objective", ["sft", "grpo"])
-def test_a_halved_step_has_the_gradient_of_the_whole_one(model, pools, where, objective, monkeypatch):
+def test_a_halved_step_has_the_gradient_of_the_whole_one(tiny_model, small_pools, where, objective, monkeypatch):
     found = gradients(monkeypatch)
     for small in (False, True):
         if small:
             seen = small_device(monkeypatch, where)
-        runs = bench(model, pools, None, objective, steps=1).run(VARIANTS, seeds=1, progress=False)
+        runs = bench(tiny_model, small_pools, None, objective, steps=1).run(VARIANTS, seeds=1, progress=False)
     assert max(seen) <= FEW or where == "backward"
     assert [e["what"] for e in runs.interventions] == ["halved"] * round(math.log2(learner.MICRO_BATCH / FEW))
     whole, halved = found[:2], found[2:]
@@ -92,16 +81,18 @@ def test_a_halved_step_has_the_gradient_of_the_whole_one(model, pools, where, ob
 
 
 @pytest.mark.filterwarnings("ignore:planted")
-def test_a_halving_is_an_event_and_a_bench_goes_on_behind_it_to_the_same_bits(model, pools, tmp_path, monkeypatch):
+def test_a_halving_is_an_event_and_a_bench_goes_on_behind_it_to_the_same_bits(
+    tiny_model, small_pools, tmp_path, monkeypatch
+):
     with monkeypatch.context() as planted:
         small_device(planted, "forward")
         with pytest.warns(UserWarning, match="planted: no room for [0-9]+ tokens; from here on 256 tokens in one"):
-            runs = bench(model, pools, tmp_path / "whole").run(VARIANTS, seeds=1, progress=False)
+            runs = bench(tiny_model, small_pools, tmp_path / "whole").run(VARIANTS, seeds=1, progress=False)
         event = runs.interventions[-1]
         assert (event["what"], event["tokens"]) == ("halved", FEW)
         assert event["why"] == f"out of memory: from here on {FEW} tokens in one forward"
         for at in range(event["call"] - 1, event["call"] + 3):
-            asked = bench(model, pools, tmp_path / str(at)).ask(VARIANTS, seeds=1)
+            asked = bench(tiny_model, small_pools, tmp_path / str(at)).ask(VARIANTS, seeds=1)
 
             def watch(drive, at=at):
                 if drive.loop.call == at:
@@ -109,37 +100,37 @@ def test_a_halving_is_an_event_and_a_bench_goes_on_behind_it_to_the_same_bits(mo
 
             with pytest.raises(Stopped):
                 asked.train(watch)
-            again = bench(model, pools, tmp_path / str(at)).ask(VARIANTS, seeds=1)
+            again = bench(tiny_model, small_pools, tmp_path / str(at)).ask(VARIANTS, seeds=1)
             same(again.runs(again.train(lambda drive: None)), runs)
-    replayed = bench(model, pools, tmp_path / "replay").run(
+    replayed = bench(tiny_model, small_pools, tmp_path / "replay").run(
         VARIANTS, seeds=1, interventions=runs.interventions, progress=False
     )
     same(replayed, runs)  # on a device that has room enough
 
 
-def test_where_even_the_smallest_forward_does_not_fit_the_bench_says_so(model, pools, monkeypatch):
+def test_where_even_the_smallest_forward_does_not_fit_the_bench_says_so(tiny_model, small_pools, monkeypatch):
     monkeypatch.setattr(objectives.steps, "run_batch", lambda *a, **k: (_ for _ in ()).throw(full(1)))
     line = "the device has no room for a forward of 64 tokens beside 1 adapters; free memory on it"
     with pytest.warns(UserWarning, match="planted"), pytest.raises(MemoryError, match=line):
-        bench(model, pools, None).run({"random": methods.random_order}, seeds=1, progress=False)
+        bench(tiny_model, small_pools, None).run({"random": methods.random_order}, seeds=1, progress=False)
 
 
-def test_predicted_and_measured_memory_are_one_line_behind_the_first_step(model, pools, capsys):
-    bench(model, pools, None).run(VARIANTS, seeds=1)
+def test_predicted_and_measured_memory_are_one_line_behind_the_first_step(tiny_model, small_pools, capsys):
+    bench(tiny_model, small_pools, None).run(VARIANTS, seeds=1)
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("memory: ")]
     assert len(said) == 1
     assert "2 adapters" in said[0] and "MiB predicted" in said[0] and "MiB resident in this process" in said[0]
     predicted = float(said[0].split()[1].replace(",", ""))
-    parts = model.memory(1)
+    parts = tiny_model.memory(1)
     assert predicted > parts.weights + 2 * parts.adapter
-    bench(model, pools, None).run(VARIANTS, seeds=1, progress=False)
+    bench(tiny_model, small_pools, None).run(VARIANTS, seeds=1, progress=False)
     assert not capsys.readouterr().out
 
 
 # -- a disk that fills up ---------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def recorded(model, pools, tmp_path_factory):
-    return bench(model, pools, tmp_path_factory.mktemp("recorded")).run(VARIANTS, seeds=1, progress=False)
+def recorded(tiny_model, small_pools, tmp_path_factory):
+    return bench(tiny_model, small_pools, tmp_path_factory.mktemp("recorded")).run(VARIANTS, seeds=1, progress=False)
 
 
 def often(drive):
@@ -149,17 +140,17 @@ def often(drive):
 
 @pytest.mark.needs("tmpfs")
 @pytest.mark.parametrize("free", [0, 4, 40, 150, 250, 400, 600, 800])  # KiB
-def test_a_full_disk_stops_in_one_line_and_is_gone_on_from(model, pools, recorded, small_disk, free):
+def test_a_full_disk_stops_in_one_line_and_is_gone_on_from(tiny_model, small_pools, recorded, small_disk, free):
     block = small_disk / "filled"
     block.write_bytes(b"0" * (shutil.disk_usage(small_disk).free - free * 1024))
     with pytest.raises(StoreFull, match="is full; .*free some space.*it goes on from the last checkpoint") as caught:
         for watch in (often, lambda drive: None):
-            asked = bench(model, pools, small_disk).ask(VARIANTS, seeds=1)
+            asked = bench(tiny_model, small_pools, small_disk).ask(VARIANTS, seeds=1)
             asked.train(watch)
     assert "\n" not in str(caught.value)
     assert all(e.state in ("unfinished", "leftover", "finished") for e in entries(small_disk))
     block.unlink()
     with np.errstate(all="raise"):
-        asked = bench(model, pools, small_disk).ask(VARIANTS, seeds=1)
+        asked = bench(tiny_model, small_pools, small_disk).ask(VARIANTS, seeds=1)
         same(asked.runs(asked.train(lambda drive: None)), recorded)
     assert not [p for p in Path(small_disk).glob(".bench-*")]

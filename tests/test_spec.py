@@ -16,22 +16,11 @@ import curriculab as cl
 from curriculab import methods
 from curriculab.draws import Root
 from curriculab.live import Attached
-from curriculab.models import load_model
 from curriculab.provenance import made, written
 from curriculab.spec import read_spec
 from tests.test_drive import same
 
 VARIANTS = {"random": methods.random_order, "easy": partial(methods.easy_to_hard, by="level")}
-
-
-@pytest.fixture(scope="module")
-def pools():
-    return cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_folder):
-    return load_model(str(tiny_folder), bits=32)
 
 
 def bench_in(model, pools, folder, steps=8):
@@ -44,8 +33,8 @@ def command(path, *more):
     return [sys.executable, "-m", "curriculab.bench", str(path), *more]
 
 
-def test_a_spec_asks_for_the_very_same_runs(model, pools, tmp_path):
-    bench = bench_in(model, pools, tmp_path)
+def test_a_spec_asks_for_the_very_same_runs(tiny_model, small_pools, tmp_path):
+    bench = bench_in(tiny_model, small_pools, tmp_path)
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=2, controls=["reverse"])
     again = read_spec(path)
     assert again.digests == bench.ask(VARIANTS, seeds=2, controls=["reverse"]).digests
@@ -53,21 +42,21 @@ def test_a_spec_asks_for_the_very_same_runs(model, pools, tmp_path):
     pd.testing.assert_frame_equal(again.bench.train, bench.train)
 
 
-def test_another_process_trains_it_and_the_spec_of_its_runs_does_it_again(model, pools, tmp_path):
-    bench = bench_in(model, pools, tmp_path / "runs")
+def test_another_process_trains_it_and_the_spec_of_its_runs_does_it_again(tiny_model, small_pools, tmp_path):
+    bench = bench_in(tiny_model, small_pools, tmp_path / "runs")
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=2)
     said = subprocess.run(command(path, "--store", tmp_path / "runs"), capture_output=True, text=True, timeout=120)
     assert said.returncode == 0, said.stderr
     assert said.stdout.startswith("4 runs to train, 0 recorded") and "100%" in said.stdout
     there = bench.run(VARIANTS, seeds=2, progress=False)
     assert bench.ask(VARIANTS, seeds=2).todo == []
-    same(there, bench_in(model, pools, tmp_path / "here").run(VARIANTS, seeds=2, progress=False))
+    same(there, bench_in(tiny_model, small_pools, tmp_path / "here").run(VARIANTS, seeds=2, progress=False))
     spec = next((tmp_path / "runs").glob("easy-*/spec.json"))
     assert read_spec(spec).digests == bench.ask(VARIANTS, seeds=2).digests
 
 
-def test_a_notebook_attaches_to_what_a_process_trains(model, pools, tmp_path):
-    bench = bench_in(model, pools, tmp_path, steps=3000)
+def test_a_notebook_attaches_to_what_a_process_trains(tiny_model, small_pools, tmp_path):
+    bench = bench_in(tiny_model, small_pools, tmp_path, steps=3000)
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=1)
     with subprocess.Popen(command(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -117,11 +106,11 @@ def test_what_is_written_is_made_again(value):
         assert shown(again) == shown(value)
 
 
-def test_a_method_of_a_notebook_is_named_and_not_made(model, pools, tmp_path):
+def test_a_method_of_a_notebook_is_named_and_not_made(tiny_model, small_pools, tmp_path):
     def mine(pool, run):
         yield cl.Train(pool.iloc[: run.batch])
 
-    path = bench_in(model, pools, tmp_path).write(tmp_path / "bench.json", {"mine": mine}, seeds=1)
+    path = bench_in(tiny_model, small_pools, tmp_path).write(tmp_path / "bench.json", {"mine": mine}, seeds=1)
     with pytest.raises(ValueError, match="was written in a notebook or script and cannot be made again from a file"):
         read_spec(path)
 
@@ -141,8 +130,8 @@ def test_a_spec_cannot_call_anything_else(found, message):
         made(found)
 
 
-def test_a_damaged_table_or_spec_is_named(model, pools, tmp_path):
-    bench = bench_in(model, pools, tmp_path)
+def test_a_damaged_table_or_spec_is_named(tiny_model, small_pools, tmp_path):
+    bench = bench_in(tiny_model, small_pools, tmp_path)
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=1)
     (table,) = [p for p in (tmp_path / "tables").iterdir() if p.stem == bench.settings()["test"]["digest"]]
     table.write_text(table.read_text().replace("ladder", "bladder", 1))

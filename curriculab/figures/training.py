@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curriculab.figures.explore import EXPLORED
 from curriculab.figures.theme import GREY, INK, clear, style_of, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-AXES = {
-    "step": "optimiser steps", "rows": "examples trained", "tokens": "tokens trained", "rollouts": "answers sampled",
-    "generated": "tokens sampled", "seconds": "seconds",
-}  # fmt: skip
+AXES = dict(EXPLORED.values())  # column: title, as in the figures of recorded runs
 QUANTITIES = {
     "accuracy": "share of test rows right", "loss": "loss, nats a token", "reward": "mean reward",
     "length": "tokens an answer",
@@ -45,23 +43,26 @@ class Line:
 def lines(points: Sequence[Mapping[str, object]], y: str = "accuracy") -> list[Line]:
     """Points as one line per variant and seed; where a line is long, means of neighbouring steps."""
     found: dict[tuple[object, object], tuple[list, list]] = {}
-    rows: dict[tuple[object, object], float] = {}
+    trained: dict[tuple[object, object], float] = {}
     for p in points:
         if p.get("kind") not in ("step", "test"):
             continue
         key = p["variant"], p["seed"]
-        rows[key] = rows.get(key, 0.0) + float(p.get("rows") or 0.0)
+        trained[key] = trained.get(key, 0.0) + float(p.get("rows") or 0.0)
         value = p.get(y)
         if value is not None and value == value:
             at, ys = found.setdefault(key, ([], []))
-            at.append([rows[key] if a == "rows" else float(p.get(a) or 0.0) for a in AXES])
+            at.append([trained[key] if a == "examples" else float(p.get(a) or 0.0) for a in AXES])
             ys.append(float(value))
-    return [Line(str(v), _fewer(np.array(at)), _fewer(np.array(ys))) for (v, _), (at, ys) in found.items()]
+    each = -(-max((len(ys) for _, ys in found.values()), default=0) // POINTS)  # of all lines alike: they are averaged
+    return [
+        Line(str(variant), _fewer(np.array(at), each), _fewer(np.array(ys), each))
+        for (variant, _), (at, ys) in found.items()
+    ]
 
 
-def _fewer(values: np.ndarray) -> np.ndarray:
-    """At most POINTS values: means of as many neighbours as it takes."""
-    each = -(-len(values) // POINTS)
+def _fewer(values: np.ndarray, each: int) -> np.ndarray:
+    """Means of so many neighbours."""
     starts = np.arange(0, len(values), each)
     sums = np.add.reduceat(values, starts, axis=0)
     counts = np.diff([*starts, len(values)])

@@ -1,6 +1,6 @@
 """The panel of a bench in training: what it is doing, how far it is, and the hands on it.
 
-    live = bench.start(variants)     # its last line in a cell shows the panel
+    live = bench.start(variants)     # shows the panel in a notebook; `live` as the last line of a cell shows it again
     live.panel.draw()                # what the training does by itself, at most every half second
 """
 

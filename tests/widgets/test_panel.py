@@ -27,7 +27,7 @@ def trace(figure, name):
 
 
 def test_a_curve_is_the_mean_of_its_seeds_as_far_as_all_have_come():
-    figure = training([*POINTS, step("easy", 0, 4, loss=9.0)], "loss", x="rows")
+    figure = training([*POINTS, step("easy", 0, 4, loss=9.0)], "loss", x="examples")
     mean = trace(figure, "easy")
     assert mean.x.tolist() == [4, 8, 12] and mean.y.tolist() == pytest.approx([1.5, 1.0, 1 / 3 + 0.5])
     assert len(trace(figure, "easy, seeds").x) == 4 + 1 + 3 + 1  # two seeds and the gaps behind them
@@ -37,6 +37,12 @@ def test_long_lines_are_means_of_neighbours():
     points = [step("random", 0, n, loss=float(n)) for n in range(1, 241)]
     (line,) = lines(points, "loss")
     assert line.y.tolist() == [1.5 + 2 * k for k in range(120)] and line.on("step").tolist() == line.y.tolist()
+
+
+def test_seeds_of_different_length_are_averaged_over_the_same_steps():
+    points = [step("random", s, n, loss=float(n)) for s, last in ((0, 120), (1, 121)) for n in range(1, last + 1)]
+    mean = trace(training(points, "loss"), "random")
+    assert mean.x.tolist() == mean.y.tolist() == [1.5 + 2 * k for k in range(60)]
 
 
 def test_what_was_done_by_hand_lies_on_the_curve_it_changed():
@@ -52,7 +58,7 @@ def test_nothing_yet_is_said_and_null_orders_are_one_grey_band():
     assert training([]).layout.annotations[0].text == EMPTY
     figure = training(POINTS, "loss", variants=["random", "easy"], null=["easy"])
     assert [t.name for t in figure.data if t.showlegend is not False] == [NULL, "random"]
-    with pytest.raises(ValueError, match="no axis 'epochs' here; choose among step, rows, tokens"):
+    with pytest.raises(ValueError, match="no axis 'epochs' here; choose among step, tokens, rollouts, generated, seconds, examples"):
         training([], x="epochs")
 
 
