@@ -58,7 +58,7 @@ def test_nothing_yet_is_said_and_null_orders_are_one_grey_band():
     assert training([]).layout.annotations[0].text == EMPTY
     figure = training(POINTS, "loss", variants=["random", "easy"], null=["easy"])
     assert [t.name for t in figure.data if t.showlegend is not False] == [NULL, "random"]
-    with pytest.raises(ValueError, match="no axis 'epochs' here; choose among step, tokens, rollouts, generated, seconds, examples"):
+    with pytest.raises(ValueError, match="no axis 'epochs' here; choose among step, tokens, rollouts, generated, sec"):
         training([], x="epochs")
 
 
