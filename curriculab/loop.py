@@ -39,6 +39,7 @@ Method = Callable[..., Generator]
 OUTCOME = ("reward", "length", "signal")  # what metrics say of a step's answers
 READ = 16  # answers of a batch that are kept to be read
 IDLE = 1000  # turns in a row that may cost nothing, so that endless copying ends
+ANSWERS = 1_000_000  # that one request may ask for: all of a large pool many times, yet it fits into memory
 EXAM_WORK = 200  # times the characters, and longest answers, of its rows an exam may take: votes and searches do
 LISTS = list | tuple | set | np.ndarray
 EXAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
@@ -312,6 +313,9 @@ def check_sample(request: Sample) -> None:
         bad = each[~(np.isfinite(each) & (each >= least))]
         if bad.size:
             raise ValueError(f"Sample with {name}={bad.flat[0]:g}; give at least {least}")
+    answers = int(np.broadcast_to(request.n, len(request.rows)).sum())
+    if answers > ANSWERS:
+        raise ValueError(f"Sample of {answers:,} answers at once; ask for at most {ANSWERS:,}, and again for more")
     if isinstance(request.stop, str) or not all(isinstance(s, str) and s for s in request.stop):
         raise ValueError(f"Sample with stop={request.stop!r}; give a tuple of texts, such as ('\\n',)")
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -171,6 +172,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     assert mount_tmpfs(folder)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+QUIET = 0.04  # seconds for a million additions on the quiet two cores that limits in seconds are stated for
+
+
+def _slowness() -> float:
+    def additions() -> float:
+        began, total = time.perf_counter(), 0
+        for number in range(1_000_000):
+            total += number
+        return time.perf_counter() - began
+
+    return max(1.0, min(additions() for _ in range(3)) / QUIET)
+
+
+@pytest.fixture
+def slowness() -> Callable[[], float]:
+    """`slowness()`: by how much a limit in seconds is wider here, now or when the test began: 1 on a quiet machine."""
+    before = _slowness()
+    return lambda: max(before, _slowness())
 
 
 @pytest.fixture(scope="session")

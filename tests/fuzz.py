@@ -272,7 +272,7 @@ def tried(name: str, examples: int, strategy: st.SearchStrategy, case: Callable[
 
 def main(arguments: list[str] | None = None) -> int:
     from tests.conftest import _save_tiny
-    from tests.test_knobs import KNOBS, VALUES, clear_knob, outcome
+    from tests import test_knobs
 
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Bad input of any kind.")
     for name, number in (("files", 3000), ("knobs", 1500), ("finished", 300), ("unfinished", 60)):
@@ -287,12 +287,12 @@ def main(arguments: list[str] | None = None) -> int:
             return "pool" if read(home, *one) == "pool" else "one clear line"
 
         def knob(one: tuple[tuple[str, str], object]) -> str:
-            line = outcome(*one[0], one[1])
-            assert clear_knob(one[0], line), (one, line)
+            line = test_knobs.outcome(*one[0], one[1])
+            assert test_knobs.clear(line), (one, line)
             return line.partition(":")[0]
 
         tried("files", given_.files, files(), file)
-        tried("knobs", given_.knobs, st.tuples(st.sampled_from(KNOBS), VALUES), knob)
+        tried("knobs", given_.knobs, st.tuples(st.sampled_from(test_knobs.KNOBS), test_knobs.VALUES), knob)
         model = cl.load_model(str(_save_tiny(home / "tiny", "llama")), bits=32)
         whole = recorded(model, home / "whole")
         digests = names(home / "whole")

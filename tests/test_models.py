@@ -19,12 +19,13 @@ def rows(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(table, index=pd.Index(["a", "b"], name="id"))
 
 
-def test_the_same_call_returns_the_same_base_and_another_frees_it(tiny_folder):
-    first = load_model(str(tiny_folder), bits=32)
-    assert load_model(str(tiny_folder), bits=32) is first
+def test_the_same_call_returns_the_same_base_and_another_frees_it(save_tiny, tmp_path):
+    folder = str(save_tiny(tmp_path / "its own", "llama"))
+    first = load_model(folder, bits=32)
+    assert load_model(folder, bits=32) is first
     gone = weakref.ref(first.base)
     del first
-    other = load_model(str(tiny_folder), bits=16)
+    other = load_model(folder, bits=16)
     gc.collect()
     assert list(models._loaded.values()) == [other] and gone() is None
 

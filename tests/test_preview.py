@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 
 import numpy as np
@@ -105,9 +105,9 @@ def large() -> Schedules:
 
 
 @pytest.mark.parametrize("name", [n for n in ORDER if n not in ("random_order", "transfer_teacher")])
-def test_from_the_slider_to_new_figure_data(name: str, large: Schedules) -> None:
+def test_from_the_slider_to_new_figure_data(name: str, large: Schedules, slowness: Callable[[], float]) -> None:
     """Median over all knobs, each turned there and back: under 100 ms for fixed orders and pacings, 400 ms for those
-    that listen."""
+    that listen, on two quiet cores."""
     side, seconds = large.sides["A"], []
     side.set(method=name)
     for knob in side.knobs.values():
@@ -118,4 +118,4 @@ def test_from_the_slider_to_new_figure_data(name: str, large: Schedules) -> None
             knob.value = value
             seconds.append(time.perf_counter() - began)
             assert large.message.value == "" and large.runs.records[0] is not before
-    assert statistics.median(seconds) < (0.1 if name in FIXED else 0.4)
+    assert statistics.median(seconds) < (0.1 if name in FIXED else 0.4) * slowness()

@@ -30,12 +30,12 @@ def difficulty_filter(
     high: float = 0.8,  # choice
     inclusive: str = "both",  # "neither": low < rate < high
     rounds: int = 4,  # choice
-    oversample: float = 1.0,  # prompts asked in a round, in batches; choice
+    oversample: float = 1.0,  # prompts asked in a round, in batches, at most the whole pool; choice
 ) -> Generator:
     """Keep x iff low <= p(x) <= high, p(x) = mean reward of the group; ask on until run.batch groups are kept."""
     _check_knobs(low, high, inclusive, rounds, oversample)
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
-    ask = math.ceil(oversample * run.batch)
+    ask = min(math.ceil(oversample * run.batch), max(len(pool), run.batch))
     while True:
         kept, passed, asked = [], 0, 0
         while passed < run.batch and asked < rounds * ask:

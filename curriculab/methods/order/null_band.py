@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import numpy as np
 import pandas as pd
 
 from curriculab.draws import Queue
@@ -17,6 +18,10 @@ from curriculab.requests import Run, Train
 
 def null_band(pool: pd.DataFrame, run: Run, *, draw: int = 0) -> Generator:
     """The random order number `draw`: its own stream of chance, split off from the seed's."""
-    queue = Queue.shuffled(range(len(pool)), run.rng.spawn(draw + 1)[draw])
+    if draw < 0:
+        raise ValueError(f"draw={draw} is no number of an order; give 0 or more")
+    seed = run.rng.bit_generator.seed_seq
+    child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, draw))  # spawn(draw + 1)[draw], alone
+    queue = Queue.shuffled(range(len(pool)), np.random.default_rng(child))
     while True:
         yield Train(pool.take(queue.take(run.batch)))

@@ -56,6 +56,8 @@ def vl_cogito(
         raise ValueError(f"rule={rule!r} is unknown; give one of {', '.join(map(repr, RULES))}")
     if len(stages) != 3 or min(stages) < 0 or not np.isclose(sum(stages), 1):
         raise ValueError(f"stages={stages}; give the shares of the budget of {', '.join(STAGES)}, which add up to 1")
+    if window < 1:
+        raise ValueError(f"window={window} steps have no mean; give at least 1")
     queue, weight = Queue.shuffled(np.arange(len(pool)), run.rng), soft_weight if soft else binary_weight
     for stage, end in zip(STAGES, np.cumsum(stages) - 1e-9, strict=True):
         recent, peak = deque(maxlen=window), -1.0
