@@ -42,10 +42,11 @@ demo: .venv      ## the first notebook without a browser: a line a cell, the com
 test: .venv      ## all tests; REQUIRE=all: nothing skipped but for data sets
 	$(PYTEST)
 
-test-fast: .venv ## no browser, no notebooks, no pocket model
-	$(PYTEST) -m "not browser and not notebook and not pocket"
+test-fast: .venv ## no browser, no notebooks, no pocket model, nothing over a second: under 2 minutes
+	$(PYTEST) -m "not browser and not notebook and not pocket and not slow"
 
-soak: .venv      ## 100 kills of benches that go on: rows and weights that differ; hostile files, knobs, folders
+soak: .venv      ## 100 kills of benches that go on: rows and weights that differ; hostile files, knobs, folders; attacks
+	$(PYTEST) -m "not browser" -v tests/test_safety.py
 	$(ONE_THREAD) $(PY) -m tests.fuzz
 	$(ONE_THREAD) $(PY) -m tests.soak
 

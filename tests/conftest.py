@@ -112,6 +112,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.needs("chromium"))
+        elif any("chromium" in marker.args for marker in item.iter_markers("needs")):
+            item.add_marker(pytest.mark.browser)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -271,8 +271,8 @@ def tried(name: str, examples: int, strategy: st.SearchStrategy, case: Callable[
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from tests.conftest import _save_tiny
     from tests import test_knobs
+    from tests.conftest import _save_tiny
 
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Bad input of any kind.")
     for name, number in (("files", 3000), ("knobs", 1500), ("finished", 300), ("unfinished", 60)):

@@ -17,6 +17,7 @@ FEW = dict(deadline=None, derandomize=True, database=None, suppress_health_check
 SEEDS = st.integers(0, 2**48)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, **FEW)
 @given(fuzz.files())
 @example(("some.jsonl", b"", None))
@@ -56,6 +57,7 @@ def cut(model, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @settings(max_examples=60, **FEW)
 @given(SEEDS)
 def test_a_finished_run_that_was_hurt_is_named_and_set_aside(whole, tmp_path_factory, seed: int) -> None:
@@ -63,12 +65,14 @@ def test_a_finished_run_that_was_hurt_is_named_and_set_aside(whole, tmp_path_fac
     fuzz.finished(folder, tmp_path_factory.mktemp("hurt"), fuzz.names(folder), seed)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, **FEW)
 @given(SEEDS)
 def test_a_bench_that_was_hurt_goes_on_from_what_is_whole(model, whole, cut, tmp_path_factory, seed: int) -> None:
     fuzz.unfinished(model, whole[0], cut, tmp_path_factory.mktemp("hurt"), seed)
 
 
+@pytest.mark.slow
 def test_a_damaged_run_is_trained_again_with_a_warning_and_nothing_of_it_is_lost(model, whole, tmp_path) -> None:
     runs = fuzz.recorded(model, tmp_path / "store")
     adapter = runs.records[0].adapter / "adapter_model.safetensors"

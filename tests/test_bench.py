@@ -54,6 +54,7 @@ def test_tables_are_tidy_and_say_what_was_trained(bench):
     assert trained.tolist() == model_tokens.tolist()
 
 
+@pytest.mark.slow
 def test_side_by_side_equals_alone_to_the_bit(bench, tmp_path):
     together = bench.run(SIX, seeds=1, progress=False)
     for name, method in SIX.items():

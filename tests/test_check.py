@@ -34,6 +34,7 @@ def test_it_tells_every_thing_in_one_line():
     assert importlib.metadata.version("bitsandbytes") in line("bitsandbytes").found
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_plain_lines_and_an_exit_code():
     ran = subprocess.run([sys.executable, "-m", "curriculab.check"], capture_output=True, text=True, timeout=120)
     assert ran.stderr == "" and ran.returncode == (1 if cl.check().missing else 0)
@@ -41,6 +42,7 @@ def test_a_terminal_gets_plain_lines_and_an_exit_code():
     assert len(ran.stdout.splitlines()) == len(cl.check().lines)
 
 
+@pytest.mark.slow
 def test_the_name_can_be_called_whatever_was_imported_first():
     for first in ("import curriculab.check", "from curriculab.check import check", "import curriculab.figures"):
         code = f"{first}; import curriculab as cl; cl.check.__call__; print(callable(cl.check))"

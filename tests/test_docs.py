@@ -88,6 +88,7 @@ def test_examples_keep_the_style(tmp_path):
             assert told.returncode == 0, told.stdout
 
 
+@pytest.mark.slow
 def test_the_method_passes_the_contract_and_its_check(copy):
     assert all([apply(block, copy) for block in blocks("add_a_method.md")])
     assert passed(copy, "two_halves", "tests/methods/test_contract.py", "tests/methods/test_checks.py") >= 8
@@ -103,6 +104,7 @@ def test_the_measure_passes_the_contract(copy):
     assert run(copy, "-c", code + "print(cl.difficulty.digit_count(p).tolist())") == "[5.0, 0.0]\n"
 
 
+@pytest.mark.slow
 def test_the_task_loads_splits_and_is_judged(copy):
     *parts, use = blocks("add_a_task.md")
     assert all([apply(block, copy) for block in parts]) and not apply(use, copy)

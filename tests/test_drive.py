@@ -60,6 +60,7 @@ def whole(request, tiny_model, small_pools, tmp_path_factory):
     return request.param, runs, max(calls)
 
 
+@pytest.mark.slow
 def test_stopped_between_any_two_calls_it_goes_on_to_the_same_bits(whole, tiny_model, small_pools, tmp_path):
     objective, runs, calls = whole
     for at in range(0, calls, 3):
@@ -94,6 +95,7 @@ def by_hand(request, tiny_model, small_pools, tmp_path_factory):
     return request.param, train(bench, steered)
 
 
+@pytest.mark.slow
 def test_interventions_are_recorded_and_a_replay_gives_the_same_bits(by_hand, tiny_model, small_pools, tmp_path):
     objective, runs = by_hand
     assert [(e["what"], e["variant"]) for e in runs.interventions] == [
@@ -109,6 +111,7 @@ def test_interventions_are_recorded_and_a_replay_gives_the_same_bits(by_hand, ti
     assert [r.adapter for r in loaded.records] == [r.adapter for r in again.records]
 
 
+@pytest.mark.slow
 def test_a_steered_bench_that_is_cut_off_goes_on_with_what_was_done_to_it(by_hand, tiny_model, small_pools, tmp_path):
     objective, runs = by_hand
     for at in (6, 8, 9):
@@ -123,6 +126,7 @@ def test_a_steered_bench_that_is_cut_off_goes_on_with_what_was_done_to_it(by_han
         same(train(bench, steered), runs)
 
 
+@pytest.mark.slow
 def test_a_fork_shares_its_parents_past_and_then_parts(by_hand):
     _, runs = by_hand
     ids = {v: runs.exposure[(runs.exposure.variant == v) & (runs.exposure.seed == 0)] for v in ("random", "now")}
@@ -131,6 +135,7 @@ def test_a_fork_shares_its_parents_past_and_then_parts(by_hand):
     assert alike and alike == list(range(1, len(alike) + 1)) and len(alike) < len(steps["now"])
 
 
+@pytest.mark.slow
 def test_a_steered_run_is_never_taken_for_the_plain_one(tiny_model, small_pools, tmp_path):
     bench = made(tiny_model, small_pools, tmp_path)
     train(bench, steered)

@@ -76,6 +76,7 @@ NUMBERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_that_are_not_finite_end_that_variant_alone(name, alone, tiny_model, small_pools, tmp_path):
     objective, expected = alone
@@ -194,6 +195,7 @@ def plain(tiny_model, small_pools, tmp_path_factory):
     return made(tiny_model, small_pools, tmp_path_factory.mktemp("plain")).run(NEIGHBOURS, seeds=1, progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*with seed 0 failed")
 @pytest.mark.parametrize("name", TRAIN)
 def test_a_method_that_asks_for_nonsense_ends_alone_and_says_why(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("torch", "transformers", "scipy", "plotly", "ipywidgets", "reasoning_gym", "kaleido")
 ROOMS = (
     "pool, difficulty, requests, rewards, draws, methods, simulation, runs, statistics, figures, tables, report, "
@@ -26,6 +28,7 @@ def test_the_light_rooms_need_no_torch():
     assert run(code) == "False False"
 
 
+@pytest.mark.slow
 def test_import_adds_at_most_a_tenth_of_a_second_to_pandas():
     time = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     took = {name: [] for name in ("pandas", "pandas, curriculab")}

@@ -30,6 +30,7 @@ def until(true, seconds=60):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_it_returns_at_once_and_gives_what_run_gives(tiny_model, small_pools, tmp_path):
     live = made(tiny_model, small_pools, tmp_path / "a").start(VARIANTS, seeds=2)
     assert isinstance(live, Live) and live.status == "training"
@@ -77,6 +78,7 @@ def test_pause_stands_still_and_resume_goes_on(tiny_model, small_pools, tmp_path
     assert events[events.kind == "intervention"].event.tolist() == ["pause", "resume"]
 
 
+@pytest.mark.slow
 def test_what_is_done_by_hand_is_recorded_and_repeats_headless_to_the_bit(tiny_model, small_pools, tmp_path):
     bench = made(tiny_model, small_pools, tmp_path / "by hand", steps=60)
     live = bench.start(VARIANTS, seeds=2)
@@ -109,6 +111,7 @@ def test_a_wrong_command_comes_back_to_who_gave_it(tiny_model, small_pools, tmp_
         live.stop("easy")
 
 
+@pytest.mark.slow
 def test_interrupted_it_says_so_and_goes_on_when_started_again(tiny_model, small_pools, tmp_path):
     bench = made(tiny_model, small_pools, tmp_path / "a", steps=40)
     live = bench.start(VARIANTS, seeds=1)
@@ -157,6 +160,7 @@ def test_what_it_is_doing_can_be_looked_at(tiny_model, small_pools, tmp_path):
     live.interrupt()
 
 
+@pytest.mark.slow
 def test_another_process_follows_and_steers(tiny_model, small_pools, tmp_path):
     """Here both are one process: the lock is of a file, and so is everything they tell each other."""
     bench = made(tiny_model, small_pools, tmp_path, steps=150)
@@ -174,6 +178,7 @@ def test_another_process_follows_and_steers(tiny_model, small_pools, tmp_path):
     assert [p["kind"] for p in follower.points].count("step") >= 150
 
 
+@pytest.mark.slow
 def test_a_command_given_as_it_is_taken_up_again_finds_it_where_it_stood(tiny_model, small_pools, tmp_path):
     """Not while what was done before is still being recalled: then it would count from the start."""
     bench = made(tiny_model, small_pools, tmp_path / "a", steps=40)
@@ -190,6 +195,7 @@ def test_a_command_given_as_it_is_taken_up_again_finds_it_where_it_stood(tiny_mo
     same(headless.run(VARIANTS, seeds=1, interventions=runs.interventions, progress=False), runs)
 
 
+@pytest.mark.slow
 def test_replayed_with_fewer_variants_a_steered_run_is_still_no_plain_one(tiny_model, small_pools, tmp_path):
     live = made(tiny_model, small_pools, tmp_path / "a", steps=40).start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0.2)
@@ -201,6 +207,7 @@ def test_replayed_with_fewer_variants_a_steered_run_is_still_no_plain_one(tiny_m
     assert again.records[0].spec["ended"] == "stopped" and bench.ask(only, seeds=1).todo == [("random", 0)]
 
 
+@pytest.mark.slow
 def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(tiny_model, small_pools, tmp_path):
     def mine(pool, run):
         while True:
@@ -219,6 +226,7 @@ def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(tiny
     assert runs.exposure[runs.exposure.variant == "easy"].id.iloc[-1] == bench.train.index[-1]
 
 
+@pytest.mark.slow
 def test_what_lies_in_the_folder_cannot_stop_the_training(tiny_model, small_pools, tmp_path):
     live = made(tiny_model, small_pools, tmp_path, steps=60).start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0)
@@ -232,6 +240,7 @@ def test_what_lies_in_the_folder_cannot_stop_the_training(tiny_model, small_pool
     assert live.status == "finished" and [p["kind"] for p in live.points].count("refused") == 3
 
 
+@pytest.mark.slow
 def test_a_follower_gets_the_runs_of_a_steered_bench(tiny_model, small_pools, tmp_path):
     bench = made(tiny_model, small_pools, tmp_path, steps=150)
     live = bench.start(VARIANTS, seeds=1)

@@ -512,8 +512,8 @@ def test_what_a_method_writes_into_its_rows_closes_only_itself(pool):
     [
         (lambda rows: Sample(rows, n=0), "Sample with n=0; give at least 1"),
         (lambda rows: Sample(rows, n=[1]), "Sample with 1 values of n for 3 rows; give one, or one a row"),
-        (lambda rows: Sample(rows, n=400_000), "Sample of 1,200,000 answers at once; ask for at most 1,000,000, and again for "
-         "more"),
+        (lambda rows: Sample(rows, n=400_000), "Sample of 1,200,000 answers at once; ask for at most 1,000,000, and "
+         "again for more"),
         (lambda rows: Sample(rows, temperature=-1.0), "Sample with temperature=-1; give at least 0"),
         (lambda rows: Sample(rows, stop="end"), "Sample with stop='end'; give a tuple of texts, such as ('\\n',)"),
         (lambda rows: Score(rows, "nll", per="word"), "Score(measure='nll', per='word'); name a measure, per 'row' or "

@@ -62,6 +62,7 @@ def gradients(monkeypatch) -> list[torch.Tensor]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:planted")
 @pytest.mark.parametrize("where", ["forward", "backward"])
 @pytest.mark.parametrize("objective", ["sft", "grpo"])
@@ -80,6 +81,7 @@ def test_a_halved_step_has_the_gradient_of_the_whole_one(tiny_model, small_pools
         assert torch.linalg.vector_norm(a) > 0 or objective == "grpo"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:planted")
 def test_a_halving_is_an_event_and_a_bench_goes_on_behind_it_to_the_same_bits(
     tiny_model, small_pools, tmp_path, monkeypatch
@@ -115,6 +117,7 @@ def test_where_even_the_smallest_forward_does_not_fit_the_bench_says_so(tiny_mod
         bench(tiny_model, small_pools, None).run({"random": methods.random_order}, seeds=1, progress=False)
 
 
+@pytest.mark.slow
 def test_predicted_and_measured_memory_are_one_line_behind_the_first_step(tiny_model, small_pools, capsys):
     bench(tiny_model, small_pools, None).run(VARIANTS, seeds=1)
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("memory: ")]
@@ -138,6 +141,7 @@ def often(drive):
         drive.checkpoint()
 
 
+@pytest.mark.slow
 @pytest.mark.needs("tmpfs")
 @pytest.mark.parametrize("free", [0, 4, 40, 150, 250, 400, 600, 800])  # KiB
 def test_a_full_disk_stops_in_one_line_and_is_gone_on_from(tiny_model, small_pools, recorded, small_disk, free):

@@ -95,6 +95,7 @@ def test_every_precision_loads_scores_and_reports_memory(tiny_folder, bits):
     assert set(memory.index) >= {"weights", "adapter", "activations"} and (memory > 0).all()
 
 
+@pytest.mark.slow
 def test_fewer_bits_take_less_memory(tiny_folder):
     weights = {bits: load_model(str(tiny_folder), bits=bits).memory()["weights"] for bits in (4, 8, 32)}
     assert weights[4] < weights[8] < weights[32]

@@ -78,6 +78,7 @@ def test_specials(tokenizer):
     assert tokenizer("12", add_special_tokens=False)["input_ids"] == [49, 50]
 
 
+@pytest.mark.slow
 @pytest.mark.needs("data:gsm8k_train.jsonl")
 def test_published_questions_come_back_unchanged(tokenizer):
     lines = (Path(os.environ["CURRICULAB_DATA"]) / "gsm8k_train.jsonl").read_text(encoding="utf-8").splitlines()
@@ -137,6 +138,7 @@ def test_documents_are_a_function_of_seed_and_block(source):
     assert first == again and first != other and first != later
 
 
+@pytest.mark.slow
 def test_no_document_holds_a_held_out_item(source):
     ladder, clinic = pocket.tables()
     held_out = {text for table in (ladder, clinic) for text in table["prompt"][table["held_out"]]}
@@ -207,6 +209,7 @@ def test_the_rate_falls_only_at_the_end():
     assert pocket.rate(1000, 1.0, recipe) == 0.0
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_where_it_was(source, tmp_path):
     """Two steps and then two more give the same weights as four: equal bits, one thread."""
     import torch

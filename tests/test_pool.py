@@ -276,6 +276,7 @@ def test_unknown_sources_and_arguments(here: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_unknown_hub_name_without_network_gives_one_line() -> None:
     code = "import curriculab.pool as p\ntry: p.load_pool('hf:nobody/nothing')\nexcept p.PoolError as e: print(e)"
     run = subprocess.run(

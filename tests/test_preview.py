@@ -38,6 +38,7 @@ def knobs(name: str) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ORDER)
 def test_it_draws_what_simulating_trains(name: str, preview: Preview, pool: pd.DataFrame) -> None:
     """Also one that is told nothing, if it is said not to listen: at every setting that a panel offers."""
@@ -104,6 +105,7 @@ def large() -> Schedules:
     return Schedules(pool.assign(length=cl.difficulty.prompt_length(pool)), steps=STEPS, batch_size=8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in ORDER if n not in ("random_order", "transfer_teacher")])
 def test_from_the_slider_to_new_figure_data(name: str, large: Schedules, slowness: Callable[[], float]) -> None:
     """Median over all knobs, each turned there and back: under 100 ms for fixed orders and pacings, 400 ms for those

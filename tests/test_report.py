@@ -138,6 +138,7 @@ def folder(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return to
 
 
+@pytest.mark.slow
 @pytest.mark.needs("latex")
 @pytest.mark.needs("chromium")
 @pytest.mark.needs("pdffonts")

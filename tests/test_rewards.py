@@ -122,6 +122,7 @@ def test_multiple_choice(text, answer, options, right):
 # Math answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "answer", "right"),
     [
@@ -263,6 +264,7 @@ def children(pid: int) -> list[int]:
 SLOW = {"gold": "5", "said": "(" * 18 + "5" + ")" * 18}  # some seconds
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_what_was_left_behind_is_not_read():
     judge = Judge("math").ready()
     process = judge._process.pid
@@ -286,6 +288,7 @@ def test_a_killed_worker_is_replaced_and_what_was_left_behind_is_not_read():
     assert not alive(process)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True])
 def test_the_worker_ends_with_its_parent(busy):
     code = f"""
@@ -306,6 +309,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert gone(*pids)
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_grown_makes_room_for_another():
     judge = Judge("math")
     judge.command[1:] = ["-c", "from curriculab.rewards import worker; worker.GROWN = -1; worker.main('math')"]
@@ -318,6 +322,7 @@ def test_a_worker_that_has_grown_makes_room_for_another():
     judge.close()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_of_the_parent_starts_a_worker_of_its_own():
     judge = Judge("math").ready()
@@ -380,6 +385,7 @@ def test_scorers_that_evaluate_get_expressions():
 # Hostile text
 
 
+@pytest.mark.slow
 def test_hostile_text_is_judged_in_time_and_never_raises():
     done: list[tuple] = []
     thread = threading.Thread(target=lambda: done.extend(fuzz(2_000, seed=1)))

@@ -90,6 +90,7 @@ def test_the_hook_sees_a_pickle_and_code_in_a_string(mark) -> None:
 
 
 # -- pickles ----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("sealed", [True, False])
 @pytest.mark.parametrize("name", ["metrics.parquet", "items.parquet", "spec.json", "events.jsonl", "files.json"])
 def test_a_pickle_in_a_recorded_run_is_never_opened(name, sealed, recorded, mark, tmp_path) -> None:
@@ -117,6 +118,7 @@ def test_a_pickle_in_place_of_an_adapter_is_never_opened(name, recorded, model, 
     assert not mark.exists() and not seen
 
 
+@pytest.mark.slow
 def test_a_pickle_in_place_of_a_checkpoint_is_set_aside(model, mark, tmp_path) -> None:
     fuzz.cut_off(model, tmp_path / "store")
     for path in (tmp_path / "store").glob(".bench-*/checkpoint-*/adapters.safetensors"):
@@ -199,6 +201,7 @@ NAMES = ["../../outside", "/etc/passwd", "..", ".", "a/b\\c", "\0", "", "x" * 50
          "a.failed"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_name_of_a_variant_climbs_out_of_the_store_and_every_run_is_found_again(model, tmp_path) -> None:
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=60, seed=0), test=4, by="level", seed=0)
     store = tmp_path / "deep" / "in" / "store"

@@ -68,6 +68,7 @@ def test_make_installed_what_is_pinned() -> None:
     assert other == {}
 
 
+@pytest.mark.slow
 def test_whatever_the_package_imports_is_declared() -> None:
     declared = {canonicalize_name(requirement.name) for requirement in requirements()}
     providers = importlib.metadata.packages_distributions()
@@ -240,6 +241,7 @@ def outcome(folder: Path, *, require: str = "", data: Path | None = None, path: 
     return result.stdout + result.stderr, result.returncode
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_skipped_and_listed_by_name(tmp_path: Path) -> None:
     said, code = outcome(tmp_path)
     assert code == 0
@@ -254,6 +256,7 @@ def test_what_is_missing_is_skipped_and_listed_by_name(tmp_path: Path) -> None:
     assert lines[-1].startswith("1 passed, 2 skipped")
 
 
+@pytest.mark.slow
 def test_require_all_fails_for_programs_and_not_for_data(tmp_path: Path) -> None:
     said, code = outcome(tmp_path, require="all")
     assert code == 1
@@ -261,6 +264,7 @@ def test_require_all_fails_for_programs_and_not_for_data(tmp_path: Path) -> None
     assert said.splitlines()[-1].startswith("1 passed, 1 skipped, 1 error")
 
 
+@pytest.mark.slow
 def test_nothing_is_skipped_where_all_is_there(tmp_path: Path) -> None:
     (tmp_path / "pdffonts").write_text("#!/bin/sh\n")
     (tmp_path / "pdffonts").chmod(0o755)

@@ -359,6 +359,7 @@ def intervals(pool, student, steps, *variants):
         yield off.mean() - half, off.mean() + half
 
 
+@pytest.mark.slow
 def test_on_a_chain_of_prerequisites_easy_to_hard_beats_random_and_hard_to_easy_loses():
     pool = chain_pool()
     student = replace(CHAIN_STUDENT, prerequisites=chain(*[f"skill {i}" for i in range(1, 7)]))
@@ -367,6 +368,7 @@ def test_on_a_chain_of_prerequisites_easy_to_hard_beats_random_and_hard_to_easy_
     assert hard[1] < -0.05
 
 
+@pytest.mark.slow
 def test_on_exchangeable_rows_no_order_is_better_than_random():
     rng = np.random.default_rng(1)
     pool = chain_pool().assign(level=1)  # six skills, none needing another, all equally hard
@@ -417,6 +419,7 @@ def test_simulate_refuses_in_one_line(pool, knobs, message):
         simulate(random_order, pool, batch_size=2, **knobs)
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_and_a_thousand_steps_are_quick():
     n = 10_000
     ids = [f"r{i:05d}" for i in range(n)]

@@ -18,6 +18,7 @@ from tests import soak
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_three_kills_are_survived() -> None:
     command = [sys.executable, "-m", "tests.soak", "--kills", "3", "--seed", "5", "--model", "tiny", "--steps", "4"]
     command += ["--seeds", "1"]

@@ -42,6 +42,7 @@ def test_a_spec_asks_for_the_very_same_runs(tiny_model, small_pools, tmp_path):
     pd.testing.assert_frame_equal(again.bench.train, bench.train)
 
 
+@pytest.mark.slow
 def test_another_process_trains_it_and_the_spec_of_its_runs_does_it_again(tiny_model, small_pools, tmp_path):
     bench = bench_in(tiny_model, small_pools, tmp_path / "runs")
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=2)
@@ -55,6 +56,7 @@ def test_another_process_trains_it_and_the_spec_of_its_runs_does_it_again(tiny_m
     assert read_spec(spec).digests == bench.ask(VARIANTS, seeds=2).digests
 
 
+@pytest.mark.slow
 def test_a_notebook_attaches_to_what_a_process_trains(tiny_model, small_pools, tmp_path):
     bench = bench_in(tiny_model, small_pools, tmp_path, steps=3000)
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=1)
@@ -130,6 +132,7 @@ def test_a_spec_cannot_call_anything_else(found, message):
         made(found)
 
 
+@pytest.mark.slow
 def test_a_damaged_table_or_spec_is_named(tiny_model, small_pools, tmp_path):
     bench = bench_in(tiny_model, small_pools, tmp_path)
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=1)

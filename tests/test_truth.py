@@ -39,6 +39,7 @@ def test_it_fails_loudly_on_a_loader_that_shuffles_a_batch(model, pool, monkeypa
         truth_test(model, pool)
 
 
+@pytest.mark.slow
 def test_it_fails_on_a_loader_that_trains_other_rows_under_the_names_of_those_asked(model, pool, monkeypatch):
     inner, rng = learner.train_steps, np.random.default_rng(0)
 

@@ -20,6 +20,7 @@ def found(tmp_path_factory) -> tuple[dict, object]:
     return json.loads(said.stdout.splitlines()[-1]), folder
 
 
+@pytest.mark.slow
 def test_of_two_with_the_same_bench_the_second_is_told_who_trains_it(found) -> None:
     told, folder = found
     (taken,) = [one for one in told["same"] if "taken" in one]
@@ -28,6 +29,7 @@ def test_of_two_with_the_same_bench_the_second_is_told_who_trains_it(found) -> N
     assert trained["ended"] == ["easy", "random"] and not trained["failed"] and trained["status"] == 0
 
 
+@pytest.mark.slow
 def test_two_benches_that_overlap_both_end_well(found) -> None:
     told, folder = found
     assert [one["ended"] for one in told["overlapping"]] == [["easy", "random"], ["easy", "hard"]]
@@ -35,6 +37,7 @@ def test_two_benches_that_overlap_both_end_well(found) -> None:
     assert kept == ["easy", "hard", "random"]
 
 
+@pytest.mark.slow
 def test_what_they_recorded_is_what_one_alone_records_and_nothing_is_left_behind(found) -> None:
     told, folder = found
     for store in ("same", "overlapping"):

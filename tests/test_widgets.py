@@ -58,6 +58,7 @@ def test_orders_are_those_of_the_method() -> None:
     assert KNOBS["spaced_repetition"]["rule"] == spaced_repetition.RULES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", having_knobs("order"))
 def test_the_line_of_python_gives_the_same_runs(name: str, panel: Schedules, pool: pd.DataFrame) -> None:
     panel.sides["A"].set(method=name)
@@ -108,6 +109,7 @@ def test_errors_say_what_there_is(panel: Schedules, pool: pd.DataFrame) -> None:
     assert str(error.value) == "no column of numbers to order by; the pool has prompt, answer"
 
 
+@pytest.mark.slow
 def test_the_prediction_is_what_simulate_says_of_five_seeds(panel: Schedules, pool: pd.DataFrame) -> None:
     assert panel.prediction.data == ()
     runs = panel.predict(60)
@@ -191,6 +193,7 @@ def simulated(variants: dict, pool: pd.DataFrame) -> pd.DataFrame:
     return runs.exposure
 
 
+@pytest.mark.slow
 def test_at_first_it_shows_what_the_functions_do_by_themselves(picker: Picker, pool: pd.DataFrame) -> None:
     assert simulated({"random": methods.random_order, "sec": methods.sec}, pool).equals(picker.runs.exposure)
     assert list(picker.variants) == ["random", "sec"]
@@ -198,6 +201,7 @@ def test_at_first_it_shows_what_the_functions_do_by_themselves(picker: Picker, p
     assert len(Picker(pool, **SMALL).ticks) == 1 + len(having_knobs("online"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OFFERED)
 def test_its_python_gives_the_same_variants(name: str, picker: Picker, pool: pd.DataFrame) -> None:
     if name in ("adcl", "sari"):  # measuring 60 rows by 8 answers would take more than there are
@@ -212,6 +216,7 @@ def test_its_python_gives_the_same_variants(name: str, picker: Picker, pool: pd.
     assert [a.text for a in picker.figure.layout.annotations] == [*known["variants"]]
 
 
+@pytest.mark.slow
 def test_a_tick_and_a_knob_are_drawn_and_the_rest_is_kept(picker: Picker) -> None:
     random, sec = picker.runs.records
     assert picker.sides["adarft"].box.layout.display == "none"
@@ -225,6 +230,7 @@ def test_a_tick_and_a_knob_are_drawn_and_the_rest_is_kept(picker: Picker) -> Non
     assert not np.array_equal(before, picker.figure.data[6].y)
 
 
+@pytest.mark.slow
 def test_nothing_chosen_is_said_and_the_drawing_kept(picker: Picker) -> None:
     before = picker.runs
     picker.ticks["sec"].value = picker.ticks["random_order"].value = False
@@ -236,6 +242,7 @@ def test_nothing_chosen_is_said_and_the_drawing_kept(picker: Picker) -> None:
     assert picker.message.value == ""
 
 
+@pytest.mark.slow
 def test_what_cannot_run_or_trains_nothing_is_said(picker: Picker) -> None:
     picker.choose("difficulty_filter")
     picker.sides["difficulty_filter"].set(low=0.9)
@@ -246,6 +253,7 @@ def test_what_cannot_run_or_trains_nothing_is_said(picker: Picker) -> None:
     assert picker.message.value == "" and picker.sides["adcl"].label == "adcl: adcl by level"
 
 
+@pytest.mark.slow
 def test_what_methods_note_can_be_drawn_for_another_student(pool: pd.DataFrame) -> None:
     wordy = Student(words=8.0)
     picker = Picker(pool, OFFERED[-2:], chosen=OFFERED[-2:], noted=["length", "budget"], student=wordy, **SMALL)

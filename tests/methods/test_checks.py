@@ -57,6 +57,7 @@ def test_a_method_file_says_what_it_is(entry):
 
 
 # -- checks and twins -------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_claim_holds_and_its_broken_twin_is_refuted(name):
     check = entry_of(name).check

@@ -104,6 +104,7 @@ def shown(job):
     return [(step, ids.tolist(), weight.tolist()) for step, ids, _, weight in job.exposure]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_replay_brings_the_same_requests_without_a_learner(name):
     (first, _), learner = drive([name])
@@ -117,6 +118,7 @@ def test_replay_brings_the_same_requests_without_a_learner(name):
         pd.testing.assert_frame_equal(same[0][table], same[1][table])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_alone_equals_side_by_side(name):
     alone, ears = drive([name])
@@ -127,6 +129,7 @@ def test_alone_equals_side_by_side(name):
         assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_exposure_is_what_was_asked_and_the_ledger_charges_everything(name):
     pool = made_pool()
@@ -144,6 +147,7 @@ def test_exposure_is_what_was_asked_and_the_ledger_charges_everything(name):
         assert job.spent.rollouts == sum(answer.rollouts for _, answer in mine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_it_trains_or_returns_under_its_budget(name):
     pool = made_pool()
@@ -157,6 +161,7 @@ def test_it_trains_or_returns_under_its_budget(name):
     assert spec["steps"] == STEPS or spec["ended"] in ("returned", "ceiling on work")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_the_pool_it_was_given_is_not_changed(name):
     pool = made_pool()
@@ -165,6 +170,7 @@ def test_the_pool_it_was_given_is_not_changed(name):
     assert digest_of_table(pool) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_a_neighbour_that_fails_changes_nothing(name):
     def broken(pool, run):
@@ -181,6 +187,7 @@ def test_a_neighbour_that_fails_changes_nothing(name):
     pd.testing.assert_frame_equal(mine, alone.exposure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_it_can_take_over_and_that_replays(name):
     objective = objective_of(name)
@@ -204,6 +211,7 @@ print(json.dumps(asked))
 """
 
 
+@pytest.mark.slow
 def test_requests_are_the_same_under_another_hash_seed():
     here = Path(__file__).parent
     code = ASK.format(folder=str(here))

@@ -81,6 +81,7 @@ def settle(steps=400, batch=8, **knobs) -> np.ndarray:
     return np.mean(seen[50:], axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tau", "expected"),
     [
@@ -94,6 +95,7 @@ def test_sec_settles_where_the_expected_advantage_says(tau, expected):
     assert settle(batch=24, tau=tau) == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.slow
 def test_sec_prefers_the_best_arm_more_where_absent_arms_decay():
     kept, decayed = settle(), settle(absent="decay")
     assert decayed[2] - kept[2] == pytest.approx(0.05, abs=0.03)
@@ -463,6 +465,7 @@ def test_knobs_that_mean_nothing(name, knobs, message):
 
 
 # -- checks on other seeds --------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*LISTENING, "difficulty_filter", "dynamic_sampling"])
 def test_a_claim_holds_for_other_seeds(name):
     entry = next(e for e in methods.CATALOG if e.function == name)

@@ -98,6 +98,7 @@ def test_thompson_counts_answers_and_lets_old_ones_fade():
         assert seen[step].note["expected pass rate"] == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_thompson_finds_the_middling_rows_and_a_target_moves_it():
     pool, student = planted({"easy": 0.9, "middling": 0.5, "hard": 0.1})
     for target, topic in ((0.5, "middling"), (0.9, "easy"), (0.1, "hard")):

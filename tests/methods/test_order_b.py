@@ -118,6 +118,7 @@ def test_rows_up_to_the_percentile_are_those_numpy_finds(c):
     assert climb.under(score, np.argsort(score), c) == (score <= np.percentile(score, 100 * c)).sum()
 
 
+@pytest.mark.slow
 def test_climb_draws_below_the_percentile_ties_included():
     pool = make([3, 1, 1, 1, 2, 4])  # at c = .1 the percentile is 1: b, c, d
     for seed in range(20):
@@ -173,6 +174,7 @@ def test_the_unknown_share_falls_to_none():
     assert np.corrcoef(unknown, np.arange(64))[0, 1] < -0.8
 
 
+@pytest.mark.slow
 def test_a_hidden_words_class_is_asked_for():
     made = climb.questions(BOOK.iloc[[1]], CLASSES, "classes", "_", np.random.default_rng(0)).iloc[0]
     assert made.name == "b/class" and made.parents == "b"
@@ -226,6 +228,7 @@ def ruler(rows=250):
     return pool.set_index(pd.Index([f"ruler/{i:04d}" for i in range(rows)], name="id"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ability", [-1.0, 0.5])
 def test_pudf_recovers_a_planted_ability(ability):
     """200 probe rows, 100 seeds: the error is 1 / sqrt(sum p (1 - p) + 1), about 0.16."""
@@ -278,6 +281,7 @@ def test_pudf_can_wait_for_two_stagnant_probes():
     assert np.diff(caps) == pytest.approx([0.0, 0.1, 0.0, 0.1])
 
 
+@pytest.mark.slow
 def test_a_permuted_difficulty_takes_the_gain_away():
     knobs = dict(signal=("level",), by="level", every=5, least=40, probes=96, upper=0.6)
     bench, twin = SimulatedCheckBench(), SimulatedCheckBench(broken=True)

@@ -74,6 +74,7 @@ def refuses(line: str, source: object, **options: object) -> None:
 
 
 # -- Transformers and TRL ---------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_trainers_state_gives_curves_and_its_log(tmp_path):
     for variant, gain in (("random", 0.0), ("easy first", 0.2)):
         for seed in (0, 1, 2):

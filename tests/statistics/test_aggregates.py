@@ -49,6 +49,7 @@ def test_what_stands_in_front_stays(statistic):
     assert statistic(many)[2, 1] == pytest.approx(statistic(many[2, 1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistic", [mean, median, iqm])
 def test_the_bootstrap_is_that_of_a_plain_loop(statistic):
     """Same distribution: ends within five Monte-Carlo errors of a loop with draws of its own."""

@@ -10,6 +10,7 @@ import pytest
 from benchmarks import bootstrap
 
 
+@pytest.mark.slow
 def test_our_side_agrees_with_itself_and_not_with_others():
     few, many = (bootstrap.in_process(sys.executable, "ours", n) for n in (20_000, 20_000))
     assert bootstrap.agreement(few, many, 20_000) == 0
@@ -20,6 +21,7 @@ def test_our_side_agrees_with_itself_and_not_with_others():
         bootstrap.agreement(shifted, many, 20_000)
 
 
+@pytest.mark.slow
 def test_a_machine_without_rliable_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bootstrap, "PINS", ("no-such-package==0",))
     monkeypatch.setenv("PIP_NO_INDEX", "1")

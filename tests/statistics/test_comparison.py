@@ -173,6 +173,7 @@ def test_nothing_to_compare():
     )
 
 
+@pytest.mark.slow
 def test_every_combination_of_seeds_gives_one_sentence_or_more():
     for seeds, k, null in product((1, 2, 3, 10), (1, 6), (0, 2)):
         rng = np.random.default_rng([seeds, k, null])
@@ -190,6 +191,7 @@ def test_identical_variants_are_rarely_called_different():
     assert called.mean() < 0.05 + 2 * np.sqrt(0.05 * 0.95 / 1000)
 
 
+@pytest.mark.slow
 def test_identical_variants_through_compare():
     """1,000 benches of three equal variants, three seeds, 30 rows that differ in difficulty; seed 4."""
     rng, called = np.random.default_rng(4), 0

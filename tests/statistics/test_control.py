@@ -41,6 +41,7 @@ def test_another_rate_gives_as_much_or_may():
         learning_rate_control(RUNS, Runs(()))
 
 
+@pytest.mark.slow
 def test_the_error_of_the_claim():
     """Four equal arms and a curriculum that is none: more than all is claimed in far fewer than 5% of studies."""
     rng, called = np.random.default_rng(0), 0

@@ -132,6 +132,7 @@ def test_more_than_the_seeds_is_uncertain_where_rows_are_new_too():
     )
 
 
+@pytest.mark.slow
 def test_coverage_in_short(monkeypatch: pytest.MonkeyPatch):
     """The default lies within 93 to 97% at 3, 5 and 10 seeds, sampling error allowed for; seed 1, 400 studies each."""
     from benchmarks.coverage import run

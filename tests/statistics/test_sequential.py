@@ -11,6 +11,7 @@ from curriculab.statistics import confidence_sequence, look_levels, looks, paire
 from tests.statistics.made import last_test, right, runs_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("differ", [0.05, 0.3, 1.0])
 def test_the_error_at_1000_looks(differ: float):
     """1,000 studies without a difference, a look after each of 1,000 rows: at most 5% ever leave out zero; seed 0."""

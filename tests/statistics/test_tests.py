@@ -14,6 +14,7 @@ def test_holm_by_hand():
     assert holm([]).shape == (0,)
 
 
+@pytest.mark.slow
 def test_holm_agrees_with_statsmodels():
     from statsmodels.stats.multitest import multipletests
 

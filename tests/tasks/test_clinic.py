@@ -313,6 +313,7 @@ def test_level_four_questions_do_not_give_each_other_away_by_single_names():
 # ---- generation and loading
 
 
+@pytest.mark.slow
 def test_shipped_table_is_what_the_command_writes(tmp_path, capsys):
     clinic.main(["--out", str(tmp_path / "exam.csv.xz")])
     pd.testing.assert_frame_equal(clinic._read(tmp_path / "exam.csv.xz"), exam())

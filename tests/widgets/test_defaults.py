@@ -54,6 +54,7 @@ DEFAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("default", DEFAULTS, ids=lambda d: f"{d.notebook}-{d.headless.__name__}")
 def test_a_panel_left_alone_shows_what_its_python_gives(default: Default) -> None:
     known: dict = {"partial": partial}

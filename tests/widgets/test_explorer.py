@@ -42,6 +42,7 @@ def named(figure: object, ending: str) -> list:
 
 
 # -- the figure -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("quantity", ["accuracy", "loss"])
 def test_every_axis_is_what_was_spent_until_then(runs: Runs, quantity: str) -> None:
     table = traces(runs, quantity)
@@ -183,6 +184,7 @@ def test_kept_answers_are_shown_as_text(runs: Runs, pool: pd.DataFrame) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_store_is_read_again_and_choices_are_kept(runs: Runs, tmp_path: Path) -> None:
     explorer = Explorer(tmp_path / "runs")
     assert "Nothing to show yet." in explorer._nothing.value and "No recorded runs in" in explorer._nothing.value

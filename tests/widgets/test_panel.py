@@ -76,6 +76,7 @@ def until(true, seconds=60):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_hands_on_the_panel_do_what_the_buttons_say(tiny_folder, tmp_path):
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
     bench = cl.Bench(load_model(str(tiny_folder), bits=32), train, test, budget=cl.Budget(steps=200), batch_size=4,
