@@ -11,7 +11,7 @@ import pandas as pd
 
 from curriculab.figures.captions import null_of, rows_of, seeds_of, tell
 from curriculab.figures.panels import arrange, on_panel, panelled, region
-from curriculab.figures.theme import BAND, clear, style_of
+from curriculab.figures.theme import BAND, INK, SIGNS, clear, style_of
 from curriculab.runs import Runs
 from curriculab.statistics import paired_t
 
@@ -31,7 +31,8 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
     as "level", one panel each; or "variant", each beside random in a panel of its own, for when bands of many variants
     lie upon each other.
     The null band reaches from the worst to the best of the random orders' means over seeds. A seed that ended before
-    the others of its variant keeps its thin line, ends in a cross and is left out of the mean.
+    the others of its variant keeps its thin line, ends in a cross and is left out of the mean. What was done by hand
+    while they trained is a sign on the mean that it changed, a pause at the foot.
     """
     if x not in AXES:
         raise ValueError(f"x={x!r} is not an axis of learning curves; choose from {', '.join(AXES)}")
@@ -48,6 +49,7 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
             for label in shown:
                 style = style_of(label, runs.variants) | dict(level=level, veil=min(0.12, 0.5 / len(shown)))
                 draw(figure, part[part.label == label], panel, label, style)
+        _signs(figure, runs, part[part.label.isin(shown)], panel)
     return tell(arrange(figure), f"Accuracy against {AXES[x][1]}", _caption(runs, curves, level), runs)
 
 
@@ -58,7 +60,15 @@ def _caption(runs: Runs, curves: pd.DataFrame, level: float) -> str:
         said += f" Thin lines: {seeds_of(runs)}; thick: their mean; bands: its {level:.0%} interval (Student's t over"
         said += " seeds, each test by itself)."
     said += " Crosses: seeds that ended before the others, left out of the mean." if not curves.whole.all() else ""
+    done = [_deed(e) for e in runs.interventions if e["what"] in SIGNS]
+    said += f" Signs: done by hand, {'; '.join(done)}." if done else ""
     return f"{said} {null_of(runs, 'worst to best mean')}"
+
+
+def _deed(event: Mapping[str, Any]) -> str:
+    """An intervention in words: "fork easy > late of easy at step 20"."""
+    of = f" of {event['of']}" if event["of"] else ""
+    return " ".join(f"{event['what']} {event['variant']}{of} at step {event['step']}".split())
 
 
 def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: int = 12) -> go.Figure:
@@ -187,3 +197,25 @@ def _null_band(figure: go.Figure, part: pd.DataFrame, panel: int, k: int) -> Non
         name=f"worst to best of {k} random orders", legendgroup="null", showlegend=panel == 0, **on_panel(panel)
     )
     figure.add_trace(region(mean.x, mean.low.to_numpy(), mean.high.to_numpy(), BAND, **common))
+
+
+def _signs(figure: go.Figure, runs: Runs, part: pd.DataFrame, panel: int) -> None:
+    """What was done by hand, on the mean of the variant that it changed; at the foot where it concerned all."""
+    import plotly.graph_objects as go
+
+    found = []
+    for event in runs.interventions:
+        of = event["of"] or event["variant"]
+        own = part[part.whole & (part.variant == of)] if of else part[part.whole]
+        if event["what"] in SIGNS and len(own):
+            line = own.groupby("test")[["step", "x", "y"]].mean()
+            x, y = (np.interp(event["step"], line.step, line[axis]) for axis in ("x", "y"))
+            colour = style_of(of, runs.variants)["color"] if of else INK
+            found.append((x, y if of else part.y.min(), SIGNS[event["what"]], colour, _deed(event)))
+    if found:
+        x, y, symbols, colours, told = zip(*found, strict=True)
+        figure.add_trace(go.Scatter(
+            x=x, y=y, text=[escape(t, quote=False) for t in told], mode="markers", name="by hand",
+            legendgroup="by hand", showlegend=panel == 0, hovertemplate="%{text}", **on_panel(panel),
+            marker=dict(symbol=symbols, size=12, color=colours, line=dict(width=1.5, color=colours)),
+        ))  # fmt: skip

@@ -19,6 +19,8 @@ SCREEN_PX, PRINT_PX = 13.0, 8 * 96 / 72  # 8 pt, the smallest that most journals
 SCREEN_WIDTH = 1000  # px; panels are laid out for it, the figure itself fills its cell
 INK, GREY, FRAME, GRID = "#222222", "#757575", "#444444", "#ebebeb"
 BAND = "rgba(0,0,0,0.10)"
+# of what was done by hand
+SIGNS = {"stop": "x", "swap": "diamond-wide", "fork": "star-triangle-up", "pause": "line-ns", "resume": "line-ns"}
 # Okabe and Ito 2008, "Color Universal Design", without those too light for lines (below 3:1 on white); the last two are
 # Paul Tol's, the two before them were searched for: far from all others with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#9231E8", "#543807", "#882255", "#332288")

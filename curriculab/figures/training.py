@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curriculab.figures.explore import EXPLORED
-from curriculab.figures.theme import GREY, INK, clear, style_of, template
+from curriculab.figures.theme import GREY, INK, SIGNS, clear, style_of, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,7 +23,6 @@ QUANTITIES = {
     "length": "tokens an answer",
 }  # fmt: skip
 POINTS = 120  # a line is drawn through so many; more steps are averaged
-SIGNS = {"stop": "x", "swap": "diamond-wide", "fork": "star-triangle-up", "pause": "line-ns", "resume": "line-ns"}
 NULL = "null band"
 EMPTY = "Nothing measured yet: the start is being tested."
 

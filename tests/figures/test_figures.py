@@ -92,6 +92,22 @@ def test_learning_curves_show_the_table(runs: Runs):
         assert list(band.y[3:]) == pytest.approx(list(found.low.clip(0, 1))[::-1])
 
 
+def test_what_was_done_by_hand_is_a_sign_on_the_mean_that_it_changed(runs: Runs):
+    event = dict(call=9, variant="", to=None, turns={}, of="", since=0, step=0, why="", tokens=0)
+    events = [event | dict(what="swap", variant="easy first", step=5), event | dict(what="pause", step=10),
+              event | dict(what="fork", variant="easy first > b", of="easy first", step=8)]  # fmt: skip
+    steered = Runs(tuple(Record(r.spec | {"events": events}, r.tables) for r in runs.records), runs.null)
+    figure = learning_curves(steered, x="tokens")
+    (signs,), (mean,) = traces(figure, "by hand"), traces(figure, "easy first")
+    assert signs.x[:2] == pytest.approx((201, 401))  # 400 tokens in ten steps, and the mean of seeds 0, 1 and 2
+    assert signs.y[0] == pytest.approx(mean.y[1])
+    assert signs.y[2] == pytest.approx(0.4 * mean.y[1] + 0.6 * mean.y[2])  # at 8, three fifths of the way from 5 to 10
+    assert signs.y[1] == min(np.nanmin(t.y) for t in figure.data if t.name.endswith(", seeds"))
+    assert "Signs: done by hand, swap easy first at step 5; pause at step 10; fork easy first > b of easy first at" in (
+        figure.layout.meta["caption"])  # fmt: skip
+    assert not traces(learning_curves(runs), "by hand")
+
+
 def test_the_null_band_reaches_from_worst_to_best(runs: Runs):
     (band,) = traces(learning_curves(runs), "worst to best of 2 random orders")
     table = runs.accuracy()
