@@ -76,12 +76,6 @@ def seeds_of(runs: Runs) -> str:
     return seeds(count.values())
 
 
-def rows_of(runs: Runs) -> str:
-    """How many test rows there are: "300 test rows"."""
-    count = runs.items.id.nunique() if len(runs.items) else 0
-    return f"{count:,} test row{'s' * (count != 1)}"
-
-
 def null_of(runs: Runs, said: str) -> str:
     """What the grey band is, where there is one."""
     return f"Grey band: {said} of {len(runs.null)} further random orders." if runs.null else ""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from curriculab.figures.captions import null_of, rows_of, seeds_of, tell
+from curriculab.figures.captions import null_of, seeds_of, tell
 from curriculab.figures.panels import arrange, on_panel, panelled, region
 from curriculab.figures.theme import BAND, INK, SIGNS, clear, style_of
 from curriculab.runs import Runs
 from curriculab.statistics import paired_t
+from curriculab.statistics.tables import rows_or_sets
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -55,7 +56,7 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
 
 def _caption(runs: Runs, curves: pd.DataFrame, level: float) -> str:
     """What the lines and bands of learning curves are."""
-    said = f"Accuracy on {rows_of(runs)} as training goes on."
+    said = f"Accuracy on {rows_or_sets(runs.items)} as training goes on."
     if len(runs.seeds) > 1:
         said += f" Thin lines: {seeds_of(runs)}; thick: their mean; bands: its {level:.0%} interval (Student's t over"
         said += " seeds, each test by itself)."

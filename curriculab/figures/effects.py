@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from curriculab import statistics
-from curriculab.figures.captions import null_of, rows_of, seeds, seeds_of, tell
+from curriculab.figures.captions import null_of, seeds, seeds_of, tell
 from curriculab.figures.panels import arrange, no_difference, panelled, region, wrap
 from curriculab.figures.theme import BAND, GREY, style_of
 from curriculab.runs import Runs
 from curriculab.statistics import Comparison
+from curriculab.statistics.tables import rows_or_sets
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -177,8 +178,8 @@ def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
     if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
         line = dict(color=GREY, width=1.6)
         figure.add_trace(go.Scatter(x=[None], y=[None], mode="lines", line=line, name=f"95% interval ({kinds})"))
-    said = f"Best earlier accuracy minus the final one on {rows_of(runs)}: means of {seeds_of(runs)} with 95% intervals"
-    said += f" ({kinds}). {null_of(runs, 'smallest to largest mean')}"
+    said = f"Best earlier accuracy minus the final one on {rows_or_sets(runs.items)}: means of {seeds_of(runs)}"
+    said += f" with 95% intervals ({kinds}). {null_of(runs, 'smallest to largest mean')}"
     names = [wrap(g, 16, lines=2) for g in groups]
     figure.update_xaxes(showgrid=True, tickformat=".2~f", nticks=7)
     figure.update_yaxes(range=[len(groups) - 0.4, -0.6], tickvals=[*range(len(groups))], ticktext=names)

@@ -15,7 +15,7 @@ import pandas as pd
 from curriculab.runs import Runs
 from curriculab.statistics.intervals import estimate
 from curriculab.statistics.power import minimum_detectable_effect
-from curriculab.statistics.tables import shared_rows, tested
+from curriculab.statistics.tables import rows_or_sets, shared_rows, tested
 from curriculab.statistics.tests import holm, holm_levels
 from curriculab.statistics.verdict import flat, listed, missing, verdict
 
@@ -92,7 +92,8 @@ def compare(
     table = _table(scores, labels, to, claims, level=level, seed=seed)
     levels = _levels(items, right, labels.index, to, level=level, seed=seed)
     notes += [*dropped, *missing(table, scores, runs), *flat(table)]
-    said = verdict(table, to, level=level, null=null, rows=len(right), notes=notes)
+    on = rows_or_sets(items[items.id.isin(right.index)])
+    said = verdict(table, to, level=level, null=null, on=on, notes=notes)
     scores = scores[scores.variant.isin(labels.index)].reset_index(drop=True)
     return Comparison(table, levels, scores, said, to, level, at, null, tuple(notes), tuple(runs.variants))
 

@@ -83,3 +83,10 @@ def shared_rows(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         raise ValueError(f"the variants share no test row that all have a result for, among {len(wide)} rows")
     left = len(wide) - len(shared)
     return shared, [f"{left} of {len(wide)} test rows have no result for some variant and are left out"] if left else []
+
+
+def rows_or_sets(items: pd.DataFrame) -> str:
+    """What accuracies are shares of: "300 test rows"; where an import knows a set's share alone, "1 whole test set"."""
+    whole = items["whole_set"].eq(True) if "whole_set" in items else pd.Series(False, items.index)
+    counts = {"test row": items["id"][~whole].nunique(), "whole test set": items["id"][whole].nunique()}
+    return " and ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in counts.items() if n) or "0 test rows"

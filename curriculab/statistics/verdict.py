@@ -40,11 +40,11 @@ def flat(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def verdict(table: pd.DataFrame, to: str, *, level: float, null: Null | None, rows: int, notes: Sequence[str]) -> str:
+def verdict(table: pd.DataFrame, to: str, *, level: float, null: Null | None, on: str, notes: Sequence[str]) -> str:
     others = table.drop(index=to)
     if others.empty:
         return f"Only {to} was run: there is nothing to compare it with."
-    said = [_found(others, to, level), _not_found(others, to, rows), _by_chance(others, to, null)]
+    said = [_found(others, to, level), _not_found(others, to, on), _by_chance(others, to, null)]
     gold = [str(v) for v in table.index[table.gold]]
     said.append(f"Tested by a solver that sees the answers: {', '.join(gold)}." if gold else "")
     said.append(f"Note: {'; '.join(notes)}." if notes else "")
@@ -62,14 +62,14 @@ def _found(others: pd.DataFrame, to: str, level: float) -> str:
     )
 
 
-def _not_found(others: pd.DataFrame, to: str, rows: int) -> str:
+def _not_found(others: pd.DataFrame, to: str, on: str) -> str:
     """What was not detected, and what could have been; what could not be asked with so few seeds."""
     said = []
     unsure = others[~others.differs & others.sd_difference.notna()]
     if len(unsure):
         detectable = _design(others)
         could = f": this design could have detected about {detectable:.3f}" if detectable == detectable else ""
-        design = f"({_seeds(unsure)}, {rows} test rows)"
+        design = f"({_seeds(unsure)}, {on})"
         said.append(f"No detectable difference from {to} for {_names(unsure, others)} {design}{could}.")
     single = others[others.n == 1]
     if len(single):

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.runs import Runs
+from curriculab.runs import Record, Runs
 from curriculab.statistics import compare, holm, minimum_detectable_effect, paired_t
+from curriculab.statistics.tables import rows_or_sets
 from tests.statistics.made import last_test, right, runs_of
 
 
@@ -201,3 +202,17 @@ def test_identical_variants_through_compare():
         runs = runs_of({v: list(own) for v, own in zip(("random", "one", "two"), answers, strict=True)})
         called += compare(runs).table.differs.any()
     assert called <= 50 + 2 * (1000 * 0.05 * 0.95) ** 0.5
+
+
+def test_a_share_of_a_set_whose_rows_nobody_knows_is_no_test_row():
+    lines = [dict(id="eval", correct=0.4 + 0.1 * seed, step=5, share=1.0, progress=1.0, solver="direct", gold=False,
+                  tokens=1, rollouts=0, generated=0, seconds=1.0, whole_set=True, variant=v, seed=seed)
+             for v in ("random", "easy") for seed in range(3)]  # fmt: skip
+    items = pd.DataFrame(lines)
+    imported = Runs(tuple(
+        Record(dict(variant=v, seed=s, ended="imported"), dict(items=part.drop(columns=["variant", "seed"])))
+        for (v, s), part in items.groupby(["variant", "seed"])))  # fmt: skip
+    assert "(3 seeds, 1 whole test set)" in compare(imported).verdict
+    assert rows_or_sets(items) == "1 whole test set" and rows_or_sets(items[:0]) == "0 test rows"
+    assert rows_or_sets(items.assign(whole_set=items.seed == 0)) == "1 test row and 1 whole test set"
+    assert rows_or_sets(items.drop(columns="whole_set")) == "1 test row"
