@@ -106,11 +106,11 @@ def _of_seeds(first: Heard, again: Heard, other: Heard, model: Model) -> list[tu
 
 
 def _of_rows(heard: Heard, model: Model) -> list[tuple[str, str, bool]]:
-    rows = [id for step in heard.asked for id in step]
-    same = sum(a == b == c for asked, replied, recorded in zip(heard.asked, heard.replied, heard.recorded, strict=True)
-               for a, b, c in zip(asked, replied, recorded, strict=False))  # fmt: skip
+    rows, *others = [[id for step in told for id in step] for told in (heard.asked, heard.replied, heard.recorded)]
+    same = sum(a == b == c for a, b, c in zip(rows, *others, strict=False))
+    exact = heard.asked == heard.replied == heard.recorded
     off, most = heard.off(), CLOSE[model.device.type]
     return [
-        ("asked, trained, recorded: rows", f"{same} of {len(rows)} equal, in their order", same == len(rows)),
+        ("asked, trained, recorded: rows", f"{same} of {len(rows)} equal, in their order", exact),
         ("asked, trained: losses of these rows", f"at most {off:.1e} nats apart", off <= most),
     ]

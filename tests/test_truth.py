@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import curriculab as cl
@@ -64,9 +65,12 @@ def test_it_fails_on_a_bench_that_shuffles_its_pool_by_the_clock(model, pool, mo
         truth_test(model, pool)
 
 
-def test_it_fails_on_a_record_that_is_not_what_was_trained(model, pool, monkeypatch):
+@pytest.mark.parametrize("wrong", [
+    lambda t: t.assign(id=t.id.to_numpy()[::-1]), lambda t: t[t.step < 10], lambda t: pd.concat([t, t[-1:]]),
+], ids=["turned round", "a step lost", "a row too many"])  # fmt: skip
+def test_it_fails_on_a_record_that_is_not_what_was_trained(wrong, model, pool, monkeypatch):
     inner = loop._exposure
-    monkeypatch.setattr(loop, "_exposure", lambda job: inner(job).assign(id=lambda t: t.id.to_numpy()[::-1]))
+    monkeypatch.setattr(loop, "_exposure", lambda job: wrong(inner(job)))
     with pytest.raises(Untrue, match="asked, trained, recorded: rows: "):
         truth_test(model, pool)
 
