@@ -176,7 +176,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-QUIET = 0.04  # seconds for a million additions on the quiet two cores that limits in seconds are stated for
+QUIET = 0.02  # seconds for a million additions, on the two quiet cores that limits in seconds are stated for
 
 
 def _slowness() -> float:

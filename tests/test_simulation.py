@@ -420,14 +420,14 @@ def test_simulate_refuses_in_one_line(pool, knobs, message):
 
 
 @pytest.mark.slow
-def test_ten_thousand_rows_and_a_thousand_steps_are_quick():
+def test_ten_thousand_rows_and_a_thousand_steps_are_quick(slowness):
     n = 10_000
     ids = [f"r{i:05d}" for i in range(n)]
     table = {"prompt": ids, "answer": "yes", "topic": "x", "level": np.arange(n) % 6, "task": "ladder"}
     pool = pd.DataFrame(table, ids)
     began = time.process_time()
     runs = simulate(easy_to_hard, pool, steps=1000, batch_size=32)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 3 * slowness()
     assert len(runs.exposure) == 32_000
 
 
