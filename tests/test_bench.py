@@ -66,6 +66,7 @@ def test_side_by_side_equals_alone_to_the_bit(bench, tmp_path):
         assert pick.loss.tolist() == alone.metrics.loss.tolist()
 
 
+@pytest.mark.slow
 def test_the_same_seed_repeats_and_another_differs(bench, tmp_path):
     first = bench.run({"random": methods.random_order}, seeds=[0, 1], progress=False)
     bench.store = type(bench.store)(tmp_path / "again")
@@ -91,6 +92,7 @@ def test_a_finished_run_is_loaded_and_a_changed_knob_or_row_is_not(bench):
     assert len(digests | {bench.digest(easy, 0)}) == 4
 
 
+@pytest.mark.slow
 def test_controls_add_reverse_shuffled_and_a_null_band(bench):
     runs = bench.run({"easy": methods.easy_to_hard}, seeds=1, controls=True, progress=False)
     assert runs.variants == ["easy", "random", "easy, reversed", "easy, shuffled scores"]
@@ -231,6 +233,7 @@ def test_use_changes_how_a_variant_is_tested_and_hides_the_gold(bench):
     assert all("answer" not in columns for columns in seen)
 
 
+@pytest.mark.slow
 def test_plan_says_what_it_will_take_and_trains_nothing(bench, monkeypatch):
     monkeypatch.setattr("curriculab.bench.EXAMINED", len(bench.test) - 1)  # as where there are many test rows
     table = bench.plan({"random": methods.random_order}, seeds=2)

@@ -49,6 +49,7 @@ def test_what_a_variant_samples_does_not_depend_on_its_neighbours(model):
         assert one.tokens == two.tokens and one.logprobs == two.logprobs  # to the bit, on one thread
 
 
+@pytest.mark.slow
 def test_waves_are_cut_by_each_adapters_own_prompts(model):
     adapters = [trained_like(model, k) for k in range(3)]
     asked = [prompts(model, TEXTS * (1 + k), adapter=a, n=2, heat=1.0, stream=(k, 7)) for k, a in enumerate(adapters)]

@@ -23,6 +23,7 @@ def test_nothing_heavy_is_imported():
     assert found == "[]"
 
 
+@pytest.mark.slow
 def test_the_light_rooms_need_no_torch():
     code = f"import sys; from curriculab import {ROOMS}; print('torch' in sys.modules, 'scipy' in sys.modules)"
     assert run(code) == "False False"

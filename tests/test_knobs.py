@@ -41,6 +41,7 @@ def clear(line: str) -> bool:
     return "\n" not in line and len(line) < 400 and not any(line.startswith(f"failed: {kind}") for kind in DEEP)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(st.sampled_from(KNOBS), VALUES)

@@ -47,6 +47,7 @@ async def _awaited(live):
     return await live
 
 
+@pytest.mark.slow
 def test_asked_again_it_is_the_same_one_and_recorded_runs_are_there_at_once(tiny_model, small_pools, tmp_path):
     live = made(tiny_model, small_pools, tmp_path).start(VARIANTS, seeds=1)
     assert made(tiny_model, small_pools, tmp_path).start(VARIANTS, seeds=1) is live

@@ -19,6 +19,7 @@ def rows(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(table, index=pd.Index(["a", "b"], name="id"))
 
 
+@pytest.mark.slow
 def test_the_same_call_returns_the_same_base_and_another_frees_it(save_tiny, tmp_path):
     folder = str(save_tiny(tmp_path / "its own", "llama"))
     first = load_model(folder, bits=32)
@@ -84,6 +85,7 @@ def test_rows_that_do_not_fit_are_named_and_counted(tiny_folder):
     assert model.lengths(table).tolist() == [604, 718]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [4, 8, 16, 32])
 def test_every_precision_loads_scores_and_reports_memory(tiny_folder, bits):
     from curriculab.objectives import score

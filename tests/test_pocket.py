@@ -130,6 +130,7 @@ def test_solved_examples_end_after_each_answer():
     assert document.weights == [0.1, 0.1, 1.0, 1.0, 0.1, 0.1, 0.1, 1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_documents_are_a_function_of_seed_and_block(source):
     recipe = pocket.Recipe(block=200)
     first, again, other, later = (

@@ -411,6 +411,7 @@ def test_the_readme_split_of_the_ladder() -> None:
     assert test["level"].value_counts().eq(50).all() and test["held_out"].all() and not train["held_out"].any()
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 8), min_size=12, max_size=60), st.integers(1, 5), st.integers(0, 9))
 def test_no_prompt_is_on_both_sides(prompts: list[int], test: int, seed: int) -> None:
     pool = pd.DataFrame({"prompt": [f"q{i}" for i in prompts], "answer": "1"})

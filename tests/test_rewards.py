@@ -166,6 +166,7 @@ def test_plain_numbers_never_reach_the_worker(monkeypatch):
     assert verify(r"\boxed{73}", "72", "math") == 0 and verify("72 and then 73", "72", "math") == 0
 
 
+@pytest.mark.slow
 def test_what_a_limit_cuts_off_is_wrong_and_counted():
     limits(reset=True)
     assert verify("3 " * 600, "3", "ladder") == 0

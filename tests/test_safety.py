@@ -107,6 +107,7 @@ def test_a_pickle_in_a_recorded_run_is_never_opened(name, sealed, recorded, mark
     assert not mark.exists() and not seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_model.bin"])
 def test_a_pickle_in_place_of_an_adapter_is_never_opened(name, recorded, model, mark, tmp_path) -> None:
     adapter = tmp_path / "adapter"

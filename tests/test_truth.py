@@ -22,6 +22,7 @@ def model(tiny_folder):
     return load_model(str(tiny_folder), bits=32)
 
 
+@pytest.mark.slow
 def test_it_holds_here(model, pool):
     table = truth_test(model, pool)
     assert table.holds.all() and len(table) == 8
@@ -32,6 +33,7 @@ def shuffled(rows, rng):
     return rows.iloc[rng.permutation(len(rows))]
 
 
+@pytest.mark.slow
 def test_it_fails_loudly_on_a_loader_that_shuffles_a_batch(model, pool, monkeypatch):
     inner, rng = learner.train_steps, np.random.default_rng(0)
     monkeypatch.setattr(learner, "train_steps", lambda m, a, tables, *more, **how: inner(
@@ -53,6 +55,7 @@ def test_it_fails_on_a_loader_that_trains_other_rows_under_the_names_of_those_as
         truth_test(model, pool)
 
 
+@pytest.mark.slow
 def test_it_fails_on_a_bench_that_shuffles_its_pool_by_the_clock(model, pool, monkeypatch):
     inner, rng = bench.Bench.run, np.random.default_rng()
 
@@ -65,6 +68,7 @@ def test_it_fails_on_a_bench_that_shuffles_its_pool_by_the_clock(model, pool, mo
         truth_test(model, pool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [
     lambda t: t.assign(id=t.id.to_numpy()[::-1]), lambda t: t[t.step < 10], lambda t: pd.concat([t, t[-1:]]),
 ], ids=["turned round", "a step lost", "a row too many"])  # fmt: skip
@@ -75,6 +79,7 @@ def test_it_fails_on_a_record_that_is_not_what_was_trained(wrong, model, pool, m
         truth_test(model, pool)
 
 
+@pytest.mark.slow
 def test_it_fails_where_a_seed_means_nothing(model, pool, monkeypatch):
     inner = Model.adapter
     monkeypatch.setattr(Model, "adapter", lambda self, seed: inner(self, 7))

@@ -110,6 +110,7 @@ def test_2pl_of_lsat_is_that_of_girth():
 
 
 # -- an independent optimiser -----------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("model", irt.MODELS)
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_the_maximum_is_that_of_scipy(model: str, missing: float):
@@ -180,6 +181,7 @@ def test_information_is_minus_the_second_derivative(model: str, missing: float):
 
 
 # -- planted values ---------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "least"), [("1pl", 0.93), ("2pl", 0.93), ("3pl", 0.90)])
 def test_intervals_hold_planted_values_as_often_as_they_say(model: str, least: float):
     """Ten seeds of 1,000 people x 50 items. Over 100 seeds: 94.8% of 1PL difficulties, 95.3% of 2PL difficulties and

@@ -241,6 +241,7 @@ def test_the_grid_shows_differences_and_blanks_luck():
     assert list(figures.grid(result).layout.yaxis.ticktext) == ["easy first", "hard first"]
 
 
+@pytest.mark.slow
 def test_transfer_and_forgetting_show_their_tables(runs: Runs, pool: pd.DataFrame):
     table = statistics.transfer(runs, pool)
     figure = figures.transfer(runs, pool)

@@ -98,6 +98,7 @@ def test_a_trainers_state_gives_curves_and_its_log(tmp_path):
     assert result.table.loc["easy first", "difference"] == pytest.approx(0.2)
 
 
+@pytest.mark.slow
 def test_columns_give_meaning_to_what_was_logged(tmp_path):
     path = write_state(tmp_path / "sec", trained((0.25, 0.5)))
     percent = {"accuracy": lambda t: 100 * t["eval_accuracy"] / 100, "tokens": "num_tokens"}

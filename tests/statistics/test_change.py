@@ -30,6 +30,7 @@ def test_forgetting_by_hand():
     assert table.null_high.tolist() == pytest.approx([0.25, 0.0, 0.125])
 
 
+@pytest.mark.slow
 def test_noise_alone_looks_like_forgetting():
     """The best of k tests of a model that stays as it is lies above the last: the caveat of the docstring."""
     rng = np.random.default_rng(0)

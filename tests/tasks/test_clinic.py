@@ -322,6 +322,7 @@ def test_shipped_table_is_what_the_command_writes(tmp_path, capsys):
     assert clinic.data_path(clinic.FILE).stat().st_size < 2_000_000
 
 
+@pytest.mark.slow
 def test_seeds_give_other_questions_about_the_same_world():
     first, second = clinic.generate(400, seed=0), clinic.generate(400, seed=1)
     assert second["prompt"].isin(first["prompt"]).mean() < 0.2

@@ -64,6 +64,7 @@ def test_every_axis_is_what_was_spent_until_then(runs: Runs, quantity: str) -> N
         assert mean.x[-1] == pytest.approx(last.mean())
 
 
+@pytest.mark.slow
 def test_means_intervals_and_the_null_band(runs: Runs) -> None:
     figure = figures.explore(runs, "accuracy")
     right = runs.items[runs.items.step == 12].groupby(["variant", "seed"]).correct.mean()
@@ -116,6 +117,7 @@ def test_at_first_it_shows_everything(runs: Runs) -> None:
     assert [v for _, v in explorer.controls["tags"].options] == ["curricula", "controls", "null", "failed"]
 
 
+@pytest.mark.slow
 def test_it_filters_by_variant_seed_and_kind(runs: Runs) -> None:
     explorer = Explorer(runs)
     explorer.controls["seeds"].value = (0, 2)  # what the browser does
@@ -135,6 +137,7 @@ def test_it_filters_by_variant_seed_and_kind(runs: Runs) -> None:
     assert str(error.value) == f"no control 'colour' here; there are {names}"
 
 
+@pytest.mark.slow
 def test_another_axis_and_smoothing_are_drawn(runs: Runs) -> None:
     explorer = Explorer(runs)
     explorer.set(quantity="reward", x="generated", smoothing=3)
@@ -144,6 +147,7 @@ def test_another_axis_and_smoothing_are_drawn(runs: Runs) -> None:
         assert np.array_equal(shown.y, wanted.y, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_groups_are_browsed_by_level_and_reward(runs: Runs, pool: pd.DataFrame) -> None:
     bare = Runs(tuple(replace(r, tables={**r.tables, "rollouts": r.tables["rollouts"].iloc[:0]}) for r in runs.records))
     explorer = Explorer(bare, pool)
@@ -159,6 +163,7 @@ def test_groups_are_browsed_by_level_and_reward(runs: Runs, pool: pd.DataFrame) 
     assert explorer.browser["page"].value == 1 and set(explorer.answers.seed) == {1}
 
 
+@pytest.mark.slow
 def test_answers_are_browsed_by_level_and_reward(runs: Runs, pool: pd.DataFrame) -> None:
     explorer = Explorer(runs, pool)
     assert len(explorer.answers) == len(runs.rollouts) and f"{len(runs.rollouts):,} answers" in explorer.count.value
