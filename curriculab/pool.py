@@ -669,6 +669,10 @@ def split(
     if by is not None and by not in pool:
         has = ", ".join(pool.columns)
         raise PoolError(f"split: no column {by!r} to balance by; the pool has {has}; or say by=None")
+    if isinstance(test, bool) or not isinstance(test, int | np.integer):
+        share = isinstance(test, float) and 0 < test < 1
+        such = f", for that share test={round(test * len(pool))}" if share else ""
+        raise PoolError(f"split: test={test!r} is no number of rows; give a whole one{such}")
     if not 0 < test < len(pool):
         raise PoolError(f"split: asked for {test} test rows, the pool has {len(pool)}; ask for 1 to {len(pool) - 1}")
     keys = keys_of(pool)

@@ -396,6 +396,8 @@ def test_split_names_the_level_with_too_few_held_out_rows() -> None:
     [
         ({"by": "topic"}, "split: no column 'topic' to balance by; the pool has prompt, answer, level; or say by=None"),
         ({"test": 20}, "split: asked for 20 test rows, the pool has 20; ask for 1 to 19"),
+        ({"test": 0.1}, "split: test=0.1 is no number of rows; give a whole one, for that share test=2"),
+        ({"test": "5"}, "split: test='5' is no number of rows; give a whole one"),
         ({"test": 0}, "split: asked for 0 test rows, the pool has 20; ask for 1 to 19"),
     ],
 )

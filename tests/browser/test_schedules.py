@@ -63,8 +63,13 @@ def test_a_slider_changes_the_drawing(shown: Callable[[str, str], Locator], page
     assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
 
 
-def test_on_screen_within_half_a_second(shown: Callable[[str, str], Locator], page: Page) -> None:
-    """Median over ten presses of a key, from the key to the changed picture; predictions begin and are dropped."""
+def test_on_screen_within_half_a_second(
+    shown: Callable[[str, str], Locator], page: Page, slowness: Callable[[], float]
+) -> None:
+    """Median over ten presses of a key, from the key to the changed picture; predictions begin and are dropped.
+
+    On two quiet cores: half a second.
+    """
     output = shown("Schedules(", ".bars .point path")
     plot, took = output.locator(".js-plotly-plot").first, []
     page.wait_for_function(FITTED, arg=plot.element_handle())
@@ -76,7 +81,7 @@ def test_on_screen_within_half_a_second(shown: Callable[[str, str], Locator], pa
         took.append(page.evaluate("() => window.took"))
         page.wait_for_timeout(200)
     print(f"\nms from the key to the picture: {sorted(round(t) for t in took)}")
-    assert statistics.median(took) < 500
+    assert statistics.median(took) < 500 * slowness()
 
 
 def test_both_sides_by_keyboard_the_prediction_and_the_line(shown: Callable[[str, str], Locator], page: Page) -> None:
