@@ -42,7 +42,7 @@ demo: .venv      ## the first notebook without a browser: a line a cell, the com
 test: .venv      ## all tests; REQUIRE=all: nothing skipped but for data sets
 	$(PYTEST)
 
-test-fast: .venv ## no browser, no notebooks, no pocket model, nothing over a second: under 2 minutes
+test-fast: .venv ## no browser, no notebooks, no pocket model, nothing marked slow: under 2 minutes
 	$(PYTEST) -m "not browser and not notebook and not pocket and not slow"
 
 soak: .venv      ## 100 kills of benches that go on: rows and weights that differ; hostile files, knobs, folders; attacks

@@ -76,6 +76,11 @@ def test_a_bench_refuses_before_it_writes_anything(tiny_folder, tmp_path) -> Non
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_knob_of_a_million_asks_for_no_more_than_fits() -> None:
+    assert outcome("dynamic_sampling", "oversample", 1e6) == outcome("null_band", "draw", 10**6) == "trained"
+    assert outcome("cures", "cold", 10**6).startswith("failed: ValueError: Sample of 48,000,000 answers at once; ")
+
+
 def test_every_default_fits_its_own_type() -> None:
     for name, knob in KNOBS:
         default = inspect.signature(WRITTEN[name].method).parameters[knob].default

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from curriculab import methods
-from curriculab.draws import Geometric, Linear
+from curriculab.draws import Geometric, Linear, Queue
 from curriculab.loop import Budget
 from curriculab.methods.order.cyclical import sizes
 from curriculab.requests import Run
@@ -160,6 +160,13 @@ def test_cyclical_draws_in_proportion_to_one_over_the_score():
     assert shares == pytest.approx([0.5, 0.25, 0.125, 0.125], abs=0.075)  # three standard errors
     even = [next(methods.cyclical(pool, Run(s, batch=1), ease="uniform")).rows.index[0] for s in range(400)]
     assert even.count("a") / 400 == pytest.approx(0.25, abs=0.075)
+
+
+@pytest.mark.parametrize("draw", [0, 2])
+def test_a_null_band_is_the_stream_that_spawning_gives(draw):
+    pool = make(range(12))
+    wanted = Queue.shuffled(range(12), Run(5, batch=12).rng.spawn(draw + 1)[draw]).take(12)
+    assert next(methods.null_band(pool, Run(5, batch=12), draw=draw)).rows.index.tolist() == pool.index[wanted].tolist()
 
 
 def test_null_bands_differ_from_each_other_and_from_random():
