@@ -176,8 +176,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-# Seconds for a million additions on the quiet machine where fading_weights was drawn in 75 ms and methods that listen in
-# at most 230: inferred, from 116 and 454 ms where they took 0.04.
+# Seconds for a million additions on the quiet machine where fading_weights was drawn in 75 ms and methods that listen
+# in at most 230: inferred, from 116 and 454 ms where they took 0.04.
 QUIET = 0.025
 
 
