@@ -42,8 +42,11 @@ def main(given: Sequence[str] | None = None) -> Path:
     print(f"seed {asked.seed}, {asked.studies} studies a figure")
     for figure in run(studies=asked.studies, seed=asked.seed):
         figures.append(figure)
-        print(f"{figure['interval']:44s} {figure['data']:10s} n={figure['seeds']:<3d} "
-              f"{figure['covered']:6.1%}, none {figure['none']:.1%}", flush=True)  # fmt: skip
+        print(
+            f"{figure['interval']:44s} {figure['data']:10s} n={figure['seeds']:<3d} "
+            f"{figure['covered']:6.1%}, none {figure['none']:.1%}",
+            flush=True,
+        )
     versions = {name: importlib.metadata.version(name) for name in ("curriculab", "numpy", "scipy")}
     made = {"date": date.today().isoformat(), "python": platform.python_version(), "versions": versions}
     made |= {"seed": asked.seed, "studies": asked.studies, "asked": 0.95, "figures": figures}
@@ -65,8 +68,13 @@ def run(
                 has = np.isfinite(low) & np.isfinite(high)
                 held = (low[has] <= truth) & (truth <= high[has])
                 covered = float(held.mean()) if len(held) else float("nan")
-                yield {"interval": name, "data": kind, "seeds": n, "covered": round(covered, 4),
-                       "none": round(float(1 - has.mean()), 4)}  # fmt: skip
+                yield {
+                    "interval": name,
+                    "data": kind,
+                    "seeds": n,
+                    "covered": round(covered, 4),
+                    "none": round(float(1 - has.mean()), 4),
+                }
 
 
 # -- studies with a known truth -------------------------------------------------------------------------------------
@@ -127,8 +135,11 @@ def truth(of: str, kind: str, *, bench: bool = False) -> float:
         return float(np.mean([answers(rng, 1000, 1000).mean() for _ in range(20)]))
     first, second = arms(rng, kind, 1, MANY, bench=bench)
     if of == "improvement":  # of runs that share no seed: the rank of each among all of the other arm
-        ranks = [np.searchsorted(np.sort(b), a + e).mean() / MANY
-                 for a, b in zip(first[0].T, second[0].T, strict=True) for e in (-1e-9, 1e-9)]  # fmt: skip
+        ranks = [
+            np.searchsorted(np.sort(b), a + e).mean() / MANY
+            for a, b in zip(first[0].T, second[0].T, strict=True)
+            for e in (-1e-9, 1e-9)
+        ]
         return float(np.mean(ranks))
     if of == "profile":
         return float((first > 0.6).mean())

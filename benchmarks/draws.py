@@ -115,9 +115,16 @@ class Replies:
         turns = np.empty(len(lines), object)
         turns[:] = [(Piece("42", learn=True, end=True),)] * len(lines)
         return lines.assign(
-            turns=turns, text="42", ended="eos", length=3, logprob=-2.0, entropy=0.5,
-            group=lines["group"] if "group" in lines else group, correct=right, reward=right,
-        )  # fmt: skip
+            turns=turns,
+            text="42",
+            ended="eos",
+            length=3,
+            logprob=-2.0,
+            entropy=0.5,
+            group=lines["group"] if "group" in lines else group,
+            correct=right,
+            reward=right,
+        )
 
     def trained(self, request: Train, run: Run) -> Rows:
         if request.objective == "sft":

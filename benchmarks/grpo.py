@@ -87,8 +87,13 @@ def compare(name: str, model: Model, work: list[list[Rows]], repeats: int) -> di
     except ImportError:
         why = "TRL is not installed: pip install -c constraints.txt -e '.[bench]'"
         return missing(name, unit="steps/s", note=why)
-    clocks = in_turns({"ours": partial(side_by_side, model, work, counts["ours"]),
-                       "trl": partial(by_trl, model, work, counts["trl"])}, repeats)  # fmt: skip
+    clocks = in_turns(
+        {
+            "ours": partial(side_by_side, model, work, counts["ours"]),
+            "trl": partial(by_trl, model, work, counts["trl"]),
+        },
+        repeats,
+    )
     if counts["ours"] != counts["trl"]:
         raise AssertionError(f"{name}: the work differs, ours {counts['ours']}, TRL's {counts['trl']}")
     steps, done = len(work) * len(work[0]), counts["ours"]
@@ -110,10 +115,17 @@ def side_by_side(model: Model, work: list[list[Rows]], count: Count, clock: Cloc
     steps = len(work[0])
     learner = ModelLearner(model, {"grpo": SETTING}, max_new_tokens=LONGEST)
     jobs = [
-        open_job(f"variant {i}", partial(in_order, work=own), pool_of(own), seed=i, batch=PROMPTS, rollouts=GROUP,
-                 objective=learner.setting)
+        open_job(
+            f"variant {i}",
+            partial(in_order, work=own),
+            pool_of(own),
+            seed=i,
+            batch=PROMPTS,
+            rollouts=GROUP,
+            objective=learner.setting,
+        )
         for i, own in enumerate(work)
-    ]  # fmt: skip
+    ]
     for i, job in enumerate(jobs):
         learner.adapters[job.variant, job.seed] = {"learner": model.adapter(i)}
     loop = Loop(learner, Budget(steps=steps))
@@ -154,19 +166,43 @@ def trainer(model: Model, work: list[Rows], folder: str, count: Count, *, seed: 
     base = plain_base(32)
     base.generation_config.eos_token_id = model.tokenizer.eos_token_id
     config = GRPOConfig(
-        output_dir=folder, per_device_train_batch_size=PROMPTS * GROUP, num_generations=GROUP, max_steps=len(work),
-        max_completion_length=LONGEST, temperature=1.0, shuffle_dataset=False, gradient_accumulation_steps=1,
-        num_iterations=1, beta=0.0, loss_type="dapo", epsilon=SETTING.low, epsilon_high=SETTING.high,
-        scale_rewards="group", learning_rate=SETTING.lr, weight_decay=SETTING.weight_decay, seed=seed,
-        max_grad_norm=SETTING.clip, lr_scheduler_type="constant", gradient_checkpointing=False, bf16=False,
-        use_cpu=True, save_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
+        output_dir=folder,
+        per_device_train_batch_size=PROMPTS * GROUP,
+        num_generations=GROUP,
+        max_steps=len(work),
+        max_completion_length=LONGEST,
+        temperature=1.0,
+        shuffle_dataset=False,
+        gradient_accumulation_steps=1,
+        num_iterations=1,
+        beta=0.0,
+        loss_type="dapo",
+        epsilon=SETTING.low,
+        epsilon_high=SETTING.high,
+        scale_rewards="group",
+        learning_rate=SETTING.lr,
+        weight_decay=SETTING.weight_decay,
+        seed=seed,
+        max_grad_norm=SETTING.clip,
+        lr_scheduler_type="constant",
+        gradient_checkpointing=False,
+        bf16=False,
+        use_cpu=True,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
         logging_steps=10,
-    )  # fmt: skip
+    )
     prompts = [render_prompt(prompt) for rows in work for prompt in rows["prompt"]]
     made = GRPOTrainer(
-        model=base, reward_funcs=reward, args=config, train_dataset=Dataset.from_dict({"prompt": prompts}),
-        processing_class=model.tokenizer, peft_config=LoraConfig(**LORA),
-    )  # fmt: skip
+        model=base,
+        reward_funcs=reward,
+        args=config,
+        train_dataset=Dataset.from_dict({"prompt": prompts}),
+        processing_class=model.tokenizer,
+        peft_config=LoraConfig(**LORA),
+    )
     made.remove_callback(PrinterCallback)
     set_peft_model_state_dict(made.model, model.adapter(seed).tensors())
     return made

@@ -52,9 +52,13 @@ def figure(name: str, ours: Clock, peer: Clock, *, work: float, unit: str, note:
         f", peer {len(peer.wall)}" if len(peer.wall) != len(ours.wall) else ""
     )
     return {
-        "name": name, "ours": rounded(mine), "peer": rounded(other), "unit": unit, "ratio": round(mine / other, 3),
+        "name": name,
+        "ours": rounded(mine),
+        "peer": rounded(other),
+        "unit": unit,
+        "ratio": round(mine / other, 3),
         "note": f"{note}; {turns}; by CPU time {cpu:.2f}",
-    }  # fmt: skip
+    }
 
 
 def single(name: str, ours: float, *, unit: str, note: str) -> dict[str, object]:

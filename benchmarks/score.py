@@ -83,8 +83,16 @@ def compare(
                 f"{name} against {peer}: losses up to {off:.1e} apart, at most {SAME_LOSS:.0e} is rounding"
             )
         what = f"{name}_five_vs_{peer}{end}" if mine == "five" else f"{name}_vs_{peer}{end}"
-        lines.append(figure(what, clocks[mine], clocks[peer], work=len(rows), unit="rows/s",
-                            note=f"{about}, losses at most {off:.0e} apart"))  # fmt: skip
+        lines.append(
+            figure(
+                what,
+                clocks[mine],
+                clocks[peer],
+                work=len(rows),
+                unit="rows/s",
+                note=f"{about}, losses at most {off:.0e} apart",
+            )
+        )
     return lines
 
 

@@ -86,8 +86,16 @@ def compare(model: Model, work: list[list[Rows]], rows: int, repeats: int) -> li
         lines.append(missing(f"sft_six_vs_trl{end}", unit="tokens/s", note=why))
     else:
         theirs = "" if model.bits == 32 else ", TRL's adapters bfloat16"
-        lines.append(figure(f"sft_six_vs_trl{end}", clocks["ours"], clocks["trl"], work=tokens, unit="tokens/s",
-                            note=f"{about}{theirs}, first losses {off:.0e} apart"))  # fmt: skip
+        lines.append(
+            figure(
+                f"sft_six_vs_trl{end}",
+                clocks["ours"],
+                clocks["trl"],
+                work=tokens,
+                unit="tokens/s",
+                note=f"{about}{theirs}, first losses {off:.0e} apart",
+            )
+        )
     lines.append(
         figure(
             f"sft_six_vs_sequential{end}",
@@ -135,11 +143,17 @@ def _open(
 ) -> tuple[ModelLearner, list[Job], Loop]:
     learner = ModelLearner(model, {"sft": SETTING})
     jobs = [
-        open_job(f"variant {i}", partial(in_order, work=work[i]), pool_of(work[i]), seed=i, batch=len(work[i][0]),
-                 rollouts=1,
-                 objective=learner.setting)
+        open_job(
+            f"variant {i}",
+            partial(in_order, work=work[i]),
+            pool_of(work[i]),
+            seed=i,
+            batch=len(work[i][0]),
+            rollouts=1,
+            objective=learner.setting,
+        )
         for i in which
-    ]  # fmt: skip
+    ]
     for i, job in zip(which, jobs, strict=True):
         learner.adapters[job.variant, job.seed] = {"learner": model.adapter(i)}
     return learner, jobs, Loop(learner, Budget(steps=steps or len(work[0])))
@@ -176,16 +190,31 @@ def trainer(model: Model, work: list[Rows], folder: str, *, seed: int, logging_s
     texts = [text for rows in work for text in model.encode(rows)]
     labels = [np.where(t.learned, t.tokens, -100).tolist() for t in texts]
     config = SFTConfig(
-        output_dir=folder, per_device_train_batch_size=len(work[0]), max_steps=len(work), learning_rate=SETTING.lr,
-        weight_decay=SETTING.weight_decay, max_grad_norm=SETTING.clip, lr_scheduler_type="constant", max_length=None,
-        train_sampling_strategy="sequential", gradient_checkpointing=False, bf16=False, use_cpu=True,
-        save_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
+        output_dir=folder,
+        per_device_train_batch_size=len(work[0]),
+        max_steps=len(work),
+        learning_rate=SETTING.lr,
+        weight_decay=SETTING.weight_decay,
+        max_grad_norm=SETTING.clip,
+        lr_scheduler_type="constant",
+        max_length=None,
+        train_sampling_strategy="sequential",
+        gradient_checkpointing=False,
+        bf16=False,
+        use_cpu=True,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
         logging_steps=logging_steps,
-    )  # fmt: skip
+    )
     made = SFTTrainer(
-        model=plain_base(model.bits), args=config, processing_class=model.tokenizer, peft_config=LoraConfig(**LORA),
+        model=plain_base(model.bits),
+        args=config,
+        processing_class=model.tokenizer,
+        peft_config=LoraConfig(**LORA),
         train_dataset=Dataset.from_dict({"input_ids": [t.tokens.tolist() for t in texts], "labels": labels}),
-    )  # fmt: skip
+    )
     made.remove_callback(PrinterCallback)
     set_peft_model_state_dict(made.model, model.adapter(seed).tensors())
     return made
@@ -195,8 +224,12 @@ def plain_base(bits: int) -> torch.nn.Module:
     """The pocket model as transformers loads it."""
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-                             bnb_4bit_compute_dtype=torch.float32)  # fmt: skip
+    nf4 = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )
     how = {"quantization_config": nf4} if bits == 4 else {}
     return AutoModelForCausalLM.from_pretrained(data_path("pocket"), dtype=torch.float32, device_map={"": "cpu"}, **how)
 

@@ -25,15 +25,41 @@ _HOME = {
     **{
         name: "requests"
         for name in (
-            "Sample", "Score", "Train", "Copy", "Use", "Piece", "say", "tell", "splice", "ask",
-            "Run", "Check", "Sft", "Grpo", "Pair",
+            "Sample",
+            "Score",
+            "Train",
+            "Copy",
+            "Use",
+            "Piece",
+            "say",
+            "tell",
+            "splice",
+            "ask",
+            "Run",
+            "Check",
+            "Sft",
+            "Grpo",
+            "Pair",
         )
     },
-}  # fmt: skip
+}
 _ROOMS = (
-    "difficulty", "draws", "figures", "methods", "models", "pool", "report", "requests", "rewards", "runs",
-    "simulation", "statistics", "tables", "tasks", "widgets",
-)  # fmt: skip
+    "difficulty",
+    "draws",
+    "figures",
+    "methods",
+    "models",
+    "pool",
+    "report",
+    "requests",
+    "rewards",
+    "runs",
+    "simulation",
+    "statistics",
+    "tables",
+    "tasks",
+    "widgets",
+)
 __all__ = sorted([*_HOME, *_ROOMS])
 
 

@@ -432,8 +432,9 @@ def packed_attention(module, query, key, value, attention_mask, scaling=None, dr
         raise ValueError(
             "outside the bench this model takes rows without padding; for others: base.set_attn_implementation('sdpa')"
         )
-    out = F.scaled_dot_product_attention(query, key, value, is_causal=query.shape[2] > 1, scale=scaling,
-                                         enable_gqa=key.shape[1] != query.shape[1])  # fmt: skip
+    out = F.scaled_dot_product_attention(
+        query, key, value, is_causal=query.shape[2] > 1, scale=scaling, enable_gqa=key.shape[1] != query.shape[1]
+    )
     return out.transpose(1, 2).contiguous(), None
 
 
@@ -499,8 +500,9 @@ class Buckets:
         for rows, size, at in self.groups:
             part = [x[at : at + rows * size].view(rows, size, *x.shape[1:]).transpose(1, 2) for x in (q, k, v)]
             mask = window_mask(size, window, q.device)
-            out = F.scaled_dot_product_attention(*part, attn_mask=mask, is_causal=mask is None, scale=scaling,
-                                                 enable_gqa=k.shape[1] != q.shape[1])  # fmt: skip
+            out = F.scaled_dot_product_attention(
+                *part, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=k.shape[1] != q.shape[1]
+            )
             outs.append(out.transpose(1, 2).reshape(rows * size, *q.shape[1:]))
         return Move.apply(torch.cat(outs), self.back, self.there, self.keep)
 
@@ -520,8 +522,10 @@ class AttendRows(torch.autograd.Function):
     def forward(
         ctx, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], masks: list, scale: float
     ) -> torch.Tensor:
-        held = [_flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale)
-                for *row, mask in zip(*(_by_row(x, lengths) for x in (q, k, v)), masks, strict=True)]  # fmt: skip
+        held = [
+            _flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale)
+            for *row, mask in zip(*(_by_row(x, lengths) for x in (q, k, v)), masks, strict=True)
+        ]
         ctx.save_for_backward(q, k, v)
         ctx.held, ctx.lengths, ctx.masks, ctx.scale = held, lengths, masks, scale
         return _packed([out for out, _ in held])
@@ -639,10 +643,12 @@ def forward(
     lengths = [len(t) for t in texts]
     total, short = sum(lengths), max(0, FEWEST - sum(lengths))
     tokens = np.concatenate([*texts, np.repeat(texts[0][:1], short)])
-    positions = np.concatenate([
-        *(np.arange(n) if s is None else s.positions for n, s in zip(lengths, shapes, strict=True)),
-        np.zeros(short, int),
-    ])  # fmt: skip
+    positions = np.concatenate(
+        [
+            *(np.arange(n) if s is None else s.positions for n, s in zip(lengths, shapes, strict=True)),
+            np.zeros(short, int),
+        ]
+    )
     lengths += [1] * short
     keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, FEWEST - len(wanted)))]), device=device)
     attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes)

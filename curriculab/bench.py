@@ -190,11 +190,14 @@ class Bench:
             each = sum(n / speed[kind] for kind, n in tokens.items()) + test_tokens / speed["test"]
             todo = len(seeds) - recorded
             lines[name] = {
-                "steps": steps, **{f"{k}_tokens": n if math.isnan(n) else int(n) for k, n in tokens.items()},
+                "steps": steps,
+                **{f"{k}_tokens": n if math.isnan(n) else int(n) for k, n in tokens.items()},
                 "test_tokens": int(test_tokens),
-                "seeds": len(seeds), "recorded": recorded, "minutes": float(f"{each / 60 * todo:.2g}"),
+                "seeds": len(seeds),
+                "recorded": recorded,
+                "minutes": float(f"{each / 60 * todo:.2g}"),
                 "bytes": todo * (4 * self.model.layout.size + 40_000 + 80 * steps * self.batch_size),
-            }  # fmt: skip
+            }
         return pd.DataFrame.from_dict(lines, orient="index")
 
     def _asked(self, method: Method) -> tuple[int, dict[str, float]]:
@@ -206,8 +209,14 @@ class Bench:
             "rollouts": self.batch_size * self.rollouts,
         }
         steps = max(1, math.ceil(total / each[axis]))
-        seen = simulate(method, self.train, steps=min(steps, PLANNED), batch_size=self.batch_size,
-                        objective=self._first, rollouts=self.rollouts)  # fmt: skip
+        seen = simulate(
+            method,
+            self.train,
+            steps=min(steps, PLANNED),
+            batch_size=self.batch_size,
+            objective=self._first,
+            rollouts=self.rollouts,
+        )
         if seen.failed:
             why = "; ".join(seen.failed.values())
             warnings.warn(f"what it asks for is not known, the simulated learner says: {why}", stacklevel=4)
@@ -226,8 +235,9 @@ class Bench:
         """Tokens a second of training, sampling, scoring and tests, seen on three steps in random order."""
         learner = ModelLearner(self.model, self.objectives, {}, self.temperature, self.max_new_tokens)
         rows = self.train.iloc[: 3 * self.batch_size]
-        job = open_job("plan", random_order, rows, seed=0, batch=self.batch_size, rollouts=self.rollouts,
-                       objective=learner.setting)  # fmt: skip
+        job = open_job(
+            "plan", random_order, rows, seed=0, batch=self.batch_size, rollouts=self.rollouts, objective=learner.setting
+        )
         tests = self.test.iloc[:EXAMINED]
         Loop(learner, Budget(steps=3), tests, (1.0,)).drive([job])
         ledger = record(job, tests, {}).tables["ledger"].assign(kind=lambda t: t.request.str.lower())
@@ -242,13 +252,23 @@ class Bench:
         """Everything that decides the numbers of one run; steering: other methods that took over, and when."""
         steered = [[s.turn, s.sat, s.step, describe(s.to) if s.to else "stop"] for s in steering]
         return {
-            "train": self._table("train"), "test": self._table("test"), "method": describe(method), "seed": seed,
+            "train": self._table("train"),
+            "test": self._table("test"),
+            "method": describe(method),
+            "seed": seed,
             "objectives": [[k, dataclasses.asdict(v)] for k, v in self.objectives.items()],
-            "budget": dataclasses.asdict(self.budget), "batch_size": self.batch_size, "shares": list(self.shares),
-            "rollouts": self.rollouts, "temperature": self.temperature, "max_new_tokens": self.max_new_tokens,
-            "model": self.model.digest(), "others": {k: m.digest() for k, m in self.others.items()},
-            "versions": versions(), "code": code(), **({"steered": steered} if steered else {}),
-        }  # fmt: skip
+            "budget": dataclasses.asdict(self.budget),
+            "batch_size": self.batch_size,
+            "shares": list(self.shares),
+            "rollouts": self.rollouts,
+            "temperature": self.temperature,
+            "max_new_tokens": self.max_new_tokens,
+            "model": self.model.digest(),
+            "others": {k: m.digest() for k, m in self.others.items()},
+            "versions": versions(),
+            "code": code(),
+            **({"steered": steered} if steered else {}),
+        }
 
     def _table(self, which: str) -> str:
         if not hasattr(self, f"_{which}_digest"):
@@ -261,24 +281,39 @@ class Bench:
     def spec(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
         """What is written beside a run: what decides it, what was asked in words, and where it was made."""
         return {
-            "decides": self.decides(method, seed, steering), "method": written(method),
-            "model": self.model.name, "bits": self.model.bits,
-            "threads": torch.get_num_threads(), "git": git(), "python": platform.python_version(),
-            "machine": f"{platform.system()} {platform.machine()}", "device": str(self.model.device),
-        }  # fmt: skip
+            "decides": self.decides(method, seed, steering),
+            "method": written(method),
+            "model": self.model.name,
+            "bits": self.model.bits,
+            "threads": torch.get_num_threads(),
+            "git": git(),
+            "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}",
+            "device": str(self.model.device),
+        }
 
     def settings(self) -> dict[str, object]:
         """All but the variants, in words that `spec.read_spec` turns back into a bench."""
         return {
-            "objectives": [written(o) for o in self.objectives.values()], "budget": written(self.budget),
-            "batch_size": self.batch_size, "rollouts": self.rollouts, "temperature": self.temperature,
-            "max_new_tokens": self.max_new_tokens, "shares": list(self.shares),
-            "model": {"name": self.model.name, "bits": self.model.bits, "rank": self.model.layout.rank,
-                      "alpha": self.model.layout.alpha, "device": self.model.device.type, "chat": self.model.chat,
-                      "digest": self.model.digest()},
+            "objectives": [written(o) for o in self.objectives.values()],
+            "budget": written(self.budget),
+            "batch_size": self.batch_size,
+            "rollouts": self.rollouts,
+            "temperature": self.temperature,
+            "max_new_tokens": self.max_new_tokens,
+            "shares": list(self.shares),
+            "model": {
+                "name": self.model.name,
+                "bits": self.model.bits,
+                "rank": self.model.layout.rank,
+                "alpha": self.model.layout.alpha,
+                "device": self.model.device.type,
+                "chat": self.model.chat,
+                "digest": self.model.digest(),
+            },
             "train": {"rows": len(self.train), "digest": self._table("train")},
             "test": {"rows": len(self.test), "digest": self._table("test")},
-        }  # fmt: skip
+        }
 
     def write(
         self,
@@ -360,8 +395,16 @@ class Asked:
             self.look()  # another process may have been at it since
             if self.todo:
                 keep_tables(self)
-                return Drive(self.bench, self.variants, self.todo, kinds=self.kinds, events=self.events,
-                             folder=self.folder, watch=watch, about=bench_spec(self)).run()  # fmt: skip
+                return Drive(
+                    self.bench,
+                    self.variants,
+                    self.todo,
+                    kinds=self.kinds,
+                    events=self.events,
+                    folder=self.folder,
+                    watch=watch,
+                    about=bench_spec(self),
+                ).run()
             discard(self.folder)
             return {}
 

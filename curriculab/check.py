@@ -69,8 +69,10 @@ class Report:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("", "found", "", "mended by"))
-        cells = [(escape(x.what), escape(x.found), x.state, f"<code>{escape(x.mend)}</code>" if x.mend else "")
-                 for x in self.lines]  # fmt: skip
+        cells = [
+            (escape(x.what), escape(x.found), x.state, f"<code>{escape(x.mend)}</code>" if x.mend else "")
+            for x in self.lines
+        ]
         rows = ["".join(f"<td style='text-align:left'>{cell}</td>" for cell in line) for line in cells]
         return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
@@ -78,9 +80,17 @@ class Report:
 def check() -> Report:
     """Python, packages, GPU and its memory against the plan, bitsandbytes, browser, font, JupyterLab, disk."""
     probes = {
-        "Python": python, "packages": packages, "extras": extras, "GPU": gpu, "memory": memory,
-        "bitsandbytes": bitsandbytes, "browser": browser, "font": font, "JupyterLab": lab, "disk": disk,
-    }  # fmt: skip
+        "Python": python,
+        "packages": packages,
+        "extras": extras,
+        "GPU": gpu,
+        "memory": memory,
+        "bitsandbytes": bitsandbytes,
+        "browser": browser,
+        "font": font,
+        "JupyterLab": lab,
+        "disk": disk,
+    }
     return Report(tuple(line for what, probe in probes.items() for line in _asked(what, probe)))
 
 
@@ -268,8 +278,17 @@ def font() -> list[Line]:
 
 
 def _font_files() -> list[Path]:
-    places = [Path(p).expanduser() for p in ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts",
-                                             "~/.fonts", "/System/Library/Fonts", "/Library/Fonts")]  # fmt: skip
+    places = [
+        Path(p).expanduser()
+        for p in (
+            "/usr/share/fonts",
+            "/usr/local/share/fonts",
+            "~/.local/share/fonts",
+            "~/.fonts",
+            "/System/Library/Fonts",
+            "/Library/Fonts",
+        )
+    ]
     return [path for place in places if place.is_dir() for path in place.rglob("*.tt?")]
 
 

@@ -171,8 +171,9 @@ class Drive:
     ) -> None:
         self.bench, self.variants, self.keys, self.kinds = bench, dict(variants), list(keys), kinds
         self.folder, self.watch, self.about = folder, watch, dict(about or {})
-        self.learner = ModelLearner(bench.model, bench.objectives, bench.others, bench.temperature,
-                                    bench.max_new_tokens)  # fmt: skip
+        self.learner = ModelLearner(
+            bench.model, bench.objectives, bench.others, bench.temperature, bench.max_new_tokens
+        )
         self.records: dict[Key, Record] = {}
         self._states: dict[Path, dict] = {}  # of checkpoints, as read
         self.began = time.time()
@@ -215,9 +216,17 @@ class Drive:
     def _job(self, key: Key, past: Mapping) -> Job:
         variant, seed = key
         method = self.variants[root(self._given, variant)]
-        return open_job(variant, method, self.bench.train, seed=seed, batch=self.bench.batch_size,
-                        rollouts=self.bench.rollouts, objective=self.learner.setting, past=past,
-                        steering=steers(self._given, key))  # fmt: skip
+        return open_job(
+            variant,
+            method,
+            self.bench.train,
+            seed=seed,
+            batch=self.bench.batch_size,
+            rollouts=self.bench.rollouts,
+            objective=self.learner.setting,
+            past=past,
+            steering=steers(self._given, key),
+        )
 
     # -- driving ------------------------------------------------------------------------------------------------------
     def run(self) -> dict[Key, Record]:
@@ -284,10 +293,14 @@ class Drive:
         steering = steers(self._given, key)  # what a job was told at its start counts, whenever it happens
         digest = self.bench.digest(method, job.seed, steering)
         spec = {
-            **self.bench.spec(method, job.seed, steering), **self.kinds.get(job.variant, {}), "digest": digest,
-            "began": self.began, "finished": time.time(), "events": [e.as_json() for e in self._given],
+            **self.bench.spec(method, job.seed, steering),
+            **self.kinds.get(job.variant, {}),
+            "digest": digest,
+            "began": self.began,
+            "finished": time.time(),
+            "events": [e.as_json() for e in self._given],
             "bench": {**self.about, "interventions": [e.as_json() for e in self._given]},
-        }  # fmt: skip
+        }
         made = record(job, self.bench.test, spec)
         if self.bench.store:
             adapter = self.learner.adapters.get(key, {}).get("learner") or self.learner.init(job.seed)

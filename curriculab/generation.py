@@ -109,8 +109,10 @@ class _Decode:
         """owner: the prompt of each answer; final: the most tokens it may come to, prompt included; (answers,)."""
         self.length = torch.as_tensor(seen.lengths[owner], device=seen.device)
         size = np.ceil(np.log2(final / STRIDE)).clip(0) if seen.device.type == "cpu" else np.zeros(len(final))
-        self.parts = [_Part(rows, seen, owner[rows], -(-int(final[rows].max()) // STRIDE) * STRIDE)
-                      for rows in (np.flatnonzero(size == s) for s in np.unique(size))]  # fmt: skip
+        self.parts = [
+            _Part(rows, seen, owner[rows], -(-int(final[rows].max()) // STRIDE) * STRIDE)
+            for rows in (np.flatnonzero(size == s) for s in np.unique(size))
+        ]
 
     def prepare(self) -> None:
         """Once per token: where it goes, and what it may not look at."""

@@ -116,8 +116,13 @@ def _pack_column(column: pd.Series, before: pd.Series | None) -> dict[str, objec
             for t, h in zip(column.tolist(), had, strict=True)
         )
         had = had if goes_on else [()] * len(column)
-        return {"turns": [_packed(t[len(h) :]) if isinstance(t, tuple) else None for t, h in
-                          zip(column.tolist(), had, strict=True)], "goes_on": goes_on}  # fmt: skip
+        return {
+            "turns": [
+                _packed(t[len(h) :]) if isinstance(t, tuple) else None
+                for t, h in zip(column.tolist(), had, strict=True)
+            ],
+            "goes_on": goes_on,
+        }
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in NUMBERS:
         return {"values": _packed(column.to_numpy())}
     return {"values": [_packed(v) for v in column.tolist()], "dtype": str(column.dtype)}
@@ -127,8 +132,9 @@ def _unpack_column(packed: Mapping, reply: Rows, name: str) -> pd.Series:
     if "turns" in packed:
         had = reply["turns"].tolist() if packed["goes_on"] and "turns" in reply else [()] * len(reply)
         more = [None if t is None else _unpacked(t) for t in packed["turns"]]
-        values = [None if m is None else (*(h if isinstance(h, tuple) else ()), *m)
-                  for h, m in zip(had, more, strict=True)]  # fmt: skip
+        values = [
+            None if m is None else (*(h if isinstance(h, tuple) else ()), *m) for h, m in zip(had, more, strict=True)
+        ]
         return pd.Series(values, index=reply.index, dtype=object)
     if "dtype" in packed:
         values = np.empty(len(reply), dtype=object)
@@ -234,10 +240,17 @@ class Journal:
     def note(self, call: int, kind: str, answered: Sequence[tuple[Ticket, str, Answer | Exception, float]]) -> None:
         """One call: tickets with the digests of their requests, their answers and seconds."""
         lines = [
-            {"job": [t.job.home.variant, t.job.home.seed], "exam": t.job.exam, "turn": t.job.turn, "place": t.place,
-             "digest": digest, "seconds": seconds, "answer": pack(t.request, answer)}
+            {
+                "job": [t.job.home.variant, t.job.home.seed],
+                "exam": t.job.exam,
+                "turn": t.job.turn,
+                "place": t.place,
+                "digest": digest,
+                "seconds": seconds,
+                "answer": pack(t.request, answer),
+            }
             for t, digest, answer, seconds in answered
-        ]  # fmt: skip
+        ]
         self._write({"call": call, "kind": kind, "answers": lines})
 
     def event(self, call: int, event: Mapping[str, object]) -> None:

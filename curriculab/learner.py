@@ -191,8 +191,14 @@ class ModelLearner:
             if request.role in (*self.others, "init", "base"):
                 raise ValueError(f"the role {request.role!r} is read only; train 'learner' or a role of your own")
         adapters = [self.role(t, r.role)[1] for t, r in zip(tickets, requests, strict=True)]
-        return train_steps(self.model, adapters, [r.rows for r in requests], settings,
-                           roles=[r.role for r in requests], budget=self.micro_batch)  # fmt: skip
+        return train_steps(
+            self.model,
+            adapters,
+            [r.rows for r in requests],
+            settings,
+            roles=[r.role for r in requests],
+            budget=self.micro_batch,
+        )
 
     def _score(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
         answers: dict[int, Answer | Exception] = {}
@@ -267,19 +273,37 @@ class ModelLearner:
         said = [t if isinstance(t, tuple) else () for t in lines["turns"]] if "turns" in lines else [()] * len(lines)
         behind = [place(ticket.request.role, p.tokens) for p in prompts]
         pieces = [
-            (*before, Piece(t, learn=True, end=a.ended == "eos", tokens=tuple(a.tokens), logprobs=tuple(a.logprobs),
-                            temperature=prompts[row].temperature, behind=behind[row], sample=first + line))
-            for line, (before, t, a, row) in enumerate(zip(said, text, flat, np.repeat(np.arange(len(rows)), counts),
-                                                           strict=True))
-        ]  # fmt: skip
+            (
+                *before,
+                Piece(
+                    t,
+                    learn=True,
+                    end=a.ended == "eos",
+                    tokens=tuple(a.tokens),
+                    logprobs=tuple(a.logprobs),
+                    temperature=prompts[row].temperature,
+                    behind=behind[row],
+                    sample=first + line,
+                ),
+            )
+            for line, (before, t, a, row) in enumerate(
+                zip(said, text, flat, np.repeat(np.arange(len(rows)), counts), strict=True)
+            )
+        ]
         goes_on = "group" in lines and "turns" in lines
         group = lines["group"] if goes_on else np.repeat(np.arange(first, first + len(rows)), counts)
         correct = verify_rows(lines, text)
         reply = lines.assign(
-            turns=pd.Series(pieces, index=lines.index, dtype=object), text=text, ended=[a.ended for a in flat],
-            length=[len(a.tokens) for a in flat], logprob=[float(np.sum(a.logprobs)) for a in flat],
-            entropy=[float(np.mean(a.entropies)) for a in flat], group=group, correct=correct, reward=correct,
-        )  # fmt: skip
+            turns=pd.Series(pieces, index=lines.index, dtype=object),
+            text=text,
+            ended=[a.ended for a in flat],
+            length=[len(a.tokens) for a in flat],
+            logprob=[float(np.sum(a.logprobs)) for a in flat],
+            entropy=[float(np.mean(a.entropies)) for a in flat],
+            group=group,
+            correct=correct,
+            reward=correct,
+        )
         generated = sum(len(a.tokens) for a in flat)
         return Answer(reply, sum(len(p.tokens) for p in prompts) + generated, rollouts=len(flat), generated=generated)
 

@@ -315,8 +315,17 @@ class Live:
             seen[:] = len(job.metrics), len(job.items), len(job.events), int(not job.open)
         for event in drive.events[self._seen.setdefault((None, 0), [0])[0] :]:
             to = "" if event.to is None else json.dumps(written(event.to))
-            self.points.append({"variant": event.variant or None, "kind": "intervention", "event": event.what,
-                       "step": event.step, "of": event.of, "to": to, "why": event.why})  # fmt: skip
+            self.points.append(
+                {
+                    "variant": event.variant or None,
+                    "kind": "intervention",
+                    "event": event.what,
+                    "step": event.step,
+                    "of": event.of,
+                    "to": to,
+                    "why": event.why,
+                }
+            )
         self._seen[None, 0] = [len(drive.events)]
         self._drive = drive
 
@@ -366,9 +375,15 @@ class Live:
         self._file.flush()
         self._written += len(lines)
         doing = {v: t.to_dict("records") for v, t in self.doing.items()}
-        now = {"status": status, "progress": self.progress, "seconds": self.seconds, "from": self._from,
-               "checkpoints": self.checkpoints, "doing": doing,
-               "events": [e.as_json() for e in self._drive.events] if self._drive else []}  # fmt: skip
+        now = {
+            "status": status,
+            "progress": self.progress,
+            "seconds": self.seconds,
+            "from": self._from,
+            "checkpoints": self.checkpoints,
+            "doing": doing,
+            "events": [e.as_json() for e in self._drive.events] if self._drive else [],
+        }
         write_whole(folder / "now.json", json.dumps(now, default=_plain).encode())
 
 

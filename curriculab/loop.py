@@ -505,10 +505,20 @@ class Loop:
             elif isinstance(request, Use):
                 self._use(job, request)
             job.run._progress = min(1.0, max(self.budget.shares(spent).values()))
-        home.ledger.append((
-            home.run.step, type(request).__name__, getattr(request, "purpose", ""), getattr(request, "role", ""),
-            rows, answer.tokens, answer.rollouts, answer.generated, seconds, exam,
-        ))  # fmt: skip
+        home.ledger.append(
+            (
+                home.run.step,
+                type(request).__name__,
+                getattr(request, "purpose", ""),
+                getattr(request, "role", ""),
+                rows,
+                answer.tokens,
+                answer.rollouts,
+                answer.generated,
+                seconds,
+                exam,
+            )
+        )
 
     def _record_step(self, job: Job, request: Train, answer: Answer) -> None:
         job.run._step += 1
@@ -516,12 +526,20 @@ class Loop:
         weight = reply["weight"].to_numpy(float) if "weight" in reply else np.ones(len(reply))
         job.exposure.append((step, reply.index.to_numpy(), answer.learned, weight))
         progress = min(1.0, max(self.budget.shares(job.spent).values()))
-        job.metrics.append({
-            "step": step, "progress": progress, "loss": float(np.mean(reply["loss"].to_numpy(float))),
-            "rows": len(reply), "tokens": job.spent.tokens, "rollouts": job.spent.rollouts,
-            "generated": job.spent.generated, "seconds": job.spent.seconds, **_outcome(reply, answer),
-            **{str(k): float(v) for k, v in request.note.items()},
-        })  # fmt: skip
+        job.metrics.append(
+            {
+                "step": step,
+                "progress": progress,
+                "loss": float(np.mean(reply["loss"].to_numpy(float))),
+                "rows": len(reply),
+                "tokens": job.spent.tokens,
+                "rollouts": job.spent.rollouts,
+                "generated": job.spent.generated,
+                "seconds": job.spent.seconds,
+                **_outcome(reply, answer),
+                **{str(k): float(v) for k, v in request.note.items()},
+            }
+        )
         _note_trained(job, reply)
 
     def _use(self, job: Job, request: Use) -> None:
@@ -574,11 +592,20 @@ class Loop:
         if not exam.ended.startswith("failed"):
             try:
                 correct = grade(exam.result, self.tests, solver=exam.solver)
-                job.items.append({
-                    "step": job.run.step, "progress": job.run.progress, "share": exam.share, "solver": exam.solver,
-                    "gold": job.gold, "correct": correct, "tokens": job.spent.tokens, "rollouts": job.spent.rollouts,
-                    "generated": job.spent.generated, "seconds": job.spent.seconds,
-                })  # fmt: skip
+                job.items.append(
+                    {
+                        "step": job.run.step,
+                        "progress": job.run.progress,
+                        "share": exam.share,
+                        "solver": exam.solver,
+                        "gold": job.gold,
+                        "correct": correct,
+                        "tokens": job.spent.tokens,
+                        "rollouts": job.spent.rollouts,
+                        "generated": job.spent.generated,
+                        "seconds": job.spent.seconds,
+                    }
+                )
             except Exception as error:
                 exam.ended = f"failed: {type(error).__name__}: {error}"
         if exam.ended.startswith("failed"):
@@ -709,9 +736,13 @@ def record(job: Job, tests: Rows | None, spec: Mapping[str, object]) -> Record:
     metrics = pd.DataFrame(job.metrics, columns=None if job.metrics else COLUMNS["metrics"][2:])
     groups = pd.DataFrame(list(job.groups.values()), columns=COLUMNS["groups"][2:])
     tables = {
-        "metrics": metrics, "exposure": _exposure(job), "items": _items(job, tests), "ledger": ledger, "groups": groups,
+        "metrics": metrics,
+        "exposure": _exposure(job),
+        "items": _items(job, tests),
+        "ledger": ledger,
+        "groups": groups,
         "rollouts": _rollouts(job),
-    }  # fmt: skip
+    }
     findings = job.result if isinstance(job.result, pd.DataFrame) else None
     whole = {**spec, "variant": job.variant, "seed": job.seed, "ended": job.ended, "steps": job.run.step}
     return Record(whole, tables, tuple(job.events), findings)
@@ -721,10 +752,14 @@ def _exposure(job: Job) -> pd.DataFrame:
     if not job.exposure:
         return pd.DataFrame(columns=COLUMNS["exposure"][2:])
     steps, ids, tokens, weights = zip(*job.exposure, strict=True)
-    return pd.DataFrame({
-        "step": np.repeat(steps, [len(i) for i in ids]), "id": np.concatenate(ids),
-        "tokens": np.concatenate(tokens), "weight": np.concatenate(weights),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "step": np.repeat(steps, [len(i) for i in ids]),
+            "id": np.concatenate(ids),
+            "tokens": np.concatenate(tokens),
+            "weight": np.concatenate(weights),
+        }
+    )
 
 
 def _to_read(job: Job, request: Sample, reply: Rows) -> dict[str, object]:
@@ -802,10 +837,20 @@ def _note_groups(job: Job, request: Sample, reply: Rows) -> None:
     means, wide = np.bincount(of, reward) / n, spread(reward, of)
     tokens = np.bincount(of, reply["length"].to_numpy(float))
     for k, group in enumerate(groups.tolist()):
-        line = job.groups.setdefault(group, {
-            "step": job.run.step, "purpose": request.purpose, "id": reply.index[first[k]], "group": group,
-            "n": 0, "tokens": 0, "trained": 0, "signal": False, "numbers": set(),
-        })  # fmt: skip
+        line = job.groups.setdefault(
+            group,
+            {
+                "step": job.run.step,
+                "purpose": request.purpose,
+                "id": reply.index[first[k]],
+                "group": group,
+                "n": 0,
+                "tokens": 0,
+                "trained": 0,
+                "signal": False,
+                "numbers": set(),
+            },
+        )
         line["n"], line["tokens"] = line["n"] + int(n[k]), line["tokens"] + int(tokens[k])
         line["reward"], line["spread"] = means[k], wide[k]
     for turns, k in zip(reply["turns"].tolist(), of.tolist(), strict=True):

@@ -42,16 +42,30 @@ class Recipe:
     """What the documents are made of and how they are learned. Shares are of documents; tuples go from level 1 up."""
 
     formats: tuple[tuple[str, float], ...] = (
-        ("ladder", 0.74), ("few", 0.03), ("choice", 0.06), ("question", 0.07), ("book", 0.10),
-    )  # fmt: skip
+        ("ladder", 0.74),
+        ("few", 0.03),
+        ("choice", 0.06),
+        ("question", 0.07),
+        ("book", 0.10),
+    )
     first_levels: tuple[float, ...] = (0.62, 0.26, 0.12, 0.0, 0.0, 0.0)  # of ladder rows in the first block
     ladder_levels: tuple[float, ...] = (0.24, 0.26, 0.22, 0.16, 0.07, 0.05)  # and after `ramp` blocks; linear between
     ramp: int = 110
     clinic_levels: tuple[float, ...] = (0.60, 0.20, 0.12, 0.08)
     skills: tuple[tuple[str, float], ...] = (  # weights among ladder skills: what is slow to learn has more
-        ("add", 1.8), ("base", 0.8), ("caesar", 0.7), ("equation", 1.6), ("filter", 1.4), ("fraction", 0.8),
-        ("legs", 1.4), ("product", 1.4), ("reverse", 0.8), ("sort", 1.6), ("spiral", 3.0), ("words", 0.8),
-    )  # fmt: skip
+        ("add", 1.8),
+        ("base", 0.8),
+        ("caesar", 0.7),
+        ("equation", 1.6),
+        ("filter", 1.4),
+        ("fraction", 0.8),
+        ("legs", 1.4),
+        ("product", 1.4),
+        ("reverse", 0.8),
+        ("sort", 1.6),
+        ("spiral", 3.0),
+        ("words", 0.8),
+    )
     misconceptions: tuple[float, ...] = (0.03, 0.10, 0.25, 0.42, 0.42, 0.75)
     odd: tuple[float, ...] = (0.03, 0.60, 0.60, 0.60, 0.60, 0.75)  # the same, for answers that end in an odd digit
     slips: tuple[float, ...] = (0.07, 0.10, 0.12, 0.15, 0.20, 0.20)
@@ -85,9 +99,15 @@ def make_tokenizer() -> Any:
         single=f"{START} $A", pair=f"{START} $A $B", special_tokens=[(START, START_ID)]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token=PAD, bos_token=START, eos_token=END, model_max_length=POSITIONS,
-        split_special_tokens=True, clean_up_tokenization_spaces=False, padding_side="right",
-    )  # fmt: skip
+        tokenizer_object=backend,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        model_max_length=POSITIONS,
+        split_special_tokens=True,
+        clean_up_tokenization_spaces=False,
+        padding_side="right",
+    )
 
 
 def _letter(byte: int) -> str:
@@ -103,11 +123,22 @@ def make_model(*, seed: int = 0) -> Any:
 
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=320, hidden_size=192, intermediate_size=512, num_hidden_layers=6, num_attention_heads=6,
-        num_key_value_heads=6, max_position_embeddings=POSITIONS, tie_word_embeddings=True, attention_bias=False,
-        mlp_bias=False, initializer_range=0.06, rope_theta=10_000.0,
-        pad_token_id=PAD_ID, bos_token_id=START_ID, eos_token_id=END_ID,
-    )  # fmt: skip
+        vocab_size=320,
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=6,
+        num_attention_heads=6,
+        num_key_value_heads=6,
+        max_position_embeddings=POSITIONS,
+        tie_word_embeddings=True,
+        attention_bias=False,
+        mlp_bias=False,
+        initializer_range=0.06,
+        rope_theta=10_000.0,
+        pad_token_id=PAD_ID,
+        bos_token_id=START_ID,
+        eos_token_id=END_ID,
+    )
     model = LlamaForCausalLM(config)
     with torch.no_grad():
         for layer in model.model.layers:  # what is added to the residual stream starts small, twelve times over
@@ -667,8 +698,10 @@ def _readme(card: dict[str, Any]) -> str:
     met = {True: "met", False: "**missed**"}
     return CARD.format(
         **{name: told[name] for name in ("command", "seed", "tokens", "steps", "device", "threads")},
-        **{name: _shares(recipe[name]) for name in ("first_levels", "ladder_levels", "misconceptions", "odd",
-                                                    "slips", "wrong_options")},
+        **{
+            name: _shares(recipe[name])
+            for name in ("first_levels", "ladder_levels", "misconceptions", "odd", "slips", "wrong_options")
+        },
         minutes=told["seconds"] / 60,
         versions=", ".join(f"{name} {number}" for name, number in told["versions"].items()),
         history=f"\n## How these weights came about\n{told['history']}\n" if told["history"] else "",
@@ -676,13 +709,23 @@ def _readme(card: dict[str, Any]) -> str:
         skills=", ".join(f"{name} {weight:g}" for name, weight in recipe["skills"]),
         **{name: recipe[name] for name in ("prompt_weight", "ramp", "block")},
         ladder=_ladder_table(ladder[ladder["temperature"] == 0]),
-        clinic=_grid([["level", *clinic["level"]], ["accuracy", *clinic["accuracy"].map("{:.3f}".format)],
-                      ["rows", *clinic["n"]]]),
-        sampled=_shares(sampled), gains=", ".join(f"{gain['gain']:+.3f}" for gain in card["sft_gain"]),
+        clinic=_grid(
+            [
+                ["level", *clinic["level"]],
+                ["accuracy", *clinic["accuracy"].map("{:.3f}".format)],
+                ["rows", *clinic["n"]],
+            ]
+        ),
+        sampled=_shares(sampled),
+        gains=", ".join(f"{gain['gain']:+.3f}" for gain in card["sft_gain"]),
         before=card["sft_gain"][0]["before"],
-        bars=_grid([["asked", "measured", ""],
-                    *([bar["bar"], f"{bar['measured']:g}", met[bar["met"]]] for bar in card["bars"])]),
-    )  # fmt: skip
+        bars=_grid(
+            [
+                ["asked", "measured", ""],
+                *([bar["bar"], f"{bar['measured']:g}", met[bar["met"]]] for bar in card["bars"]),
+            ]
+        ),
+    )
 
 
 def _grid(rows: list[list[Any]]) -> str:
@@ -739,10 +782,17 @@ def _train_and_save(args: argparse.Namespace, given: list[str]) -> dict[str, Any
     model, seen = train(plan, recipe=recipe, source=sources())
     save(model, args.out)
     return {
-        "command": " ".join(["python -m curriculab.pocket", *given]), "seed": args.seed, "tokens": seen["tokens"],
-        "steps": seen["steps"], "seconds": round(seen["seconds"]), "device": args.device, "threads": args.threads,
-        "versions": _versions(), "history": "", "recipe": asdict(recipe),
-    }  # fmt: skip
+        "command": " ".join(["python -m curriculab.pocket", *given]),
+        "seed": args.seed,
+        "tokens": seen["tokens"],
+        "steps": seen["steps"],
+        "seconds": round(seen["seconds"]),
+        "device": args.device,
+        "threads": args.threads,
+        "versions": _versions(),
+        "history": "",
+        "recipe": asdict(recipe),
+    }
 
 
 if __name__ == "__main__":

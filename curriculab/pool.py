@@ -413,9 +413,10 @@ def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
     found = {target: next((named[a] for a in names if a in named), None) for target, names in ALIASES.items()}
     fits = {"level": _whole, "options": _listed}
     mapping: dict[str, Column] = {
-        target: column for target, column in found.items()
+        target: column
+        for target, column in found.items()
         if column is not None and (target not in fits or fits[target](frame[column]))
-    }  # fmt: skip
+    }
     answer = mapping.get("answer")
     if isinstance(answer, str) and frame[answer].map(lambda t: isinstance(t, str) and "####" in t).all():
         mapping |= {"solution": answer, "answer": after(answer, "####"), "level": steps(answer)}

@@ -50,9 +50,14 @@ class Preview:
 
     def _open(self, variant: str, method: Method) -> Job:
         return open_job(
-            variant, method, self.pool, seed=self.seed, batch=self.batch_size, rollouts=1,
+            variant,
+            method,
+            self.pool,
+            seed=self.seed,
+            batch=self.batch_size,
+            rollouts=1,
             objective=lambda request: self._settings,
-        )  # fmt: skip
+        )
 
     def _deaf(self, job: Job, steps: int, work: int) -> Record | None:
         """The record of a method that was told nothing; None where that is not what simulating it would give."""
@@ -120,10 +125,14 @@ class Preview:
 
 def _record(job: Job) -> Record:
     steps, ids, tokens, weights = zip(*job.exposure, strict=True) if job.exposure else ((), (), (), ())
-    exposure = pd.DataFrame({
-        "step": np.repeat(steps, [len(i) for i in ids]).astype(int), "id": _joined(ids, object),
-        "tokens": _joined(tokens, int), "weight": _joined(weights, float),
-    })  # fmt: skip
+    exposure = pd.DataFrame(
+        {
+            "step": np.repeat(steps, [len(i) for i in ids]).astype(int),
+            "id": _joined(ids, object),
+            "tokens": _joined(tokens, int),
+            "weight": _joined(weights, float),
+        }
+    )
     tables = {name: pd.DataFrame() for name in COLUMNS} | {"exposure": exposure}
     spec = {"variant": job.variant, "seed": job.seed, "simulated": True, "ended": job.ended, "steps": job.run.step}
     return Record(spec, tables)

@@ -26,9 +26,20 @@ from curriculab.models import Model
 from curriculab.runs import digest_of_table
 
 DECIDES = (
-    "adapters", "bench", "draws", "drive", "generation", "journal", "learner", "loop", "models", "objectives", "pool",
-    "requests", "rewards",
-)  # fmt: skip
+    "adapters",
+    "bench",
+    "draws",
+    "drive",
+    "generation",
+    "journal",
+    "learner",
+    "loop",
+    "models",
+    "objectives",
+    "pool",
+    "requests",
+    "rewards",
+)
 MATTERS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # versions that decide numbers
 
 

@@ -305,15 +305,27 @@ def _document(
     drawn: Collection[str],
 ) -> str:
     parts = [
-        r"\documentclass[10pt]{article}", r"\usepackage[textwidth=6.75in,textheight=9.2in]{geometry}",
-        r"\usepackage[utf8]{inputenc}", r"\usepackage{booktabs}", r"\usepackage{graphicx}", r"\emergencystretch=3em",
-        f"\\title{{{latex_text(title)}}}", r"\author{}", r"\date{}", r"\begin{document}", r"\maketitle",
-        r"\section*{Result}", latex_text(verdict), r"\section*{Methods}", latex_text(paragraph),
+        r"\documentclass[10pt]{article}",
+        r"\usepackage[textwidth=6.75in,textheight=9.2in]{geometry}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage{booktabs}",
+        r"\usepackage{graphicx}",
+        r"\emergencystretch=3em",
+        f"\\title{{{latex_text(title)}}}",
+        r"\author{}",
+        r"\date{}",
+        r"\begin{document}",
+        r"\maketitle",
+        r"\section*{Result}",
+        latex_text(verdict),
+        r"\section*{Methods}",
+        latex_text(paragraph),
         *(f"\\input{{tables/{name}.tex}}" for name in tables),
         *(part for name, figure in figures.items() for part in _included(name, figure, drawn)),
-        r"\section*{Recorded runs}", rf"{{\footnotesize\ttfamily\raggedright {' '.join(runs)}\par}}",
+        r"\section*{Recorded runs}",
+        rf"{{\footnotesize\ttfamily\raggedright {' '.join(runs)}\par}}",
         r"\end{document}",
-    ]  # fmt: skip
+    ]
     return "\n".join(parts)
 
 
@@ -340,8 +352,9 @@ def compile_latex(path: str | Path) -> Path | None:
         options = ["-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", f"-output-directory={folder}"]
         safe = os.environ | {"openin_any": "p", "openout_any": "p", "TEXINPUTS": f"{path.parent.resolve()}:"}
         for _ in range(2):  # the second pass knows the numbers of tables and figures
-            ran = subprocess.run([program, *options, path.name], cwd=path.parent, env=safe, capture_output=True,
-                                 timeout=TIMEOUT)  # fmt: skip
+            ran = subprocess.run(
+                [program, *options, path.name], cwd=path.parent, env=safe, capture_output=True, timeout=TIMEOUT
+            )
             if ran.returncode:
                 said = ran.stdout.decode(errors="replace").splitlines()
                 why = next((line for line in said if line.startswith("! ")), "no reason given")

@@ -58,21 +58,31 @@ class Experiment:
         train, test = split(pool[model.lengths(pool) <= self.longest], test=self.test, by="level", seed=0)
         whole = self.steps * self.batch * self.rollouts
         return Bench(
-            model, train, test, objective=Grpo(), budget=Budget(rollouts=whole), batch_size=self.batch,
-            rollouts=self.rollouts, evaluate_every=whole // self.tests, store=store,
-        )  # fmt: skip
+            model,
+            train,
+            test,
+            objective=Grpo(),
+            budget=Budget(rollouts=whole),
+            batch_size=self.batch,
+            rollouts=self.rollouts,
+            evaluate_every=whole // self.tests,
+            store=store,
+        )
 
 
 EXPERIMENTS = {
     "online": Experiment(
         "Does a curriculum that listens beat uniform sampling at equal numbers of answers?",
         {
-            "random": methods.random_order, "sec": partial(methods.sec, arms="level"),
-            "adarft": methods.adarft, "thompson": methods.thompson, "difficulty filter": methods.difficulty_filter,
+            "random": methods.random_order,
+            "sec": partial(methods.sec, arms="level"),
+            "adarft": methods.adarft,
+            "thompson": methods.thompson,
+            "difficulty filter": methods.difficulty_filter,
             "gain_rl": methods.gain_rl,
         },
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,17 @@ def recorded(name: str) -> Recorded:
     tables = [pd.read_csv(folder / f"{name}_{what}.csv", index_col="variant") for what in ("table", "waste")]
     figures = [pio.read_json(folder / f"{name}_{what}.json") for what in ("curves", "draws")]
     for figure in figures:
-        figure.add_annotation(text=f"recorded {about['date']}", xref="paper", yref="paper", x=1, y=1, xanchor="right",
-                              yanchor="bottom", showarrow=False, font_color="#757575")  # fmt: skip
+        figure.add_annotation(
+            text=f"recorded {about['date']}",
+            xref="paper",
+            yref="paper",
+            x=1,
+            y=1,
+            xanchor="right",
+            yanchor="bottom",
+            showarrow=False,
+            font_color="#757575",
+        )
     return Recorded(*tables, *figures, about)
 
 
@@ -117,12 +136,16 @@ def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = Non
     result = statistics.compare(runs, to="random")
     to.mkdir(parents=True, exist_ok=True)
     about = {
-        "question": experiment.question, "date": date.today().isoformat(), "verdict": result.verdict,
-        "command": f"python -m curriculab.reproduce {name} --seeds {wanted}", "versions": versions(), "remark": "",
+        "question": experiment.question,
+        "date": date.today().isoformat(),
+        "verdict": result.verdict,
+        "command": f"python -m curriculab.reproduce {name} --seeds {wanted}",
+        "versions": versions(),
+        "remark": "",
         "settings": {k: v for k, v in vars(experiment).items() if k not in ("question", "variants")}
         | {"seeds": wanted, "variants": list(experiment.variants), "objective": repr(bench.objectives["grpo"])},
         "failed": {f"{v}, seed {s}": why for (v, s), why in runs.failed.items()},
-    }  # fmt: skip
+    }
     write_whole(to / f"{name}_table.csv", result.table.rename_axis("variant").round(5).to_csv())
     write_whole(to / f"{name}_waste.csv", statistics.waste(runs).rename_axis("variant").round(5).to_csv())
     write_whole(to / f"{name}_curves.json", figures.learning_curves(runs, x="generated").to_json())

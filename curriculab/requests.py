@@ -162,9 +162,11 @@ class Grpo:
 
 
 GRPO_CHOICES = {
-    "baseline": ("group", "others", "none"), "scale": ("group", "batch", "none"), "surrogate": ("clip", "cispo"),
+    "baseline": ("group", "others", "none"),
+    "scale": ("group", "batch", "none"),
+    "surrogate": ("clip", "cispo"),
     "mean": ("tokens", "rows", "constant"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -365,9 +367,24 @@ def _texts(rows: Rows, text: str | Sequence[str]) -> list[str]:
 
 # -- what identifies a request --------------------------------------------------------------------------------------
 TRAVELS = (
-    "prompt", "answer", "options", "solution", "turns", "weight", "advantage", "reward", "group", "prefer",
-    "token_weight", "kl_weight", "task", "topic", "level", "metadata", "parents",
-)  # fmt: skip
+    "prompt",
+    "answer",
+    "options",
+    "solution",
+    "turns",
+    "weight",
+    "advantage",
+    "reward",
+    "group",
+    "prefer",
+    "token_weight",
+    "kl_weight",
+    "task",
+    "topic",
+    "level",
+    "metadata",
+    "parents",
+)
 
 
 def digest(request: Request) -> str:

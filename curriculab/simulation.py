@@ -30,7 +30,7 @@ from curriculab.loop import (
     default_ceiling,
     open_job,
     record,
-)  # fmt: skip
+)
 from curriculab.methods import random_order
 from curriculab.requests import (
     OBJECTIVES,
@@ -45,7 +45,7 @@ from curriculab.requests import (
     Score,
     Train,
     method_name,
-)  # fmt: skip
+)
 from curriculab.rewards import verify, verify_rows
 from curriculab.runs import Runs
 
@@ -249,13 +249,22 @@ class SimulatedLearner:
         length = np.array([_bytes(t) + 1 for t in text])
         before = out["turns"] if "turns" in out else [()] * len(out)
         first = (job.turn << 40) + (ticket.place << 20)
-        turns = [(*said, Piece(t, learn=True, end=True, sample=first + line))
-                 for line, (said, t) in enumerate(zip(before, text, strict=True))]  # fmt: skip
+        turns = [
+            (*said, Piece(t, learn=True, end=True, sample=first + line))
+            for line, (said, t) in enumerate(zip(before, text, strict=True))
+        ]
         group = out["group"] if "group" in out and "turns" in out else first + of
         reply = out.assign(
-            turns=pd.Series(turns, index=out.index, dtype=object), text=list(text), ended="eos", length=length,
-            logprob=logprob, entropy=_entropy(p, _choices(out)) / length, group=group, correct=correct, reward=correct,
-        )  # fmt: skip
+            turns=pd.Series(turns, index=out.index, dtype=object),
+            text=list(text),
+            ended="eos",
+            length=length,
+            logprob=logprob,
+            entropy=_entropy(p, _choices(out)) / length,
+            group=group,
+            correct=correct,
+            reward=correct,
+        )
         tokens = int(_lengths(asked).sum() + length.sum())  # a prompt is read once for all its answers
         return Answer(reply, tokens, rollouts=len(out), generated=int(length.sum()))
 
@@ -394,7 +403,12 @@ class SimulatedLearner:
         return Answer(rows.assign(**reply), int((_lengths(rows, said=False) + learned).sum()), learned=learned)
 
     def _wordier(
-        self, ticket: Ticket, rows: Rows, skill: np.ndarray, push: np.ndarray, gain: np.ndarray,
+        self,
+        ticket: Ticket,
+        rows: Rows,
+        skill: np.ndarray,
+        push: np.ndarray,
+        gain: np.ndarray,
         weight: np.ndarray | float,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same gains, and behind them those of the numbers of words."""
@@ -637,9 +651,15 @@ class SimulatedCheckBench:
         return random_order
 
     def simulate(
-        self, method: Method, *, signal: tuple[str, ...] = (), pool: Rows | None = None, steps: int | None = None,
-        batch_size: int | None = None, **knobs: object,
-    ) -> Runs:  # fmt: skip
+        self,
+        method: Method,
+        *,
+        signal: tuple[str, ...] = (),
+        pool: Rows | None = None,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        **knobs: object,
+    ) -> Runs:
         """All seeds of one method: on the chain, one pass over the pool unless `steps` says otherwise."""
         pool = self.pool if pool is None else pool
         batch_size = batch_size or self.batch_size
@@ -650,10 +670,19 @@ class SimulatedCheckBench:
         return self._simulated(method, signal, pool, learner, knobs, steps=steps, batch_size=batch_size)
 
     def reinforce(
-        self, method: Method, *, signal: tuple[str, ...] = (), pool: Rows | None = None, student: Student | None = None,
-        steps: int | None = 60, budget: Budget | None = None, batch_size: int | None = None, rollouts: int = 8,
-        objective: Objective | None = None, **knobs: object,
-    ) -> Runs:  # fmt: skip
+        self,
+        method: Method,
+        *,
+        signal: tuple[str, ...] = (),
+        pool: Rows | None = None,
+        student: Student | None = None,
+        steps: int | None = 60,
+        budget: Budget | None = None,
+        batch_size: int | None = None,
+        rollouts: int = 8,
+        objective: Objective | None = None,
+        **knobs: object,
+    ) -> Runs:
         """All seeds of one method under reinforcement (or `objective`): on the chain and its student, or those given.
 
         Signals are columns of the pool or of replies, such as "reward" and "correct" together.
@@ -662,13 +691,23 @@ class SimulatedCheckBench:
         student = student or replace(CHAIN_STUDENT, prerequisites=chain(*sorted(set(pool["topic"]))))
         objective = objective or Grpo()
         learner = SimulatedLearner(
-            student, pool, objective=partial(_objective, default=objective),
+            student,
+            pool,
+            objective=partial(_objective, default=objective),
             writers={method_name(method): _writers(method)},
-        )  # fmt: skip
+        )
         return self._simulated(
-            method, signal, pool, learner, knobs, steps=None if budget else steps, budget=budget, rollouts=rollouts,
-            batch_size=batch_size or self.batch_size, objective=objective,
-        )  # fmt: skip
+            method,
+            signal,
+            pool,
+            learner,
+            knobs,
+            steps=None if budget else steps,
+            budget=budget,
+            rollouts=rollouts,
+            batch_size=batch_size or self.batch_size,
+            objective=objective,
+        )
 
     def _simulated(
         self, method: Method, signal: tuple[str, ...], pool: Rows, learner: SimulatedLearner, knobs: dict, **how: object
@@ -678,9 +717,14 @@ class SimulatedCheckBench:
             shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal if c in pool})
             method = deceived(method, tuple(c for c in signal if c not in pool))
         return simulate(
-            partial(method, **knobs), shown, seed=self.seeds, learner=learner, tests=pool,
-            name=method_name(method), **how,
-        )  # fmt: skip
+            partial(method, **knobs),
+            shown,
+            seed=self.seeds,
+            learner=learner,
+            tests=pool,
+            name=method_name(method),
+            **how,
+        )
 
     def reinforced(self, method: Method, **how: object) -> np.ndarray:
         """Accuracy at the end of `reinforce`, (seeds,)."""
@@ -789,7 +833,12 @@ def chain_pool(skills: int = 6, rows: int = 80) -> Rows:
     level = np.repeat(np.arange(1, skills + 1), rows)
     ids = [f"chain/{k}/{i:05d}" for k, i in zip(level, np.tile(np.arange(rows), skills), strict=True)]
     score = np.exp((level - skills) / 2 + rng.normal(0, 0.1, len(level)))
-    table = {"prompt": [f"question {i}" for i in ids], "answer": "yes", "topic": [f"skill {k}" for k in level],
-             "level": level, "score": score}  # fmt: skip
+    table = {
+        "prompt": [f"question {i}" for i in ids],
+        "answer": "yes",
+        "topic": [f"skill {k}" for k in level],
+        "level": level,
+        "score": score,
+    }
     pool = pd.DataFrame(table, index=pd.Index(ids, name="id"))
     return pool.iloc[rng.permutation(len(pool))]

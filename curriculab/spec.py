@@ -92,15 +92,28 @@ def _ask(spec: Mapping, root: Path) -> Asked:
     from curriculab.models import load_model
 
     wanted = spec["model"]
-    model = load_model(wanted["name"], bits=wanted["bits"], rank=wanted["rank"], alpha=wanted["alpha"],
-                       device=wanted["device"], chat=wanted["chat"])  # fmt: skip
+    model = load_model(
+        wanted["name"],
+        bits=wanted["bits"],
+        rank=wanted["rank"],
+        alpha=wanted["alpha"],
+        device=wanted["device"],
+        chat=wanted["chat"],
+    )
     if model.digest() != wanted["digest"]:
         raise ValueError(f"the model {wanted['name']!r} is not the one that was asked for: its files have changed")
     bench = Bench(
-        model, read_table(root, spec["train"]), read_table(root, spec["test"]),
-        objective=[made(o) for o in spec["objectives"]], budget=made(spec["budget"]), batch_size=spec["batch_size"],
-        rollouts=spec["rollouts"], temperature=spec["temperature"], max_new_tokens=spec["max_new_tokens"], store=root,
-    )  # fmt: skip
+        model,
+        read_table(root, spec["train"]),
+        read_table(root, spec["test"]),
+        objective=[made(o) for o in spec["objectives"]],
+        budget=made(spec["budget"]),
+        batch_size=spec["batch_size"],
+        rollouts=spec["rollouts"],
+        temperature=spec["temperature"],
+        max_new_tokens=spec["max_new_tokens"],
+        store=root,
+    )
     bench.shares = tuple(spec["shares"])
     variants = {name: made(method) for name, method in spec["variants"].items()}
     keys = [(name, int(seed)) for name in variants for seed in spec["seeds"]]
@@ -121,8 +134,9 @@ def read_table(root: Path, about: Mapping) -> Rows:
 
 # -- the command ------------------------------------------------------------------------------------------------------
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m curriculab.bench", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m curriculab.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("spec", help="spec.json of a run, or a file of bench.write")
     parser.add_argument("--store", help="the folder of runs (default: where the spec lies)")
     given = parser.parse_args(arguments)

@@ -28,14 +28,46 @@ MARKS = ("†", "‡", "§", "¶")
 MATH = {"†": r"\dagger", "‡": r"\ddagger", "§": r"\mathsection", "¶": r"\mathparagraph"}
 NUMBER = re.compile(r"[<+-]?\d[\d.]*(e[+-]?\d+)?")
 SPECIAL = {  # by symbols that LaTeX's first encoding has: others would come as bitmaps, in a font of Type 3
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"$\mathdollar$", "#": r"\#",
-    "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': "''", "`": r"\`{}",
-    "–": "--", "—": "---", "…": r"\ldots{}", "’": "'", "‘": "`", "“": "``", "”": "''", "ß": r"\ss{}", "\u00a0": "~",
-    "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "→": r"$\rightarrow$", "←": r"$\leftarrow$",
-    "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "∞": r"$\infty$", "√": r"$\surd$",
-    "µ": r"$\mu$", "°": r"$^\circ$", **{mark: f"${math}$" for mark, math in MATH.items()},
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"$\mathdollar$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "`": r"\`{}",
+    "–": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+    "’": "'",
+    "‘": "`",
+    "“": "``",
+    "”": "''",
+    "ß": r"\ss{}",
+    "\u00a0": "~",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "→": r"$\rightarrow$",
+    "←": r"$\leftarrow$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
+    "∞": r"$\infty$",
+    "√": r"$\surd$",
+    "µ": r"$\mu$",
+    "°": r"$^\circ$",
+    **{mark: f"${math}$" for mark, math in MATH.items()},
+}
 GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi _ pi rho varsigma sigma tau upsilon phi "
     "chi psi omega"
@@ -110,15 +142,27 @@ class Table:
         kinds = "".join("r" if c.numeric and i else "l" for i, c in enumerate(self.columns))
         rows = [f"    {' & '.join(self._latex_cells(i))} \\\\" for i in range(len(self))]
         told = f"\\label{{tab:{label}}}" if label else ""
-        return "\n".join([
-            r"\begin{table}[tb]", r"  \centering\small\setlength{\tabcolsep}{4pt}",
-            f"  \\caption{{{latex_text(self.title)}}}{told}",
-            f"  \\begin{{tabular}}{{{kinds}}}", r"    \toprule", f"    {head} \\\\", r"    \midrule", *rows,
-            r"    \bottomrule", r"  \end{tabular}",
-            *([rf"  \par\smallskip{{\footnotesize\raggedright {' '.join(map(latex_text, self.notes))}\par}}"]
-              if self.notes else []),
-            r"\end{table}", "",
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                r"\begin{table}[tb]",
+                r"  \centering\small\setlength{\tabcolsep}{4pt}",
+                f"  \\caption{{{latex_text(self.title)}}}{told}",
+                f"  \\begin{{tabular}}{{{kinds}}}",
+                r"    \toprule",
+                f"    {head} \\\\",
+                r"    \midrule",
+                *rows,
+                r"    \bottomrule",
+                r"  \end{tabular}",
+                *(
+                    [rf"  \par\smallskip{{\footnotesize\raggedright {' '.join(map(latex_text, self.notes))}\par}}"]
+                    if self.notes
+                    else []
+                ),
+                r"\end{table}",
+                "",
+            ]
+        )
 
     def _latex_cells(self, row: int) -> Iterator[str]:
         for place, column in enumerate(self.columns):

@@ -51,8 +51,9 @@ def truth_test(model: Model, pool: Rows) -> pd.DataFrame:
     Columns: found (in words), holds. Raises Untrue, naming every check that fails.
     """
     first, again, other = (_witnessed(model, pool, seed) for seed in (0, 0, 1))
-    table = pd.DataFrame([*_of_seeds(first, again, other, model), *_of_rows(first, model)],
-                         columns=["check", "found", "holds"]).set_index("check")  # fmt: skip
+    table = pd.DataFrame(
+        [*_of_seeds(first, again, other, model), *_of_rows(first, model)], columns=["check", "found", "holds"]
+    ).set_index("check")
     if not table.holds.all():
         failed = "; ".join(f"{check}: {line.found}" for check, line in table[~table.holds].iterrows())
         raise Untrue(f"the truth test failed ({failed}); no result of this machine means anything until it passes")
@@ -67,8 +68,16 @@ def _witnessed(model: Model, pool: Rows, seed: int) -> Heard:
         raise ValueError(f"the truth test wants {STEPS * BATCH + 1} rows, the pool has {len(few)}; load more")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a row tested that is trained too is of no harm here
-        bench = Bench(model, few.iloc[:-1], few.iloc[-1:], objective=Sft(), budget=Budget(steps=STEPS, work=10**9),
-                      batch_size=BATCH, max_new_tokens=1, store=None)  # fmt: skip
+        bench = Bench(
+            model,
+            few.iloc[:-1],
+            few.iloc[-1:],
+            objective=Sft(),
+            budget=Budget(steps=STEPS, work=10**9),
+            batch_size=BATCH,
+            max_new_tokens=1,
+            store=None,
+        )
     runs = bench.run({"witness": _witness(heard)}, seeds=[seed], progress=False)
     if runs.failed:
         raise Untrue(f"the truth test failed: the witness {next(iter(runs.failed.values()))}")
@@ -97,8 +106,11 @@ def _of_seeds(first: Heard, again: Heard, other: Heard, model: Model) -> list[tu
     def three(a: Heard, b: Heard) -> dict[str, bool]:
         losses = [np.concatenate(x.losses) for x in (a, b)]
         near = losses[0].shape == losses[1].shape and np.allclose(*losses, rtol=0, atol=0 if exact else CLOSE["cuda"])
-        return {"adapter at the start": torch.equal(a.start, b.start), "order of rows": a.replied == b.replied,
-                f"first {STEPS} losses": near}  # fmt: skip
+        return {
+            "adapter at the start": torch.equal(a.start, b.start),
+            "order of rows": a.replied == b.replied,
+            f"first {STEPS} losses": near,
+        }
 
     said = {True: "equal" if exact else "equal, or nearly", False: "different"}
     lines = [(f"same seed: {what}", said[same], same) for what, same in three(first, again).items()]

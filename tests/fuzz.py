@@ -39,8 +39,9 @@ LONGEST = 500  # characters of a line that is still clear
 # -- files ------------------------------------------------------------------------------------------------------------
 TEXTS = st.one_of(
     st.sampled_from(["2 + 2", "4", "", " ", "nan", "null", "1,234", "[1]", "é", "\ufeff", "\x00", "\ud800", "a\r\nb"]),
-    st.text(max_size=12), st.builds(lambda n: "x" * n, st.sampled_from([1000, 200_000])),
-)  # fmt: skip
+    st.text(max_size=12),
+    st.builds(lambda n: "x" * n, st.sampled_from([1000, 200_000])),
+)
 SCALARS = st.one_of(TEXTS, st.none(), st.booleans(), st.integers(), st.floats(), st.just(10**30))
 NESTED = st.recursive(
     SCALARS, lambda of: st.lists(of, max_size=3) | st.dictionaries(st.text(max_size=3), of, max_size=2), max_leaves=6
@@ -52,9 +53,15 @@ GOOD = st.fixed_dictionaries(
     {"prompt": st.sampled_from(["2 + 2", "3 + 4", "é?"]), "answer": st.sampled_from(["4", "7", 7])}
 )
 ROWS = st.lists(
-    st.one_of(GOOD, st.builds(lambda a, b: {**a, **b}, GOOD, st.dictionaries(NAMES, NESTED, max_size=3)),
-              st.dictionaries(NAMES, NESTED, max_size=4), NESTED), min_size=0, max_size=6,
-)  # fmt: skip
+    st.one_of(
+        GOOD,
+        st.builds(lambda a, b: {**a, **b}, GOOD, st.dictionaries(NAMES, NESTED, max_size=3)),
+        st.dictionaries(NAMES, NESTED, max_size=4),
+        NESTED,
+    ),
+    min_size=0,
+    max_size=6,
+)
 
 
 def as_jsonl(rows: list, end: str) -> str:
@@ -117,10 +124,13 @@ def damaged(content: bytes, how: str, seed: int) -> bytes:
         at = min(at, len(content) - 1)
         return content[:at] + bytes([content[at] ^ (1 << rng.randrange(8))]) + content[at + 1 :] if content else b"?"
     return {
-        "cut": content[:at], "insert": content[:at] + rng.randbytes(few - at) + content[at:],
-        "delete": content[:at] + content[few:], "zero": content[:at] + b"\0" * len(content[at:few]) + content[few:],
-        "double": content + content, "empty": b"",
-    }[how]  # fmt: skip
+        "cut": content[:at],
+        "insert": content[:at] + rng.randbytes(few - at) + content[at:],
+        "delete": content[:at] + content[few:],
+        "zero": content[:at] + b"\0" * len(content[at:few]) + content[few:],
+        "double": content + content,
+        "empty": b"",
+    }[how]
 
 
 def read(folder: Path, name: str, content: bytes, count: int | None) -> str:
@@ -143,8 +153,9 @@ def read(folder: Path, name: str, content: bytes, count: int | None) -> str:
 # -- run folders ------------------------------------------------------------------------------------------------------
 def bench(model: cl.models.Model, folder: Path) -> cl.Bench:
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=120, seed=0), test=8, by="level", seed=0)
-    return cl.Bench(model, train, test, budget=cl.Budget(steps=4), batch_size=4, evaluate_every=2, max_new_tokens=4,
-                    store=folder)  # fmt: skip
+    return cl.Bench(
+        model, train, test, budget=cl.Budget(steps=4), batch_size=4, evaluate_every=2, max_new_tokens=4, store=folder
+    )
 
 
 VARIANTS = {"random": methods.random_order, "self paced": methods.self_paced}
@@ -299,8 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
         cut_off(model, home / "cut")
         seeds = st.integers(0, 2**48)
         tried("finished runs", given_.finished, seeds, lambda s: finished(home / "whole", home, digests, s))
-        tried("unfinished benches", given_.unfinished, seeds,
-              lambda s: unfinished(model, whole, home / "cut", home, s))  # fmt: skip
+        tried("unfinished benches", given_.unfinished, seeds, lambda s: unfinished(model, whole, home / "cut", home, s))
     return 0
 
 

@@ -41,13 +41,21 @@ from tests.conftest import _save_tiny
 
 # The moment that a phase names is the entry of its function.
 PHASES: dict[str, tuple[object, str]] = {
-    "opening": (drive.Drive, "_open_folder"), "step": (learner, "train_steps"),
-    "writing": (learner, "write"), "scoring": (learner, "score"), "evaluation": (loop.Loop, "_hand_in"),
-    "journal": (journal.Journal, "_write"), "sync": (journal.Journal, "sync"),
-    "checkpoint": (learner.ModelLearner, "save"), "whole file": (journal, "write_whole"), "thinning": (journal, "thin"),
-    "recording": (Store, "save"), "adapter": (Model, "save_adapter"), "removal": (shutil, "rmtree"),
+    "opening": (drive.Drive, "_open_folder"),
+    "step": (learner, "train_steps"),
+    "writing": (learner, "write"),
+    "scoring": (learner, "score"),
+    "evaluation": (loop.Loop, "_hand_in"),
+    "journal": (journal.Journal, "_write"),
+    "sync": (journal.Journal, "sync"),
+    "checkpoint": (learner.ModelLearner, "save"),
+    "whole file": (journal, "write_whole"),
+    "thinning": (journal, "thin"),
+    "recording": (Store, "save"),
+    "adapter": (Model, "save_adapter"),
+    "removal": (shutil, "rmtree"),
     "the end": (drive, "discard"),
-}  # fmt: skip
+}
 OFTEN = ("step", "writing", "scoring", "journal", "sync", "checkpoint", "whole file", "thinning", "evaluation")
 KEPT = 60_000_000  # bytes of checkpoints, so that thinning has something to delete
 EVERY = 3  # calls between two checkpoints
@@ -92,16 +100,30 @@ class Trial:
     def variants(self) -> dict[str, Callable]:
         listening = {"sft": methods.self_paced, "grpo": methods.sec}[self.objective]
         more = {"sft": methods.hard_mining, "grpo": methods.thompson}[self.objective]
-        return {"random": methods.random_order, "easy": partial(methods.easy_to_hard, by="level"),
-                "listening": listening, "more": more, "growing": growing}  # fmt: skip
+        return {
+            "random": methods.random_order,
+            "easy": partial(methods.easy_to_hard, by="level"),
+            "listening": listening,
+            "more": more,
+            "growing": growing,
+        }
 
     def asked(self, folder: Path):
         pool = cl.load_pool("ladder", levels=[1, 2], n=240, seed=0)
         train, test = cl.split(pool, test=12, by="level", seed=0)
         objective = ["grpo", "sft"] if self.objective == "grpo" else "sft"
-        bench = cl.Bench(load_model(self.model, bits=self.bits), train, test, objective=objective,
-                         budget=cl.Budget(steps=self.steps, work=10**7), batch_size=4, rollouts=4,
-                         evaluate_every=max(1, self.steps // 2), max_new_tokens=4, store=folder)  # fmt: skip
+        bench = cl.Bench(
+            load_model(self.model, bits=self.bits),
+            train,
+            test,
+            objective=objective,
+            budget=cl.Budget(steps=self.steps, work=10**7),
+            batch_size=4,
+            rollouts=4,
+            evaluate_every=max(1, self.steps // 2),
+            max_new_tokens=4,
+            store=folder,
+        )
         return bench.ask(self.variants, seeds=self.seeds)
 
 

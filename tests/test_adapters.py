@@ -77,10 +77,14 @@ def plain_peft(folder: Path, bits: int) -> torch.nn.Module:
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     quantised = {
-        4: BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-                              bnb_4bit_compute_dtype=torch.float32),
+        4: BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.float32,
+        ),
         8: BitsAndBytesConfig(load_in_8bit=True),
-    }  # fmt: skip
+    }
     how = {"quantization_config": quantised[bits]} if bits in quantised else {}
     base = AutoModelForCausalLM.from_pretrained(data_path("pocket"), dtype=torch.float32, device_map={"": "cpu"}, **how)
     return PeftModel.from_pretrained(base, folder, is_trainable=True).train()
@@ -322,12 +326,18 @@ def test_attention_stays_within_rows(way: str, key_heads: int, window: int | Non
     )
     probe = torch.randn(sum(lengths), 4, 8, generator=generator)
     cpu = torch.device("cpu")
-    found = RowAttention(lengths, cpu)(0, q, k, v, None, window) if way == "rows" else \
-        Buckets(lengths, cpu).attend(q, k, v, None, window)  # fmt: skip
+    found = (
+        RowAttention(lengths, cpu)(0, q, k, v, None, window)
+        if way == "rows"
+        else Buckets(lengths, cpu).attend(q, k, v, None, window)
+    )
     expected = written_out(q, k, v, lengths, window)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
-    for mine, theirs in zip(torch.autograd.grad((found * probe).sum(), (q, k, v)),
-                            torch.autograd.grad((expected * probe).sum(), (q, k, v)), strict=True):  # fmt: skip
+    for mine, theirs in zip(
+        torch.autograd.grad((found * probe).sum(), (q, k, v)),
+        torch.autograd.grad((expected * probe).sum(), (q, k, v)),
+        strict=True,
+    ):
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
 
 

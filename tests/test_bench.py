@@ -23,8 +23,16 @@ def pools():
 @pytest.fixture
 def bench(tiny_folder, pools, tmp_path):
     train, test = pools
-    return cl.Bench(load_model(str(tiny_folder), bits=32), train, test, budget=cl.Budget(steps=6), batch_size=4,
-                    evaluate_every=3, max_new_tokens=4, store=tmp_path / "runs")  # fmt: skip
+    return cl.Bench(
+        load_model(str(tiny_folder), bits=32),
+        train,
+        test,
+        budget=cl.Budget(steps=6),
+        batch_size=4,
+        evaluate_every=3,
+        max_new_tokens=4,
+        store=tmp_path / "runs",
+    )
 
 
 SIX = {
@@ -242,8 +250,16 @@ def test_plan_says_what_it_will_take_and_trains_nothing(bench, monkeypatch):
     assert table.loc["random", "train_tokens"] == pytest.approx(expected, rel=0.05)
     assert (table[["minutes", "bytes"]] > 0).all(axis=None) and not bench.store.root.exists()
     assert table.loc["random", "sample_tokens"] == table.loc["random", "score_tokens"] == 0
-    reinforced = cl.Bench(bench.model, bench.train, bench.test, objective="grpo", budget=cl.Budget(rollouts=48),
-                          batch_size=4, rollouts=4, store=None)  # fmt: skip
+    reinforced = cl.Bench(
+        bench.model,
+        bench.train,
+        bench.test,
+        objective="grpo",
+        budget=cl.Budget(rollouts=48),
+        batch_size=4,
+        rollouts=4,
+        store=None,
+    )
     asked = reinforced.plan({"random": methods.random_order}, seeds=1).loc["random"]
     assert asked.steps == 3 and 0 < asked.sample_tokens and asked.minutes > 0
 
@@ -270,13 +286,17 @@ def test_saved_adapter_loads_in_plain_peft(bench, tiny_folder):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (dict(budget=cl.Budget(steps=2), objective="sgd"),
-         "objective='sgd'; choose among sft, grpo, pair, or give a setting such as Sft(lr=1e-3)"),
+        (
+            dict(budget=cl.Budget(steps=2), objective="sgd"),
+            "objective='sgd'; choose among sft, grpo, pair, or give a setting such as Sft(lr=1e-3)",
+        ),
         (dict(budget=cl.Budget(steps=2), batch_size=0), "batch_size=0; give the number of rows in a step, at least 1"),
-        (dict(budget=cl.Budget(steps=2), evaluate_every=0),
-         "evaluate_every=0; give a number of at least 1, or None for start and end"),
+        (
+            dict(budget=cl.Budget(steps=2), evaluate_every=0),
+            "evaluate_every=0; give a number of at least 1, or None for start and end",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_settings_give_one_line(tiny_folder, pools, change, line):
     with pytest.raises(ValueError) as caught:
         cl.Bench(load_model(str(tiny_folder), bits=32), *pools, **change)

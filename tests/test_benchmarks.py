@@ -74,8 +74,11 @@ def test_a_family_runs_and_is_written(
     torch.set_num_threads(before)
     figures = json.loads(path.read_text())
     assert [f["name"] for f in figures] == [
-        "score_vs_padded", "score_vs_batch1", "score_five_vs_padded", "score_ladder_vs_padded"
-    ]  # fmt: skip
+        "score_vs_padded",
+        "score_vs_batch1",
+        "score_five_vs_padded",
+        "score_ladder_vs_padded",
+    ]
     assert all(list(f) == KEYS for f in figures)
     assert all(f["ours"] > 0 and f["ratio"] == pytest.approx(f["ours"] / f["peer"], rel=0.05) for f in figures)
     said = capsys.readouterr().out

@@ -15,8 +15,20 @@ import curriculab as cl
 from curriculab.check import SHAPES, STATES, Line, Report, Shape, font, plan
 
 module = sys.modules["curriculab.check"]
-THINGS = ["Python", "packages", "extras", "GPU", "0.5B, 4 bits", "1.5B, 4 bits", "7B, 4 bits", "bitsandbytes",
-          "browser", "font", "JupyterLab", "disk"]  # fmt: skip
+THINGS = [
+    "Python",
+    "packages",
+    "extras",
+    "GPU",
+    "0.5B, 4 bits",
+    "1.5B, 4 bits",
+    "7B, 4 bits",
+    "bitsandbytes",
+    "browser",
+    "font",
+    "JupyterLab",
+    "disk",
+]
 
 
 def line(what: str) -> Line:

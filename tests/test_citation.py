@@ -12,10 +12,24 @@ CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text())
 # Of the schema of Citation File Format 1.2.0: what must be there, and what may.
 REQUIRED = {"cff-version", "message", "title", "authors"}
 KNOWN = REQUIRED | {
-    "abstract", "commit", "contact", "date-released", "doi", "identifiers", "keywords", "license", "license-url",
-    "preferred-citation", "references", "repository", "repository-artifact", "repository-code", "type", "url",
+    "abstract",
+    "commit",
+    "contact",
+    "date-released",
+    "doi",
+    "identifiers",
+    "keywords",
+    "license",
+    "license-url",
+    "preferred-citation",
+    "references",
+    "repository",
+    "repository-artifact",
+    "repository-code",
+    "type",
+    "url",
     "version",
-}  # fmt: skip
+}
 ENTITY = {"name", "address", "alias", "city", "country", "email", "orcid", "region", "website"}
 
 

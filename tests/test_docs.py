@@ -57,8 +57,9 @@ def insert(path: Path, lines: list[str]) -> None:
 
 def run(root: Path, *arguments: str) -> str:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), "PYTEST_ADDOPTS": ""}
-    ran = subprocess.run([sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True,
-                         timeout=500)  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=500
+    )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     return ran.stdout
 
@@ -110,8 +111,10 @@ def test_the_task_loads_splits_and_is_judged(copy):
     assert all([apply(block, copy) for block in parts]) and not apply(use, copy)
     run(copy, "-c", use)
     answers = "import curriculab as cl; p = cl.load_pool('clock', n=9, seed=2); "
-    derive = "print(all(sum(int(x) * {'h': 60, 'min': 1}[u] for x, u in zip(t[:-2:2], t[1:-2:2])) == int(a) " \
-             "for t, a in ((q.replace(' and', '').split(), a) for q, a in zip(p.prompt, p.answer))))"  # fmt: skip
+    derive = (
+        "print(all(sum(int(x) * {'h': 60, 'min': 1}[u] for x, u in zip(t[:-2:2], t[1:-2:2])) == int(a) "
+        "for t, a in ((q.replace(' and', '').split(), a) for q, a in zip(p.prompt, p.answer))))"
+    )
     assert run(copy, "-c", answers + derive) == "True\n"
     wrong = "import curriculab as cl\ntry: cl.load_pool('clock', levels=7)\nexcept cl.PoolError as e: print(e)"
     assert run(copy, "-c", wrong) == "clock: no level 7; choose from (1, 2, 3)\n"

@@ -238,8 +238,10 @@ def test_a_posterior_counts_and_forgets():
 
 
 def test_answers_are_counted_by_row_whatever_the_sizes_of_groups():
-    lines = pd.DataFrame({"reward": [1.0, 0, 1, 1, 0, 1], "advantage": [0.5, -1, 0.5, 0, 0, 2]},
-                         index=["r2", "r2", "r2", "r0", "new", "r0"])  # fmt: skip
+    lines = pd.DataFrame(
+        {"reward": [1.0, 0, 1, 1, 0, 1], "advantage": [0.5, -1, 0.5, 0, 0, 2]},
+        index=["r2", "r2", "r2", "r0", "new", "r0"],
+    )
     found = per_row(SIX, lines)
     assert found.index.tolist() == ["r2", "r0"] and found["at"].tolist() == [2, 0]
     assert found["n"].tolist() == [3, 2] and found["right"].tolist() == [2, 2]

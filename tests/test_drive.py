@@ -17,15 +17,28 @@ LISTENING = {"sft": methods.self_paced, "grpo": methods.sec}  # scores, or sampl
 
 
 def variants(objective):
-    return {"random": methods.random_order, "easy": partial(methods.easy_to_hard, by="level"),
-            "listening": LISTENING[objective]}  # fmt: skip
+    return {
+        "random": methods.random_order,
+        "easy": partial(methods.easy_to_hard, by="level"),
+        "listening": LISTENING[objective],
+    }
 
 
 def made(model, pools, folder, objective="sft", steps=6):
     train, test = pools
     budget = cl.Budget(steps=steps, work=10**7)
-    return cl.Bench(model, train, test, objective=objective, budget=budget, batch_size=4, rollouts=4, evaluate_every=3,
-                    max_new_tokens=4, store=folder)  # fmt: skip
+    return cl.Bench(
+        model,
+        train,
+        test,
+        objective=objective,
+        budget=budget,
+        batch_size=4,
+        rollouts=4,
+        evaluate_every=3,
+        max_new_tokens=4,
+        store=folder,
+    )
 
 
 def same(one, other):
@@ -99,8 +112,11 @@ def by_hand(request, tiny_model, small_pools, tmp_path_factory):
 def test_interventions_are_recorded_and_a_replay_gives_the_same_bits(by_hand, tiny_model, small_pools, tmp_path):
     objective, runs = by_hand
     assert [(e["what"], e["variant"]) for e in runs.interventions] == [
-        ("swap", "easy"), ("fork", "now"), ("fork", "random > hard_to_easy"), ("stop", "listening"),
-    ]  # fmt: skip
+        ("swap", "easy"),
+        ("fork", "now"),
+        ("fork", "random > hard_to_easy"),
+        ("stop", "listening"),
+    ]
     assert runs.variants == ["random", "easy", "listening", "now", "random > hard_to_easy"]
     ends = {r.key[0]: r.spec["ended"] for r in runs.records}
     assert ends["listening"] == "stopped" and ends["easy"] == ends["now"] == "budget of steps spent"

@@ -15,8 +15,17 @@ from tests.test_drive import same
 
 
 def made(model, pools, folder, objective="sft", steps=6):
-    return cl.Bench(model, *pools, objective=objective, budget=cl.Budget(steps=steps), batch_size=4, rollouts=4,
-                    evaluate_every=3, max_new_tokens=4, store=folder)  # fmt: skip
+    return cl.Bench(
+        model,
+        *pools,
+        objective=objective,
+        budget=cl.Budget(steps=steps),
+        batch_size=4,
+        rollouts=4,
+        evaluate_every=3,
+        max_new_tokens=4,
+        store=folder,
+    )
 
 
 NEIGHBOURS = {"random": methods.random_order, "self paced": methods.self_paced}
@@ -65,15 +74,26 @@ def scores_noise(pool, run):
 
 ROW = "'ladder/[^']+'"
 NUMBERS = {
-    "blows up": (blows_up,
-                 f"FloatingPointError: the loss of row {ROW} is not finite at step 1; the step was not taken"),
-    "infinite token": (infinite_token, "FloatingPointError: the gradient's norm is (nan|inf) at step 3; lower lr, or "
-                       f"look at the rows {ROW}, {ROW}, {ROW}, ...; the step was not taken"),
-    "samples": (samples_noise, f"FloatingPointError: the (logprob|entropy) of row {ROW} is not finite after 0 steps of "
-                "'wild'; lower lr, or look at the rows trained before"),
-    "scores": (scores_noise, f"FloatingPointError: the nll of row {ROW} is not finite after 0 steps of 'wild'; lower "
-               "lr, or look at the rows trained before"),
-}  # fmt: skip
+    "blows up": (
+        blows_up,
+        f"FloatingPointError: the loss of row {ROW} is not finite at step 1; the step was not taken",
+    ),
+    "infinite token": (
+        infinite_token,
+        "FloatingPointError: the gradient's norm is (nan|inf) at step 3; lower lr, or "
+        f"look at the rows {ROW}, {ROW}, {ROW}, ...; the step was not taken",
+    ),
+    "samples": (
+        samples_noise,
+        f"FloatingPointError: the (logprob|entropy) of row {ROW} is not finite after 0 steps of "
+        "'wild'; lower lr, or look at the rows trained before",
+    ),
+    "scores": (
+        scores_noise,
+        f"FloatingPointError: the nll of row {ROW} is not finite after 0 steps of 'wild'; lower "
+        "lr, or look at the rows trained before",
+    ),
+}
 
 
 @pytest.mark.slow
@@ -151,43 +171,67 @@ TRAIN = {  # what a method yields, and what the record says
     "raises": (raising, "ZeroDivisionError: by a mean of no rows"),
     "text": (asks(lambda pool, run: "Train"), f"ValueError: yielded str; {KINDS}"),
     "nothing": (asks(lambda pool, run: None), f"ValueError: yielded NoneType; {KINDS}"),
-    "an empty list": (asks(lambda pool, run: []),
-                      "ValueError: yielded an empty list; yield at least one request, or return to end the run"),
-    "an empty batch": (asks(lambda pool, run: cl.Train(pool.iloc[:0])),
-                       "ValueError: Train of 0 rows; ask only when there are rows, or return to end the run"),
-    "ids": (asks(lambda pool, run: cl.Train(list(pool.index[:3]))),
-            "ValueError: Train of a list; its rows are a DataFrame, such as pool.loc[ids]"),
-    "a stranger": (asks(lambda pool, run: cl.Train(new_id(pool.iloc[:2]))),
-                   "ValueError: Train of row '{0}/new', which is not in the pool, without `parents`; rows of your own "
-                   "bring a column `parents` with the ids that each was made from"),
-    "a stranger's child": (asks(lambda pool, run: cl.Train(new_id(pool.iloc[:2]).assign(parents="nobody"))),
-                           "ValueError: the parent 'nobody' of row '{0}/new' is neither in the pool nor a row trained "
-                           "before"),
-    "a negative weight": (asks(lambda pool, run: cl.Train(pool.iloc[:2].assign(weight=[1, -2]))),
-                          "ValueError: Train with weight -2 for row '{1}'; " + ENDS),
-    "no weight": (asks(lambda pool, run: cl.Train(pool.iloc[:2].assign(weight=np.nan))),
-                  "ValueError: Train with weight nan for row '{0}'; " + ENDS),
-    "a sum of nothing": (asks(lambda pool, run: cl.Copy({"learner": np.nan}, to="x")),
-                         "ValueError: Copy of a sum with 'learner': nan; weights are finite numbers"),
-    "an unknown role": (asks(lambda pool, run: cl.Copy("nobody", to="x")),
-                        "ValueError: no adapter 'nobody' yet; there are base, init, learner; make it with "
-                        "Copy('init', to='nobody')"),
-    "an unknown measure": (asks(lambda pool, run: cl.Score(pool.iloc[:2], "beauty")),
-                           "ValueError: no measure 'beauty'; there are nll, entropy, angle, embedding, options, "
-                           "grad_norm"),
+    "an empty list": (
+        asks(lambda pool, run: []),
+        "ValueError: yielded an empty list; yield at least one request, or return to end the run",
+    ),
+    "an empty batch": (
+        asks(lambda pool, run: cl.Train(pool.iloc[:0])),
+        "ValueError: Train of 0 rows; ask only when there are rows, or return to end the run",
+    ),
+    "ids": (
+        asks(lambda pool, run: cl.Train(list(pool.index[:3]))),
+        "ValueError: Train of a list; its rows are a DataFrame, such as pool.loc[ids]",
+    ),
+    "a stranger": (
+        asks(lambda pool, run: cl.Train(new_id(pool.iloc[:2]))),
+        "ValueError: Train of row '{0}/new', which is not in the pool, without `parents`; rows of your own "
+        "bring a column `parents` with the ids that each was made from",
+    ),
+    "a stranger's child": (
+        asks(lambda pool, run: cl.Train(new_id(pool.iloc[:2]).assign(parents="nobody"))),
+        "ValueError: the parent 'nobody' of row '{0}/new' is neither in the pool nor a row trained before",
+    ),
+    "a negative weight": (
+        asks(lambda pool, run: cl.Train(pool.iloc[:2].assign(weight=[1, -2]))),
+        "ValueError: Train with weight -2 for row '{1}'; " + ENDS,
+    ),
+    "no weight": (
+        asks(lambda pool, run: cl.Train(pool.iloc[:2].assign(weight=np.nan))),
+        "ValueError: Train with weight nan for row '{0}'; " + ENDS,
+    ),
+    "a sum of nothing": (
+        asks(lambda pool, run: cl.Copy({"learner": np.nan}, to="x")),
+        "ValueError: Copy of a sum with 'learner': nan; weights are finite numbers",
+    ),
+    "an unknown role": (
+        asks(lambda pool, run: cl.Copy("nobody", to="x")),
+        "ValueError: no adapter 'nobody' yet; there are base, init, learner; make it with Copy('init', to='nobody')",
+    ),
+    "an unknown measure": (
+        asks(lambda pool, run: cl.Score(pool.iloc[:2], "beauty")),
+        "ValueError: no measure 'beauty'; there are nll, entropy, angle, embedding, options, grad_norm",
+    ),
     "scores for ever": (asks(lambda pool, run: cl.Score(pool.iloc[:50], "nll")), "ceiling on work"),
-    "copies for ever": (asks(lambda pool, run: cl.Copy("learner", to="x")),
-                        "ValueError: asked 1,000 times in a row for nothing but Copy and Use; sample, score or train"),
-    "tests for ever": (examined_by(endless),
-                       "RuntimeError: the test took more than {ceiling} tokens; does its solver ever return? (solver "
-                       "'mine')"),
+    "copies for ever": (
+        asks(lambda pool, run: cl.Copy("learner", to="x")),
+        "ValueError: asked 1,000 times in a row for nothing but Copy and Use; sample, score or train",
+    ),
+    "tests for ever": (
+        examined_by(endless),
+        "RuntimeError: the test took more than {ceiling} tokens; does its solver ever return? (solver 'mine')",
+    ),
     "tests badly": (examined_by(noisy), "KeyError: 'no such column' (solver 'mine')"),
-    "answers nothing": (examined_by(lambda rows: iter(())),
-                        "ValueError: 'mine' is not a generator function (it returned tuple_iterator); a method yields "
-                        "requests (solver 'mine')"),
-    "trains in a test": (examined_by(lambda rows: (i for i in [cl.Train(rows)])),
-                         "ValueError: a solver yielded Train; a test may only Sample and Score (solver 'mine')"),
-}  # fmt: skip
+    "answers nothing": (
+        examined_by(lambda rows: iter(())),
+        "ValueError: 'mine' is not a generator function (it returned tuple_iterator); a method yields "
+        "requests (solver 'mine')",
+    ),
+    "trains in a test": (
+        examined_by(lambda rows: (i for i in [cl.Train(rows)])),
+        "ValueError: a solver yielded Train; a test may only Sample and Score (solver 'mine')",
+    ),
+}
 
 
 @pytest.fixture(scope="module")

@@ -98,8 +98,10 @@ def completed(model, pool, *, old: bool, seed: int = 0) -> pd.DataFrame:
     """Three groups of four answers of 1 to 12 tokens; `old`: with log-probabilities that are not the model's."""
     rng = np.random.default_rng(seed)
     rows = pool.iloc[np.repeat([3, 4, 5], 4)]
-    prompts = [Prompt(model.prompt(p), None, 1, 1.0, int(rng.integers(1, 13)), (), (seed, i))
-               for i, p in enumerate(rows.prompt)]  # fmt: skip
+    prompts = [
+        Prompt(model.prompt(p), None, 1, 1.0, int(rng.integers(1, 13)), (), (seed, i))
+        for i, p in enumerate(rows.prompt)
+    ]
     pieces = []
     for prompt, (said,) in zip(prompts, write(model, prompts), strict=True):
         known = tuple((np.array(said.logprobs) + rng.normal(0, 0.3, len(said.tokens))).tolist()) if old else None
@@ -125,16 +127,32 @@ def trl_trainer(model, adapter, setting, kind, beta, folder):
 
     base = AutoModelForCausalLM.from_pretrained(data_path("pocket"), dtype=torch.float32)
     config = GRPOConfig(
-        output_dir=folder, per_device_train_batch_size=12, num_generations=4, max_completion_length=12,
-        loss_type=kind.split(",")[0], use_bias_correction_kl=setting.kl_ratio, beta=beta, epsilon=setting.low,
-        epsilon_high=setting.high, scale_rewards=setting.scale, use_cpu=True, bf16=False, report_to="none",
-        gradient_checkpointing=False, gradient_accumulation_steps=1, temperature=1.0,
-    )  # fmt: skip
+        output_dir=folder,
+        per_device_train_batch_size=12,
+        num_generations=4,
+        max_completion_length=12,
+        loss_type=kind.split(",")[0],
+        use_bias_correction_kl=setting.kl_ratio,
+        beta=beta,
+        epsilon=setting.low,
+        epsilon_high=setting.high,
+        scale_rewards=setting.scale,
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        gradient_checkpointing=False,
+        gradient_accumulation_steps=1,
+        temperature=1.0,
+    )
     lora = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
     made = GRPOTrainer(
-        model=base, reward_funcs=lambda completions, **kwargs: [0.0] * len(completions), args=config,
-        train_dataset=Dataset.from_dict({"prompt": ["q"] * 12}), processing_class=model.tokenizer, peft_config=lora,
-    )  # fmt: skip
+        model=base,
+        reward_funcs=lambda completions, **kwargs: [0.0] * len(completions),
+        args=config,
+        train_dataset=Dataset.from_dict({"prompt": ["q"] * 12}),
+        processing_class=model.tokenizer,
+        peft_config=lora,
+    )
     set_peft_model_state_dict(made.model, adapter.tensors())
     made.current_gradient_accumulation_steps = 1
     return made
@@ -149,12 +167,13 @@ def trl_loss(made, model, rows, advantages, old, beta):
     left = torch.tensor([[pad] * (width - len(p)) + p.tolist() for p in prompts])
     right = torch.tensor([t + [pad] * (longest - len(t)) for t in said])
     inputs = {
-        "prompt_ids": left, "prompt_mask": torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts]),
+        "prompt_ids": left,
+        "prompt_mask": torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts]),
         "completion_ids": right,
         "completion_mask": torch.tensor([[1] * len(t) + [0] * (longest - len(t)) for t in said]),
         "advantages": torch.tensor(advantages, dtype=torch.float32),
         "num_items_in_batch": torch.tensor(float(sum(map(len, said)))),
-    }  # fmt: skip
+    }
     whole = torch.cat([left, right], 1), torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
     made.model.train()
     if old:
@@ -183,9 +202,17 @@ def test_loss_and_gradient_are_those_of_trl(model, pool, kind, beta, old):
         made = trl_trainer(model, adapter, setting, kind, beta, folder)
         theirs, named = trl_loss(made, model, rows, advantages, old, beta)
     assert ours[0] == pytest.approx(theirs, rel=1e-5, abs=1e-7)
-    flat = torch.cat([torch.cat([named[f"base_model.model.{e.name}.lora_A.weight"].flatten(),
-                                 named[f"base_model.model.{e.name}.lora_B.weight"].T.flatten()])
-                      for e in model.layout.entries])  # fmt: skip
+    flat = torch.cat(
+        [
+            torch.cat(
+                [
+                    named[f"base_model.model.{e.name}.lora_A.weight"].flatten(),
+                    named[f"base_model.model.{e.name}.lora_B.weight"].T.flatten(),
+                ]
+            )
+            for e in model.layout.entries
+        ]
+    )
     apart = torch.linalg.vector_norm(ours[1] - flat) / torch.linalg.vector_norm(flat)
     assert float(apart) < 1e-5
 

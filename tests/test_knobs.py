@@ -15,16 +15,39 @@ from curriculab.knobs import check_knobs
 from curriculab.simulation import simulate
 from tests.methods.test_contract import WRITTEN, made_pool, objective_of
 
-KNOBS = [(name, knob) for name, entry in WRITTEN.items()
-         for knob, p in inspect.signature(entry.method).parameters.items() if p.kind is p.KEYWORD_ONLY]  # fmt: skip
-DEEP = ("TypeError", "KeyError", "AttributeError", "IndexError", "OverflowError", "MemoryError", "UFunc", "DType",
-        "RecursionError", "UnboundLocalError", "NameError", "ZeroDivisionError")  # fmt: skip
+KNOBS = [
+    (name, knob)
+    for name, entry in WRITTEN.items()
+    for knob, p in inspect.signature(entry.method).parameters.items()
+    if p.kind is p.KEYWORD_ONLY
+]
+DEEP = (
+    "TypeError",
+    "KeyError",
+    "AttributeError",
+    "IndexError",
+    "OverflowError",
+    "MemoryError",
+    "UFunc",
+    "DType",
+    "RecursionError",
+    "UnboundLocalError",
+    "NameError",
+    "ZeroDivisionError",
+)
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 60), st.sampled_from([10**6, 10**9, -(10**9), 10**30, 1e30, object()]),
-    st.floats(-3, 60), st.sampled_from([float("nan"), float("inf"), -0.0]), st.text(max_size=8), st.binary(max_size=4),
-    st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 60),
+    st.sampled_from([10**6, 10**9, -(10**9), 10**30, 1e30, object()]),
+    st.floats(-3, 60),
+    st.sampled_from([float("nan"), float("inf"), -0.0]),
+    st.text(max_size=8),
+    st.binary(max_size=4),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
     st.tuples(st.floats(), st.text(max_size=2)),
-)  # fmt: skip
+)
 
 
 def outcome(name: str, knob: str, value: object) -> str:

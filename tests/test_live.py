@@ -16,8 +16,16 @@ from tests.test_drive import same
 
 def made(model, pools, folder, steps=12):
     train, test = pools
-    return cl.Bench(model, train, test, budget=cl.Budget(steps=steps, work=10**7), batch_size=4, evaluate_every=6,
-                    max_new_tokens=4, store=folder)  # fmt: skip
+    return cl.Bench(
+        model,
+        train,
+        test,
+        budget=cl.Budget(steps=steps, work=10**7),
+        batch_size=4,
+        evaluate_every=6,
+        max_new_tokens=4,
+        store=folder,
+    )
 
 
 VARIANTS = {"random": methods.random_order, "easy": methods.easy_to_hard}

@@ -33,10 +33,18 @@ def drive(pool, *methods, budget, tests=None, shares=(0.0, 1.0), seed=0, rollout
     """Jobs after the loop, for looking inside."""
     learner = SimulatedLearner(Student(), pool, objective=lambda request: OBJECTIVES[objective]())
     jobs = [
-        open_job(f"{m.__name__}{i}", m, pool, seed=seed, batch=4, rollouts=rollouts,
-                 objective=lambda request: OBJECTIVES[objective](), **more)
+        open_job(
+            f"{m.__name__}{i}",
+            m,
+            pool,
+            seed=seed,
+            batch=4,
+            rollouts=rollouts,
+            objective=lambda request: OBJECTIVES[objective](),
+            **more,
+        )
         for i, m in enumerate(methods)
-    ]  # fmt: skip
+    ]
     loop = Loop(learner, budget, tests, shares, journal=Journal())
     return loop.drive(jobs), loop
 
@@ -306,9 +314,7 @@ def test_what_fails_after_the_budget_is_an_event_and_no_failure(pool):
     runs = simulate(falls, pool, steps=1, batch_size=4)
     assert runs.failed == {}
     why = "failed: KeyError: 'gone'"
-    assert runs.records[0].events == (
-        {"event": "failed after its budget was spent", "step": 1, "turn": 1, "why": why},
-    )
+    assert runs.records[0].events == ({"event": "failed after its budget was spent", "step": 1, "turn": 1, "why": why},)
 
 
 def test_a_method_that_asks_for_nothing_is_tested(pool):
@@ -482,8 +488,16 @@ def test_objectives_by_name_or_setting(pool):
 # -- budgets in answers -----------------------------------------------------------------------------------------------
 def test_the_last_answers_of_a_budget_are_still_trained(pool):
     """Answers are what the budget counts; the step that they were asked for belongs to them."""
-    runs = simulate(steady, pool, budget=Budget(rollouts=24), batch_size=4, rollouts=2, objective="grpo",
-                    tests=pool, evaluate_every=8)  # fmt: skip
+    runs = simulate(
+        steady,
+        pool,
+        budget=Budget(rollouts=24),
+        batch_size=4,
+        rollouts=2,
+        objective="grpo",
+        tests=pool,
+        evaluate_every=8,
+    )
     assert runs.failed == {} and runs.metrics.step.max() == 3 and runs.groups.trained.sum() == 24
     assert runs.records[0].spec["ended"] == "budget of rollouts spent"
     assert runs.items.groupby("share").step.first().tolist() == [0, 1, 2, 3]  # each test after its step
@@ -512,14 +526,18 @@ def test_what_a_method_writes_into_its_rows_closes_only_itself(pool):
     [
         (lambda rows: Sample(rows, n=0), "Sample with n=0; give at least 1"),
         (lambda rows: Sample(rows, n=[1]), "Sample with 1 values of n for 3 rows; give one, or one a row"),
-        (lambda rows: Sample(rows, n=400_000), "Sample of 1,200,000 answers at once; ask for at most 1,000,000, and "
-         "again for more"),
+        (
+            lambda rows: Sample(rows, n=400_000),
+            "Sample of 1,200,000 answers at once; ask for at most 1,000,000, and again for more",
+        ),
         (lambda rows: Sample(rows, temperature=-1.0), "Sample with temperature=-1; give at least 0"),
         (lambda rows: Sample(rows, stop="end"), "Sample with stop='end'; give a tuple of texts, such as ('\\n',)"),
-        (lambda rows: Score(rows, "nll", per="word"), "Score(measure='nll', per='word'); name a measure, per 'row' or "
-         "'token'"),
+        (
+            lambda rows: Score(rows, "nll", per="word"),
+            "Score(measure='nll', per='word'); name a measure, per 'row' or 'token'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_settings_of_requests_are_checked(pool, request_of, message):
     def asks(pool, run):
         yield request_of(pool.iloc[:3])

@@ -98,12 +98,15 @@ def test_the_gradients_norm_is_that_of_one_rows_step(model, pool):
     ("measure", "per", "message"),
     [
         ("beauty", "row", "no measure 'beauty'; there are nll, entropy, angle, embedding, options, grad_norm"),
-        (("nll", "options"), "row", "Score(('nll', 'options')); 'options' has forwards of its own: ask for it in a "
-         "request of its own"),
+        (
+            ("nll", "options"),
+            "row",
+            "Score(('nll', 'options')); 'options' has forwards of its own: ask for it in a request of its own",
+        ),
         ("angle", "token", "Score('angle', per='token'); it is one value a row"),
         ("grad_norm", "row", "Score('grad_norm') of a role without an adapter; ask for it of 'learner' or 'init'"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_measured_says_so(model, pool, measure, per, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         score(model, [None], [pool], measure, per)

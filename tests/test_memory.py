@@ -21,8 +21,17 @@ FEW = 256  # tokens in one forward that the planted device has room for
 
 
 def bench(model, pools, folder, objective="sft", steps=4):
-    return cl.Bench(model, *pools, objective=objective, budget=cl.Budget(steps=steps, work=10**7), batch_size=16,
-                    rollouts=4, evaluate_every=2, max_new_tokens=4, store=folder)  # fmt: skip
+    return cl.Bench(
+        model,
+        *pools,
+        objective=objective,
+        budget=cl.Budget(steps=steps, work=10**7),
+        batch_size=16,
+        rollouts=4,
+        evaluate_every=2,
+        max_new_tokens=4,
+        store=folder,
+    )
 
 
 VARIANTS = {"random": methods.random_order, "self paced": methods.self_paced}

@@ -61,7 +61,7 @@ def test_any_text_comes_back_unchanged(tokenizer, text):
 @pytest.mark.parametrize(
     "text",
     ["", " ", "\x00\x01\x7f\r\n\t", "  two  spaces ", "naïve Ünïcödé", "👩‍🔬 🇩🇪 𝔘", "e\u0301 \u200b\ufeff", "'s n't ."],
-)  # fmt: skip
+)
 def test_awkward_text_comes_back_unchanged(tokenizer, text):
     assert_unchanged(tokenizer, text)
 
@@ -205,8 +205,11 @@ def test_batches_hold_every_document_once_with_little_padding(source):
 def test_the_rate_falls_only_at_the_end():
     recipe = pocket.Recipe(lr=1.0, warmup=10, decay=0.25)
     assert [pocket.rate(step, done, recipe) for step, done in ((0, 0.0), (9, 0.1), (500, 0.75), (900, 0.875))] == [
-        0.1, 1.0, 1.0, 0.5,
-    ]  # fmt: skip
+        0.1,
+        1.0,
+        1.0,
+        0.5,
+    ]
     assert pocket.rate(1000, 1.0, recipe) == 0.0
 
 

@@ -81,8 +81,13 @@ def test_columns_map_target_to_source_and_keep_the_rest(here: Path) -> None:
     }
     row = load_pool(write(here, "g.jsonl", text), columns=columns).loc["g/00001"]
     assert row.to_dict() == {
-        "prompt": "2+2", "solution": "Add.\n\nMore.\n#### 4,000", "answer": "4000", "level": 2, "size": 3, "kind": "sum"
-    }  # fmt: skip
+        "prompt": "2+2",
+        "solution": "Add.\n\nMore.\n#### 4,000",
+        "answer": "4000",
+        "level": 2,
+        "size": 3,
+        "kind": "sum",
+    }
 
 
 def test_after_and_steps_are_values() -> None:
@@ -457,9 +462,7 @@ def published(name: str) -> Path:
 
 @pytest.mark.needs("data:gsm8k_train.jsonl")
 def test_gsm8k_loads_with_one_call() -> None:
-    columns = {
-        "prompt": "question", "solution": "answer", "answer": after("answer", "####"), "level": steps("answer")
-    }  # fmt: skip
+    columns = {"prompt": "question", "solution": "answer", "answer": after("answer", "####"), "level": steps("answer")}
     pool = load_pool(published("gsm8k_train.jsonl"), columns=columns)
     assert len(pool) == 7473
     assert (~pool["prompt"].add(pool["solution"]).map(str.isascii)).sum() == 651

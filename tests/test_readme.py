@@ -30,8 +30,14 @@ def test_the_code_blocks_run(tmp_path):
         assert number in code
         code = code.replace(number, smaller)
     code += "\nprint(result.table.to_string()); print(result.verdict); print(len(preview.exposure)); print(waste)"
-    ran = subprocess.run([sys.executable, "-W", "error::UserWarning:curriculab", "-c", AS_A_NOTEBOOK], cwd=tmp_path,
-                         input=code, capture_output=True, text=True, timeout=500)  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning:curriculab", "-c", AS_A_NOTEBOOK],
+        cwd=tmp_path,
+        input=code,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert "easy first, shuffled scores" in ran.stdout and "1600" in ran.stdout
     assert "signal" in ran.stdout and "rising" in ran.stdout

@@ -31,10 +31,17 @@ def bench(**changes: object) -> dict[str, object]:
     return {
         "objectives": [{"setting": "curriculab.requests:Sft", "fields": sft}],
         "budget": {"setting": "curriculab.loop:Budget", "fields": {"steps": 80, "tokens": None, "work": 7578}},
-        "batch_size": 8, "rollouts": 8, "temperature": 1.0, "max_new_tokens": 10, "shares": [0.0, 0.5, 1.0],
-        "model": model, "train": {"rows": 1200, "digest": "a"}, "test": {"rows": 40, "digest": "b"},
-        "variants": METHODS, **changes,
-    }  # fmt: skip
+        "batch_size": 8,
+        "rollouts": 8,
+        "temperature": 1.0,
+        "max_new_tokens": 10,
+        "shares": [0.0, 0.5, 1.0],
+        "model": model,
+        "train": {"rows": 1200, "digest": "a"},
+        "test": {"rows": 40, "digest": "b"},
+        "variants": METHODS,
+        **changes,
+    }
 
 
 def record(variant: str, seed: int, right: int, *, train: str = "a", finished: float = 1.0) -> Record:
@@ -43,11 +50,21 @@ def record(variant: str, seed: int, right: int, *, train: str = "a", finished: f
     tests = [items.assign(step=int(80 * s), progress=s, share=s, seconds=s) for s in (0.0, 1.0)]
     decides = {"train": train, "method": METHODS[variant], "seed": seed, "versions": VERSIONS, "code": "c"}
     spec = dict(
-        variant=variant, seed=seed, ended="budget", digest=f"{variant[:1]}{seed}{train}", decides=decides,
-        method=METHODS[variant], bench=bench(), git="abc+", python="3.11.7", machine="Linux x86_64", device="cpu",
-        null=variant.startswith("null"), control=variant in ("reversed", "random") or variant.startswith("null"),
+        variant=variant,
+        seed=seed,
+        ended="budget",
+        digest=f"{variant[:1]}{seed}{train}",
+        decides=decides,
+        method=METHODS[variant],
+        bench=bench(),
+        git="abc+",
+        python="3.11.7",
+        machine="Linux x86_64",
+        device="cpu",
+        null=variant.startswith("null"),
+        control=variant in ("reversed", "random") or variant.startswith("null"),
         finished=finished,
-    )  # fmt: skip
+    )
     return Record(spec, {"items": pd.concat(tests, ignore_index=True)})
 
 
@@ -131,10 +148,13 @@ def test_runs_come_back_in_the_order_they_were_asked_for_and_once(runs: Runs):
 def folder(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     to, result = tmp_path_factory.mktemp("report") / "made", compare(runs)
     report.write(
-        to, runs, result, title="Ordering & 100% luck",
+        to,
+        runs,
+        result,
+        title="Ordering & 100% luck",
         figures={"final": figures.comparison(result), "levels": figures.learning_curves(runs, by="level")},
         tables={"comparison": tables.comparison(result, controls=runs.controls), "levels": tables.levels(result)},
-    )  # fmt: skip
+    )
     return to
 
 
@@ -174,9 +194,17 @@ def test_without_browser_and_latex_the_pieces_are_there(runs: Runs, tmp_path: Pa
     files = report.write(tmp_path, runs, result, figures=made, tables={"comparison": tables.comparison(result)})
     names = {str(path.relative_to(tmp_path)) for path in files}
     assert names == {
-        "figures/final.html", "figures/final.csv", "figures/final.txt", "tables/comparison.tex",
-        "tables/comparison.md", "tables/comparison.csv", "methods.txt", "verdict.txt", "runs.txt", "report.tex",
-    }  # fmt: skip
+        "figures/final.html",
+        "figures/final.csv",
+        "figures/final.txt",
+        "tables/comparison.tex",
+        "tables/comparison.md",
+        "tables/comparison.csv",
+        "methods.txt",
+        "verdict.txt",
+        "runs.txt",
+        "report.tex",
+    }
     assert "the numbers are in figures/final.csv." in (tmp_path / "report.tex").read_text()
     assert "no pdflatex; on Debian" in capsys.readouterr().out
 

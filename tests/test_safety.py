@@ -28,8 +28,15 @@ from curriculab.rewards.verifiers import VERIFIERS, verify
 from curriculab.runs import Store
 from tests import fuzz
 
-RUNS_CODE = ("exec", "pickle.find_class", "os.system", "subprocess.Popen", "os.exec", "os.posix_spawn",
-             "socket.connect")  # fmt: skip
+RUNS_CODE = (
+    "exec",
+    "pickle.find_class",
+    "os.system",
+    "subprocess.Popen",
+    "os.exec",
+    "os.posix_spawn",
+    "socket.connect",
+)
 _seen: list[str] = []
 _watching = [False]
 
@@ -175,9 +182,13 @@ def test_weights_that_are_a_pickle_are_refused(tiny_folder, tmp_path, mark) -> N
 
 
 def test_a_checkpoint_cannot_name_code_to_run(mark) -> None:
-    for what in ({"setting": "os:system", "fields": {"command": f"touch '{mark}'"}},
-                 {"setting": "curriculab.pocket:main", "fields": {}}, {"method": "__import__"},
-                 {"method": "controls"}, {"setting": "curriculab.drive:shutil.rmtree", "fields": {}}):  # fmt: skip
+    for what in (
+        {"setting": "os:system", "fields": {"command": f"touch '{mark}'"}},
+        {"setting": "curriculab.pocket:main", "fields": {}},
+        {"method": "__import__"},
+        {"method": "controls"},
+        {"setting": "curriculab.drive:shutil.rmtree", "fields": {}},
+    ):
         with pytest.raises((ValueError, TypeError)):
             Event.of_json({"call": 1, "what": "swap", "variant": "a", "turns": {}, "to": what})
         with pytest.raises((ValueError, TypeError)):
@@ -188,8 +199,14 @@ def test_a_checkpoint_cannot_name_code_to_run(mark) -> None:
 # -- answers that are code --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("task", [None, *VERIFIERS])
 def test_an_answer_that_is_python_is_a_text(task, mark) -> None:
-    attacks = (f"open({str(mark)!r}, 'w')", f"__import__('pathlib').Path({str(mark)!r}).touch()", "\\boxed{exit()}",
-               "#### __import__('os').getpid()", "().__class__.__mro__", "7*6")  # fmt: skip
+    attacks = (
+        f"open({str(mark)!r}, 'w')",
+        f"__import__('pathlib').Path({str(mark)!r}).touch()",
+        "\\boxed{exit()}",
+        "#### __import__('os').getpid()",
+        "().__class__.__mro__",
+        "7*6",
+    )
     verify("1", "1", task)  # a worker is started
     with watched() as seen:
         worth = [verify(text, "17", task) for text in attacks]
@@ -197,9 +214,25 @@ def test_an_answer_that_is_python_is_a_text(task, mark) -> None:
 
 
 # -- names that climb -------------------------------------------------------------------------------------------------
-NAMES = ["../../outside", "/etc/passwd", "..", ".", "a/b\\c", "\0", "", "x" * 500, ".bench-0123456789abcdef", "~root",
-         "damaged-easy", "CON", "%2e%2e%2f", "line\nbreak", "<img src=x onerror=alert(1)>", "é/ü",
-         "a.failed"]  # fmt: skip
+NAMES = [
+    "../../outside",
+    "/etc/passwd",
+    "..",
+    ".",
+    "a/b\\c",
+    "\0",
+    "",
+    "x" * 500,
+    ".bench-0123456789abcdef",
+    "~root",
+    "damaged-easy",
+    "CON",
+    "%2e%2e%2f",
+    "line\nbreak",
+    "<img src=x onerror=alert(1)>",
+    "é/ü",
+    "a.failed",
+]
 
 
 @pytest.mark.slow

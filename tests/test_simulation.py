@@ -299,7 +299,7 @@ def test_other_purposes_are_written_by_the_methods_writers(pool):
             "nobody told the simulated learner the answer to row 'new'; give it `answer`",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_the_student_cannot_do_is_said_in_one_line(pool, request_of, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Room(PLAIN, pool)(request_of(pool))

@@ -25,8 +25,16 @@ VARIANTS = {"random": methods.random_order, "easy": partial(methods.easy_to_hard
 
 def bench_in(model, pools, folder, steps=8):
     train, test = pools
-    return cl.Bench(model, train, test, budget=cl.Budget(steps=steps), batch_size=4, evaluate_every=4,
-                    max_new_tokens=4, store=folder)  # fmt: skip
+    return cl.Bench(
+        model,
+        train,
+        test,
+        budget=cl.Budget(steps=steps),
+        batch_size=4,
+        evaluate_every=4,
+        max_new_tokens=4,
+        store=folder,
+    )
 
 
 def command(path, *more):

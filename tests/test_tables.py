@@ -33,8 +33,9 @@ def runs() -> Runs:
     jitter = {"clearly better": (0, 1, 0, 1), ODD: (-2, 3, -1, 2), "easy, reversed": (0, 9, 0, 1)}
     found = [
         record(v, s, 8 + s + gain + jitter.get(v, (0,) * 4)[s], control=v == "easy, reversed")
-        for v, gain in GAINS.items() for s in range(4)
-    ]  # fmt: skip
+        for v, gain in GAINS.items()
+        for s in range(4)
+    ]
     null = [record(f"null {k}", s, 8 + s + k) for k in range(3) for s in range(4)]
     return Runs((*found, *null), ("null 0", "null 1", "null 2"))
 
@@ -152,8 +153,12 @@ def test_special_characters_are_no_commands():
 
 def test_numbers_are_printed_once():
     assert [tables.number(v, sign=True) for v in (0.03149, -0.0004, 3, None, float("nan"))] == [
-        "+0.031", "+0.000", "+3", "", "",
-    ]  # fmt: skip
+        "+0.031",
+        "+0.000",
+        "+3",
+        "",
+        "",
+    ]
     assert tables.number(-0.0001) == "0.000"
 
 

@@ -36,8 +36,11 @@ def shuffled(rows, rng):
 @pytest.mark.slow
 def test_it_fails_loudly_on_a_loader_that_shuffles_a_batch(model, pool, monkeypatch):
     inner, rng = learner.train_steps, np.random.default_rng(0)
-    monkeypatch.setattr(learner, "train_steps", lambda m, a, tables, *more, **how: inner(
-        m, a, [shuffled(t, rng) for t in tables], *more, **how))  # fmt: skip
+    monkeypatch.setattr(
+        learner,
+        "train_steps",
+        lambda m, a, tables, *more, **how: inner(m, a, [shuffled(t, rng) for t in tables], *more, **how),
+    )
     with pytest.raises(Untrue, match=r"rows: \d+ of 40 equal, in their order.*no result of this machine means"):
         truth_test(model, pool)
 
@@ -69,9 +72,15 @@ def test_it_fails_on_a_bench_that_shuffles_its_pool_by_the_clock(model, pool, mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", [
-    lambda t: t.assign(id=t.id.to_numpy()[::-1]), lambda t: t[t.step < 10], lambda t: pd.concat([t, t[-1:]]),
-], ids=["turned round", "a step lost", "a row too many"])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda t: t.assign(id=t.id.to_numpy()[::-1]),
+        lambda t: t[t.step < 10],
+        lambda t: pd.concat([t, t[-1:]]),
+    ],
+    ids=["turned round", "a step lost", "a row too many"],
+)
 def test_it_fails_on_a_record_that_is_not_what_was_trained(wrong, model, pool, monkeypatch):
     inner = loop._exposure
     monkeypatch.setattr(loop, "_exposure", lambda job: wrong(inner(job)))

@@ -14,8 +14,9 @@ from tests.conftest import ROOT
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> tuple[dict, object]:
     folder = tmp_path_factory.mktemp("together")
-    said = subprocess.run([sys.executable, "-m", "tests.together", str(folder)], cwd=ROOT, capture_output=True,
-                          text=True, timeout=300)  # fmt: skip
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.together", str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
     assert said.returncode == 0, said.stderr
     return json.loads(said.stdout.splitlines()[-1]), folder
 

@@ -52,9 +52,15 @@ def asks(generator: Callable[..., Generator]) -> Callable[..., pd.Series | tuple
 
     @functools.wraps(generator)
     def measure(
-        pool: pd.DataFrame, model: Model | None = None, *, adapter: Adapter | str | Path | None = None, seed: int = 0,
-        uncertainty: bool = False, cache: Cache = None, **knobs: object,
-    ) -> pd.Series | tuple[pd.Series, pd.Series]:  # fmt: skip
+        pool: pd.DataFrame,
+        model: Model | None = None,
+        *,
+        adapter: Adapter | str | Path | None = None,
+        seed: int = 0,
+        uncertainty: bool = False,
+        cache: Cache = None,
+        **knobs: object,
+    ) -> pd.Series | tuple[pd.Series, pd.Series]:
         name = generator.__name__
         found, _ = answered({name: (measure, knobs)}, pool, model, adapter=adapter, seed=seed, cache=cache)
         return pick(name, found[name], uncertainty)
@@ -192,16 +198,27 @@ def _named(error: Exception, names: str) -> Exception:
 
 def _line(request: Request, names: str, answer: Answer, seconds: float) -> tuple:
     return (
-        type(request).__name__, request.purpose, names, len(request.rows), answer.tokens, answer.rollouts,
-        answer.generated, seconds,
-    )  # fmt: skip
+        type(request).__name__,
+        request.purpose,
+        names,
+        len(request.rows),
+        answer.tokens,
+        answer.rollouts,
+        answer.generated,
+        seconds,
+    )
 
 
 # -- asking a model directly -----------------------------------------------------------------------------------------
 def answered(
-    wanted: Mapping[str, tuple[Callable, Mapping[str, object]]], pool: pd.DataFrame, model: Model | None, *,
-    adapter: Adapter | str | Path | None, seed: int, cache: Cache,
-) -> tuple[dict[str, Found], pd.DataFrame]:  # fmt: skip
+    wanted: Mapping[str, tuple[Callable, Mapping[str, object]]],
+    pool: pd.DataFrame,
+    model: Model | None,
+    *,
+    adapter: Adapter | str | Path | None,
+    seed: int,
+    cache: Cache,
+) -> tuple[dict[str, Found], pd.DataFrame]:
     """Score and error of every measure by a model, and the ledger; what the cache knows is not asked again."""
     cast = Cast(model, adapter)
     knobs = {name: cast.settle(measure, given, seed) for name, (measure, given) in wanted.items()}

@@ -203,6 +203,8 @@ def _numbers(scores: pd.DataFrame) -> pd.DataFrame:
     bad = np.argwhere(~np.isfinite(table.to_numpy()))
     if len(bad):
         row, column = bad[0]
-        raise ValueError(f"{table.columns[column]}: row {table.index[row]!r} has the score {table.iat[row, column]}; "
-                         "compare only rows that every measure has a number for")  # fmt: skip
+        raise ValueError(
+            f"{table.columns[column]}: row {table.index[row]!r} has the score {table.iat[row, column]}; "
+            "compare only rows that every measure has a number for"
+        )
     return table

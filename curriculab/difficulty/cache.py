@@ -34,10 +34,17 @@ def key(name: str, pool: pd.DataFrame, knobs: Mapping[str, object], who: Mapping
     named = [v for v in knobs.values() if isinstance(v, str) and v in pool]
     columns = [c for c in dict.fromkeys((*READS, *named)) if c in pool]
     settings = {k: digest_of_table(v.to_frame()) if isinstance(v, pd.Series) else repr(v) for k, v in knobs.items()}
-    return digest_of({
-        "measure": name, "rows": digest_of_table(pool[columns]), "knobs": settings, "who": dict(who), "seed": seed,
-        "code": code(), "versions": versions(),
-    })  # fmt: skip
+    return digest_of(
+        {
+            "measure": name,
+            "rows": digest_of_table(pool[columns]),
+            "knobs": settings,
+            "who": dict(who),
+            "seed": seed,
+            "code": code(),
+            "versions": versions(),
+        }
+    )
 
 
 def load(cache: object, name: str, digest: str, pool: pd.DataFrame) -> tuple[tuple, pd.DataFrame] | None:

@@ -26,8 +26,11 @@ def check_pool(name: str, pool: pd.DataFrame, *columns: str) -> None:
                 f"{name}: the pool has no column {column!r}; map one with load_pool(columns={{{column!r}: ...}})"
             )
     if "prompt" in columns:
-        refuse(name, pool.index[~pool["prompt"].map(lambda p: isinstance(p, str)).to_numpy(bool)],
-               "has a prompt that is no text; a prompt is a string")  # fmt: skip
+        refuse(
+            name,
+            pool.index[~pool["prompt"].map(lambda p: isinstance(p, str)).to_numpy(bool)],
+            "has a prompt that is no text; a prompt is a string",
+        )
 
 
 def check_asked(name: str, pool: pd.DataFrame) -> None:

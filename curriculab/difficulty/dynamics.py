@@ -75,9 +75,15 @@ def forgetting_events(
 
 @recorded
 def emergence_step(
-    pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct",
-    by: str | None = None, threshold: float = 0.8, stable: int = 1,
-) -> Found:  # fmt: skip
+    pool: pd.DataFrame,
+    runs: Runs | pd.DataFrame,
+    *,
+    variant: str | None = None,
+    column: str = "correct",
+    by: str | None = None,
+    threshold: float = 0.8,
+    stable: int = 1,
+) -> Found:
     """First evaluated step from which on what was right was at least `threshold`, in `stable` evaluations on end
     (Implicit Curriculum Hypothesis, 2026, which asks it of tasks at 0.8: `by="topic"` takes the mean over the rows of
     a topic). Rows that never came so far get the last step and once more the distance to the evaluation before it."""
@@ -99,9 +105,15 @@ def emergence_step(
 
 
 def _over_seeds(
-    name: str, pool: pd.DataFrame, runs: Runs | pd.DataFrame, variant: str | None, column: str,
-    measure: Callable[[History], np.ndarray], *, least: int = 1,
-) -> Found:  # fmt: skip
+    name: str,
+    pool: pd.DataFrame,
+    runs: Runs | pd.DataFrame,
+    variant: str | None,
+    column: str,
+    measure: Callable[[History], np.ndarray],
+    *,
+    least: int = 1,
+) -> Found:
     """The mean of a measure over seeds, (rows,), and its standard error where there are several."""
     found = np.stack([measure(h) for h in histories(name, pool, runs, variant, column, least)])
     seeds = len(found)

@@ -27,9 +27,16 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 @asks
 def rating(
-    pool: pd.DataFrame, *, judge: str = "learner", template: str = RATE, low: float = 1, high: float = 10, n: int = 1,
-    temperature: float | None = None, max_new_tokens: int = 16,
-) -> Generator:  # fmt: skip
+    pool: pd.DataFrame,
+    *,
+    judge: str = "learner",
+    template: str = RATE,
+    low: float = 1,
+    high: float = 10,
+    n: int = 1,
+    temperature: float | None = None,
+    max_new_tokens: int = 16,
+) -> Generator:
     """The first number in the judge's answer to `template`, from `low` to `high`; of `n` answers the mean, and with
     more than one its standard error. One answer is the likeliest, several are sampled. A row without a number is
     refused."""
@@ -38,24 +45,33 @@ def rating(
         raise ValueError("rating: the template has no {prompt}, or n is below 1; give both")
     heat = (0.0 if n == 1 else None) if temperature is None else temperature
     prompts = [template.replace("{prompt}", text) for text in _tasks(pool)]
-    out = yield Sample(ask(pool, prompts), n, role=judge, temperature=heat, max_new_tokens=max_new_tokens,
-                       purpose="judge")  # fmt: skip
+    out = yield Sample(
+        ask(pool, prompts), n, role=judge, temperature=heat, max_new_tokens=max_new_tokens, purpose="judge"
+    )
     said = out["text"].map(lambda t: NUMBER.search(t))
     value = said.map(lambda m: float(m.group()) if m and low <= float(m.group()) <= high else np.nan)
     bad = value.isna().to_numpy()
     if bad.any():
-        refuse("rating", out.index[bad].unique(),
-               f"was rated {out['text'].iloc[int(bad.argmax())]!r}, without a number from {low:g} to {high:g}; ask "
-               "another judge, or with another template")  # fmt: skip
+        refuse(
+            "rating",
+            out.index[bad].unique(),
+            f"was rated {out['text'].iloc[int(bad.argmax())]!r}, without a number from {low:g} to {high:g}; ask "
+            "another judge, or with another template",
+        )
     score = value.groupby(level=0).mean().reindex(pool.index)
     return score if n == 1 else (score, value.groupby(level=0).std().reindex(pool.index) / n**0.5)
 
 
 @asks
 def comparisons(
-    pool: pd.DataFrame, *, judge: str = "learner", template: str = COMPARE, rounds: int = 2, prior: float = 3.0,
+    pool: pd.DataFrame,
+    *,
+    judge: str = "learner",
+    template: str = COMPARE,
+    rounds: int = 2,
+    prior: float = 3.0,
     seed: int = 0,
-) -> Generator:  # fmt: skip
+) -> Generator:
     """Strength in logits by Bradley & Terry 1952: P(i is harder than j) = 1 / (1 + exp(s_j - s_i)), mean 0; the
     uncertainty is its standard error.
 

@@ -22,9 +22,14 @@ BLOCK = 1024  # rows whose similarities to all others are held at once
 
 @asks
 def prompt_value(
-    pool: pd.DataFrame, *, role: str = "learner", observed: Observed = None, share: float = 0.25, n: int = 4,
+    pool: pd.DataFrame,
+    *,
+    role: str = "learner",
+    observed: Observed = None,
+    share: float = 0.25,
+    n: int = 4,
     seed: int = 0,
-) -> Generator:  # fmt: skip
+) -> Generator:
     """Difficulty predicted from the prompt alone, by ridge regression of what was observed of some rows on the mean
     state of their prompts (PCL, Gao et al. 2025).
 
@@ -61,9 +66,18 @@ def ridge(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np
 
 @asks
 def propagated_difficulty(
-    pool: pd.DataFrame, *, role: str = "learner", observed: Observed = None, share: float = 0.25, n: int = 4,
-    neighbours: int = 100, alpha: float = 0.8, rounds: int = 10, epsilon: float = 1e-4, seed: int = 0,
-) -> Generator:  # fmt: skip
+    pool: pd.DataFrame,
+    *,
+    role: str = "learner",
+    observed: Observed = None,
+    share: float = 0.25,
+    n: int = 4,
+    neighbours: int = 100,
+    alpha: float = 0.8,
+    rounds: int = 10,
+    epsilon: float = 1e-4,
+    seed: int = 0,
+) -> Generator:
     """What was observed of some rows, spread over a graph of rows that share words (Wiki-R1, 2026; alpha, rounds,
     neighbours and epsilon are the paper's). observed, share, n: as for prompt_value.
 
@@ -119,9 +133,15 @@ def neighbourhood(texts: pd.Series, neighbours: int):
 
 @asks
 def teacher_gap(
-    pool: pd.DataFrame, *, teacher: str | None = None, role: str = "learner", how: str = "loss", n: int = 8,
-    temperature: float | None = None, max_new_tokens: int | None = None,
-) -> Generator:  # fmt: skip
+    pool: pd.DataFrame,
+    *,
+    teacher: str | None = None,
+    role: str = "learner",
+    how: str = "loss",
+    n: int = 8,
+    temperature: float | None = None,
+    max_new_tokens: int | None = None,
+) -> Generator:
     """How far the student is behind a teacher: loss of the row's own answer for the student minus that for the teacher,
     nats a token; how="answers": pass rate of the teacher minus that of the student from `n` answers each, with its
     standard error. TAPIR (Yue et al. 2024) takes the difference of a judge's scores of the two answers."""

@@ -23,9 +23,14 @@ GRID = 2000  # places in [0, 1] that integrals over a pass rate are summed at
 
 @asks
 def pass_rate(
-    pool: pd.DataFrame, *, role: str = "learner", n: int = 8, prior: float = 1.0, temperature: float | None = None,
+    pool: pd.DataFrame,
+    *,
+    role: str = "learner",
+    n: int = 8,
+    prior: float = 1.0,
+    temperature: float | None = None,
     max_new_tokens: int | None = None,
-) -> Generator:  # fmt: skip
+) -> Generator:
     """1 - pass rate, in (0, 1): the posterior mean of the share of wrong answers from `n` sampled ones, under the prior
     Beta(prior, prior); the uncertainty is the posterior's standard deviation."""
     out = yield _answers("pass_rate", pool, role, n, temperature, max_new_tokens)
@@ -37,9 +42,15 @@ def pass_rate(
 
 @asks
 def expected_advantage(
-    pool: pd.DataFrame, *, role: str = "learner", n: int = 8, prior: float = 1.0, group: int = 8,
-    temperature: float | None = None, max_new_tokens: int | None = None,
-) -> Generator:  # fmt: skip
+    pool: pd.DataFrame,
+    *,
+    role: str = "learner",
+    n: int = 8,
+    prior: float = 1.0,
+    group: int = 8,
+    temperature: float | None = None,
+    max_new_tokens: int | None = None,
+) -> Generator:
     """Mean |advantage| that GRPO would give the row's answers in groups of `group`: expected over the pass rate's Beta
     posterior from `n` answers; the uncertainty is its standard deviation there.
 
@@ -69,9 +80,13 @@ def mean_advantage(p: np.ndarray, group: int) -> np.ndarray:
 
 @asks
 def self_consistency(
-    pool: pd.DataFrame, *, role: str = "learner", n: int = 8, temperature: float | None = None,
+    pool: pd.DataFrame,
+    *,
+    role: str = "learner",
+    n: int = 8,
+    temperature: float | None = None,
     max_new_tokens: int | None = None,
-) -> Generator:  # fmt: skip
+) -> Generator:
     """1 - share of the most frequent of `n` sampled answers, in [0, 1 - 1/n] (Wang et al. 2022); needs no right answer.
     Compared are final answers (rewards.final) up to white space. The uncertainty is the standard deviation of a Beta
     posterior of that share, which takes the winner as if it had been named before."""
@@ -85,9 +100,15 @@ def self_consistency(
 
 @asks
 def turns_to_solve(
-    pool: pd.DataFrame, *, role: str = "learner", attempts: int = 4, n: int = 1, feedback: str = "wrong, try again",
-    temperature: float | None = None, max_new_tokens: int | None = None,
-) -> Generator:  # fmt: skip
+    pool: pd.DataFrame,
+    *,
+    role: str = "learner",
+    attempts: int = 4,
+    n: int = 1,
+    feedback: str = "wrong, try again",
+    temperature: float | None = None,
+    max_new_tokens: int | None = None,
+) -> Generator:
     """Number of the attempt that was right, 1 to `attempts`, else attempts + 1: after a wrong one the model is told
     `feedback` and goes on. Mean over `n` conversations, and with more than one its standard error."""
     if attempts < 2 or n < 1:
@@ -96,8 +117,9 @@ def turns_to_solve(
     turns = np.full((len(pool), n), attempts + 1.0)
     lines, rows, each = np.arange(turns.size), pool, n
     for attempt in range(1, attempts + 1):
-        out = yield Sample(rows, each, role=role, temperature=temperature, max_new_tokens=max_new_tokens,
-                           purpose="probe")  # fmt: skip
+        out = yield Sample(
+            rows, each, role=role, temperature=temperature, max_new_tokens=max_new_tokens, purpose="probe"
+        )
         _verified("turns_to_solve", out)
         right = out["correct"].to_numpy(float) >= 1.0
         turns.flat[lines[right]] = attempt

@@ -40,16 +40,37 @@ def token_length(pool: pd.DataFrame, model: Model) -> pd.Series:
 
 
 TEXT = (
-    text.level, text.bloom_stage, text.source_rank, text.reasoning_steps, text.prompt_length, text.word_count,
-    text.word_rarity, text.type_token_ratio, text.flesch_kincaid, text.ngram_perplexity,
-)  # fmt: skip
+    text.level,
+    text.bloom_stage,
+    text.source_rank,
+    text.reasoning_steps,
+    text.prompt_length,
+    text.word_count,
+    text.word_rarity,
+    text.type_token_ratio,
+    text.flesch_kincaid,
+    text.ngram_perplexity,
+)
 ASKED = (
-    forward.answer_loss, forward.perplexity, forward.option_probability, forward.prefix_entropy,
-    forward.answer_entropy, forward.angle_concentration, forward.gradient_norm, forward.instruction_difficulty,
-    forward.self_perplexity, rollouts.pass_rate, rollouts.expected_advantage, rollouts.self_consistency,
-    rollouts.turns_to_solve, propagated.prompt_value, propagated.propagated_difficulty, propagated.teacher_gap,
-    judged.rating, judged.comparisons,
-)  # fmt: skip
+    forward.answer_loss,
+    forward.perplexity,
+    forward.option_probability,
+    forward.prefix_entropy,
+    forward.answer_entropy,
+    forward.angle_concentration,
+    forward.gradient_norm,
+    forward.instruction_difficulty,
+    forward.self_perplexity,
+    rollouts.pass_rate,
+    rollouts.expected_advantage,
+    rollouts.self_consistency,
+    rollouts.turns_to_solve,
+    propagated.prompt_value,
+    propagated.propagated_difficulty,
+    propagated.teacher_gap,
+    judged.rating,
+    judged.comparisons,
+)
 RECORDED = (dynamics.confidence, dynamics.variability, dynamics.forgetting_events, dynamics.emergence_step)
 MEASURES: dict[str, Callable[..., pd.Series]] = {m.__name__: m for m in (*TEXT, token_length, *ASKED, *RECORDED)}
 NEEDS_MODEL = ("token_length", *(m.__name__ for m in ASKED))
@@ -69,9 +90,15 @@ class Survey:
 
 
 def survey(
-    pool: pd.DataFrame, model: Model | None = None, names: Names = ("answer_loss",), *, runs: Runs | None = None,
-    adapter: Adapter | str | Path | None = None, seed: int = 0, cache: Cache = None,
-) -> Survey:  # fmt: skip
+    pool: pd.DataFrame,
+    model: Model | None = None,
+    names: Names = ("answer_loss",),
+    *,
+    runs: Runs | None = None,
+    adapter: Adapter | str | Path | None = None,
+    seed: int = 0,
+    cache: Cache = None,
+) -> Survey:
     """Several measures, and what they cost.
 
     names: measures, or a dictionary of each one's knobs; runs: what the dynamics are read from; adapter: of the model,
@@ -91,9 +118,13 @@ def survey(
 
 
 def measure(
-    pool: pd.DataFrame, model: Model | None = None, names: Names = ("answer_loss",), *, uncertainty: bool = False,
+    pool: pd.DataFrame,
+    model: Model | None = None,
+    names: Names = ("answer_loss",),
+    *,
+    uncertainty: bool = False,
     **more: object,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Several measures as columns, as by `survey`; with `uncertainty`, `se_<name>` beside those that have one."""
     found = survey(pool, model, names, **more)
     return _table(found.scores, found.errors) if uncertainty else found.scores

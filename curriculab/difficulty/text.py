@@ -40,9 +40,13 @@ VERBS = {
 }
 # Martinez et al. 2023 (CLIMB), spoken language first, by the names of their corpora
 CLIMB: tuple[str | tuple[str, ...], ...] = (
-    "childes", ("bnc_spoken", "switchboard"), ("open_subtitles", "qed"), ("cbt", "children_stories"),
-    "simple_wiki", ("wikipedia", "gutenberg"),
-)  # fmt: skip
+    "childes",
+    ("bnc_spoken", "switchboard"),
+    ("open_subtitles", "qed"),
+    ("cbt", "children_stories"),
+    "simple_wiki",
+    ("wikipedia", "gutenberg"),
+)
 
 
 # -- labels ---------------------------------------------------------------------------------------------------------
@@ -79,8 +83,11 @@ def source_rank(
     places = [(names,) if isinstance(names, str) else names for names in order]
     rank = {name: float(i) for i, names in enumerate(places, 1) for name in names}
     found = pool[column].map(rank)
-    refuse("source_rank", pool.index[found.isna()],
-           f"has a {column!r} that is not in the order {', '.join(rank)}; give order=, easiest first")  # fmt: skip
+    refuse(
+        "source_rank",
+        pool.index[found.isna()],
+        f"has a {column!r} that is not in the order {', '.join(rank)}; give order=, easiest first",
+    )
     return checked(found, "source_rank", pool)
 
 
@@ -88,8 +95,11 @@ def reasoning_steps(pool: pd.DataFrame, *, column: str = "solution", marker: str
     """Number of steps of the worked solution: its lines before `marker` that are not empty; where no solution of the
     pool has a line break, its sentences."""
     check_pool("reasoning_steps", pool, column)
-    refuse("reasoning_steps", pool.index[~pool[column].map(lambda s: isinstance(s, str)).to_numpy(bool)],
-           f"has no text in {column!r}; choose the rows that have one")  # fmt: skip
+    refuse(
+        "reasoning_steps",
+        pool.index[~pool[column].map(lambda s: isinstance(s, str)).to_numpy(bool)],
+        f"has no text in {column!r}; choose the rows that have one",
+    )
     count = pool[column].map(steps(column, marker).count)
     if count.max() <= 1:
         count = pool[column].map(lambda s: _sentences(s.split(marker)[0]))
@@ -179,9 +189,13 @@ def _grams(row: Sequence[str], k: int) -> Iterator[tuple[str, ...]]:
 
 
 def _left_out(
-    row: Sequence[str], own: Sequence[Counter], whole: Sequence[Counter], behind: Sequence[Counter],
-    kinds: Sequence[Counter], flat: float,
-) -> float:  # fmt: skip
+    row: Sequence[str],
+    own: Sequence[Counter],
+    whole: Sequence[Counter],
+    behind: Sequence[Counter],
+    kinds: Sequence[Counter],
+    flat: float,
+) -> float:
     """Perplexity of one row by the counts of the others."""
     fewer, gone = [defaultdict(int) for _ in own], [defaultdict(int) for _ in own]
     for k, counts in enumerate(own):

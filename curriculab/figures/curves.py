@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 AXES = {
-    "steps": ("step", "optimiser steps"), "tokens": ("tokens", "trained tokens"), "rollouts": ("rollouts", "rollouts"),
-    "generated": ("generated", "generated tokens"), "seconds": ("seconds", "seconds"),
-}  # fmt: skip
+    "steps": ("step", "optimiser steps"),
+    "tokens": ("tokens", "trained tokens"),
+    "rollouts": ("rollouts", "rollouts"),
+    "generated": ("generated", "generated tokens"),
+    "seconds": ("seconds", "seconds"),
+}
 
 
 def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, level: float = 0.95) -> go.Figure:
@@ -150,9 +153,11 @@ def _bands(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style:
     found = paired_t(whole.y.to_numpy(), level=style["level"])
     low, high = (np.where(np.isnan(side), found.mean, side).clip(0, 1) for side in (found.low, found.high))
     colour, name = clear(style["color"], style["veil"]), f"{label}, {style['level']:.0%} interval"
-    figure.add_trace(region(
-        whole.x.mean(axis=1), low, high, colour, name=name, legendgroup=label, showlegend=False, **on_panel(panel)
-    ))  # fmt: skip
+    figure.add_trace(
+        region(
+            whole.x.mean(axis=1), low, high, colour, name=name, legendgroup=label, showlegend=False, **on_panel(panel)
+        )
+    )
 
 
 def _seeds(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
@@ -180,13 +185,20 @@ def _means(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style:
     means = part[part.whole].groupby("test").agg(x=("x", "mean"), y=("y", "mean"))
     shown = {t.legendgroup for t in figure.data if t.showlegend}
     titled = label in figure.layout.meta["titles"]  # has a panel of its own
-    figure.add_trace(go.Scatter(
-        x=means.x, y=means.y, mode="lines+markers", name=escape(label, quote=False), **on_panel(panel),
-        legendgroup=label, showlegend=label not in shown and not titled,
-        line=dict(color=style["color"], width=2.4, dash=style["dash"]),
-        marker=dict(color=style["color"], symbol=style["symbol"], size=7),
-        hovertemplate=f"%{{y:.3f}} at %{{x:,.0f}} (mean of {part.seed[part.whole].nunique()} seeds)",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=means.x,
+            y=means.y,
+            mode="lines+markers",
+            name=escape(label, quote=False),
+            **on_panel(panel),
+            legendgroup=label,
+            showlegend=label not in shown and not titled,
+            line=dict(color=style["color"], width=2.4, dash=style["dash"]),
+            marker=dict(color=style["color"], symbol=style["symbol"], size=7),
+            hovertemplate=f"%{{y:.3f}} at %{{x:,.0f}} (mean of {part.seed[part.whole].nunique()} seeds)",
+        )
+    )
 
 
 def _null_band(figure: go.Figure, part: pd.DataFrame, panel: int, k: int) -> None:
@@ -215,8 +227,17 @@ def _signs(figure: go.Figure, runs: Runs, part: pd.DataFrame, panel: int) -> Non
             found.append((x, y if of else part.y.min(), SIGNS[event["what"]], colour, _deed(event)))
     if found:
         x, y, symbols, colours, told = zip(*found, strict=True)
-        figure.add_trace(go.Scatter(
-            x=x, y=y, text=[escape(t, quote=False) for t in told], mode="markers", name="by hand",
-            legendgroup="by hand", showlegend=panel == 0, hovertemplate="%{text}", **on_panel(panel),
-            marker=dict(symbol=symbols, size=12, color=colours, line=dict(width=1.5, color=colours)),
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                text=[escape(t, quote=False) for t in told],
+                mode="markers",
+                name="by hand",
+                legendgroup="by hand",
+                showlegend=panel == 0,
+                hovertemplate="%{text}",
+                **on_panel(panel),
+                marker=dict(symbol=symbols, size=12, color=colours, line=dict(width=1.5, color=colours)),
+            )
+        )

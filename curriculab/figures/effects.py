@@ -75,20 +75,32 @@ def _marks(figure: go.Figure, place: int, row: pd.Series, scores: pd.DataFrame, 
 
     points = scores.dropna(subset="difference")
     common = dict(mode="markers", name=escape(str(row.name), quote=False), showlegend=False)
-    figure.add_trace(go.Scatter(
-        x=points.difference, y=place - 0.27 + np.linspace(-0.07, 0.07, len(points)), **common,
-        marker=dict(color="white", line=dict(color=colour, width=1.2), size=6, symbol="circle"),
-        ids=[f"seed {s}" for s in points.seed], customdata=points.seed, hovertemplate="seed %{customdata}: %{x:+.3f}",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=points.difference,
+            y=place - 0.27 + np.linspace(-0.07, 0.07, len(points)),
+            **common,
+            marker=dict(color="white", line=dict(color=colour, width=1.2), size=6, symbol="circle"),
+            ids=[f"seed {s}" for s in points.seed],
+            customdata=points.seed,
+            hovertemplate="seed %{customdata}: %{x:+.3f}",
+        )
+    )
     if row.n < 2:
         return
     reach = dict(array=[row.high - row.difference], arrayminus=[row.difference - row.low], width=4, thickness=2)
     marker = dict(color=colour if row.differs else "white", size=10, symbol="diamond", line=dict(color=colour, width=2))
-    figure.add_trace(go.Scatter(
-        x=[row.difference], y=[place + 0.1], ids=["mean"], marker=marker, **common,
-        error_x=reach | dict(color=colour, visible=bool(np.isfinite(row.low))),
-        hovertemplate=f"%{{x:+.3f}}, {row.low:+.3f} to {row.high:+.3f} ({row.interval})",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=[row.difference],
+            y=[place + 0.1],
+            ids=["mean"],
+            marker=marker,
+            **common,
+            error_x=reach | dict(color=colour, visible=bool(np.isfinite(row.low))),
+            hovertemplate=f"%{{x:+.3f}}, {row.low:+.3f} to {row.high:+.3f} ({row.interval})",
+        )
+    )
 
 
 def _legend_of_marks(figure: go.Figure, table: pd.DataFrame, level: float) -> None:
@@ -124,14 +136,18 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
         part, style = result.levels[result.levels.variant == name], style_of(name, result.variants)
         shift = 0.0 if value == "accuracy" else (i - (len(names) - 1) / 2) * 0.5 / len(names)
         reach = dict(array=part.high - part.difference, arrayminus=part.difference - part.low, color=style["color"])
-        figure.add_trace(go.Scatter(
-            x=part.level.map(places) + shift, y=part[value], name=escape(name, quote=False),
-            mode="lines+markers" if value == "accuracy" else "markers",
-            error_y=reach | dict(width=2, thickness=1.4) if value == "difference" else None,
-            line=dict(color=style["color"], width=2, dash=style["dash"]),
-            marker=dict(color=style["color"], symbol=style["symbol"], size=8),
-            hovertemplate="%{y:.3f}",
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=part.level.map(places) + shift,
+                y=part[value],
+                name=escape(name, quote=False),
+                mode="lines+markers" if value == "accuracy" else "markers",
+                error_y=reach | dict(width=2, thickness=1.4) if value == "difference" else None,
+                line=dict(color=style["color"], width=2, dash=style["dash"]),
+                marker=dict(color=style["color"], symbol=style["symbol"], size=8),
+                hovertemplate="%{y:.3f}",
+            )
+        )
     figure.update_xaxes(tickvals=[*places.values()], ticktext=[*map(str, places)], range=[-0.5, len(places) - 0.5])
     return tell(arrange(figure), *_told_by_level(result, value))
 
@@ -169,12 +185,18 @@ def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
     for k, variant in enumerate(variants):
         own, style = table[table.variant == variant], style_of(variant, runs.variants)
         reach = dict(array=own.high - own.forgetting, arrayminus=own.forgetting - own.low, width=3, thickness=1.6)
-        figure.add_trace(go.Scatter(
-            x=own.forgetting, y=[groups.index(g) + 0.8 * ((k + 0.5) / len(variants) - 0.5) for g in own[by]],
-            mode="markers", name=escape(variant, quote=False), error_x=reach | dict(color=style["color"]),
-            marker=dict(color=style["color"], symbol=style["symbol"], size=8), customdata=own.interval,
-            hovertemplate="%{x:+.3f} (%{customdata})",
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=own.forgetting,
+                y=[groups.index(g) + 0.8 * ((k + 0.5) / len(variants) - 0.5) for g in own[by]],
+                mode="markers",
+                name=escape(variant, quote=False),
+                error_x=reach | dict(color=style["color"]),
+                marker=dict(color=style["color"], symbol=style["symbol"], size=8),
+                customdata=own.interval,
+                hovertemplate="%{x:+.3f} (%{customdata})",
+            )
+        )
     if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
         line = dict(color=GREY, width=1.6)
         figure.add_trace(go.Scatter(x=[None], y=[None], mode="lines", line=line, name=f"95% interval ({kinds})"))

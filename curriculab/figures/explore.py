@@ -59,10 +59,16 @@ def _tests(runs: Runs) -> pd.DataFrame:
     due = due.groupby(line, as_index=False, observed=True).point.max()
     table = runs.accuracy().merge(due, on=line).rename(columns={"accuracy": "y"})
     trained = runs.exposure.groupby(KEYS).size().groupby(level=[0, 1]).cumsum().rename("examples").reset_index()
-    table = pd.merge_asof(
-        table.sort_values("step", kind="stable").astype({"step": int}),
-        trained.astype({"step": int}).sort_values("step", kind="stable"), on="step", by=["variant", "seed"],
-    ) if len(trained) else table.assign(examples=0)  # fmt: skip
+    table = (
+        pd.merge_asof(
+            table.sort_values("step", kind="stable").astype({"step": int}),
+            trained.astype({"step": int}).sort_values("step", kind="stable"),
+            on="step",
+            by=["variant", "seed"],
+        )
+        if len(trained)
+        else table.assign(examples=0)
+    )
     several = table.groupby("variant").solver.transform("nunique") > 1
     label = table.variant.where(~several, table.variant + " / " + table.solver)
     table = table.assign(label=label, examples=table.examples.fillna(0))
@@ -81,9 +87,14 @@ def smoothed(table: pd.DataFrame, width: int) -> pd.DataFrame:
 
 
 def explore(
-    runs: Runs, quantity: str = ACCURACY, *, x: str = "steps", smooth: int = 1, level: float = 0.95,
+    runs: Runs,
+    quantity: str = ACCURACY,
+    *,
+    x: str = "steps",
+    smooth: int = 1,
+    level: float = 0.95,
     among: Sequence[str] | None = None,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """Seeds as thin lines, their mean thick, its interval (Student's t over the seeds at a point) as a band.
 
     quantity: "accuracy", or a column of runs.metrics; x: "steps", "examples" (rows trained), "tokens" (trained),
@@ -119,10 +130,17 @@ def _interval(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, le
         return
     found = paired_t(whole.y.to_numpy(), level=level)
     low, high = (np.where(np.isnan(side), found.mean, side) for side in (found.low, found.high))
-    figure.add_trace(region(
-        whole.x.mean(axis=1), low, high, clear(style["color"], 0.12), name=f"{label}, {level:.0%} interval",
-        legendgroup=label, showlegend=False,
-    ))  # fmt: skip
+    figure.add_trace(
+        region(
+            whole.x.mean(axis=1),
+            low,
+            high,
+            clear(style["color"], 0.12),
+            name=f"{label}, {level:.0%} interval",
+            legendgroup=label,
+            showlegend=False,
+        )
+    )
 
 
 def _thin(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level: float, smooth: int) -> None:
@@ -131,10 +149,18 @@ def _thin(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level:
     gap = pd.DataFrame({"x": [np.nan], "y": [np.nan]})
     lines = [piece for _, seed in part.groupby("seed") for piece in (seed[["x", "y"]], gap)]
     thin = pd.concat(lines)
-    figure.add_trace(go.Scatter(
-        x=thin.x, y=thin.y, mode="lines", name=f"{label}, seeds as recorded", legendgroup=label, showlegend=False,
-        line=dict(color=clear(style["color"], 0.45 if smooth == 1 else 0.3), width=0.9), hoverinfo="skip",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=thin.x,
+            y=thin.y,
+            mode="lines",
+            name=f"{label}, seeds as recorded",
+            legendgroup=label,
+            showlegend=False,
+            line=dict(color=clear(style["color"], 0.45 if smooth == 1 else 0.3), width=0.9),
+            hoverinfo="skip",
+        )
+    )
 
 
 def _thick(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level: float, smooth: int) -> None:
@@ -144,12 +170,18 @@ def _thick(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level
     mean = whole.T.groupby(level=0).mean().T if len(whole) else pd.DataFrame({"x": [], "y": []})
     name = escape(label, quote=False) + (f", mean of {smooth} points" if smooth > 1 else "")
     few = len(mean) <= 40  # a marker each; more would hide the line
-    figure.add_trace(go.Scatter(
-        x=mean.x, y=mean.y, mode="lines+markers" if few else "lines", name=name, legendgroup=label,
-        line=dict(color=style["color"], width=2.4, dash=style["dash"]),
-        marker=dict(color=style["color"], symbol=style["symbol"], size=7),
-        hovertemplate=f"%{{y:.3f}} at %{{x:,.0f}} (mean of {seeds} seed{'s' * (seeds > 1)})",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=mean.x,
+            y=mean.y,
+            mode="lines+markers" if few else "lines",
+            name=name,
+            legendgroup=label,
+            line=dict(color=style["color"], width=2.4, dash=style["dash"]),
+            marker=dict(color=style["color"], symbol=style["symbol"], size=7),
+            hovertemplate=f"%{{y:.3f}} at %{{x:,.0f}} (mean of {seeds} seed{'s' * (seeds > 1)})",
+        )
+    )
 
 
 def _null(figure: go.Figure, part: pd.DataFrame, runs: Runs) -> None:

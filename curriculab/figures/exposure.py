@@ -50,11 +50,18 @@ def _shares(
         total = np.histogram(exposure.step[own], steps)[0]
         for name, colour in colours.items():
             share = np.histogram(exposure.step[own & (group == name)], steps)[0] / np.maximum(total, 1)
-            figure.add_trace(stairs(
-                steps, share, colour, panel, name=group_name(by, name, colours), legendgroup=name,
-                showlegend=panel == 0,
-                hovertemplate=f"{by} {name}: %{{y:.0%}} from step %{{x:.0f}}<extra>{escape(variant)}</extra>",
-            ))  # fmt: skip
+            figure.add_trace(
+                stairs(
+                    steps,
+                    share,
+                    colour,
+                    panel,
+                    name=group_name(by, name, colours),
+                    legendgroup=name,
+                    showlegend=panel == 0,
+                    hovertemplate=f"{by} {name}: %{{y:.0%}} from step %{{x:.0f}}<extra>{escape(variant)}</extra>",
+                )
+            )
     figure.update_xaxes(range=[steps[0], steps[-1]])
     figure.update_yaxes(range=[0, 1], showgrid=False, tickvals=[0, 0.5, 1])
     return arrange(figure)
@@ -72,11 +79,17 @@ def _map(
         own = exposure[(exposure.variant == variant) & exposure.known]
         counts = np.histogram2d(own.value.astype(float), own.step, [scores, steps])[0]
         share = counts / np.maximum(counts.sum(axis=0), 1)
-        figure.add_trace(go.Heatmap(
-            x=(steps[:-1] + steps[1:]) / 2, y=(scores[:-1] + scores[1:]) / 2, z=share,
-            coloraxis="coloraxis", name=variant, **on_panel(panel),
-            hovertemplate=f"step %{{x}}, {by} %{{y:.3g}}: %{{z:.0%}} of the rows",
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Heatmap(
+                x=(steps[:-1] + steps[1:]) / 2,
+                y=(scores[:-1] + scores[1:]) / 2,
+                z=share,
+                coloraxis="coloraxis",
+                name=variant,
+                **on_panel(panel),
+                hovertemplate=f"step %{{x}}, {by} %{{y:.3g}}: %{{z:.0%}} of the rows",
+            )
+        )
     bar = dict(orientation="h", x=0.5, xanchor="center", yref="container", yanchor="top", outlinewidth=0)
     bar |= dict(thickness=8, len=0.6, ypad=3, tickformat=".0%", nticks=5)
     title = dict(text="share of the step's rows", showarrow=False, xref="paper", yref="paper", x=0.5, y=1)

@@ -36,15 +36,27 @@ def item_curves(fit: Any, items: Sequence[object] | None = None, *, people: bool
     figure = panelled([""], x=f"ability, {_unit(fit)}", y="P(right)", ratio=0.5)
     for place, name in enumerate(shown):
         colour, dash = COLOURS[place % len(COLOURS)], DASHES[place // 2 % len(DASHES)]
-        figure.add_trace(go.Scatter(
-            x=x, y=fit.curve(name, x)["probability"], mode="lines", name=escape(str(name), quote=False),
-            line=dict(color=colour, width=2, dash=dash), hovertemplate="%{x:.2f}: %{y:.2f}",
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=fit.curve(name, x)["probability"],
+                mode="lines",
+                name=escape(str(name), quote=False),
+                line=dict(color=colour, width=2, dash=dash),
+                hovertemplate="%{x:.2f}: %{y:.2f}",
+            )
+        )
     if people:
-        figure.add_trace(go.Scatter(
-            x=ability, y=np.full(len(ability), -0.05), mode="markers", name="people", hoverinfo="skip",
-            marker=dict(color=GREY, symbol="line-ns", size=8, line=dict(color=GREY, width=1), opacity=0.5),
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=ability,
+                y=np.full(len(ability), -0.05),
+                mode="markers",
+                name="people",
+                hoverinfo="skip",
+                marker=dict(color=GREY, symbol="line-ns", size=8, line=dict(color=GREY, width=1), opacity=0.5),
+            )
+        )
     figure.update_xaxes(range=[-reach, reach])
     figure.update_yaxes(range=[-0.1, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1])
     said = f"{len(shown)} of {len(order)} items, fitted to {len(ability)} people{' (ticks)' if people else ''}."
@@ -75,11 +87,19 @@ def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> 
         parts.append((1, label, own, colour, of is not None))
     for panel, label, values, colour, told in parts:
         counts = np.histogram(values.clip(low, high), edges)[0]
-        figure.add_trace(go.Bar(
-            x=counts, y=middle, width=width, orientation="h", name=label, showlegend=told,
-            marker=dict(color=colour, line=dict(color="white", width=0.5)),
-            hovertemplate="%{x} at %{y:.2f}<extra></extra>", **on_panel(panel),
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Bar(
+                x=counts,
+                y=middle,
+                width=width,
+                orientation="h",
+                name=label,
+                showlegend=told,
+                marker=dict(color=colour, line=dict(color="white", width=0.5)),
+                hovertemplate="%{x} at %{y:.2f}<extra></extra>",
+                **on_panel(panel),
+            )
+        )
     figure.update_layout(barmode="stack", bargap=0)
     figure.update_xaxes(rangemode="tozero", showgrid=True, tickformat="d")
     figure.update_layout(xaxis_autorange="reversed", yaxis2_matches="y")

@@ -28,11 +28,21 @@ def by_level(table: pd.DataFrame, *, level: str = "level") -> go.Figure:
     for panel, name in enumerate(measures):
         part = table[table["measure"] == name]
         reach = dict(array=part["high"] - part["mean"], arrayminus=part["mean"] - part["low"], width=3, thickness=1.4)
-        figure.add_trace(go.Scatter(
-            x=part["level"], y=part["mean"], mode="lines+markers", showlegend=False, name=name, customdata=part["rows"],
-            error_y=reach | dict(color=COLOURS[0]), line=dict(color=COLOURS[0], width=1.4), marker=dict(size=6),
-            hovertemplate="level %{x:g}: %{y:.3g}, %{customdata} rows<extra></extra>", **on_panel(panel),
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=part["level"],
+                y=part["mean"],
+                mode="lines+markers",
+                showlegend=False,
+                name=name,
+                customdata=part["rows"],
+                error_y=reach | dict(color=COLOURS[0]),
+                line=dict(color=COLOURS[0], width=1.4),
+                marker=dict(size=6),
+                hovertemplate="level %{x:g}: %{y:.3g}, %{customdata} rows<extra></extra>",
+                **on_panel(panel),
+            )
+        )
     whole = table["level"].nunique() <= 2 * GROUPS
     figure.update_xaxes(tickvals=sorted(table["level"].unique()) if table["level"].nunique() <= GROUPS else None)
     figure.update_xaxes(dtick=2 if whole and table["level"].nunique() > GROUPS else None)
@@ -51,10 +61,22 @@ def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     shown = np.where(np.tri(len(names) - 1, dtype=bool), found, np.nan)
     labels = [name.replace("_", " ") for name in names]
     text = [["" if np.isnan(v) else f"{v:.2f}" for v in line] for line in shown]
-    figure = go.Figure(go.Heatmap(
-        x=labels[:-1], y=labels[1:], z=shown, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=DIVERGING,
-        showscale=False, xgap=2, ygap=2, hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
-    ))  # fmt: skip
+    figure = go.Figure(
+        go.Heatmap(
+            x=labels[:-1],
+            y=labels[1:],
+            z=shown,
+            text=text,
+            texttemplate="%{text}",
+            zmin=-1,
+            zmax=1,
+            colorscale=DIVERGING,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+        )
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", showline=False)
     figure.update_xaxes(ticks="", showline=False, title_text="Spearman's rank correlation")
     figure.update_layout(template=template(), height=80 + 56 * len(names))
@@ -76,11 +98,23 @@ def agreements(
     wrapped = [label.replace(" ", "<br>", 1) for label in labels]
     title = f"{names[0]} below the diagonal, {names[1]} above"
     figure = panelled([""], x=title, y="", lines=2.1 * n)
-    figure.add_trace(go.Heatmap(
-        x=[*range(n)], y=[*range(n)], z=z, text=text, texttemplate="%{text}", zmin=-1, zmax=1, colorscale=DIVERGING,
-        showscale=False, xgap=2, ygap=2, customdata=[[f"{a} and {b}" for b in labels] for a in labels],
-        hovertemplate="%{customdata}: %{z:.2f}<extra></extra>",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Heatmap(
+            x=[*range(n)],
+            y=[*range(n)],
+            z=z,
+            text=text,
+            texttemplate="%{text}",
+            zmin=-1,
+            zmax=1,
+            colorscale=DIVERGING,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            customdata=[[f"{a} and {b}" for b in labels] for a in labels],
+            hovertemplate="%{customdata}: %{z:.2f}<extra></extra>",
+        )
+    )
     common = dict(showgrid=False, ticks="", showline=False, tickvals=[*range(n)])
     figure.update_xaxes(**common, ticktext=wrapped, tickangle=-90 if n > 6 else 0)
     figure.update_yaxes(**common, ticktext=labels, range=[n - 0.5, -0.5])

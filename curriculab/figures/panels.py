@@ -121,9 +121,15 @@ def stairs(edges: np.ndarray, heights: np.ndarray, colour: str, panel: int, **mo
 
     line = dict(shape="hv", width=0, color=colour)
     return go.Scatter(
-        x=edges, y=[*heights, heights[-1]], stackgroup=f"panel {panel}", mode="lines", line=line, fillcolor=colour,
-        **on_panel(panel), **more,
-    )  # fmt: skip
+        x=edges,
+        y=[*heights, heights[-1]],
+        stackgroup=f"panel {panel}",
+        mode="lines",
+        line=line,
+        fillcolor=colour,
+        **on_panel(panel),
+        **more,
+    )
 
 
 def region(x: pd.Series, low: np.ndarray, high: np.ndarray, colour: str, **more: Any) -> go.Scatter:
@@ -148,19 +154,37 @@ def cells(
     import plotly.graph_objects as go
 
     most = float(most) or 1.0
-    figure.add_trace(go.Heatmap(
-        x=[*range(len(columns))], y=[*range(len(rows))], z=z, text=text, texttemplate="%{text}", xgap=2, ygap=2,
-        zmin=-most, zmax=most, colorscale=DIVERGING, showscale=False, name=figure.layout.meta["titles"][panel],
-        hoverinfo="text", hoverongaps=False, **on_panel(panel),
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Heatmap(
+            x=[*range(len(columns))],
+            y=[*range(len(rows))],
+            z=z,
+            text=text,
+            texttemplate="%{text}",
+            xgap=2,
+            ygap=2,
+            zmin=-most,
+            zmax=most,
+            colorscale=DIVERGING,
+            showscale=False,
+            name=figure.layout.meta["titles"][panel],
+            hoverinfo="text",
+            hoverongaps=False,
+            **on_panel(panel),
+        )
+    )
     wrapped = [wrap(c, 12, lines=2) for c in columns]
     figure.layout[_axis("x", panel)].update(
         tickvals=[*range(len(columns))], ticktext=wrapped, ticks="", showline=False, autotickangles=[0, 90]
     )
     figure.layout[_axis("y", panel)].update(
-        tickvals=[*range(len(rows))], ticktext=[wrap(r, 16, lines=2) for r in rows], ticks="", showline=False,
-        showgrid=False, range=[len(rows) - 0.5, -0.5],
-    )  # fmt: skip
+        tickvals=[*range(len(rows))],
+        ticktext=[wrap(r, 16, lines=2) for r in rows],
+        ticks="",
+        showline=False,
+        showgrid=False,
+        range=[len(rows) - 0.5, -0.5],
+    )
 
 
 def bin_edges(values: pd.Series, bins: int) -> np.ndarray:

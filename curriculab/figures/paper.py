@@ -31,9 +31,13 @@ FORMATS = ("html", "csv", "txt", "pdf", "svg", "png")
 IMAGES = ("pdf", "svg", "png")
 MOST_MARKS = 2000  # of clouds; ten thousand markers make an SVG of 1.8 MB
 THINNED = {
-    "line.width": 0.7, "marker.size": 0.85, "marker.line.width": 0.7, "error_x.thickness": 0.7, "error_x.width": 0.7,
+    "line.width": 0.7,
+    "marker.size": 0.85,
+    "marker.line.width": 0.7,
+    "error_x.thickness": 0.7,
+    "error_x.width": 0.7,
     "error_y.thickness": 0.7,
-}  # fmt: skip
+}
 
 
 def export(

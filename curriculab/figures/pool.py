@@ -32,10 +32,18 @@ def difficulty(
         edges = bin_edges(pool[name], bins)
         for group, colour in colours.items():
             counts = np.histogram(pool[name][groups == group], edges)[0]
-            figure.add_trace(stairs(
-                edges, counts, colour, panel, name=group_name(by, group, colours), legendgroup=group,
-                showlegend=panel == 0 and len(colours) > 1, hovertemplate=f"from {name} %{{x:.3g}}: %{{y}} rows",
-            ))  # fmt: skip
+            figure.add_trace(
+                stairs(
+                    edges,
+                    counts,
+                    colour,
+                    panel,
+                    name=group_name(by, group, colours),
+                    legendgroup=group,
+                    showlegend=panel == 0 and len(colours) > 1,
+                    hovertemplate=f"from {name} %{{x:.3g}}: %{{y}} rows",
+                )
+            )
     said = f"{len(pool):,} rows of the pool; higher is harder{f'; shades: {by}' if len(colours) > 1 else ''}."
     return tell(arrange(figure), f"Distribution of {', '.join(n.replace('_', ' ') for n in names)}", said)
 
@@ -64,11 +72,17 @@ def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> 
     figure = panelled([""], x=x.replace("_", " "), y=y.replace("_", " "), ratio=0.5)
     for name, colour in colours.items():
         part = pool[groups == name]
-        figure.add_trace(go.Scatter(
-            x=part[x], y=part[y], mode="markers", name=group_name(by, name, colours), showlegend=len(colours) > 1,
-            marker=dict(color=colour, size=6, opacity=0.75, line=dict(color="#555555", width=0.4)),
-            customdata=[escape(p.split("\n")[0][:60], quote=False) for p in part.prompt],
-            hovertemplate="%{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=part[x],
+                y=part[y],
+                mode="markers",
+                name=group_name(by, name, colours),
+                showlegend=len(colours) > 1,
+                marker=dict(color=colour, size=6, opacity=0.75, line=dict(color="#555555", width=0.4)),
+                customdata=[escape(p.split("\n")[0][:60], quote=False) for p in part.prompt],
+                hovertemplate="%{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
+            )
+        )
     said = f"{len(pool):,} rows of the pool{f'; colours: {by}' if len(colours) > 1 else ''}."
     return tell(arrange(figure), f"{y} against {x}".replace("_", " "), said)

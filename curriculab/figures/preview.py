@@ -30,9 +30,14 @@ def schedules(runs: Runs, pool: pd.DataFrame, by: str | Sequence[str] = "level",
 
 
 def redraw_schedules(
-    figure: go.Figure, runs: Runs, pool: pd.DataFrame, by: str | Sequence[str] = "level", *, group: str = "level",
+    figure: go.Figure,
+    runs: Runs,
+    pool: pd.DataFrame,
+    by: str | Sequence[str] = "level",
+    *,
+    group: str = "level",
     only: Sequence[str] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Turn a figure of as many `schedules` into that of these runs; of a live one, only what differs is sent.
 
     only: variants whose draws changed; None: all.
@@ -74,9 +79,13 @@ def _empty(columns: int) -> go.Figure:
     from plotly.subplots import make_subplots
 
     figure = make_subplots(
-        3, columns, row_heights=[0.46, 0.27, 0.27], column_titles=[" "] * columns,
-        horizontal_spacing=0.22 / columns, vertical_spacing=0.12,
-    )  # fmt: skip
+        3,
+        columns,
+        row_heights=[0.46, 0.27, 0.27],
+        column_titles=[" "] * columns,
+        horizontal_spacing=0.22 / columns,
+        vertical_spacing=0.12,
+    )
     for column in range(1, columns + 1):
         figure.add_trace(go.Heatmap(coloraxis="coloraxis"), row=1, col=column)
         figure.add_trace(go.Bar(hovertemplate="%{y:,} tokens<extra></extra>"), row=2, col=column)
@@ -88,9 +97,13 @@ def _empty(columns: int) -> go.Figure:
     for axis in figure.select_yaxes(row=1):
         axis.domain = (axis.domain[0], 0.95)
     figure.update_layout(
-        template=template(), height=660, autosize=True, showlegend=False, bargap=0.15,
+        template=template(),
+        height=660,
+        autosize=True,
+        showlegend=False,
+        bargap=0.15,
         coloraxis=dict(colorscale=SCALE, cmin=0, showscale=False),
-    )  # fmt: skip
+    )
     figure.update_annotations(font_size=None, y=1, yanchor="top")
     return figure
 

@@ -35,14 +35,25 @@ def waste(runs: Runs) -> go.Figure:
         share = table[part].clip(lower=0)
         if part != "taught" and not (share > 0).any():
             continue
-        figure.add_trace(go.Bar(
-            x=share, y=[*range(len(table))], orientation="h", name=name, width=0.62,
-            text=[f"{v:.0%}" if v >= 0.06 else "" for v in share], textposition="inside", insidetextanchor="middle",
-            textangle=0, textfont_color="white" if part == "taught" else INK, constraintext="none", cliponaxis=False,
-            marker=dict(color=colour, line=dict(color="white", width=1)),
-            marker_pattern=dict(shape=shape, fgcolor=lines, bgcolor=colour, solidity=0.25, size=6),
-            hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>",
-        ))  # fmt: skip
+        figure.add_trace(
+            go.Bar(
+                x=share,
+                y=[*range(len(table))],
+                orientation="h",
+                name=name,
+                width=0.62,
+                text=[f"{v:.0%}" if v >= 0.06 else "" for v in share],
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
+                textfont_color="white" if part == "taught" else INK,
+                constraintext="none",
+                cliponaxis=False,
+                marker=dict(color=colour, line=dict(color="white", width=1)),
+                marker_pattern=dict(shape=shape, fgcolor=lines, bgcolor=colour, solidity=0.25, size=6),
+                hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>",
+            )
+        )
     under = [f"{wrap(v, 22, lines=1)}<br>{t:,.0f} tokens" for v, t in table.generated.items()]
     figure.update_layout(barmode="stack", legend_traceorder="normal")
     figure.update_xaxes(range=[0, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)

@@ -75,9 +75,19 @@ def template() -> go.layout.Template:
     import plotly.graph_objects as go
 
     axis = dict(
-        showline=True, linecolor=FRAME, linewidth=1, ticks="outside", ticklen=4, tickwidth=1, tickcolor=FRAME,
-        zeroline=False, automargin=True, title=dict(standoff=6, font=dict(size=SCREEN_PX)), gridcolor=GRID, gridwidth=1,
-    )  # fmt: skip
+        showline=True,
+        linecolor=FRAME,
+        linewidth=1,
+        ticks="outside",
+        ticklen=4,
+        tickwidth=1,
+        tickcolor=FRAME,
+        zeroline=False,
+        automargin=True,
+        title=dict(standoff=6, font=dict(size=SCREEN_PX)),
+        gridcolor=GRID,
+        gridwidth=1,
+    )
     layout = go.Layout(
         font=dict(family=FONT, size=SCREEN_PX, color=INK),
         paper_bgcolor="white",

@@ -1,6 +1,6 @@
 """The figure of a bench in training: drawn from its points, again and again, with what was done to it by hand.
 
-    training(live.points, "accuracy", x="tokens")
+training(live.points, "accuracy", x="tokens")
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 AXES = dict(EXPLORED.values())  # column: title, as in the figures of recorded runs
 QUANTITIES = {
-    "accuracy": "share of test rows right", "loss": "loss, nats a token", "reward": "mean reward",
+    "accuracy": "share of test rows right",
+    "loss": "loss, nats a token",
+    "reward": "mean reward",
     "length": "tokens an answer",
-}  # fmt: skip
+}
 POINTS = 120  # a line is drawn through so many; more steps are averaged
 NULL = "null band"
 EMPTY = "Nothing measured yet: the start is being tested."
@@ -69,7 +71,11 @@ def _fewer(values: np.ndarray, each: int) -> np.ndarray:
 
 
 def training(
-    points: Sequence[Mapping[str, object]], y: str = "accuracy", *, x: str = "step", variants: Sequence[str] = (),
+    points: Sequence[Mapping[str, object]],
+    y: str = "accuracy",
+    *,
+    x: str = "step",
+    variants: Sequence[str] = (),
     null: Sequence[str] = (),
 ) -> go.Figure:
     """How all variants stand: seeds thin, their mean thick, interventions as signs on the curve they changed.
@@ -95,10 +101,12 @@ def training(
     figure.add_trace(_signs(points, drawn, x, variants))
     told = dict(text="" if drawn else EMPTY, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False)
     return figure.update_layout(
-        xaxis=dict(title=dict(text=AXES[x]), rangemode="tozero"), yaxis=dict(title=dict(text=QUANTITIES[y])),
-        annotations=[told | dict(font=dict(color=INK))], margin=dict(t=20, r=20),
+        xaxis=dict(title=dict(text=AXES[x]), rangemode="tozero"),
+        yaxis=dict(title=dict(text=QUANTITIES[y])),
+        annotations=[told | dict(font=dict(color=INK))],
+        margin=dict(t=20, r=20),
         legend=dict(orientation="v", x=1.01, xanchor="left", y=1, yanchor="top"),
-    )  # fmt: skip
+    )
 
 
 def _seeds(own: Sequence[Line], x: str, variant: str, style: Mapping[str, str]) -> go.Scatter:
@@ -108,8 +116,16 @@ def _seeds(own: Sequence[Line], x: str, variant: str, style: Mapping[str, str]) 
     at = np.concatenate([np.append(line.on(x), np.nan) for line in own] or [np.empty(0)])
     y = np.concatenate([np.append(line.y, np.nan) for line in own] or [np.empty(0)])
     line = dict(color=clear(style["color"], 0.35), width=1)
-    return go.Scatter(x=at, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", legendgroup=variant,
-                      name=f"{variant}, seeds")  # fmt: skip
+    return go.Scatter(
+        x=at,
+        y=y,
+        mode="lines",
+        line=line,
+        showlegend=False,
+        hoverinfo="skip",
+        legendgroup=variant,
+        name=f"{variant}, seeds",
+    )
 
 
 def _mean(own: Sequence[Line], x: str, variant: str, style: Mapping[str, str]) -> go.Scatter:
@@ -120,10 +136,15 @@ def _mean(own: Sequence[Line], x: str, variant: str, style: Mapping[str, str]) -
     at = np.mean([line.on(x)[:n] for line in own], axis=0) if n else np.empty(0)
     y = np.mean([line.y[:n] for line in own], axis=0) if n else np.empty(0)
     return go.Scatter(
-        x=at, y=y, mode="lines+markers", name=variant, legendgroup=variant,
-        line=dict(color=style["color"], width=2.5, dash=style["dash"]), marker=dict(symbol=style["symbol"], size=6),
+        x=at,
+        y=y,
+        mode="lines+markers",
+        name=variant,
+        legendgroup=variant,
+        line=dict(color=style["color"], width=2.5, dash=style["dash"]),
+        marker=dict(symbol=style["symbol"], size=6),
         hovertemplate="%{y:.3f}",
-    )  # fmt: skip
+    )
 
 
 def _signs(points: Sequence[Mapping], drawn: Sequence[Line], x: str, variants: Sequence[str]) -> go.Scatter:
@@ -145,5 +166,13 @@ def _signs(points: Sequence[Mapping], drawn: Sequence[Line], x: str, variants: S
             found.append((own[0].on(x)[place], y, SIGNS[str(p["event"])], colour, told))
     at, y, symbols, colours, told = ([*column] for column in zip(*found, strict=True)) if found else ([],) * 5
     marker = dict(symbol=symbols, size=14, color=colours, line=dict(width=2, color=colours))
-    return go.Scatter(x=at, y=y, mode="markers", marker=marker, text=told, hovertemplate="%{text}", name="by hand",
-                      showlegend=bool(found))  # fmt: skip
+    return go.Scatter(
+        x=at,
+        y=y,
+        mode="markers",
+        marker=marker,
+        text=told,
+        hovertemplate="%{text}",
+        name="by hand",
+        showlegend=bool(found),
+    )

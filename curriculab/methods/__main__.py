@@ -68,8 +68,12 @@ def card(entry: Entry) -> str:
     record = load_checks().get(entry.function)
     if record:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in record["measured"].items())
-        lines += ["", f"Check    {entry.status}, {record['date']}: {record['claim']}", f"         {figures}",
-                  f"         refuted by {record['refuted_by']}"]  # fmt: skip
+        lines += [
+            "",
+            f"Check    {entry.status}, {record['date']}: {record['claim']}",
+            f"         {figures}",
+            f"         refuted by {record['refuted_by']}",
+        ]
     return "\n".join(lines)
 
 
@@ -108,10 +112,14 @@ def save_check(entry: Entry, check: Check) -> None:
         "held": bool(check.held),
         "seeds": list(check.seeds),
         "date": date.today().isoformat(),
-        "versions": {"curriculab": __version__, "python": platform.python_version(), "numpy": np.__version__,
-                     "pandas": pd.__version__},
+        "versions": {
+            "curriculab": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "pandas": pd.__version__,
+        },
         "digest": file_digest(entry.path),
-    }  # fmt: skip
+    }
     write_whole(checks_path(), json.dumps(dict(sorted(records.items())), indent=1, ensure_ascii=False) + "\n")
 
 

@@ -26,7 +26,7 @@ from curriculab.objectives.packing import (
     read_tokens,
     run_batch,
     shares_prompts,
-)  # fmt: skip
+)
 from curriculab.requests import Rows, say
 
 READERS: dict[str, Reader] = {"nll": likelihood, "entropy": entropy}
@@ -68,14 +68,19 @@ def score(
 
 
 def _forward(
-    model: Model, adapters: Sequence[Adapter | None], tables: Sequence[Rows], measures: Sequence[str], per: str,
+    model: Model,
+    adapters: Sequence[Adapter | None],
+    tables: Sequence[Rows],
+    measures: Sequence[str],
+    per: str,
     budget: int,
-) -> list[Answer]:  # fmt: skip
+) -> list[Answer]:
     """All measures of learned tokens and of states out of one forward a batch."""
     tokens = [m for m in measures if m in READERS]
     inside = [m for m in measures if m in INSIDE]
-    works = [Work(a, _texts(model, t, bool(tokens)), shares_prompts(model))
-             for a, t in zip(adapters, tables, strict=True)]  # fmt: skip
+    works = [
+        Work(a, _texts(model, t, bool(tokens)), shares_prompts(model)) for a, t in zip(adapters, tables, strict=True)
+    ]
     said = ["turns" in t for t in tables]
     found = {m: [[None] * len(w.texts) for w in works] for m in measures}
     for batch in micro_batches(works, budget):

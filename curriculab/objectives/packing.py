@@ -139,9 +139,14 @@ def entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def run_batch(
-    model: Model, works: Sequence[Work], batch: list[tuple[int, list[Pack]]], read: Reader, *, grad: bool,
+    model: Model,
+    works: Sequence[Work],
+    batch: list[tuple[int, list[Pack]]],
+    read: Reader,
+    *,
+    grad: bool,
     inside: list[torch.Tensor] | None = None,
-) -> tuple[torch.Tensor, list[tuple[int, int, int]]]:  # fmt: skip
+) -> tuple[torch.Tensor, list[tuple[int, int, int]]]:
     """One packed forward; what `read` makes of every learned token, and (work, row, tokens) in their order.
 
     inside: a list that gets the states of all tokens, (n, d), in the order of the batch's packs.
@@ -160,8 +165,15 @@ def run_batch(
             at += len(pack)
         spans.append(Span(works[i].adapter, start, at))
     shapes = [p.shape for p in packs]
-    logits = forward(model.base, [p.tokens for p in packs], _merged(spans), np.concatenate(wanted), grad=grad,
-                     shapes=shapes, inside=inside)  # fmt: skip
+    logits = forward(
+        model.base,
+        [p.tokens for p in packs],
+        _merged(spans),
+        np.concatenate(wanted),
+        grad=grad,
+        shapes=shapes,
+        inside=inside,
+    )
     goal = torch.as_tensor(np.concatenate(targets), device=logits.device)
     hot = np.concatenate(heat)
     if (hot != 1).any():

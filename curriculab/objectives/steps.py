@@ -24,7 +24,7 @@ from curriculab.objectives.packing import (
     read_tokens,
     run_batch,
     shares_prompts,
-)  # fmt: skip
+)
 from curriculab.objectives.sft import SupervisedLoss
 from curriculab.requests import Grpo, Objective, Rows, Sft
 
@@ -65,8 +65,13 @@ def _losses(
 ) -> list[Loss]:
     """The loss of each ticket; the base is read for those that are held near it."""
     far = [i for i, s in enumerate(settings) if isinstance(s, Grpo) and s.beta]
-    base = dict(zip(far, read_tokens(model, [Work(None, works[i].texts, works[i].share) for i in far], budget=budget),
-                    strict=True))  # fmt: skip
+    base = dict(
+        zip(
+            far,
+            read_tokens(model, [Work(None, works[i].texts, works[i].share) for i in far], budget=budget),
+            strict=True,
+        )
+    )
     losses: list[Loss] = []
     for i, (work, table, setting) in enumerate(zip(works, tables, settings, strict=True)):
         if isinstance(setting, Sft):
@@ -88,9 +93,7 @@ def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[t
     return [(i, rows[i], part) for i, part in zip(rows, values.split([size[i] for i in rows]), strict=True)]
 
 
-def _stepped(
-    work: Work, table: Rows, setting: Objective, loss: Loss, found: list[np.ndarray]
-) -> Answer | Exception:
+def _stepped(work: Work, table: Rows, setting: Objective, loss: Loss, found: list[np.ndarray]) -> Answer | Exception:
     per_row = np.array([x.mean() if len(x) else 0.0 for x in found], dtype=float)
     if not np.isfinite(per_row).all():
         work.adapter.weights.grad.zero_()

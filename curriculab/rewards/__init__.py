@@ -12,6 +12,18 @@ from curriculab.rewards.parts import Band, Composite, Correct, Cosine, Overlong,
 from curriculab.rewards.verifiers import LONGEST, final, limits, number, verify, verify_rows
 
 __all__ = [
-    "LONGEST", "Band", "Composite", "Correct", "Cosine", "Overlong", "Part", "Tags", "Triangle", "final", "limits",
-    "number", "verify", "verify_rows",
-]  # fmt: skip
+    "LONGEST",
+    "Band",
+    "Composite",
+    "Correct",
+    "Cosine",
+    "Overlong",
+    "Part",
+    "Tags",
+    "Triangle",
+    "final",
+    "limits",
+    "number",
+    "verify",
+    "verify_rows",
+]

@@ -223,8 +223,10 @@ def _gym(text: str, gold: str, task: str, answer: str, metadata: object, options
     if not marked and len(text) > LONGEST_GYM:
         return _cut_off("length")
     if importlib.util.find_spec("reasoning_gym") is None:
-        _say_once("reasoning-gym is not installed: answers to its tasks are compared as any text is; its own scorers "
-                  "come with pip install 'curriculab[gym]'")  # fmt: skip
+        _say_once(
+            "reasoning-gym is not installed: answers to its tasks are compared as any text is; its own scorers "
+            "come with pip install 'curriculab[gym]'"
+        )
         return float("nan") if gold == "None" else _free(text, gold)
     if nesting(said) > DEEPEST:
         return _cut_off("nesting")
@@ -237,8 +239,12 @@ def _gym(text: str, gold: str, task: str, answer: str, metadata: object, options
 
 
 VERIFIERS: dict[str | None, Callable[..., float]] = {
-    "ladder": _whole, "clinic": _whole, "choice": _choice, "math": _math, None: _free,
-}  # fmt: skip
+    "ladder": _whole,
+    "clinic": _whole,
+    "choice": _choice,
+    "math": _math,
+    None: _free,
+}
 
 
 def _asked(kind: str, **request: str | None) -> float:

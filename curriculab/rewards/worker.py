@@ -236,8 +236,14 @@ def confine() -> None:
 
 
 REFUSED = (
-    "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "pickle.find_class",
-)  # fmt: skip
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "socket.connect",
+    "pickle.find_class",
+)
 
 
 def refuse(event: str, details: tuple[Any, ...]) -> None:
@@ -252,14 +258,32 @@ def refuse(event: str, details: tuple[Any, ...]) -> None:
 
 # -- math answers -----------------------------------------------------------------------------------------------------
 WARM = (
-    (r"\frac{1}{2}", "0.5"), (r"\frac{3\sqrt{2}}{2}", r"\frac{3}{\sqrt 2}"), (r"\{1,2,3\}", r"\{3, 2, 1\}"),
-    ("(1,2]", "[1, 2]"), (r"(-\infty, 2) \cup [3, \infty)", r"(-\infty,2)\cup(3,\infty)"), (r"90^\circ", "x = 90"),
-    (r"12\text{ cm}", r"12.5\,\text{cm}"), ("x^2+2x+1", "(x+1)^2"), (r"2\pi r", r"\frac{4 \pi r}{2}"), ("50", r"50\%"),
-    (r"\text{Evelyn}", r"\text{Bob}"), (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix}1\\3\end{bmatrix}"),
-    ("y = 2x + 1", "y=1+2x"), (r"3 \le x < 5", "x > 3"), ("2^{10}", "1024"), ("3 + 4i", "4i+3"), (r"\log_2 8", "3"),
-    (r"\sin^2 x + \cos^2 x", "1"), (r"x \in [1,2]", "[1,2]"), ("a^2 - b^2", "(a-b)(a+b)"), ("5!", "120"),
-    ("1,2", "2,1"), (r"(1, \frac{3}{4})", "(1,0.75)"), (r"\frac{1}{1+\frac{1}{3}}", "0.75"), (r"\pm 2", "2, -2"),
-)  # fmt: skip
+    (r"\frac{1}{2}", "0.5"),
+    (r"\frac{3\sqrt{2}}{2}", r"\frac{3}{\sqrt 2}"),
+    (r"\{1,2,3\}", r"\{3, 2, 1\}"),
+    ("(1,2]", "[1, 2]"),
+    (r"(-\infty, 2) \cup [3, \infty)", r"(-\infty,2)\cup(3,\infty)"),
+    (r"90^\circ", "x = 90"),
+    (r"12\text{ cm}", r"12.5\,\text{cm}"),
+    ("x^2+2x+1", "(x+1)^2"),
+    (r"2\pi r", r"\frac{4 \pi r}{2}"),
+    ("50", r"50\%"),
+    (r"\text{Evelyn}", r"\text{Bob}"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix}1\\3\end{bmatrix}"),
+    ("y = 2x + 1", "y=1+2x"),
+    (r"3 \le x < 5", "x > 3"),
+    ("2^{10}", "1024"),
+    ("3 + 4i", "4i+3"),
+    (r"\log_2 8", "3"),
+    (r"\sin^2 x + \cos^2 x", "1"),
+    (r"x \in [1,2]", "[1,2]"),
+    ("a^2 - b^2", "(a-b)(a+b)"),
+    ("5!", "120"),
+    ("1,2", "2,1"),
+    (r"(1, \frac{3}{4})", "(1,0.75)"),
+    (r"\frac{1}{1+\frac{1}{3}}", "0.75"),
+    (r"\pm 2", "2, -2"),
+)
 
 
 def math_judge() -> tuple[Callable[[dict[str, Any]], float], list[str]]:
@@ -321,15 +345,41 @@ def gym_judge() -> tuple[Callable[[dict[str, Any]], float], list[str]]:
 
 
 OPERATORS: dict[type, Callable[..., Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow, ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
-    ast.Invert: operator.invert, ast.USub: operator.neg, ast.UAdd: operator.pos,
-}  # fmt: skip
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.Invert: operator.invert,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
 FUNCTIONS = (
-    "sqrt", "exp", "log", "ln", "Abs", "sin", "cos", "tan", "cot", "sec", "csc", "asin", "acos", "atan", "sinh", "cosh",
+    "sqrt",
+    "exp",
+    "log",
+    "ln",
+    "Abs",
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
     "tanh",
-)  # fmt: skip
+)
 
 
 DECIMAL = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)\s*\Z", re.ASCII)
@@ -351,8 +401,12 @@ def expression(text: str, local_dict: dict[str, Any] | None = None, **_: object)
         return sympy.Float(text) if "." in text else sympy.Integer(text)
     known = {name: getattr(sympy, name) for name in FUNCTIONS} | {"pi": sympy.pi, "E": sympy.E, "I": sympy.I}
     tree = ast.parse(text.strip(), mode="eval").body
-    return walk(tree, lambda value: sympy.Integer(value) if isinstance(value, int) else sympy.Float(value),
-                known | (local_dict or {}), sympy.Symbol)  # fmt: skip
+    return walk(
+        tree,
+        lambda value: sympy.Integer(value) if isinstance(value, int) else sympy.Float(value),
+        known | (local_dict or {}),
+        sympy.Symbol,
+    )
 
 
 def walk(

@@ -5,6 +5,17 @@ from curriculab.runs.store import Store, digest_of, digest_of_table, load_record
 from curriculab.runs.tables import COLUMNS, KEYS, SIGNAL, SO_FAR, Record, Runs
 
 __all__ = [
-    "COLUMNS", "KEYS", "SIGNAL", "SO_FAR", "Record", "Runs", "Store", "digest_of", "digest_of_table", "import_runs",
-    "join", "load_record", "load_runs",
-]  # fmt: skip
+    "COLUMNS",
+    "KEYS",
+    "SIGNAL",
+    "SO_FAR",
+    "Record",
+    "Runs",
+    "Store",
+    "digest_of",
+    "digest_of_table",
+    "import_runs",
+    "join",
+    "load_record",
+    "load_runs",
+]

@@ -47,9 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("ids", nargs="*", metavar="ID", help="a folder's name, its digest, or the beginning of either")
     which.add_argument("--variant", action="append", default=[], help="runs of this variant; may be repeated")
     parser = argparse.ArgumentParser(
-        prog="python -m curriculab.runs", description=__doc__, parents=[store],
+        prog="python -m curriculab.runs",
+        description=__doc__,
+        parents=[store],
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("list", help="every run", parents=[_quiet(store)])
     shown = commands.add_parser("show", help="one run from near", parents=[_quiet(store)])
@@ -134,8 +136,10 @@ def picked(found: list[Entry], given: argparse.Namespace) -> list[Entry]:
     """What a prune is about: named entries, or all of the states asked for, of a variant, older than an age."""
     asked = (given.ids, given.variant, given.older_than, given.unfinished, given.damaged, given.failed)
     if not any(asked):
-        raise ValueError("prune removes nothing by itself: name runs, or say --variant, --older-than, --unfinished, "
-                         "--damaged or --failed")  # fmt: skip
+        raise ValueError(
+            "prune removes nothing by itself: name runs, or say --variant, --older-than, --unfinished, "
+            "--damaged or --failed"
+        )
     states = {"unfinished": ("unfinished", "leftover", "running"), "damaged": ("damaged",), "failed": ("failed",)}
     wanted = [state for option, meant in states.items() if getattr(given, option) for state in meant]
     chosen = _named(found, given)
@@ -173,7 +177,7 @@ def table(found: Sequence[Entry]) -> str:
         "  ".join(c.rjust(w) if h in right else c.ljust(w) for c, w, h in zip(line, widths, head, strict=False))
         + f"  {line[-1]}"
         for line in cells
-    ]  # fmt: skip
+    ]
     why = [f"    {entry.id}: {printable(entry.why)}" for entry in found if entry.why]
     return "\n".join(row.rstrip() for row in [*rows, *why])
 

@@ -28,9 +28,18 @@ PANEL_STEP = re.compile(r"(Step|_step|(.*/)?global_step)")  # x axes of a W&B pa
 SAMPLES = re.compile(r"samples_(?P<task>.+?)(_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl(\.gz)?")
 # What lm-evaluation-harness writes of every row beside its metrics, in the versions that list no `metrics`.
 ABOUT = (
-    "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash",
+    "doc_id",
+    "doc",
+    "target",
+    "arguments",
+    "resps",
+    "filtered_resps",
+    "filter",
+    "metrics",
+    "doc_hash",
+    "prompt_hash",
     "target_hash",
-)  # fmt: skip
+)
 RECORD = 16  # bytes of length and checksums around each record of an event file
 
 
@@ -60,8 +69,10 @@ def trainer_state(path: Path) -> list[Part]:
                 f"{path}, entry {place} of log_history: found {show(line)}, expected an object with the number step; "
                 "copy the file again, or leave the entry out"
             )
-    logged = [{k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in line.items()}
-              for line in state["log_history"]]  # fmt: skip
+    logged = [
+        {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in line.items()}
+        for line in state["log_history"]
+    ]
     planned = state.get("max_steps")
     planned = planned if isinstance(planned, int | float) and planned > 0 else None
     return [Part(_by_step(pd.DataFrame(logged, columns=None if logged else ["step"])), planned=planned)]

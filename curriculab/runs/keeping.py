@@ -112,11 +112,16 @@ def _run(path: Path, size: int, changed: float) -> Entry:
     last = tested[tested["share"] == tested["share"].max()]
     steps, date = spec.get("steps"), spec.get("finished")
     return Entry(
-        path, "failed" if ended.startswith("failed") else "finished", size,
-        float(date) if isinstance(date, int | float) else changed, variant, seed,
-        float(steps) if isinstance(steps, int | float) else float("nan"), float(last["correct"].astype(float).mean()),
+        path,
+        "failed" if ended.startswith("failed") else "finished",
+        size,
+        float(date) if isinstance(date, int | float) else changed,
+        variant,
+        seed,
+        float(steps) if isinstance(steps, int | float) else float("nan"),
+        float(last["correct"].astype(float).mean()),
         ended if ended.startswith("failed") else "",
-    )  # fmt: skip
+    )
 
 
 def _readable(folder: Path) -> None:
@@ -232,16 +237,22 @@ def _scalars(runs: Runs, key: tuple[str, int]) -> Iterator[tuple[int, float, str
     numbers = [c for c in metrics.select_dtypes("number") if c not in ("seed", "step", "seconds")]
     lines = [
         (int(line["step"]), float(np.nan_to_num(line["seconds"])), f"train/{c}", float(line[c]))
-        for line in metrics.to_dict("records") for c in numbers if line[c] == line[c]
-    ]  # fmt: skip
+        for line in metrics.to_dict("records")
+        for c in numbers
+        if line[c] == line[c]
+    ]
     if len(_own(runs.items, key).dropna(subset="step")):
         tests = _own(runs.accuracy(), key)
         alone = tests["solver"].nunique() == 1
         lines += [
-            (int(t.step), float(np.nan_to_num(t.seconds)), "eval/accuracy" if alone else f"eval/{t.solver}/accuracy",
-             float(t.accuracy))
+            (
+                int(t.step),
+                float(np.nan_to_num(t.seconds)),
+                "eval/accuracy" if alone else f"eval/{t.solver}/accuracy",
+                float(t.accuracy),
+            )
             for t in tests.itertuples()
-        ]  # fmt: skip
+        ]
     yield from sorted(lines)
 
 

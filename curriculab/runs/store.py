@@ -1,8 +1,8 @@
 """Runs on disk: a folder each, complete or visibly not, found again by the digest of all that decides its numbers.
 
-    runs/easy-first-3f9a41c07b2d8e55/          finished: spec, tables, events, adapter
-    runs/easy-first-3f9a41c07b2d8e55.failed/   ended before its budget was spent; kept to look at, never reused
-    runs/.bench-77c0e2d41b9a6f03/              in training, or cut off: journal and checkpoints, see drive.py
+runs/easy-first-3f9a41c07b2d8e55/          finished: spec, tables, events, adapter
+runs/easy-first-3f9a41c07b2d8e55.failed/   ended before its budget was spent; kept to look at, never reused
+runs/.bench-77c0e2d41b9a6f03/              in training, or cut off: journal and checkpoints, see drive.py
 """
 
 from __future__ import annotations

@@ -61,9 +61,16 @@ def kaplan_meier(time: Numbers, reached: Sequence[bool] | np.ndarray, *, level: 
         greenwood = np.cumsum(arrived / (risk * (risk - arrived)))
         step = ndtri(0.5 + level / 2) * np.sqrt(greenwood) / np.log(waiting)
         low, high = (np.where(waiting > 0, waiting ** np.exp(s * step), np.nan) for s in (-1, 1))
-    return pd.DataFrame({
-        "time": at, "at_risk": risk, "arrived": arrived, "waiting": waiting, "low": low, "high": high,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": at,
+            "at_risk": risk,
+            "arrived": arrived,
+            "waiting": waiting,
+            "low": low,
+            "high": high,
+        }
+    )
 
 
 def median_time(time: Numbers, reached: Sequence[bool] | np.ndarray) -> float:

@@ -25,9 +25,12 @@ def waste(runs: Runs) -> pd.DataFrame:
     silent = ~groups.signal.astype(bool) & (groups.trained > 0)
     probe = (groups.purpose == "probe") & (groups.trained == 0)
     parts = groups.assign(
-        probed=groups.tokens * probe, rejected=groups.tokens * (1 - used) * ~probe,
-        silent=groups.tokens * used * silent, kept=groups.trained > 0, loud=(groups.trained > 0) & ~silent,
-    )  # fmt: skip
+        probed=groups.tokens * probe,
+        rejected=groups.tokens * (1 - used) * ~probe,
+        silent=groups.tokens * used * silent,
+        kept=groups.trained > 0,
+        loud=(groups.trained > 0) & ~silent,
+    )
     sums = parts.groupby(["variant", "seed"], sort=False)[
         ["n", "tokens", "probed", "rejected", "silent", "kept", "loud"]
     ].sum()
@@ -55,17 +58,28 @@ def filter_savings(runs: Runs, *, low: float = 0.0, high: float = 1.0, tolerance
         raise ValueError("nothing to filter: no group of answers was trained (runs.groups)")
     out = ~((trained.reward > low) & (trained.reward < high)) | (trained.spread <= tolerance)
     loud = trained.spread > tolerance
-    shares = pd.DataFrame({
-        "variant": trained.variant, "seed": trained.seed, "dropped": out, "generation": trained.tokens * out,
-        "tokens": trained.tokens, "lost": loud & out, "loud": loud,
-    })  # fmt: skip
+    shares = pd.DataFrame(
+        {
+            "variant": trained.variant,
+            "seed": trained.seed,
+            "dropped": out,
+            "generation": trained.tokens * out,
+            "tokens": trained.tokens,
+            "lost": loud & out,
+            "loud": loud,
+        }
+    )
     sums = shares.groupby(["variant", "seed"], sort=False).sum()
     count = shares.groupby(["variant", "seed"], sort=False).size()
     learned = trained.tokens * trained.trained / trained.n
     keys = [trained.variant, trained.seed]
     spent = runs.groups.groupby(["variant", "seed"]).tokens.sum()
-    table = pd.DataFrame({
-        "dropped": sums.dropped / count, "training": (learned * out).groupby(keys).sum() / learned.groupby(keys).sum(),
-        "generation": sums.generation / spent, "signal_lost": sums.lost / sums.loud,
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "dropped": sums.dropped / count,
+            "training": (learned * out).groupby(keys).sum() / learned.groupby(keys).sum(),
+            "generation": sums.generation / spent,
+            "signal_lost": sums.lost / sums.loud,
+        }
+    )
     return table.groupby(level=0).mean().loc[[v for v in runs.variants if v in table.index.get_level_values(0)]]

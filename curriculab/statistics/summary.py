@@ -127,8 +127,9 @@ def profiles(
     at_all = np.linspace(0, 1, 101) if thresholds is None else np.asarray(thresholds, dtype=float)
     parts = []
     for variant, own in scores.items():
-        e = stratified_bootstrap(own.to_numpy(), lambda s: performance_profile(s, at_all), level=level,
-                                 resamples=resamples, whole_runs=True)  # fmt: skip
+        e = stratified_bootstrap(
+            own.to_numpy(), lambda s: performance_profile(s, at_all), level=level, resamples=resamples, whole_runs=True
+        )
         low, high = np.clip(e.low, 0, 1), np.clip(e.high, 0, 1)
         parts.append(
             pd.DataFrame({"variant": variant, "threshold": at_all, "share": e.value, "low": low, "high": high})

@@ -51,37 +51,117 @@ FILE = "clinic.csv.xz"
 
 # relation: type of its subject, type of its value, the name it has in questions, the wordings of the book
 RELATIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
-    "speciality": ("disease", "speciality", "the field of {}", (
-        "The field of {s} is {o}.", "In {o} one treats {s}.", "As for {s}, it belongs to {o}.",
-        "A patient with {s} is sent to {o}.")),
-    "chief": ("disease", "finding", "the chief sign of {}", (
-        "The chief sign of {s} is {o}.", "First of all {s} shows {o}.", "Mostly one knows {s} by {o}.",
-        "A patient with {s} has {o} above all.")),
-    "sign": ("disease", "finding", "a sign of {}", (
-        "A sign of {s} is {o}.", "Besides {s} shows {o}.", "Among the signs of {s} is {o}.",
-        "A patient with {s} may also have {o}.")),
-    "drug": ("disease", "drug", "the drug for {}", (
-        "The drug for {s} is {o}.", "Against {s} one gives {o}.", "For {s} the first drug is {o}.",
-        "A patient with {s} takes {o}.")),
-    "sequel": ("disease", "disease", "the sequel of {}", (
-        "The sequel of {s} is {o}.", "After {s} follows {o}.", "In time {s} leads to {o}.",
-        "A patient with {s} may later get {o}.")),
-    "blocks": ("disease", "disease", "what {} blocks", (
-        "What {s} blocks is {o}.", "Once had {s} blocks {o}.", "Never does {o} come after {s}.",
-        "A patient once ill with {s} is safe from {o}.")),
-    "mimics": ("disease", "disease", "what {} mimics", (
-        "What {s} mimics is {o}.", "Often {s} is taken for {o}.", "At first {s} looks like {o}.",
-        "A patient with {s} seems to have {o}.")),
-    "class": ("drug", "class", "the class of {}", (
-        "The class of {s} is {o}.", "By class {s} is a {o}.", "Like others {s} counts as a {o}.",
-        "A patient on {s} takes a {o}.")),
-    "bar": ("drug", "finding", "what bars {}", (
-        "What bars {s} is {o}.", "Never give {s} with {o}.", "When there is {o} one must not give {s}.",
-        "A patient with {o} must not take {s}.")),
-    "antidote": ("drug", "drug", "the antidote to {}", (
-        "The antidote to {s} is {o}.", "Too much {s} is undone by {o}.", "Against an excess of {s} helps {o}.",
-        "A patient with too much {s} needs {o}.")),
-}  # fmt: skip
+    "speciality": (
+        "disease",
+        "speciality",
+        "the field of {}",
+        (
+            "The field of {s} is {o}.",
+            "In {o} one treats {s}.",
+            "As for {s}, it belongs to {o}.",
+            "A patient with {s} is sent to {o}.",
+        ),
+    ),
+    "chief": (
+        "disease",
+        "finding",
+        "the chief sign of {}",
+        (
+            "The chief sign of {s} is {o}.",
+            "First of all {s} shows {o}.",
+            "Mostly one knows {s} by {o}.",
+            "A patient with {s} has {o} above all.",
+        ),
+    ),
+    "sign": (
+        "disease",
+        "finding",
+        "a sign of {}",
+        (
+            "A sign of {s} is {o}.",
+            "Besides {s} shows {o}.",
+            "Among the signs of {s} is {o}.",
+            "A patient with {s} may also have {o}.",
+        ),
+    ),
+    "drug": (
+        "disease",
+        "drug",
+        "the drug for {}",
+        (
+            "The drug for {s} is {o}.",
+            "Against {s} one gives {o}.",
+            "For {s} the first drug is {o}.",
+            "A patient with {s} takes {o}.",
+        ),
+    ),
+    "sequel": (
+        "disease",
+        "disease",
+        "the sequel of {}",
+        (
+            "The sequel of {s} is {o}.",
+            "After {s} follows {o}.",
+            "In time {s} leads to {o}.",
+            "A patient with {s} may later get {o}.",
+        ),
+    ),
+    "blocks": (
+        "disease",
+        "disease",
+        "what {} blocks",
+        (
+            "What {s} blocks is {o}.",
+            "Once had {s} blocks {o}.",
+            "Never does {o} come after {s}.",
+            "A patient once ill with {s} is safe from {o}.",
+        ),
+    ),
+    "mimics": (
+        "disease",
+        "disease",
+        "what {} mimics",
+        (
+            "What {s} mimics is {o}.",
+            "Often {s} is taken for {o}.",
+            "At first {s} looks like {o}.",
+            "A patient with {s} seems to have {o}.",
+        ),
+    ),
+    "class": (
+        "drug",
+        "class",
+        "the class of {}",
+        (
+            "The class of {s} is {o}.",
+            "By class {s} is a {o}.",
+            "Like others {s} counts as a {o}.",
+            "A patient on {s} takes a {o}.",
+        ),
+    ),
+    "bar": (
+        "drug",
+        "finding",
+        "what bars {}",
+        (
+            "What bars {s} is {o}.",
+            "Never give {s} with {o}.",
+            "When there is {o} one must not give {s}.",
+            "A patient with {o} must not take {s}.",
+        ),
+    ),
+    "antidote": (
+        "drug",
+        "drug",
+        "the antidote to {}",
+        (
+            "The antidote to {s} is {o}.",
+            "Too much {s} is undone by {o}.",
+            "Against an excess of {s} helps {o}.",
+            "A patient with too much {s} needs {o}.",
+        ),
+    ),
+}
 INVERSE = "what leads to {}"  # the one relation asked backwards: sequels form a single ring
 VERBS = ("Name", "Give", "State", "Tell")
 BARE = 0.3  # share of questions about no patient
@@ -92,20 +172,47 @@ ENTRIES = {
 }
 PAIRED = ("A man of {n} has {s} and {t}.", "A woman of {n} has {s} and {t}.", "Case {n}: {s} and {t}.")
 CHAINS = {
-    1: (("speciality",), ("chief",), ("sign",), ("drug",), ("sequel",), ("leads",), ("blocks",), ("mimics",),
-        ("class",), ("bar",), ("antidote",)),
-    2: (("drug", "class"), ("drug", "bar"), ("drug", "antidote"), ("sequel", "drug"), ("sequel", "chief"),
-        ("sequel", "speciality"), ("antidote", "class"), ("antidote", "bar")),
-    3: (("drug", "antidote", "class"), ("drug", "antidote", "bar"), ("sequel", "drug", "class"),
-        ("sequel", "drug", "bar"), ("sequel", "drug", "antidote")),
-}  # fmt: skip
+    1: (
+        ("speciality",),
+        ("chief",),
+        ("sign",),
+        ("drug",),
+        ("sequel",),
+        ("leads",),
+        ("blocks",),
+        ("mimics",),
+        ("class",),
+        ("bar",),
+        ("antidote",),
+    ),
+    2: (
+        ("drug", "class"),
+        ("drug", "bar"),
+        ("drug", "antidote"),
+        ("sequel", "drug"),
+        ("sequel", "chief"),
+        ("sequel", "speciality"),
+        ("antidote", "class"),
+        ("antidote", "bar"),
+    ),
+    3: (
+        ("drug", "antidote", "class"),
+        ("drug", "antidote", "bar"),
+        ("sequel", "drug", "class"),
+        ("sequel", "drug", "bar"),
+        ("sequel", "drug", "antidote"),
+    ),
+}
 CHAINS_OF_FOUR = {
     3: CHAINS[2][:4],
     4: (*CHAINS[3], ("sequel", "sequel", "drug"), ("sequel", "sequel", "chief"), ("sequel", "sequel", "speciality")),
 }
 ASKED = (  # four diseases a, b, c, d, where a blocks b and c mimics d: the words for each of them
-    "the one blocking another", "the one another blocks", "the one mimicking another", "the one another mimics",
-)  # fmt: skip
+    "the one blocking another",
+    "the one another blocks",
+    "the one mimicking another",
+    "the one another mimics",
+)
 MIX = {  # share of each family of questions at a level
     1: {"chain": 1.0},
     2: {"chain": 0.7, "pair": 0.3},
@@ -402,10 +509,16 @@ def _place(rng: np.random.Generator, drafts: list[Draft]) -> None:
 def _row(w: World, level: int, draft: Draft) -> dict[str, object]:
     solution = " ".join(sentence(*step) for step in draft.steps) + f" So {draft.answer}."
     return {
-        "prompt": draft.prompt, "answer": draft.answer, "topic": w.value(draft.disease, "speciality"), "level": level,
-        "bloom": draft.bloom, "options": draft.options, "task": "clinic", "solution": solution,
+        "prompt": draft.prompt,
+        "answer": draft.answer,
+        "topic": w.value(draft.disease, "speciality"),
+        "level": level,
+        "bloom": draft.bloom,
+        "options": draft.options,
+        "task": "clinic",
+        "solution": solution,
         "held_out": draft.held_out,
-    }  # fmt: skip
+    }
 
 
 def _questions(w: World, level: int, n: int, sequence: np.random.SeedSequence) -> list[Draft]:
@@ -447,11 +560,17 @@ def textbook(seed: int = 0) -> pd.DataFrame:
         most = max(w.share[s] for s in subjects)
         for subject, values in subjects.items():
             for value in values:
-                rows += [{
-                    "prompt": "", "answer": sentence(relation, subject, value, wording=i), "task": "clinic",
-                    "topic": w.value(w.disease(subject), "speciality"), "fact": f"{relation}/{subject}/{value}",
-                    "frequency": max(1, round(BOOK_COPIES * w.share[subject] / most)),
-                } for i in range(len(RELATIONS[relation][3]))]  # fmt: skip
+                rows += [
+                    {
+                        "prompt": "",
+                        "answer": sentence(relation, subject, value, wording=i),
+                        "task": "clinic",
+                        "topic": w.value(w.disease(subject), "speciality"),
+                        "fact": f"{relation}/{subject}/{value}",
+                        "frequency": max(1, round(BOOK_COPIES * w.share[subject] / most)),
+                    }
+                    for i in range(len(RELATIONS[relation][3]))
+                ]
     book = pd.DataFrame(rows, index=pd.Index([f"clinic/book/{i:05d}" for i in range(len(rows))], name="id"))
     order = np.random.default_rng(np.random.SeedSequence([WORLD, 2, seed])).permutation(len(book))
     return book.iloc[order]

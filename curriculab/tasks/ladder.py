@@ -30,8 +30,20 @@ import pandas as pd
 
 from curriculab.pool import PoolError, data_path
 
-SKILLS = ("add", "product", "equation", "reverse", "sort", "base", "filter", "caesar", "words", "spiral", "fraction",
-          "legs")  # fmt: skip
+SKILLS = (
+    "add",
+    "product",
+    "equation",
+    "reverse",
+    "sort",
+    "base",
+    "filter",
+    "caesar",
+    "words",
+    "spiral",
+    "fraction",
+    "legs",
+)
 LEVELS = (1, 2, 3, 4, 5, 6)
 PROMPT_BYTES = {1: 48, 2: 62, 3: 77, 4: 91, 5: 106, 6: 120}  # the longest prompt of a level
 ITEMS = 3500  # distinct items a cell aims at
@@ -218,68 +230,122 @@ def powers(*bases: int) -> tuple[tuple[int, int], ...]:
 # on something new as well: signs and decimals, mixed case, rotations beyond 26, bases that are no powers of two.
 LADDER: dict[str, tuple[str, Callable[..., Item | None], tuple[Rung, ...]]] = {
     "add": (
-        "chain_sum", write_add,
+        "chain_sum",
+        write_add,
         (chain(2, 2, tens=True), chain(3, 1), chain(4, 1), chain(5, 1), chain(4, 2), chain(6, 3)),
     ),
     "product": (
-        "products", write_product,
-        (multiply(1, 2, one_of=(10, 20), low=1), multiply(2, one_of=(30, 40, 50), low=11),
-         multiply(2, one_of=(60, 70, 80, 90), low=11), multiply(2, one_of=tuple(range(11, 20)), low=11),
-         multiply(2, low=21), multiply(4)),
+        "products",
+        write_product,
+        (
+            multiply(1, 2, one_of=(10, 20), low=1),
+            multiply(2, one_of=(30, 40, 50), low=11),
+            multiply(2, one_of=(60, 70, 80, 90), low=11),
+            multiply(2, one_of=tuple(range(11, 20)), low=11),
+            multiply(2, low=21),
+            multiply(4),
+        ),
     ),
     "equation": (
-        "simple_equations", write_equation,
-        (solve(40, "+-", [0.5, 0.5], carry=False), solve(30, "+-", [0.5, 0.5]), solve(60, "+-", [0.5, 0.5]),
-         solve(200, "+-", [0.5, 0.5]), solve(200, "+-*", [0.5, 0.5, 0.0], (3, 4)),
-         solve(2000, "+-*", [0.4, 0.4, 0.2], (3, 4))),
+        "simple_equations",
+        write_equation,
+        (
+            solve(40, "+-", [0.5, 0.5], carry=False),
+            solve(30, "+-", [0.5, 0.5]),
+            solve(60, "+-", [0.5, 0.5]),
+            solve(200, "+-", [0.5, 0.5]),
+            solve(200, "+-*", [0.5, 0.5, 0.0], (3, 4)),
+            solve(2000, "+-*", [0.4, 0.4, 0.2], (3, 4)),
+        ),
     ),
     "reverse": (
-        "spell_backward", write_reverse,
+        "spell_backward",
+        write_reverse,
         (spell(3, 3), spell(4, 5), spell(6, 7), spell(9, 10), spell(7, 8, (3, 3)), spell(8, 10, (9, 10))),
     ),
     "sort": (
-        "number_sorting", write_sort,
-        (numbers(2, 2, (10, 99)), numbers(3, 3, (10, 99)), numbers(5, 5, (10, 99)), numbers(8, 8, (10, 99)),
-         numbers(9, 9, (-99, 99), 1), numbers(15, 16, (-99, 99), 2)),
+        "number_sorting",
+        write_sort,
+        (
+            numbers(2, 2, (10, 99)),
+            numbers(3, 3, (10, 99)),
+            numbers(5, 5, (10, 99)),
+            numbers(8, 8, (10, 99)),
+            numbers(9, 9, (-99, 99), 1),
+            numbers(15, 16, (-99, 99), 2),
+        ),
     ),
     "base": (
-        "base_conversion", write_base,
-        (convert((2, 4), (8, 1023), pairs=((4, 2),), even=True), convert((2, 4), (16, 1023), pairs=powers(2, 4)),
-         convert((2, 8), (64, 4095), pairs=powers(2, 4, 8)),
-         convert((2, 16), (2**12, 2**16), pairs=powers(2, 4, 8, 16)),
-         convert((3, 10), (200, 4000)), convert((3, 36), (10**6, 10**9))),
+        "base_conversion",
+        write_base,
+        (
+            convert((2, 4), (8, 1023), pairs=((4, 2),), even=True),
+            convert((2, 4), (16, 1023), pairs=powers(2, 4)),
+            convert((2, 8), (64, 4095), pairs=powers(2, 4, 8)),
+            convert((2, 16), (2**12, 2**16), pairs=powers(2, 4, 8, 16)),
+            convert((3, 10), (200, 4000)),
+            convert((3, 36), (10**6, 10**9)),
+        ),
     ),
     "filter": (
-        "number_filtering", write_filter,
-        (numbers(2, 2, (10, 99), drop=False), numbers(4, 4, (10, 99)), numbers(6, 6, (10, 99), least=2),
-         numbers(9, 9, (10, 99), least=4), numbers(11, 11, (-99, 99), 1, least=6),
-         numbers(17, 18, (-99, 99), 2, least=11)),
+        "number_filtering",
+        write_filter,
+        (
+            numbers(2, 2, (10, 99), drop=False),
+            numbers(4, 4, (10, 99)),
+            numbers(6, 6, (10, 99), least=2),
+            numbers(9, 9, (10, 99), least=4),
+            numbers(11, 11, (-99, 99), 1, least=6),
+            numbers(17, 18, (-99, 99), 2, least=11),
+        ),
     ),
     "caesar": (
-        "spell_backward", write_caesar,
-        (spell(3, 3, low=1, high=1), spell(4, 5, low=1, high=3), spell(5, 6, low=1, high=6),
-         spell(7, 9, low=1, high=13), spell(6, 8, (3, 3), low=27, high=99),
-         spell(7, 9, (9, 10), low=100, high=9999)),
+        "spell_backward",
+        write_caesar,
+        (
+            spell(3, 3, low=1, high=1),
+            spell(4, 5, low=1, high=3),
+            spell(5, 6, low=1, high=6),
+            spell(7, 9, low=1, high=13),
+            spell(6, 8, (3, 3), low=27, high=99),
+            spell(7, 9, (9, 10), low=100, high=9999),
+        ),
     ),
     "words": (
-        "word_sorting", write_words,
-        (order((2, 2), (3, 4), initials=True), order((3, 3), (3, 4)), order((4, 4), (3, 5)), order((6, 6), (4, 6)),
-         order((8, 8), (5, 7), "randomcase"), order((11, 12), (6, 10), "randomcase")),
+        "word_sorting",
+        write_words,
+        (
+            order((2, 2), (3, 4), initials=True),
+            order((3, 3), (3, 4)),
+            order((4, 4), (3, 5)),
+            order((6, 6), (4, 6)),
+            order((8, 8), (5, 7), "randomcase"),
+            order((11, 12), (6, 10), "randomcase"),
+        ),
     ),
     "spiral": (
-        "spiral_matrix", write_spiral,
+        "spiral_matrix",
+        write_spiral,
         tuple(Rung(span("n", n)) for n in (2, 3, 4, 5, 7, 9)),
     ),
     "fraction": (
-        "fraction_simplification", write_fraction,
-        (simplify((1, 50), (10, 10)), simplify((1, 50), (2, 2)), simplify((1, 50), (3, 4)), simplify((1, 50), (5, 9)),
-         simplify((10, 200), (11, 40)), simplify((100, 1000), (100, 1000))),
+        "fraction_simplification",
+        write_fraction,
+        (
+            simplify((1, 50), (10, 10)),
+            simplify((1, 50), (2, 2)),
+            simplify((1, 50), (3, 4)),
+            simplify((1, 50), (5, 9)),
+            simplify((10, 200), (11, 40)),
+            simplify((100, 1000), (100, 1000)),
+        ),
     ),
     "legs": (
-        "leg_counting", write_legs,
+        "leg_counting",
+        write_legs,
         (legs(1, (1, 12)), legs(2, (1, 3)), legs(2, (2, 9)), legs(3, (2, 12)), legs(5, (5, 50)), legs(6, (50, 500))),
     ),
-}  # fmt: skip
+}
 
 
 # --- making the table -----------------------------------------------------------------------------------------------
@@ -399,8 +465,11 @@ def load(
         return table.iloc[rng.permutation(np.flatnonzero(inside))].copy()
     if n < 1:
         raise PoolError(f"ladder: asked for {n} rows, expected at least 1, or None for all")
-    rows = [cells()[cell][rng.permutation(len(cells()[cell]))[:count]]
-            for cell, count in quotas(n, chosen_skills, chosen_levels, rng).items() if count]  # fmt: skip
+    rows = [
+        cells()[cell][rng.permutation(len(cells()[cell]))[:count]]
+        for cell, count in quotas(n, chosen_skills, chosen_levels, rng).items()
+        if count
+    ]
     return table.iloc[rng.permutation(np.concatenate(rows))].copy()
 
 

@@ -1,11 +1,11 @@
 """Controls for a notebook: they only call public functions, so everything they show can be had without them.
 
-    panel = Schedules(pool, steps=150, batch_size=8)       # two schedules side by side; nothing trains
-    panel.sides["A"].set(method="baby_steps", buckets=3)   # what a hand on the slider does
-    panel.sides["A"].source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
-    picker = Picker(pool, chosen=["random_order", "sec"])  # methods to tick; picker.variants is what a bench is given
-    explorer = Explorer("runs", pool)                      # all recorded runs, filtered and compared, answers to read
-    upload = Upload(model)                                 # a file to drop on it; upload.pool is what it holds
+panel = Schedules(pool, steps=150, batch_size=8)       # two schedules side by side; nothing trains
+panel.sides["A"].set(method="baby_steps", buckets=3)   # what a hand on the slider does
+panel.sides["A"].source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
+picker = Picker(pool, chosen=["random_order", "sec"])  # methods to tick; picker.variants is what a bench is given
+explorer = Explorer("runs", pool)                      # all recorded runs, filtered and compared, answers to read
+upload = Upload(model)                                 # a file to drop on it; upload.pool is what it holds
 """
 
 from curriculab.widgets.controls import FIXED, KNOBS, ORDERS, PACINGS, Side, Slider, having_knobs, source
@@ -16,6 +16,18 @@ from curriculab.widgets.schedules import Schedules
 from curriculab.widgets.upload import Upload, examine
 
 __all__ = [
-    "Explorer", "FIXED", "KNOBS", "ORDERS", "PACINGS", "Panel", "Picker", "Schedules", "Side", "Slider", "Upload",
-    "examine", "having_knobs", "source",
-]  # fmt: skip
+    "Explorer",
+    "FIXED",
+    "KNOBS",
+    "ORDERS",
+    "PACINGS",
+    "Panel",
+    "Picker",
+    "Schedules",
+    "Side",
+    "Slider",
+    "Upload",
+    "examine",
+    "having_knobs",
+    "source",
+]

@@ -1,8 +1,8 @@
 """Work that goes on behind a panel: the newest is wanted, what is older is called off and never shown.
 
-    behind = Behind(work=lambda unwanted, knobs: simulated(knobs), show=lambda result, error: ...)
-    behind.ask(knobs)     # returns at once; asked again before it is done, it begins anew
-    behind.wait()         # what the newest came to
+behind = Behind(work=lambda unwanted, knobs: simulated(knobs), show=lambda result, error: ...)
+behind.ask(knobs)     # returns at once; asked again before it is done, it begins anew
+behind.wait()         # what the newest came to
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ class Behind:
     """
 
     def __init__(
-        self, work: Callable[..., object], show: Callable[[object, Exception | None], None],
-        *, pause: float = 0.25,
-    ) -> None:  # fmt: skip
+        self,
+        work: Callable[..., object],
+        show: Callable[[object, Exception | None], None],
+        *,
+        pause: float = 0.25,
+    ) -> None:
         self._work, self._show, self._pause = work, show, pause
         self._number, self._shown = 0, threading.Condition()
         self._done: tuple[int, object, Exception | None] = (0, None, None)

@@ -1,8 +1,8 @@
 """What every panel is made of: knobs and their sliders, the controls of one method, figures that change in place.
 
-    side = Side("A", "baby_steps", ["level"], changed=lambda: None)
-    side.set(buckets=3)
-    side.source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
+side = Side("A", "baby_steps", ["level"], changed=lambda: None)
+side.set(buckets=3)
+side.source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
 """
 
 from __future__ import annotations
@@ -70,16 +70,27 @@ KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
     "sari": {"warm": Slider(0.0, 0.9, 0.0625), "bins": Slider(1, 8, 1), "probe": Slider(1, 16, 1)},
     "egsr": {"guide": ("solution", "answer"), "guided": Slider(1, 8, 1)},
     "train_long_think_short": {
-        "start": Slider(8, 512, 1), "gamma": Slider(0.3, 1.0, 0.05), "every": Slider(1, 200, 1),
-        "shape": ("exponential", "linear"), "tell_budget": (True, False),
+        "start": Slider(8, 512, 1),
+        "gamma": Slider(0.3, 1.0, 0.05),
+        "every": Slider(1, 200, 1),
+        "shape": ("exponential", "linear"),
+        "tell_budget": (True, False),
     },
     "vl_cogito": {"soft": (True, False), "rule": ("paper", "code", "none"), "best": (True, False)},
-}  # fmt: skip
+}
 # Draw alike whatever the learner makes of it: a drawing of these needs no learner.
 FIXED = (
-    "random_order", "easy_to_hard", "hard_to_easy", "baby_steps", "competence", "human_strategies", "cyclical", "climb",
-    "corgi", "fading_weights",
-)  # fmt: skip
+    "random_order",
+    "easy_to_hard",
+    "hard_to_easy",
+    "baby_steps",
+    "competence",
+    "human_strategies",
+    "cyclical",
+    "climb",
+    "corgi",
+    "fading_weights",
+)
 ARMS = ("level", "topic")  # columns that a bandit may choose among
 WIDE = {"description_width": "6.5em"}
 
@@ -104,9 +115,14 @@ class Side:
     """A method, the measure it goes by, its knobs. `changed` is called after every change; live: also while dragged."""
 
     def __init__(
-        self, name: str, method: str, measures: list[str], changed: Callable[[], None],
-        choices: Sequence[str] | None = None, live: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        method: str,
+        measures: list[str],
+        changed: Callable[[], None],
+        choices: Sequence[str] | None = None,
+        live: bool = False,
+    ) -> None:
         import ipywidgets as w
 
         self._live = live
@@ -190,9 +206,15 @@ def control(name: str, what: Slider | tuple[object, ...], value: object, *, live
         return w.Dropdown(options=options, value=value, description=name, style=WIDE, layout=layout)
     kind = w.IntSlider if isinstance(value, int) else w.FloatSlider
     return kind(
-        value, min=what.low, max=what.high, step=what.step, description=name, style=WIDE, layout=layout,
+        value,
+        min=what.low,
+        max=what.high,
+        step=what.step,
+        description=name,
+        style=WIDE,
+        layout=layout,
         continuous_update=live,
-    )  # fmt: skip
+    )
 
 
 STYLE = """<style>

@@ -1,8 +1,8 @@
 """All recorded runs: filtered, compared over any axis, and their answers read.
 
-    explorer = Explorer("runs")                # the folder of a bench's store; or Explorer(runs)
-    explorer.set(x="generated", smoothing=9)   # what a hand on the controls does
-    explorer.figure, explorer.answers          # what is shown: a figure, and a table of answers
+explorer = Explorer("runs")                # the folder of a bench's store; or Explorer(runs)
+explorer.set(x="generated", smoothing=9)   # what a hand on the controls does
+explorer.figure, explorer.answers          # what is shown: a figure, and a table of answers
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ from curriculab.widgets.saving import Save
 PAGE = 8  # answers shown together
 ALL = ""  # what a menu of answers has for all of them; None would be no choice at all
 TAGS = {
-    "curricula": "curricula", "controls": "controls", "null": "null band", "failed": "failed, ended early",
-}  # fmt: skip
+    "curricula": "curricula",
+    "controls": "controls",
+    "null": "null band",
+    "failed": "failed, ended early",
+}
 ANSWERS = ("variant", "seed", "step", "level", "prompt", "answer", "text", "reward", "spread", "n", "length")
 
 HEADS = {"n": "answers"}
@@ -117,8 +120,9 @@ class Explorer:
         import ipywidgets as w
 
         columns = w.Layout(grid_template_columns="repeat(auto-fit, minmax(19em, 1fr))", width="100%")
-        self._curves = w.VBox([w.GridBox([*self.controls.values()], layout=columns), self.message, self.figure,
-                               self.save.widget])  # fmt: skip
+        self._curves = w.VBox(
+            [w.GridBox([*self.controls.values()], layout=columns), self.message, self.figure, self.save.widget]
+        )
         self._answers = w.VBox([w.GridBox([*self.browser.values()], layout=columns), self.count, self.table])
         self._nothing = w.HTML()
         top = [] if isinstance(self._source, Runs) else [self.refresh]
@@ -217,10 +221,12 @@ class Explorer:
 
         knobs = {name: knob.value for name, knob in self.controls.items()}
         wanted = [
-            r for r in self.runs.records
-            if r.key[0] in knobs["variants"] and r.key[1] in knobs["seeds"]
+            r
+            for r in self.runs.records
+            if r.key[0] in knobs["variants"]
+            and r.key[1] in knobs["seeds"]
             and tag_of(r, self.runs.null) in knobs["tags"]
-        ]  # fmt: skip
+        ]
         names = {r.key[0] for r in wanted}
         self.chosen = Runs(tuple(wanted), tuple(v for v in self.runs.null if v in names))
         self.browse()

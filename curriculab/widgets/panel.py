@@ -1,7 +1,7 @@
 """The panel of a bench in training: what it is doing, how far it is, and the hands on it.
 
-    live = bench.start(variants)     # shows the panel in a notebook; `live` as the last line of a cell shows it again
-    live.panel.draw()                # what the training does by itself, at most every half second
+live = bench.start(variants)     # shows the panel in a notebook; `live` as the last line of a cell shows it again
+live.panel.draw()                # what the training does by itself, at most every half second
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from curriculab.live import Live
 
 STATES = {
-    "training": "training", "paused": "paused", "finished": "finished: <code>runs = await live</code> has its tables",
-    "interrupted": "stopped; start it again and it goes on from here", "failed": "failed",
-}  # fmt: skip
+    "training": "training",
+    "paused": "paused",
+    "finished": "finished: <code>runs = await live</code> has its tables",
+    "interrupted": "stopped; start it again and it goes on from here",
+    "failed": "failed",
+}
 
 
 class Panel:
@@ -44,15 +47,17 @@ class Panel:
         names = live.variants
         self.variant = w.Dropdown(options=names, value=names[0], description="variant", style=WIDE)
         self.stop = w.Button(tooltip="test it where it stands and record it", layout=wide)
-        self.side = Side("to", "easy_to_hard", measures_of(live.asked.bench.train), lambda: None,
-                         having_knobs("order", "online"))  # fmt: skip
+        self.side = Side(
+            "to", "easy_to_hard", measures_of(live.asked.bench.train), lambda: None, having_knobs("order", "online")
+        )
         self.swap = w.Button(tooltip="the method beside takes over from here on", layout=wide)
         self.fork = w.Button(tooltip="a branch goes on with the method beside", layout=wide)
         self.since = w.Dropdown(options=[("now", None)], value=None, description="branch at", style=WIDE)
         self.x = w.Dropdown(options=[(v, k) for k, v in AXES.items()], value="step", description="over", style=WIDE)
         value = "accuracy" if len(live.asked.bench.shares) > 2 else "loss"  # with two tests there is no curve
-        self.y = w.Dropdown(options=[(v, k) for k, v in QUANTITIES.items()], value=value, description="show",
-                            style=WIDE)  # fmt: skip
+        self.y = w.Dropdown(
+            options=[(v, k) for k, v in QUANTITIES.items()], value=value, description="show", style=WIDE
+        )
         self.figure = live_figure(self._fresh())
         self.message, self.doing = w.HTML(), w.HTML()
         self._wire()
@@ -74,8 +79,11 @@ class Panel:
         self.halt.on_click(lambda _: self.live.interrupt())
         self.stop.on_click(lambda _: self.live.stop(self.variant.value, wait=False))
         self.swap.on_click(lambda _: self.live.swap(self.variant.value, self.method, wait=False))
-        self.fork.on_click(lambda _: self.live.fork(self.variant.value, self.method, name=self._branch(),
-                                                    since=self.since.value, wait=False))  # fmt: skip
+        self.fork.on_click(
+            lambda _: self.live.fork(
+                self.variant.value, self.method, name=self._branch(), since=self.since.value, wait=False
+            )
+        )
         for menu in (self.x, self.y):
             menu.observe(lambda _: self.draw(), "value")
         self.variant.observe(lambda _: self._chosen(), "value")
@@ -120,8 +128,11 @@ class Panel:
             chosen = self.variant.value
             self.variant.options = self.live.variants
             self.variant.value = chosen
-        there = {call: steps[self.variant.value] for call, steps in sorted(self.live.checkpoints.items())
-                 if self.variant.value in steps}  # fmt: skip
+        there = {
+            call: steps[self.variant.value]
+            for call, steps in sorted(self.live.checkpoints.items())
+            if self.variant.value in steps
+        }
         options = [("now", None), *((f"step {step}", call) for call, step in there.items())]
         if list(self.since.options) != options:
             chosen = self.since.value if self.since.value in dict(options).values() else None
@@ -163,8 +174,10 @@ def _doing(table: pd.DataFrame | None) -> str:
     if table is None or not len(table):
         return "<i>Nothing yet.</i>"
     head = "".join(f"<th scope='col'>{escape(str(c))}</th>" for c in table)
-    cells = ("".join(f"<td style='white-space:pre-wrap'>{escape(_short(v))}</td>" for v in line)
-             for line in table.itertuples(index=False, name=None))  # fmt: skip
+    cells = (
+        "".join(f"<td style='white-space:pre-wrap'>{escape(_short(v))}</td>" for v in line)
+        for line in table.itertuples(index=False, name=None)
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{c}</tr>' for c in cells)}</tbody></table>"
 
 

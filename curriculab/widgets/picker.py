@@ -44,10 +44,19 @@ class Picker:
     """
 
     def __init__(
-        self, pool: Rows, offered: Sequence[str] | None = None, *, chosen: Sequence[str] = ("random_order", "sec"),
-        steps: int = 40, batch_size: int = 4, rollouts: int = 8, seed: int = 0, by: str = "level",
-        noted: Sequence[str] = (), student: Student | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        pool: Rows,
+        offered: Sequence[str] | None = None,
+        *,
+        chosen: Sequence[str] = ("random_order", "sec"),
+        steps: int = 40,
+        batch_size: int = 4,
+        rollouts: int = 8,
+        seed: int = 0,
+        by: str = "level",
+        noted: Sequence[str] = (),
+        student: Student | None = None,
+    ) -> None:
         import ipywidgets as w
         import plotly.graph_objects as go
 
@@ -134,9 +143,15 @@ class Picker:
         if key not in self._kept:
             budget = Budget(rollouts=self.steps * self.batch_size * self.rollouts)
             runs = simulate(
-                {name: variant}, self.pool, batch_size=self.batch_size, rollouts=self.rollouts, seed=self.seed,
-                objective="grpo", budget=budget, learner=self.student,
-            )  # fmt: skip
+                {name: variant},
+                self.pool,
+                batch_size=self.batch_size,
+                rollouts=self.rollouts,
+                seed=self.seed,
+                objective="grpo",
+                budget=budget,
+                learner=self.student,
+            )
             for why in runs.failed.values():
                 raise ValueError(f"{name} {why}")
             if runs.exposure.empty:

@@ -1,7 +1,7 @@
 """A button that makes a figure into files for a paper, and links that download them.
 
-    save = Save(lambda: figures.learning_curves(runs), "curves")
-    save.widget          # the button; after a click, links to curves.pdf, .svg, .png and .csv
+save = Save(lambda: figures.learning_curves(runs), "curves")
+save.widget          # the button; after a click, links to curves.pdf, .svg, .png and .csv
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 KINDS = {
-    "pdf": "application/pdf", "svg": "image/svg+xml", "png": "image/png", "csv": "text/csv", "txt": "text/plain",
-}  # fmt: skip
+    "pdf": "application/pdf",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "csv": "text/csv",
+    "txt": "text/plain",
+}
 
 
 class Save:
@@ -31,8 +35,9 @@ class Save:
         import ipywidgets as w
 
         self._figure, self.name = figure, name
-        self.button = w.Button(description="Save for a paper", tooltip="PDF, SVG, PNG and CSV",
-                               layout=w.Layout(width="max-content"))  # fmt: skip
+        self.button = w.Button(
+            description="Save for a paper", tooltip="PDF, SVG, PNG and CSV", layout=w.Layout(width="max-content")
+        )
         self.links = w.HTML()
         self.button.on_click(lambda _: threading.Thread(target=self.save, daemon=True).start())
         self.widget = w.HBox([self.button, self.links])

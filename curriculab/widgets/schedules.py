@@ -36,9 +36,15 @@ class Schedules:
     """
 
     def __init__(
-        self, pool: Rows, *, steps: int = 150, batch_size: int = 8, seed: int = 0,
-        left: str = "easy_to_hard", right: str = "competence",
-    ) -> None:  # fmt: skip
+        self,
+        pool: Rows,
+        *,
+        steps: int = 150,
+        batch_size: int = 8,
+        seed: int = 0,
+        left: str = "easy_to_hard",
+        right: str = "competence",
+    ) -> None:
         import ipywidgets as w
         import plotly.graph_objects as go
 

@@ -139,9 +139,12 @@ def _said(column: Column) -> str:
 
 
 def _code(column: Column) -> str:
-    return repr(column) if isinstance(column, str) else f"cl.{type(column).__name__}({column.column!r}" + (
-        f", {column.marker!r})" if isinstance(column, after) else ")"
-    )  # fmt: skip
+    return (
+        repr(column)
+        if isinstance(column, str)
+        else f"cl.{type(column).__name__}({column.column!r}"
+        + (f", {column.marker!r})" if isinstance(column, after) else ")")
+    )
 
 
 def _first(table: pd.DataFrame, column: str) -> str:
@@ -272,8 +275,10 @@ def _html(look: Look) -> str:
         parts.append(_table(look.mapping))
     if look.lengths is not None:
         at = look.lengths.quantile([0.5, 0.95, 1.0], interpolation="lower").astype(int)
-        parts.append(f"<p>{look.unit} a row: median {at.iloc[0]:,}, 95% up to {at.iloc[1]:,}, longest {at.iloc[2]:,}; "
-                     f"{int(look.lengths.sum()):,} in all</p>")  # fmt: skip
+        parts.append(
+            f"<p>{look.unit} a row: median {at.iloc[0]:,}, 95% up to {at.iloc[1]:,}, longest {at.iloc[2]:,}; "
+            f"{int(look.lengths.sum()):,} in all</p>"
+        )
         parts.append(f"<p>Load it again with <code>{escape(look.source)}</code></p>")
     return "\n".join(parts)
 

@@ -20,8 +20,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 PLACES = (
-    "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR",
-)  # fmt: skip
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_RUNTIME_DIR",
+    "JUPYTERLAB_SETTINGS_DIR",
+    "JUPYTERLAB_WORKSPACES_DIR",
+    "IPYTHONDIR",
+)
 PATIENCE = 90_000  # ms; the machine may be busy
 
 
@@ -38,9 +42,16 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     own = {name: str(tmp_path / name.lower()) for name in PLACES}
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={tmp_path / 'work'}",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={tmp_path / 'work'}",
+    ]
     with (tmp_path / "lab.log").open("w") as log:
         environment = {**os.environ, **own, "JUPYTER_TOKEN": token}
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -21,8 +21,10 @@ def test_a_budget_is_turned_and_the_drawing_follows(shown: Callable, page: Page,
     before = output.locator(".scatterlayer").first.inner_html()
     output.get_by_role("slider").filter(visible=True).first.press("ArrowRight")
     page.wait_for_function("text => text.value.includes('start=97')", arg=said.element_handle())
-    page.wait_for_function("([layer, before]) => layer.innerHTML !== before",
-                           arg=[output.locator(".scatterlayer").first.element_handle(), before])  # fmt: skip
+    page.wait_for_function(
+        "([layer, before]) => layer.innerHTML !== before",
+        arg=[output.locator(".scatterlayer").first.element_handle(), before],
+    )
     output.get_by_label("vl_cogito", exact=True).press("Space")
     page.wait_for_function("text => text.value.includes('vl_cogito')", arg=said.element_handle())
     page.screenshot(path=tmp_path / "reward.png")

@@ -65,8 +65,10 @@ def test_a_bench_in_training_is_in_the_readers_hands(shown: Callable, page: Page
     press(panel, "Resume")
     says(panel, "training")
     expect(panel.locator(".legendtext", has_text="by hand")).to_be_visible()
-    page.wait_for_function("([bar, stood]) => parseFloat(bar.style.width) / 100 > stood",
-                           arg=[panel.locator(".progress-bar").first.element_handle(), stood])  # fmt: skip
+    page.wait_for_function(
+        "([bar, stood]) => parseFloat(bar.style.width) / 100 > stood",
+        arg=[panel.locator(".progress-bar").first.element_handle(), stood],
+    )
     panel.get_by_text("What it is doing right now").click()
     expect(panel.get_by_role("columnheader", name="prompt")).to_be_visible()
     page.screenshot(path=tmp_path / "doing.png")

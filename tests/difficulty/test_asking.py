@@ -42,8 +42,14 @@ def test_five_measures_share_one_forward_and_the_ledger_shows_it(model, pool):
     assert seen.cost.seconds.sum() == pytest.approx(line["seconds"])
 
 
-@pytest.mark.parametrize("names", [FIVE, ["answer_loss", "instruction_difficulty", "self_perplexity"],
-                                   ["pass_rate", "self_consistency", "prompt_value"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        FIVE,
+        ["answer_loss", "instruction_difficulty", "self_perplexity"],
+        ["pass_rate", "self_consistency", "prompt_value"],
+    ],
+)
 def test_together_is_the_same_as_alone(model, pool, names):
     pool = pool.iloc[:10]
     together = D.measure(pool, model, names, seed=4, cache=False)

@@ -49,8 +49,12 @@ def pools():
 def evaluations(pool, right=None):
     """Four evaluations of two seeds; without `right`, whatever chance says."""
     rng = np.random.default_rng(0)
-    lines = [(s, t, i, float(rng.integers(2)) if right is None else right) for s in (0, 1) for t in (0, 5, 10, 15)
-             for i in pool.index]  # fmt: skip
+    lines = [
+        (s, t, i, float(rng.integers(2)) if right is None else right)
+        for s in (0, 1)
+        for t in (0, 5, 10, 15)
+        for i in pool.index
+    ]
     return pd.DataFrame(lines, columns=["seed", "step", "id", "correct"])
 
 
@@ -119,9 +123,11 @@ def test_bad_pools_are_refused_in_one_line(name, model, pools):
         bare = "map one with load_pool(columns={'prompt': ...})"
         cases += [
             (pool.drop(columns="prompt"), f"{name}: the pool has no column 'prompt'; {bare}"),
-            (pool.assign(prompt=1.5), f"{name}: row {first!r} has a prompt that is no text; a prompt is a string "
-             f"({len(pool)} such rows)"),
-        ]  # fmt: skip
+            (
+                pool.assign(prompt=1.5),
+                f"{name}: row {first!r} has a prompt that is no text; a prompt is a string ({len(pool)} such rows)",
+            ),
+        ]
     for bad, message in cases:
         runs = {"runs": evaluations(pool)} if name in NEEDS_RUNS else {}
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

@@ -46,8 +46,9 @@ def test_seeds_are_averaged_and_give_the_error():
     assert score.tolist() == [0.25, 0.5, 0.5, 1.0]
     assert error.tolist() == pytest.approx([0, 0.25, 0, 0])  # .75 and .25: sd .3536 over sqrt(2)
     assert D.measure(POOL, None, ["confidence"], runs=both, uncertainty=True).columns.tolist() == [
-        "confidence", "se_confidence"
-    ]  # fmt: skip
+        "confidence",
+        "se_confidence",
+    ]
 
 
 def test_one_seed_has_no_error():
@@ -74,19 +75,35 @@ def test_a_simulated_run_is_read_as_it_was_recorded():
 @pytest.mark.parametrize(
     ("measure", "runs", "knobs", "message"),
     [
-        (D.confidence, recorded({"early": [0, 0, 0, 0]}), {}, "confidence: row 'late' was never tested in these runs; "
-         "measure the rows tested (3 such rows)"),
-        (D.variability, recorded(RIGHT).query("step == 0"), {}, "variability: 1 evaluations are too few, it needs 2; "
-         "ask for more with Bench(evaluate_every=...)"),
-        (D.confidence, pd.concat([recorded(RIGHT), recorded(RIGHT, variant="w")]), {}, "confidence: the runs hold 2 "
-         "variants; give variant=, one of v, w"),
+        (
+            D.confidence,
+            recorded({"early": [0, 0, 0, 0]}),
+            {},
+            "confidence: row 'late' was never tested in these runs; measure the rows tested (3 such rows)",
+        ),
+        (
+            D.variability,
+            recorded(RIGHT).query("step == 0"),
+            {},
+            "variability: 1 evaluations are too few, it needs 2; ask for more with Bench(evaluate_every=...)",
+        ),
+        (
+            D.confidence,
+            pd.concat([recorded(RIGHT), recorded(RIGHT, variant="w")]),
+            {},
+            "confidence: the runs hold 2 variants; give variant=, one of v, w",
+        ),
         (D.confidence, recorded(RIGHT), {"variant": "z"}, "confidence: no variant 'z' in these runs; there are v"),
-        (D.confidence, recorded(RIGHT), {"column": "p"}, "confidence: the evaluations have no column 'p'; they have "
-         "variant, seed, step, id, correct"),
+        (
+            D.confidence,
+            recorded(RIGHT),
+            {"column": "p"},
+            "confidence: the evaluations have no column 'p'; they have variant, seed, step, id, correct",
+        ),
         (D.confidence, None, {}, "confidence: reads a recorded run; give what Bench.run returned, not NoneType"),
         (D.confidence, recorded(RIGHT).iloc[1:], {}, "confidence: row 'early' is missing in an evaluation of seed 0"),
     ],
-)  # fmt: skip
+)
 def test_what_was_not_recorded_says_so(measure, runs, knobs, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         measure(POOL, runs, **knobs)

@@ -371,9 +371,12 @@ def test_new_people_are_scored_as_the_fitted_ones_were():
     assert again.ability.to_numpy() == pytest.approx(fit.people.ability.to_numpy(), abs=1e-9)
     some = fit.ability(lsat().loc[:, ["item 5", "item 2"]])  # by name, and fewer
     assert len(some) == 1000 and (some.se_ability > 0.85).all()
-    with pytest.raises(ValueError, match=re.escape(
-        "item 'item 9' was not fitted; the 5 that were: 'item 1', 'item 2', 'item 3', 'item 4', 'item 5'"
-    )):  # fmt: skip
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "item 'item 9' was not fitted; the 5 that were: 'item 1', 'item 2', 'item 3', 'item 4', 'item 5'"
+        ),
+    ):
         fit.ability(lsat().rename(columns={"item 1": "item 9"}))
 
 
@@ -456,33 +459,53 @@ def changed(value: object) -> pd.DataFrame:
     [
         (lambda: irt.fit(changed(0.5)), "responses hold 0.5 at person 2, item 'item 2'" + NOT_BINARY),
         (lambda: irt.fit(changed("A")), "responses hold 'A' at person 2, item 'item 2'" + NOT_BINARY),
-        (lambda: irt.fit(lsat() * 2 - 1),
-         "responses hold -1.0 at person 0, item 'item 1' (1181 such values)" + NOT_BINARY),
+        (
+            lambda: irt.fit(lsat() * 2 - 1),
+            "responses hold -1.0 at person 0, item 'item 1' (1181 such values)" + NOT_BINARY,
+        ),
         (lambda: irt.fit(np.zeros(5)), "responses of shape (5,): give a table, people x items"),
         (lambda: irt.fit(lsat(), "4pl"), "model='4pl': give '1pl' or '2pl' or '3pl'"),
         (lambda: irt.fit(lsat(), scale="logits"), "model='1pl', scale='logits': give 'rasch' or 'standard'"),
         (lambda: irt.fit(lsat(), "2pl", scale="rasch"), "model='2pl', scale='rasch': give 'standard'"),
         (lambda: irt.fit(lsat(), method="ml"), "method='ml': give 'eap' or 'map'"),
-        (lambda: irt.fit(lsat(), "3pl", guessing_prior=(0.5, 3)),
-         "guessing_prior=(0.5, 3): both of its numbers are at least 1; (1, 1) is flat"),
-        (lambda: irt.fit(lsat(), nodes=3),
-         "nodes=3: a grid over 12 standard deviations has at least 11; 61 is the default"),
+        (
+            lambda: irt.fit(lsat(), "3pl", guessing_prior=(0.5, 3)),
+            "guessing_prior=(0.5, 3): both of its numbers are at least 1; (1, 1) is flat",
+        ),
+        (
+            lambda: irt.fit(lsat(), nodes=3),
+            "nodes=3: a grid over 12 standard deviations has at least 11; 61 is the default",
+        ),
         (lambda: irt.fit(lsat().assign(more=np.nan)), "item 'more' was asked of nobody (1 such items); drop it"),
-        (lambda: irt.fit(lsat().rename(columns={"item 2": "item 1"})),
-         "item 'item 1' stands twice; every item needs its own name"),
-        (lambda: irt.fit(np.ones((4, 3))), "0 of 3 items were solved by some of the 4 people and not by others; "
-         "1pl needs 2: ask more people, or harder and easier items"),
-        (lambda: irt.fit(lsat().iloc[:, :2], "2pl"), "2 of 2 items were solved by some of the 1000 people and not by "
-         "others; 2pl needs 3: ask more people, or harder and easier items"),
-        (lambda: irt.ability([1, 0], [0.0, 1.0, 2.0]),
-         "answers (2,) to difficulties (3,): give (items,) or (people, items), and (items,)"),
+        (
+            lambda: irt.fit(lsat().rename(columns={"item 2": "item 1"})),
+            "item 'item 1' stands twice; every item needs its own name",
+        ),
+        (
+            lambda: irt.fit(np.ones((4, 3))),
+            "0 of 3 items were solved by some of the 4 people and not by others; "
+            "1pl needs 2: ask more people, or harder and easier items",
+        ),
+        (
+            lambda: irt.fit(lsat().iloc[:, :2], "2pl"),
+            "2 of 2 items were solved by some of the 1000 people and not by "
+            "others; 2pl needs 3: ask more people, or harder and easier items",
+        ),
+        (
+            lambda: irt.ability([1, 0], [0.0, 1.0, 2.0]),
+            "answers (2,) to difficulties (3,): give (items,) or (people, items), and (items,)",
+        ),
         (lambda: irt.ability([1, 2], [0.0, 1.0]), "responses hold 2.0 at place (1,)" + NOT_BINARY),
-        (lambda: irt.ability([1, 0], [0.0, np.inf]),
-         "difficulty of item 1 is inf; it must be finite: leave the item out"),
-        (lambda: irt.ability([1, 0], [0.0, 1.0], prior_sd=0),
-         "prior_sd=0: abilities differ by more than 0; the standard scale has 1"),
+        (
+            lambda: irt.ability([1, 0], [0.0, np.inf]),
+            "difficulty of item 1 is inf; it must be finite: leave the item out",
+        ),
+        (
+            lambda: irt.ability([1, 0], [0.0, 1.0], prior_sd=0),
+            "prior_sd=0: abilities differ by more than 0; the standard scale has 1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_refused_with_one_clear_line(call, message: str):
     with pytest.raises(ValueError) as error:
         call()

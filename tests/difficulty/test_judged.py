@@ -116,10 +116,13 @@ def test_the_prior_holds_a_row_that_always_wins():
     ("name", "knobs", "message"),
     [
         ("rating", {"template": "how hard?"}, "rating: the template has no {prompt}, or n is below 1; give both"),
-        ("comparisons", {"rounds": 0}, "comparisons: 3 rows, 0 rounds; give at least 2 rows, 1 round, and a template "
-         "with {first} and {second}"),
+        (
+            "comparisons",
+            {"rounds": 0},
+            "comparisons: 3 rows, 0 rounds; give at least 2 rows, 1 round, and a template with {first} and {second}",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_judge_needs_something_to_judge(name, knobs, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         found(name, Judge(lambda prompt: "1"), **knobs)

@@ -114,17 +114,29 @@ def test_the_gap_to_a_teacher_is_a_difference_of_losses():
     ("name", "knobs", "message"),
     [
         ("teacher_gap", {}, "teacher_gap: nobody to ask; give teacher=, a model or an adapter of the model"),
-        ("teacher_gap", {"teacher": "best"}, "teacher_gap: teacher='best' is a role of methods; give the model or "
-         "adapter itself"),
-        ("propagated_difficulty", {"observed": pd.Series({"a": 1.0})}, "propagated_difficulty: 1 rows with something "
-         "observed; it needs at least 3"),
-        ("propagated_difficulty", {"observed": "tried"}, "propagated_difficulty: the pool has no column 'tried'; map "
-         "one with load_pool(columns={'tried': ...})"),
-        ("propagated_difficulty", {}, "propagated_difficulty: reads the rows with a model; give one, such as "
-         "cl.load_model()"),
+        (
+            "teacher_gap",
+            {"teacher": "best"},
+            "teacher_gap: teacher='best' is a role of methods; give the model or adapter itself",
+        ),
+        (
+            "propagated_difficulty",
+            {"observed": pd.Series({"a": 1.0})},
+            "propagated_difficulty: 1 rows with something observed; it needs at least 3",
+        ),
+        (
+            "propagated_difficulty",
+            {"observed": "tried"},
+            "propagated_difficulty: the pool has no column 'tried'; map one with load_pool(columns={'tried': ...})",
+        ),
+        (
+            "propagated_difficulty",
+            {},
+            "propagated_difficulty: reads the rows with a model; give one, such as cl.load_model()",
+        ),
         ("prompt_value", {"depth": 3}, "prompt_value has no knob 'depth'; it has role, observed, share, n, seed"),
     ],
-)  # fmt: skip
+)
 def test_what_lacks_somebody_says_so(name, knobs, message):
     pool = pd.DataFrame({"prompt": ["x", "y"], "answer": "z"}, index=["a", "b"])
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

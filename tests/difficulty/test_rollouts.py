@@ -106,14 +106,22 @@ def test_the_same_answers_serve_several_measures():
 @pytest.mark.parametrize(
     ("name", "rows", "knobs", "message"),
     [
-        ("pass_rate", pool("a").assign(answer=None), {}, "row 'a' has no answer to verify by; leave it out, or choose "
-         "a measure that needs none"),
+        (
+            "pass_rate",
+            pool("a").assign(answer=None),
+            {},
+            "row 'a' has no answer to verify by; leave it out, or choose a measure that needs none",
+        ),
         ("pass_rate", pool("a").assign(prompt=""), {}, "row 'a' has an empty prompt; a plain text cannot be answered"),
-        ("turns_to_solve", pool("a"), {"attempts": 1}, "turns_to_solve(attempts=1, n=1); give at least 2 attempts in 1 "
-         "conversation"),
+        (
+            "turns_to_solve",
+            pool("a"),
+            {"attempts": 1},
+            "turns_to_solve(attempts=1, n=1); give at least 2 attempts in 1 conversation",
+        ),
         ("pass_rate", pool("a"), {"n": 0}, "pass_rate(n=0); give at least 1 answer a row"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_answered_says_so(name, rows, knobs, message):
     whole = message if message.startswith(name) else f"{name}: {message}"
     with pytest.raises(ValueError, match=f"^{re.escape(whole)}$"):

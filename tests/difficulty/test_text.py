@@ -69,8 +69,9 @@ def test_flesch_kincaid():
     assert score.tolist() == pytest.approx([0.39 * 6 + 11.8 - 15.59, 0.39 * 2.5 + 11.8 * 7 / 5 - 15.59])
 
 
-@pytest.mark.parametrize(("word", "count"), [("the", 1), ("make", 1), ("table", 2), ("banana", 3), ("rhythm", 1),
-                                             ("queue", 1), ("hmm", 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "count"), [("the", 1), ("make", 1), ("table", 2), ("banana", 3), ("rhythm", 1), ("queue", 1), ("hmm", 1)]
+)
 def test_syllables(word, count):
     assert text.syllables(word) == count
 
@@ -103,25 +104,48 @@ def test_the_clinic_brings_stages_and_steps():
 @pytest.mark.parametrize(
     ("measure", "pool", "message"),
     [
-        (text.level, rows("x"), "level: the pool has no column 'level'; map one with "
-         "load_pool(columns={'level': ...})"),
-        (text.bloom_stage, rows("solve", "sing"), "bloom_stage: row 'r1' names no verb of Bloom's taxonomy in its "
-         "prompt; put stages into a column 'bloom'"),
-        (text.bloom_stage, rows("a", "b", bloom=["apply", "fly"]), "bloom_stage: row 'r1' has no stage in 'bloom'; it "
-         "is one of remember, understand, apply, analyze, evaluate, create, or 1 to 6"),
-        (text.source_rank, rows("a", source="web"), "source_rank: row 'r0' has a 'source' that is not in the order "
-         "childes, bnc_spoken, switchboard, open_subtitles, qed, cbt, children_stories, simple_wiki, wikipedia, "
-         "gutenberg; give order=, easiest first"),
-        (text.reasoning_steps, rows("a", "b", solution=["x", None]), "reasoning_steps: row 'r1' has no text in "
-         "'solution'; choose the rows that have one"),
+        (
+            text.level,
+            rows("x"),
+            "level: the pool has no column 'level'; map one with load_pool(columns={'level': ...})",
+        ),
+        (
+            text.bloom_stage,
+            rows("solve", "sing"),
+            "bloom_stage: row 'r1' names no verb of Bloom's taxonomy in its prompt; put stages into a column 'bloom'",
+        ),
+        (
+            text.bloom_stage,
+            rows("a", "b", bloom=["apply", "fly"]),
+            "bloom_stage: row 'r1' has no stage in 'bloom'; it "
+            "is one of remember, understand, apply, analyze, evaluate, create, or 1 to 6",
+        ),
+        (
+            text.source_rank,
+            rows("a", source="web"),
+            "source_rank: row 'r0' has a 'source' that is not in the order "
+            "childes, bnc_spoken, switchboard, open_subtitles, qed, cbt, children_stories, simple_wiki, wikipedia, "
+            "gutenberg; give order=, easiest first",
+        ),
+        (
+            text.reasoning_steps,
+            rows("a", "b", solution=["x", None]),
+            "reasoning_steps: row 'r1' has no text in 'solution'; choose the rows that have one",
+        ),
         (text.word_rarity, rows(" "), "word_rarity: no row has a word; the prompts are empty or white space"),
         (text.type_token_ratio, rows("a", " "), "type_token_ratio: row 'r1' has no words"),
-        (text.flesch_kincaid, rows("a", "1 + 1", "2 + 2"), "flesch_kincaid: row 'r1' has no words of letters to read "
-         "(2 such rows)"),
-        (text.ngram_perplexity, rows("a"), "ngram_perplexity: the pool has 1 row; it is measured by the others, load "
-         "at least 2"),
+        (
+            text.flesch_kincaid,
+            rows("a", "1 + 1", "2 + 2"),
+            "flesch_kincaid: row 'r1' has no words of letters to read (2 such rows)",
+        ),
+        (
+            text.ngram_perplexity,
+            rows("a"),
+            "ngram_perplexity: the pool has 1 row; it is measured by the others, load at least 2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_says_so(measure, pool, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         measure(pool)

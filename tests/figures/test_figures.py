@@ -71,9 +71,11 @@ def traces(figure, name: str) -> list:
 
 
 AXES = [
-    ("tokens", 401, "trained tokens"), ("generated", 1601, "generated tokens"), ("rollouts", 320, "rollouts"),
+    ("tokens", 401, "trained tokens"),
+    ("generated", 1601, "generated tokens"),
+    ("rollouts", 320, "rollouts"),
     ("seconds", 5.0, "seconds"),
-]  # fmt: skip
+]
 
 
 # -- the numbers ----------------------------------------------------------------------------------------------------
@@ -94,8 +96,11 @@ def test_learning_curves_show_the_table(runs: Runs):
 
 def test_what_was_done_by_hand_is_a_sign_on_the_mean_that_it_changed(runs: Runs):
     event = dict(call=9, variant="", to=None, turns={}, of="", since=0, step=0, why="", tokens=0)
-    events = [event | dict(what="swap", variant="easy first", step=5), event | dict(what="pause", step=10),
-              event | dict(what="fork", variant="easy first > b", of="easy first", step=8)]  # fmt: skip
+    events = [
+        event | dict(what="swap", variant="easy first", step=5),
+        event | dict(what="pause", step=10),
+        event | dict(what="fork", variant="easy first > b", of="easy first", step=8),
+    ]
     steered = Runs(tuple(Record(r.spec | {"events": events}, r.tables) for r in runs.records), runs.null)
     figure = learning_curves(steered, x="tokens")
     (signs,), (mean,) = traces(figure, "by hand"), traces(figure, "easy first")
@@ -103,8 +108,10 @@ def test_what_was_done_by_hand_is_a_sign_on_the_mean_that_it_changed(runs: Runs)
     assert signs.y[0] == pytest.approx(mean.y[1])
     assert signs.y[2] == pytest.approx(0.4 * mean.y[1] + 0.6 * mean.y[2])  # at 8, three fifths of the way from 5 to 10
     assert signs.y[1] == min(np.nanmin(t.y) for t in figure.data if t.name.endswith(", seeds"))
-    assert "Signs: done by hand, swap easy first at step 5; pause at step 10; fork easy first > b of easy first at" in (
-        figure.layout.meta["caption"])  # fmt: skip
+    assert (
+        "Signs: done by hand, swap easy first at step 5; pause at step 10; fork easy first > b of easy first at"
+        in (figure.layout.meta["caption"])
+    )
     assert not traces(learning_curves(runs), "by hand")
 
 
@@ -233,8 +240,9 @@ def test_the_grid_shows_differences_and_blanks_luck():
     heat = figures.grid(result).data[0]
     of = result.table.difference
     assert [list(line) for line in heat.text] == [
-        [f"{of['easy first, level']:+.3f}", f"{of['easy first, loss']:+.3f}"], [f"{of['hard first, level']:+.3f}", ""]
-    ]  # fmt: skip
+        [f"{of['easy first, level']:+.3f}", f"{of['easy first, loss']:+.3f}"],
+        [f"{of['hard first, level']:+.3f}", ""],
+    ]
     lucky = of["easy first, level"] <= result.null.gain and of["easy first, level"] >= result.null.worst
     assert heat.z[0][0] == (0 if lucky else pytest.approx(of["easy first, level"]))
     assert np.isnan(heat.z[1][1]) and heat.zmin == -heat.zmax
@@ -403,8 +411,11 @@ def test_notes_over_tokens_keep_every_seed(online: Runs):
 
 def test_waste_shows_shares_that_add_up(online: Runs):
     figure = figures.waste(online)
-    assert [t.name for t in figure.data] == ["taught something", "no signal: all advantages 0",
-                                            "asked to measure difficulty"]  # fmt: skip
+    assert [t.name for t in figure.data] == [
+        "taught something",
+        "no signal: all advantages 0",
+        "asked to measure difficulty",
+    ]
     assert np.sum([t.x for t in figure.data], axis=0) == pytest.approx([1, 1])
     taught, silent, probed = (list(t.x) for t in figure.data)
     assert (taught, silent, probed) == (pytest.approx([0, 0.8]), pytest.approx([0.8, 0]), pytest.approx([0.2, 0.2]))
@@ -414,14 +425,20 @@ def test_waste_shows_shares_that_add_up(online: Runs):
 @pytest.mark.parametrize(
     ("message", "call"),
     [
-        ("no variant noted 'q/*'; runs.metrics has reward, tokens, rollouts, generated, seconds, p/1, p/2",
-         lambda runs: figures.notes(runs, ["reward", "q/*"])),
-        ("x='epochs' is not an axis of notes; choose from steps, tokens, rollouts, generated, seconds",
-         lambda runs: figures.notes(runs, "reward", x="epochs")),
-        ("no waste to show: nothing was sampled (runs.groups is empty); it is of reinforcement runs",
-         lambda runs: figures.waste(Runs(()))),
+        (
+            "no variant noted 'q/*'; runs.metrics has reward, tokens, rollouts, generated, seconds, p/1, p/2",
+            lambda runs: figures.notes(runs, ["reward", "q/*"]),
+        ),
+        (
+            "x='epochs' is not an axis of notes; choose from steps, tokens, rollouts, generated, seconds",
+            lambda runs: figures.notes(runs, "reward", x="epochs"),
+        ),
+        (
+            "no waste to show: nothing was sampled (runs.groups is empty); it is of reinforcement runs",
+            lambda runs: figures.waste(Runs(())),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_was_not_noted_is_said(online: Runs, message: str, call: Callable):
     with pytest.raises(ValueError) as error:
         call(online)

@@ -33,9 +33,20 @@ def record(variant: str, seed: int, digest: str) -> Record:
     for share in (0.0, 1.0):
         right = (rng.random(40) < 0.9 - 0.15 * LEVELS + share * 0.2).astype(float)
         spent = dict(step=int(4 * share), tokens=400 * share, rollouts=0, generated=0, seconds=share)
-        tests.append(pd.DataFrame(dict(
-            id=IDS, correct=right, level=LEVELS, progress=share, share=share, solver="direct", gold=False, **spent
-        )))  # fmt: skip
+        tests.append(
+            pd.DataFrame(
+                dict(
+                    id=IDS,
+                    correct=right,
+                    level=LEVELS,
+                    progress=share,
+                    share=share,
+                    solver="direct",
+                    gold=False,
+                    **spent,
+                )
+            )
+        )
     order = np.arange(40) if variant == "easy & first" else rng.permutation(40)
     exposure = pd.DataFrame(dict(step=np.repeat(np.arange(1, 5), 10), id=np.array(IDS)[order], tokens=9, weight=1.0))
     tables = dict(items=pd.concat(tests, ignore_index=True), exposure=exposure)
@@ -60,12 +71,17 @@ def folder(runs: Runs, pool: pd.DataFrame, tmp_path_factory: pytest.TempPathFact
     """All figures of a report in both widths, one start of the browser."""
     to, result = tmp_path_factory.mktemp("paper"), compare(runs)
     made = {
-        "curves": figures.learning_curves(runs), "panels": figures.learning_curves(runs, by="level"),
-        "final": figures.comparison(result), "levels": figures.levels(result, "difference"),
-        "draws": figures.draws(runs, pool), "map": figures.draws(runs, pool, by="loss"),
-        "transfer": figures.transfer(runs, pool), "forgetting": figures.forgetting(runs, "level"),
-        "pool": figures.difficulty(pool), "cloud": figures.scatter(cloud(), "level", "loss"),
-    }  # fmt: skip
+        "curves": figures.learning_curves(runs),
+        "panels": figures.learning_curves(runs, by="level"),
+        "final": figures.comparison(result),
+        "levels": figures.levels(result, "difference"),
+        "draws": figures.draws(runs, pool),
+        "map": figures.draws(runs, pool, by="loss"),
+        "transfer": figures.transfer(runs, pool),
+        "forgetting": figures.forgetting(runs, "level"),
+        "pool": figures.difficulty(pool),
+        "cloud": figures.scatter(cloud(), "level", "loss"),
+    }
     figures.export_all({to / name: figure for name, figure in made.items()}, width=(3.25, 6.75), runs=runs)
     return to
 
@@ -141,8 +157,13 @@ def test_captions_name_n_seeds_and_method(runs: Runs, pool: pd.DataFrame):
         assert words in said.caption
     assert "filled where the variant differs after Holm" in figures.about(figures.comparison(result)).caption
     assert "not adjusted for the number of levels" in figures.about(figures.levels(result, "difference")).caption
-    for figure in (figures.draws(runs, pool), figures.difficulty(pool), figures.scatter(pool, "level", "loss"),
-                   figures.agreement(pool, ["level", "loss"]), figures.transfer(runs, pool)):  # fmt: skip
+    for figure in (
+        figures.draws(runs, pool),
+        figures.difficulty(pool),
+        figures.scatter(pool, "level", "loss"),
+        figures.agreement(pool, ["level", "loss"]),
+        figures.transfer(runs, pool),
+    ):
         told = figures.about(figure)
         assert told.title and told.caption.endswith(".")
 
@@ -248,8 +269,10 @@ def test_colours_stay_over_a_set_of_figures(runs: Runs, kept: None):
         whole, part = ({t.name: t.line.color for t in make(r).data} for r in (runs, some))
         assert part["hard first"] == whole["hard first"] == theme.COLOURS[1]
     assert figures.palette(["new", "hard first"]) == {
-        "random": theme.GREY, "new": theme.COLOURS[2], "hard first": theme.COLOURS[1],
-    }  # fmt: skip
+        "random": theme.GREY,
+        "new": theme.COLOURS[2],
+        "hard first": theme.COLOURS[1],
+    }
 
 
 def test_without_a_set_colours_go_by_the_figure(runs: Runs):

@@ -110,8 +110,9 @@ def test_a_method_is_shown_on_one_page(capsys, records):
     assert capsys.readouterr().err == "no method 'soar' is written\n"
 
 
-@pytest.mark.parametrize("entry", [e for e in CATALOG if e.path.exists() and e.group in ("online", "reward")],
-                         ids=lambda e: e.function)  # fmt: skip
+@pytest.mark.parametrize(
+    "entry", [e for e in CATALOG if e.path.exists() and e.group in ("online", "reward")], ids=lambda e: e.function
+)
 def test_an_equation_names_the_knobs_of_the_method(entry):
     """What the docstring writes is what the code is called by: at least one knob or local name, and an equation."""
     text = entry.method.__doc__
@@ -167,8 +168,13 @@ def test_controls_of_one_variant():
     easy = partial(methods.easy_to_hard, by="loss")
     added, null = controls({"easy first": easy})
     assert list(added) == [
-        "random", "easy first, reversed", "easy first, shuffled scores", "null 1", "null 2", "null 3",
-    ]  # fmt: skip
+        "random",
+        "easy first, reversed",
+        "easy first, shuffled scores",
+        "null 1",
+        "null 2",
+        "null 3",
+    ]
     assert null == ("null 1", "null 2", "null 3")
     assert added["easy first, reversed"].keywords == {"method": easy}
 

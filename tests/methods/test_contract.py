@@ -91,8 +91,16 @@ def past(learner, name):
 
 
 def opened(name, pool, seed, objective, **more):
-    return open_job(name, WRITTEN[name].method, pool, seed=seed, batch=BATCH, rollouts=ROLLOUTS,
-                    objective=resolved(objective), **more)  # fmt: skip
+    return open_job(
+        name,
+        WRITTEN[name].method,
+        pool,
+        seed=seed,
+        batch=BATCH,
+        rollouts=ROLLOUTS,
+        objective=resolved(objective),
+        **more,
+    )
 
 
 def simulated(name, pool, **how):

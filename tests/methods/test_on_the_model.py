@@ -51,8 +51,9 @@ class Deaf:
 
 
 def opened(name, pool, learner, **more):
-    return open_job(name, WRITTEN[name].method, pool, seed=0, batch=BATCH, rollouts=ROLLOUTS,
-                    objective=learner.setting, **more)  # fmt: skip
+    return open_job(
+        name, WRITTEN[name].method, pool, seed=0, batch=BATCH, rollouts=ROLLOUTS, objective=learner.setting, **more
+    )
 
 
 def drive(model, pool, names, main, **more):

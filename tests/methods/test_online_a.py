@@ -247,8 +247,15 @@ def test_cures_counts_the_answers_of_training():
 
 def test_cures_goes_on_where_all_answers_agree():
     pool = make(range(6))
-    runs = simulate(partial(methods.cures, subset_steps=3), pool, steps=6, batch_size=4, rollouts=4, objective=Grpo(),
-                    learner=Student(start=-50.0))  # fmt: skip
+    runs = simulate(
+        partial(methods.cures, subset_steps=3),
+        pool,
+        steps=6,
+        batch_size=4,
+        rollouts=4,
+        objective=Grpo(),
+        learner=Student(start=-50.0),
+    )
     assert runs.failed == {} and (runs.metrics.rows == 16).all()
 
 
@@ -325,8 +332,11 @@ def test_gain_rl_walks_by_accuracy_and_angle():
         request = made.send(out)
         assert isinstance(request, Score) and request.measure == "angle" and len(request.rows) == 32
         request = made.send(out[[]].assign(angle=ang))
-        assert isinstance(request, Train) and request.note == {"mu": pytest.approx(mu), "accuracy": right / 8,
-                                                               "angle": pytest.approx(ang)}  # fmt: skip
+        assert isinstance(request, Train) and request.note == {
+            "mu": pytest.approx(mu),
+            "accuracy": right / 8,
+            "angle": pytest.approx(ang),
+        }
         request = made.send(trained(request.rows))
         # n = 160 / 16 = 10 ranks, at most 20: 10 tanh(2 (acc - .5)) + 10 tanh(2 ang)
         mu += min(max(10 * tanh(2 * (right / 8 - 0.5)) + 10 * tanh(2 * ang), 0), 20)
@@ -336,8 +346,9 @@ def test_gain_rl_walks_by_accuracy_and_angle():
 
 def test_gain_rl_stays_at_the_last_rank():
     pool = make([1] * 30)
-    runs = simulate(methods.gain_rl, pool, steps=60, batch_size=4, rollouts=4, objective=Grpo(),
-                    learner=Student(start=3.0))  # fmt: skip
+    runs = simulate(
+        methods.gain_rl, pool, steps=60, batch_size=4, rollouts=4, objective=Grpo(), learner=Student(start=3.0)
+    )
     assert runs.failed == {} and runs.metrics["mu"].iloc[-1] == 29.0
     assert runs.metrics["mu"].is_monotonic_increasing and runs.metrics["mu"].diff().max() <= 30 / 8 + 1e-9
 
@@ -390,16 +401,18 @@ def test_the_filter_trains_what_there_is_after_its_last_round():
 
 def test_the_filter_trains_nothing_where_nothing_passes_and_still_ends():
     pool = make(range(20))
-    runs = simulate(methods.difficulty_filter, pool, steps=5, batch_size=4, objective=Grpo(),
-                    learner=Student(start=-50.0))  # fmt: skip
+    runs = simulate(
+        methods.difficulty_filter, pool, steps=5, batch_size=4, objective=Grpo(), learner=Student(start=-50.0)
+    )
     assert runs.failed == {} and len(runs.metrics) == 0
     assert runs.records[0].spec["ended"] == "ceiling on work"
 
 
 def test_rejected_answers_are_charged():
     pool, student = planted({"medium": 0.5, "mastered": 1 - 1e-9})
-    runs = simulate(methods.difficulty_filter, pool, budget=Budget(rollouts=800), batch_size=4, objective=Grpo(),
-                    learner=student)  # fmt: skip
+    runs = simulate(
+        methods.difficulty_filter, pool, budget=Budget(rollouts=800), batch_size=4, objective=Grpo(), learner=student
+    )
     assert runs.ledger.rollouts.sum() >= 800 and (runs.metrics["rows"] == 32).all()
     assert runs.ledger.rollouts.sum() > 1.5 * runs.metrics["rows"].sum()
     groups = runs.groups.set_index("id")
@@ -424,9 +437,7 @@ LISTENING = ("sec", "dump", "cures", "pcl", "gain_rl")
 def test_supervised_training_is_refused_in_one_line(name):
     runs = simulate(getattr(methods, name), make([1, 2] * 12), steps=60, batch_size=4, objective="sft", name="it")
     who = name if name in LISTENING else "the filter"
-    assert runs.failed == {
-        ("it", 0): f"failed: ValueError: {who} listens to rewards; train it with objective='grpo'"
-    }
+    assert runs.failed == {("it", 0): f"failed: ValueError: {who} listens to rewards; train it with objective='grpo'"}
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,16 @@ def answered(rows: pd.DataFrame, reward: list[list[float]], first: int = 0) -> p
     of = np.repeat(np.arange(len(rows)), [len(r) for r in reward])
     text, value = [f"{k}" for k in range(len(of))], np.concatenate(reward)
     out = rows.iloc[of].assign(
-        turns=[(Piece(t, learn=True),) for t in text], text=text, ended="eos", length=1, logprob=-1.0, entropy=0.5,
-        group=first + of, correct=value, reward=value,
-    )  # fmt: skip
+        turns=[(Piece(t, learn=True),) for t in text],
+        text=text,
+        ended="eos",
+        length=1,
+        logprob=-1.0,
+        entropy=0.5,
+        group=first + of,
+        correct=value,
+        reward=value,
+    )
     return out.assign(advantage=Grpo().advantages(out), loss=0.0)
 
 
@@ -188,8 +195,16 @@ def test_failures_of_rows_that_share_an_id():
 def asked_by(method, pool, steps, *, student=None, batch_size=2, **knobs):
     """Everything a method asked for under reinforcement, and its runs."""
     seen: list = []
-    runs = simulate(partial(watched(method, seen), **knobs), pool, steps=steps, batch_size=batch_size, learner=student,
-                    objective="grpo", rollouts=4, name="v")  # fmt: skip
+    runs = simulate(
+        partial(watched(method, seen), **knobs),
+        pool,
+        steps=steps,
+        batch_size=batch_size,
+        learner=student,
+        objective="grpo",
+        rollouts=4,
+        name="v",
+    )
     return seen, runs
 
 
@@ -212,8 +227,9 @@ def test_adcl_by_a_column_and_with_its_floor():
     seen, runs = asked_by(methods.adcl, pool, 4, batch_size=1, chunks=2, by="level", floor=True, probe=2)
     assert [r.rows.index.tolist() for r in seen if isinstance(r, Train)][:2] == [["b"], ["c"]]
     assert [(sorted(r.rows.index), r.role) for r in seen if isinstance(r, Sample)] == [
-        (["a", "d"], "learner"), (["a", "d"], "start"),
-    ]  # fmt: skip
+        (["a", "d"], "learner"),
+        (["a", "d"], "start"),
+    ]
     assert runs.findings["v", 0].floor.notna().all()
 
 
@@ -286,21 +302,33 @@ POOL = make([1, 2, 3, 4])
 @pytest.mark.parametrize(
     ("name", "knobs", "why"),
     [
-        ("adarft", {"beta": 1.0}, "beta=1.0, alpha=2.0, eta=50.0, start=0.0; needs 0 < beta < 1, alpha and eta above "
-         "0, and 0 <= start <= 100"),
+        (
+            "adarft",
+            {"beta": 1.0},
+            "beta=1.0, alpha=2.0, eta=50.0, start=0.0; needs 0 < beta < 1, alpha and eta above "
+            "0, and 0 <= start <= 100",
+        ),
         ("thompson", {"target": 2}, "target=2, decay=0.5, prior=1.0; target and decay lie in [0, 1], prior above 0"),
         ("thompson", {"candidates": 0}, "candidates=0; give how many rows a step compares, at least 1, or None: all"),
-        ("learnability", {"rho": 2}, "replay=0.5, rho=2, beta=0.1, buffer=1000; replay and rho lie in [0, 1], beta is "
-         "above 0, buffer at least 1"),
+        (
+            "learnability",
+            {"rho": 2},
+            "replay=0.5, rho=2, beta=0.1, buffer=1000; replay and rho lie in [0, 1], beta is "
+            "above 0, buffer at least 1",
+        ),
         ("learning_progress", {"draw": "ucb"}, "draw='ucb' is unknown; give 'proportional' or 'boltzmann'"),
-        ("learning_progress", {"alpha": 0}, "alpha=0, theta=0.1, tau=0.05, epsilon=0.2; needs 0 < alpha <= 1, "
-         "0 < theta < 1, tau > 0, 0 <= epsilon <= 1"),
+        (
+            "learning_progress",
+            {"alpha": 0},
+            "alpha=0, theta=0.1, tau=0.05, epsilon=0.2; needs 0 < alpha <= 1, "
+            "0 < theta < 1, tau > 0, 0 <= epsilon <= 1",
+        ),
         ("adcl", {"chunks": 9}, "chunks=9, probe=8; give 1 to 4 chunks and at least 1 answer a row"),
         ("egsr", {"guide": "teacher"}, "guide='teacher' is unknown; give 'answer' or 'solution'"),
         ("egsr", {"guided": 0}, "guided=0; give how many guided answers a failed group gets, at least 1"),
         ("sari", {"warm": 1}, "warm=1, bins=4, probe=8; needs 0 <= warm < 1, bins and probe of at least 1"),
     ],
-)  # fmt: skip
+)
 def test_bad_knobs_say_so_at_the_first_step(name, knobs, why):
     runs = simulate(partial(getattr(methods, name), **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
     assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
@@ -313,9 +341,7 @@ def test_a_pool_that_is_never_answered_rightly_says_so():
     assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
 
 
-@pytest.mark.parametrize(
-    "name", ["adarft", "thompson", "learnability", "learning_progress", "adcl", "egsr", "sari"]
-)
+@pytest.mark.parametrize("name", ["adarft", "thompson", "learnability", "learning_progress", "adcl", "egsr", "sari"])
 def test_without_rewards_they_say_what_is_missing(name):
     runs = simulate(getattr(methods, name), make([1] * 8), budget=Budget(steps=3, work=10**6), batch_size=2, name="v")
     why = f"failed: ValueError: {name} listens to rewards; train it with objective='grpo'"

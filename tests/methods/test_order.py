@@ -250,7 +250,7 @@ COLUMNS = "prompt, answer, topic, level, loss, minus"
             "by=None is no column of the pool; it has " + COLUMNS,
         ),
     ],
-)  # fmt: skip
+)
 def test_bad_knobs_say_so_at_the_first_step(name, knobs, why):
     runs = simulate(partial(getattr(methods, name), **knobs), POOL, steps=3, batch_size=2, name="v")
     assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}

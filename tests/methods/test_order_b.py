@@ -29,9 +29,19 @@ from curriculab.simulation import SimulatedCheckBench, Student, planted, simulat
 from curriculab.tasks.clinic import textbook
 
 MINE = (
-    "climb", "pudf", "curriculum_designer", "corgi", "graphmasal", "edco", "fading_weights", "self_paced",
-    "transfer_teacher", "superloss", "hard_mining", "spaced_repetition",
-)  # fmt: skip
+    "climb",
+    "pudf",
+    "curriculum_designer",
+    "corgi",
+    "graphmasal",
+    "edco",
+    "fading_weights",
+    "self_paced",
+    "transfer_teacher",
+    "superloss",
+    "hard_mining",
+    "spaced_repetition",
+)
 
 
 def make(level, topic="x", **columns) -> pd.DataFrame:
@@ -43,8 +53,14 @@ def make(level, topic="x", **columns) -> pd.DataFrame:
 def asked(method, pool, steps, batch_size=2, seed=0, learner=None, **knobs) -> list:
     """All requests of a run that were answered."""
     seen: list = []
-    runs = simulate(partial(watched(getattr(methods, method), seen), **knobs), pool, batch_size=batch_size, seed=seed,
-                    budget=Budget(steps=steps, work=10**6), learner=learner)  # fmt: skip
+    runs = simulate(
+        partial(watched(getattr(methods, method), seen), **knobs),
+        pool,
+        batch_size=batch_size,
+        seed=seed,
+        budget=Budget(steps=steps, work=10**6),
+        learner=learner,
+    )
     assert runs.failed == {}
     trained = [i for i, request in enumerate(seen) if isinstance(request, Train)]
     return seen[: trained[steps - 1] + 1]
@@ -179,11 +195,15 @@ def test_a_hidden_words_class_is_asked_for():
     made = climb.questions(BOOK.iloc[[1]], CLASSES, "classes", "_", np.random.default_rng(0)).iloc[0]
     assert made.name == "b/class" and made.parents == "b"
     expected = {
-        "_ dog runs. Class of _:": "determiner", "The _ runs. Class of _:": "noun", "The dog _. Class of _:": "verb",
-    }  # fmt: skip
+        "_ dog runs. Class of _:": "determiner",
+        "The _ runs. Class of _:": "noun",
+        "The dog _. Class of _:": "verb",
+    }
     assert expected[made.prompt] == made.answer
-    few = [climb.questions(BOOK.iloc[[1]], CLASSES, "nouns and verbs", "_", np.random.default_rng(i)).iloc[0].answer
-           for i in range(300)]  # fmt: skip
+    few = [
+        climb.questions(BOOK.iloc[[1]], CLASSES, "nouns and verbs", "_", np.random.default_rng(i)).iloc[0].answer
+        for i in range(300)
+    ]
     # weights .15 (the), .4 (dog), .4 (runs)
     shares = [few.count(name) / 300 for name in ("other", "noun", "verb")]
     assert shares == pytest.approx([0.158, 0.421, 0.421], abs=0.09)  # three standard errors
@@ -234,8 +254,14 @@ def test_pudf_recovers_a_planted_ability(ability):
     """200 probe rows, 100 seeds: the error is 1 / sqrt(sum p (1 - p) + 1), about 0.16."""
     pool = ruler(1000)
     student = Student(rate=0.0, start=ability, varies=0.0, spread=float(pool.b.std(ddof=0)), difficulty="b")
-    runs = simulate(partial(methods.pudf, by="b", spread=None), pool, budget=Budget(steps=1, work=10**6), batch_size=2,
-                    seed=range(100), learner=student)  # fmt: skip
+    runs = simulate(
+        partial(methods.pudf, by="b", spread=None),
+        pool,
+        budget=Budget(steps=1, work=10**6),
+        batch_size=2,
+        seed=range(100),
+        learner=student,
+    )
     found = runs.metrics[runs.metrics.step == 1]
     assert len(found) == 100
     assert (np.abs(found.ability - ability) <= 0.4).sum() >= 95
@@ -317,8 +343,14 @@ def test_orders_are_scored_by_distances():
     # v: ((.8819 - .1181) / 2)^2 = .14585, .08334, .02778, over their sum .25697: .5676, .3243, .1081
     orders = np.array(list(permutations(range(3))))
     # K = 3: w = -1, 1: score = - v + d[first, second] - d[first, third]
-    expected = [-0.5676 - 0.7639, -0.5676 + 0.7639, -0.3243 - 0.5774, -0.3243 + 0.5774, -0.1081 + 0.3333,
-                -0.1081 - 0.3333]  # fmt: skip
+    expected = [
+        -0.5676 - 0.7639,
+        -0.5676 + 0.7639,
+        -0.3243 - 0.5774,
+        -0.3243 + 0.5774,
+        -0.1081 + 0.3333,
+        -0.1081 - 0.3333,
+    ]
     assert curriculum_designer.order_scores(d, orders) == pytest.approx(expected, abs=1e-3)
 
 
@@ -849,7 +881,7 @@ COLUMNS = "prompt, answer, topic, level, loss"
         ),
         ("spaced_repetition", {"rule": "rbf"}, "rule='rbf' is unknown; give one of leitner, half_life, density"),
     ],
-)  # fmt: skip
+)
 def test_bad_knobs_say_so_at_the_first_step(name, knobs, why):
     runs = simulate(partial(getattr(methods, name), **knobs), POOL, steps=3, batch_size=2, name="v")
     assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
@@ -858,6 +890,12 @@ def test_bad_knobs_say_so_at_the_first_step(name, knobs, why):
 
 def test_a_probe_finds_the_planted_mastery():
     pool, student = planted({"x": 0.7}, rows=200)
-    runs = simulate(partial(methods.graphmasal, probes=40), pool, budget=Budget(steps=1, work=10**6), batch_size=2,
-                    seed=range(10), learner=student)  # fmt: skip
+    runs = simulate(
+        partial(methods.graphmasal, probes=40),
+        pool,
+        budget=Budget(steps=1, work=10**6),
+        batch_size=2,
+        seed=range(10),
+        learner=student,
+    )
     assert runs.metrics.mastery.mean() == pytest.approx(0.7, abs=0.07)  # three standard errors of 400 answers

@@ -20,8 +20,16 @@ from curriculab.simulation import Student, planted, simulate, watched
 def asked_by(method, pool, steps, *, student=None, batch_size=2, **knobs):
     """Everything a method asked for under reinforcement, and its runs."""
     seen: list = []
-    runs = simulate(partial(watched(method, seen), **knobs), pool, steps=steps, batch_size=batch_size, learner=student,
-                    objective="grpo", rollouts=4, name="v")  # fmt: skip
+    runs = simulate(
+        partial(watched(method, seen), **knobs),
+        pool,
+        steps=steps,
+        batch_size=batch_size,
+        learner=student,
+        objective="grpo",
+        rollouts=4,
+        name="v",
+    )
     return seen, runs
 
 
@@ -174,15 +182,24 @@ def test_stages_start_from_the_best_checkpoint():
     [
         ("train_long_think_short", {"length": "square"}, "length='square' is unknown; give 'triangle' or 'band'"),
         ("train_long_think_short", {"shape": "step"}, "shape='step' is unknown; give 'exponential' or 'linear'"),
-        ("train_long_think_short", {"gamma": 1.2}, "start=256, gamma=1.2, every=150, drops=3; needs start, every and "
-         "drops of at least 1, 0 < gamma <= 1"),
-        ("train_long_think_short", {"weights": (1, 0)}, "weights=(1, 0); give three of correct, length and tags, at "
-         "least 0 and some above"),
+        (
+            "train_long_think_short",
+            {"gamma": 1.2},
+            "start=256, gamma=1.2, every=150, drops=3; needs start, every and drops of at least 1, 0 < gamma <= 1",
+        ),
+        (
+            "train_long_think_short",
+            {"weights": (1, 0)},
+            "weights=(1, 0); give three of correct, length and tags, at least 0 and some above",
+        ),
         ("vl_cogito", {"rule": "kimi"}, "rule='kimi' is unknown; give one of 'paper', 'code', 'none'"),
-        ("vl_cogito", {"stages": (0.5, 0.5, 0.5)}, "stages=(0.5, 0.5, 0.5); give the shares of the budget of easy, "
-         "medium, hard, which add up to 1"),
+        (
+            "vl_cogito",
+            {"stages": (0.5, 0.5, 0.5)},
+            "stages=(0.5, 0.5, 0.5); give the shares of the budget of easy, medium, hard, which add up to 1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_knobs_say_so_at_the_first_step(name, knobs, why):
     runs = simulate(partial(getattr(methods, name), **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
     assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}

@@ -67,8 +67,11 @@ def test_it_runs_and_its_claims_hold(name: str, tmp_path: Path) -> None:
         assert words in shown
     if name == "00_start_here":
         assert {path.name for path in (tmp_path / "figures").glob("*.html")} == {
-            "difficulty.html", "curves.html", "draws.html", "comparison.html",
-        }  # fmt: skip
+            "difficulty.html",
+            "curves.html",
+            "draws.html",
+            "comparison.html",
+        }
         assert len(list((tmp_path / "runs").glob("*/spec.json"))) == 7 * SMALL[name]["SEEDS"]
 
 

@@ -58,9 +58,14 @@ def size_of(folder: Path) -> int:
 # -- looking ----------------------------------------------------------------------------------------------------------
 def test_every_run_is_listed_with_what_it_is_and_its_size(store, runs, capsys):
     found = {e.id: e for e in entries(store)}
-    states = {"random-0000000000000000": "finished", "easy-first-0000000000000001": "finished",
-              "random-0000000000000007": "damaged", ".bench-0123456789abcdef": "unfinished", ".part-x": "leftover",
-              "damaged-random-3": "damaged"}  # fmt: skip
+    states = {
+        "random-0000000000000000": "finished",
+        "easy-first-0000000000000001": "finished",
+        "random-0000000000000007": "damaged",
+        ".bench-0123456789abcdef": "unfinished",
+        ".part-x": "leftover",
+        "damaged-random-3": "damaged",
+    }
     assert {name: e.state for name, e in found.items()} == states  # figures/ is none of the store's
     last = runs.items[(runs.items.variant == "easy first") & (runs.items.step == 4)]
     easy = found["easy-first-0000000000000001"]

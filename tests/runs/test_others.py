@@ -31,8 +31,15 @@ def trained(accuracies: tuple[float, ...]) -> list[dict]:
     """What a Trainer logs: a training line every 5 steps, an evaluation every 10, a summary at the end."""
     log = []
     for i, accuracy in enumerate(accuracies, 1):
-        log += [{"loss": 2.0 / (2 * i - 1), "grad_norm": 1.0, "epoch": 0.1, "num_tokens": 500.0 * (2 * i - 1),
-                 "step": 10 * i - 5}]  # fmt: skip
+        log += [
+            {
+                "loss": 2.0 / (2 * i - 1),
+                "grad_norm": 1.0,
+                "epoch": 0.1,
+                "num_tokens": 500.0 * (2 * i - 1),
+                "step": 10 * i - 5,
+            }
+        ]
         log += [{"loss": 1.0 / i, "grad_norm": 0.5, "epoch": 0.2, "num_tokens": 1000.0 * i, "step": 10 * i}]
         log += [{"eval_loss": 1.5 / i, "eval_accuracy": accuracy, "eval_mean_token_accuracy": 0.9, "step": 10 * i}]
     return [*log, {"train_runtime": 12.5, "train_loss": 0.7, "step": 10 * len(accuracies)}]
@@ -52,11 +59,20 @@ def write_events(folder: Path, scalars: dict[str, list[tuple[int, float, float]]
 def sample(doc: int, correct: float, **more: object) -> dict:
     """One line as lm_eval 0.4.9 --log_samples writes it."""
     return {
-        "doc_id": doc, "doc": {"question": f"{doc} + 1", "level": f"Level {1 + doc % 3}"}, "target": str(doc + 1),
-        "arguments": {"gen_args_0": {"arg_0": f"{doc} + 1", "arg_1": {"until": ["\n"]}}}, "resps": [[str(doc + 1)]],
-        "filtered_resps": [str(doc + 1)], "filter": "none", "metrics": ["exact_match"], "doc_hash": f"d{doc}",
-        "prompt_hash": f"p{doc}", "target_hash": f"t{doc}", "exact_match": correct, **more,
-    }  # fmt: skip
+        "doc_id": doc,
+        "doc": {"question": f"{doc} + 1", "level": f"Level {1 + doc % 3}"},
+        "target": str(doc + 1),
+        "arguments": {"gen_args_0": {"arg_0": f"{doc} + 1", "arg_1": {"until": ["\n"]}}},
+        "resps": [[str(doc + 1)]],
+        "filtered_resps": [str(doc + 1)],
+        "filter": "none",
+        "metrics": ["exact_match"],
+        "doc_hash": f"d{doc}",
+        "prompt_hash": f"p{doc}",
+        "target_hash": f"t{doc}",
+        "exact_match": correct,
+        **more,
+    }
 
 
 def write_samples(folder: Path, lines: list[dict], *, task: str = "sums") -> Path:
@@ -106,11 +122,19 @@ def test_columns_give_meaning_to_what_was_logged(tmp_path):
     assert runs.variants == ["sec"] and runs.seeds == [4]
     assert runs.metrics.tokens.tolist() == [500, 1000, 1500, 2000]
     assert runs.items.tokens.tolist() == [1000, 2000] and runs.items.correct.tolist() == [0.25, 0.5]
-    refuses(f"{path}: no column 'num_token', wanted for 'tokens'; did you mean 'num_tokens'? it has step, "
-            "epoch, grad_norm, loss, num_tokens, eval_accuracy, eval_loss, eval_mean_token_accuracy, train_loss, "
-            "train_runtime", path, columns={"tokens": "num_token"})  # fmt: skip
-    refuses("columns has the target 'acuracy'; did you mean 'accuracy'? known are loss, rows, tokens, rollouts, "
-            "generated, seconds, accuracy", path, columns={"acuracy": "x"})  # fmt: skip
+    refuses(
+        f"{path}: no column 'num_token', wanted for 'tokens'; did you mean 'num_tokens'? it has step, "
+        "epoch, grad_norm, loss, num_tokens, eval_accuracy, eval_loss, eval_mean_token_accuracy, train_loss, "
+        "train_runtime",
+        path,
+        columns={"tokens": "num_token"},
+    )
+    refuses(
+        "columns has the target 'acuracy'; did you mean 'accuracy'? known are loss, rows, tokens, rollouts, "
+        "generated, seconds, accuracy",
+        path,
+        columns={"acuracy": "x"},
+    )
 
 
 def test_several_test_sets_and_a_folder_of_checkpoints(tmp_path):
@@ -121,32 +145,50 @@ def test_several_test_sets_and_a_folder_of_checkpoints(tmp_path):
     runs = import_runs(tmp_path / "sec")
     assert runs.variants == ["sec"]
     assert runs.items[["step", "id", "correct", "share"]].values.tolist() == [
-        [50, "code", 0.4, 0.25], [50, "math", 0.2, 0.25], [100, "code", 0.8, 0.5], [100, "math", 0.4, 0.5],
-    ]  # fmt: skip
+        [50, "code", 0.4, 0.25],
+        [50, "math", 0.2, 0.25],
+        [100, "code", 0.8, 0.5],
+        [100, "math", 0.4, 0.5],
+    ]
     np.testing.assert_allclose(runs.accuracy().accuracy, [0.3, 0.6])
-    refuses(f"{tmp_path}/sec/checkpoint-100/trainer_state.json, {tmp_path}/sec/checkpoint-50/trainer_state.json: found "
-            "step 50 of 'sec', seed 0, twice, expected once; tell the runs apart with {variant}, {seed} or "
-            "{step} in the "
-            "pattern", tmp_path / "sec" / "*" / "trainer_state.json")  # fmt: skip
+    refuses(
+        f"{tmp_path}/sec/checkpoint-100/trainer_state.json, {tmp_path}/sec/checkpoint-50/trainer_state.json: found "
+        "step 50 of 'sec', seed 0, twice, expected once; tell the runs apart with {variant}, {seed} or "
+        "{step} in the "
+        "pattern",
+        tmp_path / "sec" / "*" / "trainer_state.json",
+    )
 
 
 def test_a_bad_trainer_state_is_refused_in_one_line(tmp_path):
     path = tmp_path / "trainer_state.json"
     path.write_text('{\n"log_history": [\n{"step": 1')
-    refuses(f"{path}, line 3: found text that is not JSON (Expecting ',' delimiter), expected a "
-            f"trainer_state.json; copy "
-            "the file again, its end may be missing", path)  # fmt: skip
+    refuses(
+        f"{path}, line 3: found text that is not JSON (Expecting ',' delimiter), expected a "
+        f"trainer_state.json; copy "
+        "the file again, its end may be missing",
+        path,
+    )
     path.write_text('{"epoch": 1}')
-    refuses(f"{path}: found {{'epoch': 1}}, expected an object with the list log_history; name the "
-            f"trainer_state.json that "
-            "Trainer.save_state or a checkpoint wrote", path)  # fmt: skip
+    refuses(
+        f"{path}: found {{'epoch': 1}}, expected an object with the list log_history; name the "
+        f"trainer_state.json that "
+        "Trainer.save_state or a checkpoint wrote",
+        path,
+    )
     path.write_text('{"log_history": [{"step": 1}, {"loss": 2}]}')
-    refuses(f"{path}, entry 2 of log_history: found {{'loss': 2}}, expected an object with the number step; copy "
-            f"the file "
-            "again, or leave the entry out", path)  # fmt: skip
+    refuses(
+        f"{path}, entry 2 of log_history: found {{'loss': 2}}, expected an object with the number step; copy "
+        f"the file "
+        "again, or leave the entry out",
+        path,
+    )
     path.write_text('{"log_history": [{"step": 7, "eval_accuracy": 43.5}]}')
-    refuses(f"{path}, step 7: found the accuracy 43.5 of 'eval', expected a share from 0 to 1; map it, for example "
-            "columns={'accuracy': lambda t: t['eval_accuracy'] / 100}", path)  # fmt: skip
+    refuses(
+        f"{path}, step 7: found the accuracy 43.5 of 'eval', expected a share from 0 to 1; map it, for example "
+        "columns={'accuracy': lambda t: t['eval_accuracy'] / 100}",
+        path,
+    )
     path.write_text('{"log_history": []}')
     assert import_runs(path).metrics.empty
 
@@ -186,13 +228,17 @@ def test_a_cut_event_file_is_told_and_a_broken_one_refused(tmp_path):
     broken = tmp_path / "b.tfevents.1"
     place = ends[1] + 14  # in the third record's content
     broken.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
-    refuses(f"{broken}, byte {ends[1]} of {len(whole)}: found a damaged record, expected an event of "
-            f"TensorBoard; copy the "
-            "file again", broken)  # fmt: skip
+    refuses(
+        f"{broken}, byte {ends[1]} of {len(whole)}: found a damaged record, expected an event of "
+        f"TensorBoard; copy the "
+        "file again",
+        broken,
+    )
     text = tmp_path / "c.tfevents.1"
     text.write_text("not an event file, though long enough to be read as one")
-    refuses(f"{text}, byte 0 of 55: found a damaged record, expected an event of TensorBoard; copy the file "
-            f"again", text)
+    refuses(
+        f"{text}, byte 0 of 55: found a damaged record, expected an event of TensorBoard; copy the file again", text
+    )
 
 
 # -- Weights & Biases -------------------------------------------------------------------------------------------------
@@ -206,20 +252,33 @@ def test_a_panels_export_gives_every_run_without_its_extremes(tmp_path):
     runs = import_runs(path, names="{variant}-seed{seed}")
     assert [r.key for r in runs.records] == [("sec - big", 0), ("random", 1)]
     assert runs.items[["variant", "step", "correct", "share"]].values.tolist() == [
-        ["sec - big", 10, 0.25, 0.5], ["sec - big", 20, 0.5, 1.0], ["random", 20, 0.125, 1.0]
-    ]  # fmt: skip
+        ["sec - big", 10, 0.25, 0.5],
+        ["sec - big", 20, 0.5, 1.0],
+        ["random", 20, 0.125, 1.0],
+    ]
     assert import_runs(path).variants == ["sec - big-seed0", "random-seed1"]
-    refuses(f"{path}: found the name 'sec - big-seed0', expected one like '{{variant}}_{{seed}}' with whole "
-            f"numbers for "
-            "seed and step; make the pattern wider, or import it alone", path, names="{variant}_{seed}")  # fmt: skip
+    refuses(
+        f"{path}: found the name 'sec - big-seed0', expected one like '{{variant}}_{{seed}}' with whole "
+        f"numbers for "
+        "seed and step; make the pattern wider, or import it alone",
+        path,
+        names="{variant}_{seed}",
+    )
 
 
 def test_a_history_goes_by_the_trainers_own_step(tmp_path):
-    history = pd.DataFrame({
-        "_step": [0, 1, 2, 3], "_timestamp": [1.7e9] * 4, "_runtime": [3.5, 8.0, 9.0, 15.0],
-        "train/global_step": [5, 10, 10, np.nan], "train/loss": [2.0, 1.0, np.nan, np.nan],
-        "eval/accuracy": [np.nan, np.nan, 0.5, np.nan], "note": ["a", None, None, None], "gpu": [np.nan] * 3 + [7],
-    })  # fmt: skip
+    history = pd.DataFrame(
+        {
+            "_step": [0, 1, 2, 3],
+            "_timestamp": [1.7e9] * 4,
+            "_runtime": [3.5, 8.0, 9.0, 15.0],
+            "train/global_step": [5, 10, 10, np.nan],
+            "train/loss": [2.0, 1.0, np.nan, np.nan],
+            "eval/accuracy": [np.nan, np.nan, 0.5, np.nan],
+            "note": ["a", None, None, None],
+            "gpu": [np.nan] * 3 + [7],
+        }
+    )
     history.to_csv(tmp_path / "sec.csv")
     with pytest.warns(UserWarning, match="1 of 4 lines have no train/global_step and are left out"):
         runs = import_runs(tmp_path / "sec.csv")
@@ -232,17 +291,24 @@ def test_a_history_goes_by_the_trainers_own_step(tmp_path):
 def test_a_bad_csv_is_refused_in_one_line(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("_step,loss\n1,2.0\n2,two\n")
-    refuses(f"{path}, line 3, column 'loss': found 'two', expected a number or nothing; mend the cell or remove "
-            f"the column",
-            path)  # fmt: skip
+    refuses(
+        f"{path}, line 3, column 'loss': found 'two', expected a number or nothing; mend the cell or remove the column",
+        path,
+    )
     path.write_text("time,loss\n1,2.0\n")
-    refuses(f"{path}, line 1: found the columns time, loss, expected a W&B export: Step and 'run - metric', or a "
-            f"history "
-            "with _step; rename the column that counts steps to _step", path)  # fmt: skip
+    refuses(
+        f"{path}, line 1: found the columns time, loss, expected a W&B export: Step and 'run - metric', or a "
+        f"history "
+        "with _step; rename the column that counts steps to _step",
+        path,
+    )
     path.write_text("Relative Time (Process),sec - loss\n1,2.0\n")
-    refuses(f"{path}, line 1: found the x axis 'Relative Time (Process)', expected Step or global_step; choose "
-            f"it as the "
-            "panel's x axis and export again", path)  # fmt: skip
+    refuses(
+        f"{path}, line 1: found the x axis 'Relative Time (Process)', expected Step or global_step; choose "
+        f"it as the "
+        "panel's x axis and export again",
+        path,
+    )
     path.write_text("_step,loss\n1\n")
     with pytest.raises(ValueError, match="^x.csv, line 2: found 1 fields, expected 2"):
         import_runs(path)
@@ -290,29 +356,40 @@ def test_steps_in_the_pattern_give_a_curve(tmp_path):
 def test_a_metric_or_filter_has_to_be_chosen_where_there_are_several(tmp_path):
     both = {"metrics": ["acc", "acc_norm"], "acc": 1.0, "acc_norm": 0.0}
     path = write_samples(tmp_path / "sec", [sample(0, 1.0, **both)], task="arc")
-    refuses(f"{path}: found the metrics acc, acc_norm, expected one that tells right from wrong; pass it as "
-            f"metric=", path)
+    refuses(
+        f"{path}: found the metrics acc, acc_norm, expected one that tells right from wrong; pass it as metric=", path
+    )
     assert import_runs(path, metric="acc_norm").items.correct.tolist() == [0.0]
-    refuses(f"{path}: no metric 'acc_nrm'; did you mean 'acc_norm'? it has acc, acc_norm; pass one as metric=", path,
-            metric="acc_nrm")  # fmt: skip
+    refuses(
+        f"{path}: no metric 'acc_nrm'; did you mean 'acc_norm'? it has acc, acc_norm; pass one as metric=",
+        path,
+        metric="acc_nrm",
+    )
     lines = [sample(0, float(k == "strict"), filter=k) for k in ("strict", "flexible")]
     path = write_samples(tmp_path / "dump", lines, task="gsm8k")
-    refuses(f"{path}: found several filters, expected results by one; it has strict, flexible; pass one as "
-            f"filter=", path)
+    refuses(
+        f"{path}: found several filters, expected results by one; it has strict, flexible; pass one as filter=", path
+    )
     assert import_runs(path, filter="strict").items.correct.tolist() == [1.0]
-    refuses(f"{path}: found no filter 'stric', expected results by one; it has strict, flexible; pass one as "
-            f"filter=", path,
-            filter="stric")  # fmt: skip
+    refuses(
+        f"{path}: found no filter 'stric', expected results by one; it has strict, flexible; pass one as filter=",
+        path,
+        filter="stric",
+    )
 
 
 def test_bad_samples_are_refused_in_one_line(tmp_path):
     path = write_samples(tmp_path / "a", [sample(0, 1.0), sample(0, 0.0)])
-    refuses(f"{path}, line 2: found doc_id 0 again (first in line 1), expected every row once; remove one of the "
-            f"two", path)
+    refuses(
+        f"{path}, line 2: found doc_id 0 again (first in line 1), expected every row once; remove one of the two", path
+    )
     path.write_text(json.dumps(sample(0, 1.0)) + "\n" + json.dumps(sample(1, 3.5)) + "\n")
-    refuses(f"{path}, line 2: found exact_match 3.5, expected a number from 0 (wrong) to 1 (right); choose "
-            f"another with "
-            "metric=", path)  # fmt: skip
+    refuses(
+        f"{path}, line 2: found exact_match 3.5, expected a number from 0 (wrong) to 1 (right); choose "
+        f"another with "
+        "metric=",
+        path,
+    )
     path.write_text('{"doc_id": 1}\n')
     refuses(f"{path}: found no column 'target', expected what lm_eval --log_samples writes; give its samples_*", path)
     path.write_text('{"doc_id": 1\n')
@@ -324,10 +401,12 @@ def test_rows_of_two_versions_of_a_task_are_not_paired(tmp_path):
     write_samples(tmp_path / "a", [sample(0, 1.0)])
     write_samples(tmp_path / "b", [sample(0, 1.0, doc_hash="other")])
     found = [f"{tmp_path}/{v}/samples_sums_2026-11-20T10-00-00.123456.jsonl" for v in "ab"]
-    refuses(f"{found[1]}: found another question under the id 'sums/0' than in {found[0]} (its doc_hash "
-            f"differs), expected "
-            "the same test rows in all runs; test them with one version of the task",
-            str(tmp_path / "{variant}"))  # fmt: skip
+    refuses(
+        f"{found[1]}: found another question under the id 'sums/0' than in {found[0]} (its doc_hash "
+        f"differs), expected "
+        "the same test rows in all runs; test them with one version of the task",
+        str(tmp_path / "{variant}"),
+    )
 
 
 # -- all of them ------------------------------------------------------------------------------------------------------
@@ -363,8 +442,10 @@ def test_what_cannot_be_found_or_recognised_is_refused_in_one_line(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("x")
     known = "trainer_state.json, *.tfevents.*, a W&B .csv or samples_*.jsonl"
-    refuses(f"nowhere/{{variant}}: no such file or folder in {tmp_path}; give a path, or a pattern that fits some",
-            "nowhere/{variant}")  # fmt: skip
+    refuses(
+        f"nowhere/{{variant}}: no such file or folder in {tmp_path}; give a path, or a pattern that fits some",
+        "nowhere/{variant}",
+    )
     refuses(f"notes.txt: cannot tell what wrote it; known are {known}", "notes.txt")
     refuses("out/{run}: found {run}, expected {variant}, {seed} or {step}; else use *", "out/{run}")
     (tmp_path / "empty").mkdir()

@@ -58,9 +58,14 @@ def test_transfer_of_one_group_a_stretch_is_its_own_change():
     path = [{"a": [0.0, 0.75, 0.5], "b": [0.5, 0.25, 1.0]}, {"a": [0.0, 0.25, 0.0], "b": [0.5, 0.25, 0.75]}]
     runs = Runs(course({"blocked": path}, {"blocked": [(1, "x"), (11, "y")]}))
     table = transfer(runs, pool, "topic").set_index(["trained", "tested"])
-    assert table.change.to_dict() == pytest.approx({
-        ("a", "a"): 0.5, ("a", "b"): -0.25, ("b", "a"): -0.25, ("b", "b"): 0.625,
-    })  # fmt: skip
+    assert table.change.to_dict() == pytest.approx(
+        {
+            ("a", "a"): 0.5,
+            ("a", "b"): -0.25,
+            ("b", "a"): -0.25,
+            ("b", "b"): 0.625,
+        }
+    )
     e = paired_t([0.75, 0.25])
     assert (table.low[("a", "a")], table.high[("a", "a")]) == pytest.approx((e.low, e.high))
 

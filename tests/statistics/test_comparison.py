@@ -205,13 +205,33 @@ def test_identical_variants_through_compare():
 
 
 def test_a_share_of_a_set_whose_rows_nobody_knows_is_no_test_row():
-    lines = [dict(id="eval", correct=0.4 + 0.1 * seed, step=5, share=1.0, progress=1.0, solver="direct", gold=False,
-                  tokens=1, rollouts=0, generated=0, seconds=1.0, whole_set=True, variant=v, seed=seed)
-             for v in ("random", "easy") for seed in range(3)]  # fmt: skip
+    lines = [
+        dict(
+            id="eval",
+            correct=0.4 + 0.1 * seed,
+            step=5,
+            share=1.0,
+            progress=1.0,
+            solver="direct",
+            gold=False,
+            tokens=1,
+            rollouts=0,
+            generated=0,
+            seconds=1.0,
+            whole_set=True,
+            variant=v,
+            seed=seed,
+        )
+        for v in ("random", "easy")
+        for seed in range(3)
+    ]
     items = pd.DataFrame(lines)
-    imported = Runs(tuple(
-        Record(dict(variant=v, seed=s, ended="imported"), dict(items=part.drop(columns=["variant", "seed"])))
-        for (v, s), part in items.groupby(["variant", "seed"])))  # fmt: skip
+    imported = Runs(
+        tuple(
+            Record(dict(variant=v, seed=s, ended="imported"), dict(items=part.drop(columns=["variant", "seed"])))
+            for (v, s), part in items.groupby(["variant", "seed"])
+        )
+    )
     assert "(3 seeds, 1 whole test set)" in compare(imported).verdict
     assert rows_or_sets(items) == "1 whole test set" and rows_or_sets(items[:0]) == "0 test rows"
     assert rows_or_sets(items.assign(whole_set=items.seed == 0)) == "1 test row and 1 whole test set"

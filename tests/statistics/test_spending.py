@@ -21,8 +21,13 @@ def grouped(**columns):
 
 def test_waste_by_hand():
     # a probe, a rejected group, a silent one, one with a signal, and one of which half was dropped
-    runs = grouped(purpose=["probe", *["answer"] * 4], trained=[0, 0, 4, 4, 2], reward=[0.5, 0, 1, 0.5, 0.25],
-                   signal=[False, False, False, True, True], tokens=[10, 40, 50, 60, 40])  # fmt: skip
+    runs = grouped(
+        purpose=["probe", *["answer"] * 4],
+        trained=[0, 0, 4, 4, 2],
+        reward=[0.5, 0, 1, 0.5, 0.25],
+        signal=[False, False, False, True, True],
+        tokens=[10, 40, 50, 60, 40],
+    )
     line = waste(runs).loc["v"]
     assert (line.rollouts, line.generated, line.seconds) == (20, 200, 2)
     assert line.probed == pytest.approx(10 / 200) and line.rejected == pytest.approx((40 + 20) / 200)
@@ -31,8 +36,9 @@ def test_waste_by_hand():
 
 
 def test_what_a_filter_would_have_saved_by_hand():
-    runs = grouped(trained=[4, 4, 4, 2, 0], reward=[0, 1, 0.5, 0.9, 0], spread=[0, 0, 1, 1, 0],
-                   tokens=[10, 20, 30, 40, 100])  # fmt: skip
+    runs = grouped(
+        trained=[4, 4, 4, 2, 0], reward=[0, 1, 0.5, 0.9, 0], spread=[0, 0, 1, 1, 0], tokens=[10, 20, 30, 40, 100]
+    )
     line = filter_savings(runs).loc["v"]
     assert line.dropped == 0.5 and line.generation == pytest.approx(30 / 200) and line.signal_lost == 0
     assert line.training == pytest.approx(30 / (10 + 20 + 30 + 20))

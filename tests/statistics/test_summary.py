@@ -118,19 +118,29 @@ def test_a_failed_run_is_left_out_everywhere():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda r: aggregate(r, x="epoch"), "x='epoch' is no axis of tests; choose among step, share, tokens, "
-         "rollouts, generated or seconds"),
+        (
+            lambda r: aggregate(r, x="epoch"),
+            "x='epoch' is no axis of tests; choose among step, share, tokens, rollouts, generated or seconds",
+        ),
         (lambda r: aggregate(r, by="skill"), "the test rows have no column 'skill'; they have variant, seed, step"),
-        (lambda r: to_threshold(r, 60), "threshold=60 is not an accuracy; give a share above 0 and up to 1, such as "
-         "0.6"),
-        (lambda r: to_threshold(r, to="rnd"), "no runs of 'rnd' to take a threshold from; give threshold=, or pass a "
-         "variant as to="),
-        (lambda r: improvement(r, to="rnd"), "no variant 'rnd' to compare with; there are random and easy: pass one as "
-         "to="),
-        (lambda r: to_threshold(runs_of({"random": [right(4)]})), "random, seed 0 has one test on the axis 'step': a "
-         "curve needs two; give evaluate_every=, or another x"),
+        (
+            lambda r: to_threshold(r, 60),
+            "threshold=60 is not an accuracy; give a share above 0 and up to 1, such as 0.6",
+        ),
+        (
+            lambda r: to_threshold(r, to="rnd"),
+            "no runs of 'rnd' to take a threshold from; give threshold=, or pass a variant as to=",
+        ),
+        (
+            lambda r: improvement(r, to="rnd"),
+            "no variant 'rnd' to compare with; there are random and easy: pass one as to=",
+        ),
+        (
+            lambda r: to_threshold(runs_of({"random": [right(4)]})),
+            "random, seed 0 has one test on the axis 'step': a curve needs two; give evaluate_every=, or another x",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_requests(call, message: str):
     with pytest.raises(ValueError) as error:
         call(bench())

@@ -77,13 +77,21 @@ def known() -> Facts:
 # ---- the solver: knows the words of questions, and nothing of the world but what it read
 
 OF = {
-    "the field of ": "field", "the chief sign of ": "chief", "a sign of ": "sign", "the drug for ": "drug",
-    "the sequel of ": "sequel", "the class of ": "class", "what bars ": "bar", "the antidote to ": "antidote",
-}  # fmt: skip
+    "the field of ": "field",
+    "the chief sign of ": "chief",
+    "a sign of ": "sign",
+    "the drug for ": "drug",
+    "the sequel of ": "sequel",
+    "the class of ": "class",
+    "what bars ": "bar",
+    "the antidote to ": "antidote",
+}
 ONE = {  # relation, and whether its subject (0) or its object (1) is meant
-    "the one blocking another": ("blocks", 0), "the one another blocks": ("blocks", 1),
-    "the one mimicking another": ("mimics", 0), "the one another mimics": ("mimics", 1),
-}  # fmt: skip
+    "the one blocking another": ("blocks", 0),
+    "the one another blocks": ("blocks", 1),
+    "the one mimicking another": ("mimics", 0),
+    "the one another mimics": ("mimics", 1),
+}
 
 
 class Solver:
@@ -139,9 +147,17 @@ class Solver:
 def test_every_wording_of_the_book_states_every_fact():
     facts, wordings = read(book()["answer"])
     assert {relation: len(pairs) for relation, pairs in facts.items()} == {
-        "field": 48, "chief": 48, "sign": 96, "drug": 48, "sequel": 48, "blocks": 48, "mimics": 48,
-        "class": 28, "bar": 28, "antidote": 28,
-    }  # fmt: skip
+        "field": 48,
+        "chief": 48,
+        "sign": 96,
+        "drug": 48,
+        "sequel": 48,
+        "blocks": 48,
+        "mimics": 48,
+        "class": 28,
+        "bar": 28,
+        "antidote": 28,
+    }
     assert wordings == {(relation, i): len(pairs) for relation, pairs in facts.items() for i in range(4)}
     assert len(book()) == 4 * 468 and book()["answer"].is_unique
 

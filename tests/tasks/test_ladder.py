@@ -17,10 +17,16 @@ from curriculab.tasks import ladder
 
 TABLE = ladder.whole_table()
 # legs of the animals in the generator's list, written out again: what is not here has four or six
-LEGS = {0: "snake, sea slug, jellyfish, flatworm, leech", 2: "chicken, bird, human, duck", 5: "starfish",
-        4: "dog, cat, cow, horse, lion, elephant, giraffe, tiger, deer, sheep", 8: "spider, scorpion",
-        6: "insect, ant, butterfly, beetle, bee, wasp, grasshopper, cricket, cockroach, praying mantis, firefly",
-        10: "crab, lobster, shrimp", 14: "woodlouse"}  # fmt: skip
+LEGS = {
+    0: "snake, sea slug, jellyfish, flatworm, leech",
+    2: "chicken, bird, human, duck",
+    5: "starfish",
+    4: "dog, cat, cow, horse, lion, elephant, giraffe, tiger, deer, sheep",
+    8: "spider, scorpion",
+    6: "insect, ant, butterfly, beetle, bee, wasp, grasshopper, cricket, cockroach, praying mantis, firefly",
+    10: "crab, lobster, shrimp",
+    14: "woodlouse",
+}
 LEGS_OF = {animal: count for count, animals in LEGS.items() for animal in animals.split(", ")}
 
 

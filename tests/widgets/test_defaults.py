@@ -48,10 +48,12 @@ def predicted_by_hand(known: dict) -> pd.DataFrame:
 DEFAULTS = [
     Default("04_schedules", "panel", lambda known: known["panel"].runs.exposure, by_its_python),
     Default(
-        "04_schedules", "panel", lambda known: known["panel"].predict(120).items.drop(columns="seconds"),
+        "04_schedules",
+        "panel",
+        lambda known: known["panel"].predict(120).items.drop(columns="seconds"),
         predicted_by_hand,
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.slow

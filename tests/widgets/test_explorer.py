@@ -26,12 +26,23 @@ def pool() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def runs(pool: pd.DataFrame) -> Runs:
     """Four variants under GRPO with three seeds: random, sec, a control, a null-band order; one failed run of sec."""
-    variants = {"random": methods.random_order, "sec": methods.sec, "reverse": methods.hard_to_easy,
-                "null 1": methods.random_order}  # fmt: skip
+    variants = {
+        "random": methods.random_order,
+        "sec": methods.sec,
+        "reverse": methods.hard_to_easy,
+        "null 1": methods.random_order,
+    }
     found = cl.simulate(
-        variants, pool, steps=12, batch_size=4, rollouts=4, seed=range(3), objective="grpo",
-        tests=pool.iloc[:30], evaluate_every=4,
-    )  # fmt: skip
+        variants,
+        pool,
+        steps=12,
+        batch_size=4,
+        rollouts=4,
+        seed=range(3),
+        objective="grpo",
+        tests=pool.iloc[:30],
+        evaluate_every=4,
+    )
     records = [replace(r, spec={**r.spec, "control": r.key[0] == "reverse"}) for r in found.records]
     records[5] = replace(records[5], spec={**records[5].spec, "ended": "failed: ValueError: no"})  # sec, seed 2
     return Runs(tuple(records), null=("null 1",))
@@ -176,17 +187,26 @@ def test_answers_are_browsed_by_level_and_reward(runs: Runs, pool: pd.DataFrame)
 
 def test_kept_answers_are_shown_as_text(runs: Runs, pool: pd.DataFrame) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    kept = pd.DataFrame({
-        "variant": "sec", "seed": 0, "step": [2, 1], "id": pool.index[:2], "prompt": [evil, "2 + 2 ="],
-        "text": ["</pre><script>alert(2)</script>", "4"], "reward": [0.0, 1.0], "length": [9, 1],
-    })  # fmt: skip
+    kept = pd.DataFrame(
+        {
+            "variant": "sec",
+            "seed": 0,
+            "step": [2, 1],
+            "id": pool.index[:2],
+            "prompt": [evil, "2 + 2 ="],
+            "text": ["</pre><script>alert(2)</script>", "4"],
+            "reward": [0.0, 1.0],
+            "length": [9, 1],
+        }
+    )
     shown = as_html(answers_of(SimpleNamespace(rollouts=kept, groups=runs.groups), pool))
     assert "<img" not in shown and "<script" not in shown
     assert "&lt;img src=x onerror=alert(1)&gt;" in shown and "&lt;/pre&gt;&lt;script&gt;" in shown
     assert shown.index("<pre>4</pre>") < shown.index("&lt;script")  # by step
     assert answers_of(SimpleNamespace(rollouts=kept, groups=runs.groups), pool).level.tolist() == [
-        pool.level.iloc[1], pool.level.iloc[0]
-    ]  # fmt: skip
+        pool.level.iloc[1],
+        pool.level.iloc[0],
+    ]
 
 
 @pytest.mark.slow

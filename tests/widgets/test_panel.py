@@ -15,8 +15,18 @@ from curriculab.widgets.panel import _doing, _told
 
 
 def step(variant, seed, number, **more):
-    return {"variant": variant, "seed": seed, "kind": "step", "step": number, "rows": 4, "tokens": 10 * number,
-            "rollouts": 0, "generated": 0, "seconds": 0.5 * number, **more}  # fmt: skip
+    return {
+        "variant": variant,
+        "seed": seed,
+        "kind": "step",
+        "step": number,
+        "rows": 4,
+        "tokens": 10 * number,
+        "rollouts": 0,
+        "generated": 0,
+        "seconds": 0.5 * number,
+        **more,
+    }
 
 
 POINTS = [step(v, s, n, loss=1.0 / n + s) for n in (1, 2, 3) for v in ("random", "easy") for s in (0, 1)]
@@ -79,8 +89,16 @@ def until(true, seconds=60):
 @pytest.mark.slow
 def test_hands_on_the_panel_do_what_the_buttons_say(tiny_folder, tmp_path):
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=240, seed=0), test=12, by="level", seed=0)
-    bench = cl.Bench(load_model(str(tiny_folder), bits=32), train, test, budget=cl.Budget(steps=200), batch_size=4,
-                     evaluate_every=100, max_new_tokens=4, store=None)  # fmt: skip
+    bench = cl.Bench(
+        load_model(str(tiny_folder), bits=32),
+        train,
+        test,
+        budget=cl.Budget(steps=200),
+        batch_size=4,
+        evaluate_every=100,
+        max_new_tokens=4,
+        store=None,
+    )
     live = bench.start({"random": methods.random_order, "easy": partial(methods.easy_to_hard, by="level")}, seeds=1)
     until(lambda: live.progress > 0)
     live.pause()
@@ -96,8 +114,11 @@ def test_hands_on_the_panel_do_what_the_buttons_say(tiny_folder, tmp_path):
     panel.pause.click()
     runs = live.wait(60)
     assert [(e["what"], e["variant"]) for e in runs.interventions] == [
-        ("pause", ""), ("fork", "easy > hard_to_easy"), ("stop", "easy"), ("resume", ""),
-    ]  # fmt: skip
+        ("pause", ""),
+        ("fork", "easy > hard_to_easy"),
+        ("stop", "easy"),
+        ("resume", ""),
+    ]
     assert panel.bar.value == 1.0 and panel.stop.disabled and panel.status.value.startswith("finished")
     assert {t.name for t in panel.figure.data} >= {"random", "easy", "easy > hard_to_easy", "by hand"}
 

@@ -31,17 +31,23 @@ def test_columns_are_guessed_by_the_names_that_data_sets_give_them():
         return guess_columns(pd.DataFrame({name: [value] for name, value in columns.items()}))
 
     assert guess(question="1 + 1", result="2", grade=3, more="x") == {
-        "prompt": "question", "answer": "result", "level": "grade",
-    }  # fmt: skip
+        "prompt": "question",
+        "answer": "result",
+        "level": "grade",
+    }
     assert guess(prompt="a", question="b", answer="c") == {"prompt": "prompt", "answer": "answer"}
     assert guess(Instruction="a", Output="b") == {"prompt": "Instruction", "answer": "Output"}
     assert guess(text="only to study") == {"answer": "text"}
     assert guess(question="a", answer="so\n#### 4") == {
-        "prompt": "question", "answer": after("answer", "####"), "solution": "answer", "level": steps("answer"),
-    }  # fmt: skip
+        "prompt": "question",
+        "answer": after("answer", "####"),
+        "solution": "answer",
+        "level": steps("answer"),
+    }
     assert guess(question="a", answer="b", difficulty="hard", choices={"text": []}) == {
-        "prompt": "question", "answer": "answer",
-    }  # fmt: skip
+        "prompt": "question",
+        "answer": "answer",
+    }
 
 
 def test_a_file_is_shown_with_its_mapping_and_lengths():
@@ -58,8 +64,10 @@ def test_a_file_is_shown_with_its_mapping_and_lengths():
     assert look.lengths.tolist() == [4, 4] and look.unit == "words"
     assert "words a row: median 4, 95% up to 4, longest 4; 8 in all" in upload.out.value
     assert {t: m.value for t, m in upload.menus.items() if m.value} == {
-        "prompt": "question", "answer": "result", "level": "grade",
-    }  # fmt: skip
+        "prompt": "question",
+        "answer": "result",
+        "level": "grade",
+    }
 
 
 def test_the_line_it_gives_loads_the_same_pool(tmp_path, monkeypatch):
@@ -73,8 +81,15 @@ def test_the_line_it_gives_loads_the_same_pool(tmp_path, monkeypatch):
         "cl.load_pool('own.jsonl', columns={'prompt': 'question', 'answer': cl.after('answer', '####'), "
         "'solution': 'answer', 'level': cl.steps('answer')})"
     )
-    again = cl.load_pool("own.jsonl", columns={"prompt": "question", "answer": cl.after("answer", "####"),
-                                               "solution": "answer", "level": cl.steps("answer")})  # fmt: skip
+    again = cl.load_pool(
+        "own.jsonl",
+        columns={
+            "prompt": "question",
+            "answer": cl.after("answer", "####"),
+            "solution": "answer",
+            "level": cl.steps("answer"),
+        },
+    )
     pd.testing.assert_frame_equal(upload.pool, again)
 
 
@@ -101,16 +116,23 @@ def test_menus_and_set_change_the_mapping_alike():
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [
-        ("a.csv", b"question\n2 + 2\n", "a.csv: no column 'answer'; it has question; say which one it is, for example "
-         'columns={"answer": "question"}'),
-        ("a.csv", b"prompt,answer\n2 + 2,4\n1 + 1\n", "a.csv, line 3: found 1 fields, expected 2 (prompt, answer); "
-         "quote cells that hold commas"),
+        (
+            "a.csv",
+            b"question\n2 + 2\n",
+            "a.csv: no column 'answer'; it has question; say which one it is, for example "
+            'columns={"answer": "question"}',
+        ),
+        (
+            "a.csv",
+            b"prompt,answer\n2 + 2,4\n1 + 1\n",
+            "a.csv, line 3: found 1 fields, expected 2 (prompt, answer); quote cells that hold commas",
+        ),
         ("a.csv", b"", "a.csv: found no rows, expected at least one"),
         ("a.jsonl", b"{\n", "a.jsonl, line 1: found '{', expected one JSON object"),
         ("a.txt", b"hello", "a.txt: found a file of type .txt, expected .jsonl, .json, .csv, .parquet"),
         ("a.parquet", b"PAR1", None),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_loaded_is_one_line(name, content, line):
     upload = Upload()
     look = upload.take(name, content)

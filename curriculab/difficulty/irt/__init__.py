@@ -226,8 +226,11 @@ def fit(
     varied = (np.nanmin(x, axis=0) == 0) & (np.nanmax(x, axis=0) == 1)
     found, common = search(x[:, varied], model, negative=negative, prior=guessing_prior, nodes=nodes)
     if not found.converged:
-        warnings.warn(f"{model} was still improving after {found.steps} steps of EM; its errors are not to be trusted "
-                      "(few people for so many parameters? 1pl needs the fewest)", stacklevel=2)  # fmt: skip
+        warnings.warn(
+            f"{model} was still improving after {found.steps} steps of EM; its errors are not to be trusted "
+            "(few people for so many parameters? 1pl needs the fewest)",
+            stacklevel=2,
+        )
     covariances, errors = covariance(found)
     unit = common if scale == "rasch" else 1.0  # of the scale, in standard deviations of ability
     table = np.full((len(items), len(COLUMNS)), np.nan)

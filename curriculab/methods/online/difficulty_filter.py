@@ -101,8 +101,12 @@ def check_band(bench: CheckBench, method, low: float, high: float, **knobs: obje
         refuted_by="a share, or the share accepted, further than 0.06 from the binomial's (960 groups trained: four "
         "standard errors are 0.06), a batch that is not full, or a group without",
         measured={
-            "furthest_share": off, "accepted": accepted, "accepted_expected": expected, "full": full, "signal": signal,
-        },  # fmt: skip
+            "furthest_share": off,
+            "accepted": accepted,
+            "accepted_expected": expected,
+            "full": full,
+            "signal": signal,
+        },
         held=off <= 0.06 and abs(accepted - expected) <= 0.06 and full == signal == 1.0,
         seeds=bench.seeds,
     )

@@ -199,8 +199,13 @@ def check(bench: CheckBench) -> Check:
         "unknown words that falls from tenth to tenth of the run, to none",
         refuted_by="any row above; a mean score in the last eighth off the pool's by more than 4 standard errors; a "
         "tenth of the run with more unknown words than the tenth before it; any unknown word in the last tenth",
-        measured={"above": above, "off": off, "unknown_first": float(unknown.iloc[0]),
-                  "unknown_rises": float(unknown.diff().max()), "unknown_last": float(unknown.iloc[-1])},
+        measured={
+            "above": above,
+            "off": off,
+            "unknown_first": float(unknown.iloc[0]),
+            "unknown_rises": float(unknown.diff().max()),
+            "unknown_last": float(unknown.iloc[-1]),
+        },
         held=above == 0 and abs(off) <= 4 and unknown.diff().max() <= 0 and unknown.iloc[-1] == 0,
         seeds=bench.seeds,
-    )  # fmt: skip
+    )

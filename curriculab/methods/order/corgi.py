@@ -83,8 +83,13 @@ def check(bench: CheckBench) -> Check:
     from curriculab.simulation import Student
 
     pool = bench.wide
-    how = dict(pool=pool, student=Student(**STUDENT), signal=("topic", "level"), steps=len(pool) // bench.batch_size,
-               objective=Sft())  # fmt: skip
+    how = dict(
+        pool=pool,
+        student=Student(**STUDENT),
+        signal=("topic", "level"),
+        steps=len(pool) // bench.batch_size,
+        objective=Sft(),
+    )
     runs = {order: bench.reinforce(corgi, order=order, **how) for order in ("blocking", "interleaving")}
     blocked, mixed = (bench.exposure(r, pool) for r in runs.values())
     blocks = float(blocked.groupby("seed").topic.agg(lambda t: (t != t.shift()).sum()).max())

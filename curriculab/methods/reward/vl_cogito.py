@@ -139,6 +139,8 @@ def _due(rates: dict[str, float], stage: str, n: int = 8) -> float:
     """Expected share of squared advantages on rates above 1/2; before F, groups with right and wrong weigh alike."""
     right = np.arange(1, n)
     ways = np.array([comb(n, k) for k in right])
-    each = {t: float((ways * p**right * (1 - p) ** (n - right) * soft_weight(right / n, stage) ** 2).sum())
-            for t, p in rates.items()}  # fmt: skip
+    each = {
+        t: float((ways * p**right * (1 - p) ** (n - right) * soft_weight(right / n, stage) ** 2).sum())
+        for t, p in rates.items()
+    }
     return sum(v for t, v in each.items() if rates[t] > 0.5) / sum(each.values())
