@@ -16,7 +16,8 @@ import pandas as pd
 
 from benchmarks.measure import single
 from curriculab import methods
-from curriculab.requests import Grpo, Piece, Request, Run, Sample, Score, Train
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Piece, Request, Run, Sample, Score, Train
 
 SIZES = {"10k": 10_000, "1m": 1_000_000}
 BATCH, ROLLOUTS = 64, 8

@@ -24,11 +24,16 @@ import pandas as pd
 
 from benchmarks.measure import Clock, figure, in_turns, missing
 from benchmarks.sft import LORA, plain_base, pool_of
-from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Loop, open_job
-from curriculab.models import Model, load_model
-from curriculab.pool import load_pool, render_prompt
-from curriculab.requests import Grpo, Run, Sample, Train
+from curriculab.bench.budget import Budget
+from curriculab.bench.job import open_job
+from curriculab.bench.scheduler import Loop
+from curriculab.data.sources import load_pool
+from curriculab.data.validation import render_prompt
+from curriculab.engine.learner import ModelLearner
+from curriculab.engine.loading import load_model
+from curriculab.engine.model import Model
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Run, Sample, Train
 
 SETTING = Grpo()  # the loss that TRL calls dapo, its default, with both clips at 0.2
 PROMPTS, GROUP = 4, 8  # a step; 32 answers

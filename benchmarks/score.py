@@ -17,10 +17,11 @@ import torch.nn.functional as F
 
 from benchmarks.measure import Clock, figure, in_turns
 from benchmarks.sft import plain_base
+from curriculab.data.sources import load_pool
 from curriculab.difficulty import survey
-from curriculab.models import Model, Text, load_model
-from curriculab.objectives import score
-from curriculab.pool import load_pool
+from curriculab.engine.loading import load_model
+from curriculab.engine.model import Model, Text
+from curriculab.engine.scoring import score
 
 SHORTEST, LONGEST = 16, 256  # tokens
 BATCH = 32

@@ -18,12 +18,17 @@ import pandas as pd
 import torch
 
 from benchmarks.measure import Clock, figure, in_turns, missing
-from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Job, Loop, open_job
-from curriculab.models import Model, load_model
-from curriculab.objectives import train_steps
-from curriculab.pool import data_path, load_pool
-from curriculab.requests import Run, Sft, Train
+from curriculab.bench.budget import Budget
+from curriculab.bench.job import Job, open_job
+from curriculab.bench.scheduler import Loop
+from curriculab.data.files import data_path
+from curriculab.data.sources import load_pool
+from curriculab.engine.learner import ModelLearner
+from curriculab.engine.loading import load_model
+from curriculab.engine.model import Model
+from curriculab.engine.training import train_steps
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Run, Train
 
 SETTING = Sft()
 LORA = dict(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")

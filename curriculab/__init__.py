@@ -7,68 +7,58 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME = {
-    "load_pool": "pool",
-    "split": "pool",
-    "after": "pool",
-    "steps": "pool",
-    "PoolError": "pool",
-    "load_model": "models",
-    "check": "check",
-    "Bench": "bench",
-    "Budget": "loop",
+    "load_pool": "data.sources",
+    "split": "data.splitting",
+    "after": "data.mapping",
+    "steps": "data.mapping",
+    "PoolError": "data.validation",
+    "load_model": "engine.loading",
+    "check": "widgets.machine",
+    "Bench": "bench.bench",
+    "Budget": "bench.budget",
     "compare": "statistics",
-    "simulate": "simulation",
+    "simulate": "bench.simulate",
     "Runs": "runs",
     "load_runs": "runs",
     "import_runs": "runs",
-    "truth_test": "truth",
-    **{
-        name: "requests"
-        for name in (
-            "Sample",
-            "Score",
-            "Train",
-            "Copy",
-            "Use",
-            "Piece",
-            "say",
-            "tell",
-            "splice",
-            "ask",
-            "Run",
-            "Check",
-            "Sft",
-            "Grpo",
-            "Pair",
-        )
-    },
+    "truth_test": "bench.sanity",
+    "Check": "methods.check",
+    "Sft": "objectives.sft",
+    "Grpo": "objectives.grpo",
+    "Pair": "objectives.pair",
+    **{name: "environments.turns" for name in ("say", "tell", "splice", "ask")},
+    **{name: "protocol" for name in ("Sample", "Score", "Train", "Copy", "Use", "Piece", "Run")},
 }
-_ROOMS = (
+_PACKAGES = (
+    "bench",
+    "data",
     "difficulty",
-    "draws",
+    "engine",
+    "environments",
     "figures",
     "methods",
-    "models",
-    "pool",
-    "report",
-    "requests",
+    "objectives",
+    "paper",
+    "protocol",
+    "registry",
     "rewards",
     "runs",
     "simulation",
     "statistics",
-    "tables",
-    "tasks",
     "widgets",
 )
-__all__ = sorted([*_HOME, *_ROOMS])
+_MODULES = {"tables": "paper.tables", "report": "paper.report"}
+__all__ = sorted([*_HOME, *_PACKAGES, *_MODULES])
 
 
 def __getattr__(name: str) -> object:
     """Modules are imported when they are first used, so that `import curriculab` costs next to nothing."""
     if name in _HOME:
         value = getattr(importlib.import_module(f"curriculab.{_HOME[name]}"), name)
-    elif name in _ROOMS:
+    elif name in _PACKAGES:
         value = importlib.import_module(f"curriculab.{name}")
+    elif name in _MODULES:
+        value = importlib.import_module(f"curriculab.{_MODULES[name]}")
     else:
         raise AttributeError(f"curriculab has no {name!r}; it has {', '.join(__all__)}")
     globals()[name] = value

@@ -203,7 +203,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_folder: Path):
     """That model, loaded with full precision."""
-    from curriculab.models import load_model
+    from curriculab.engine.loading import load_model
 
     return load_model(str(tiny_folder), bits=32)
 
@@ -226,7 +226,7 @@ def _save_tiny(folder: Path, architecture: str) -> Path:
     import torch
     from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoTokenizer
 
-    from curriculab.pool import data_path as packaged
+    from curriculab.data.files import data_path as packaged
 
     tokenizer = AutoTokenizer.from_pretrained(packaged("pocket"))
     torch.manual_seed(0)

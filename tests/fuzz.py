@@ -30,8 +30,9 @@ from hypothesis import strategies as st
 
 import curriculab as cl
 from curriculab import methods
-from curriculab.drive import Stopped
-from curriculab.pool import PoolError
+from curriculab.bench.locking import Stopped
+from curriculab.data.validation import PoolError
+from curriculab.engine.model import Model
 from curriculab.runs import Store
 from tests.soak import differences
 
@@ -151,7 +152,7 @@ def read(folder: Path, name: str, content: bytes, count: int | None) -> str:
 
 
 # -- run folders ------------------------------------------------------------------------------------------------------
-def bench(model: cl.models.Model, folder: Path) -> cl.Bench:
+def bench(model: Model, folder: Path) -> cl.Bench:
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=120, seed=0), test=8, by="level", seed=0)
     return cl.Bench(
         model, train, test, budget=cl.Budget(steps=4), batch_size=4, evaluate_every=2, max_new_tokens=4, store=folder
@@ -172,12 +173,12 @@ def stopping(drive: object) -> None:
         raise Stopped
 
 
-def recorded(model: cl.models.Model, folder: Path) -> cl.Runs:
+def recorded(model: Model, folder: Path) -> cl.Runs:
     asked = bench(model, folder).ask(VARIANTS, seeds=1)
     return asked.runs(asked.train(often))
 
 
-def cut_off(model: cl.models.Model, folder: Path) -> None:
+def cut_off(model: Model, folder: Path) -> None:
     try:
         bench(model, folder).ask(VARIANTS, seeds=1).train(stopping)
     except Stopped:
@@ -242,7 +243,7 @@ def clear(line: str) -> bool:
     return "\n" not in line and len(line) < LONGEST
 
 
-def unfinished(model: cl.models.Model, whole: cl.Runs, source: Path, home: Path, seed: int) -> str:
+def unfinished(model: Model, whole: cl.Runs, source: Path, home: Path, seed: int) -> str:
     """Hurt a bench that was cut off: it goes on from what is whole, to the same bits."""
     store = home / "store"
     shutil.copytree(source, store)

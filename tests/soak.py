@@ -34,27 +34,30 @@ import transformers.models.llama.modeling_llama  # noqa: F401
 from safetensors.torch import load_file
 
 import curriculab as cl
-from curriculab import drive, journal, learner, loop, methods
-from curriculab.models import Model, load_model
-from curriculab.runs import Store
+from curriculab import methods
+from curriculab.bench import checkpoint, replay, scheduler, session
+from curriculab.engine import learner
+from curriculab.engine.loading import load_model
+from curriculab.engine.model import Model
+from curriculab.runs import Store, writing
 from tests.conftest import _save_tiny
 
 # The moment that a phase names is the entry of its function.
 PHASES: dict[str, tuple[object, str]] = {
-    "opening": (drive.Drive, "_open_folder"),
+    "opening": (session.Drive, "_open_folder"),
     "step": (learner, "train_steps"),
     "writing": (learner, "write"),
     "scoring": (learner, "score"),
-    "evaluation": (loop.Loop, "_hand_in"),
-    "journal": (journal.Journal, "_write"),
-    "sync": (journal.Journal, "sync"),
+    "evaluation": (scheduler.Loop, "_hand_in"),
+    "journal": (replay.Journal, "_write"),
+    "sync": (replay.Journal, "sync"),
     "checkpoint": (learner.ModelLearner, "save"),
-    "whole file": (journal, "write_whole"),
-    "thinning": (journal, "thin"),
+    "whole file": (checkpoint, "write_whole"),
+    "thinning": (checkpoint, "thin"),
     "recording": (Store, "save"),
     "adapter": (Model, "save_adapter"),
     "removal": (shutil, "rmtree"),
-    "the end": (drive, "discard"),
+    "the end": (session, "discard"),
 }
 OFTEN = ("step", "writing", "scoring", "journal", "sync", "checkpoint", "whole file", "thinning", "evaluation")
 KEPT = 60_000_000  # bytes of checkpoints, so that thinning has something to delete
@@ -130,7 +133,7 @@ class Trial:
 def train(trial: Trial, folder: Path) -> None:
     """Take the bench up where it is, checkpoint it often, finish it."""
 
-    def watch(driven: drive.Drive) -> None:
+    def watch(driven: session.Drive) -> None:
         if driven.loop.call % EVERY == 0 and driven.loop.tickets:
             driven.checkpoint()
 
@@ -169,7 +172,7 @@ def announce(pipe: int) -> None:
             return inner(*args, **kwargs)
 
         setattr(owner, name, wraps(inner)(entered))
-    drive.write_whole = journal.write_whole  # a name of its own there
+    session.write_whole = writing.write_whole  # a name of its own there
 
 
 def forked(work: Callable[[int], None]) -> tuple[int, int]:
@@ -196,7 +199,7 @@ def attempt(trial: Trial, folder: Path, kill: Kill | None) -> bool:
     """Let a worker go on; was it killed? False: it was done before."""
 
     def work(pipe: int) -> None:
-        journal.thin.__defaults__ = (KEPT,)
+        checkpoint.thin.__defaults__ = (KEPT,)
         announce(pipe)
         train(trial, folder)
 

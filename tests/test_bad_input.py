@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import curriculab as cl
-from curriculab.models import load_model
-from curriculab.pool import PoolError
+from curriculab.data.validation import PoolError
+from curriculab.engine.loading import load_model
 from tests import fuzz
 
 FEW = dict(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

@@ -12,12 +12,15 @@ import torch
 from benchmarks import __main__ as command
 from benchmarks import draws, grpo, score, sft
 from benchmarks.measure import Clock, figure, in_turns, single
-from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Loop, open_job
-from curriculab.models import load_model
-from curriculab.objectives import train_steps
-from curriculab.pool import load_pool
-from curriculab.requests import Grpo, Run, Sample, Score, Train
+from curriculab.bench.budget import Budget
+from curriculab.bench.job import open_job
+from curriculab.bench.scheduler import Loop
+from curriculab.data.sources import load_pool
+from curriculab.engine.learner import ModelLearner
+from curriculab.engine.loading import load_model
+from curriculab.engine.training import train_steps
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Run, Sample, Score, Train
 
 KEYS = ["name", "ours", "peer", "unit", "ratio", "note"]
 

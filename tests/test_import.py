@@ -9,8 +9,8 @@ import pytest
 
 HEAVY = ("torch", "transformers", "scipy", "plotly", "ipywidgets", "reasoning_gym", "kaleido")
 ROOMS = (
-    "pool, difficulty, requests, rewards, draws, methods, simulation, runs, statistics, figures, tables, report, "
-    "widgets"
+    "data, difficulty, protocol, objectives, rewards, environments, methods, registry, simulation, runs, statistics, "
+    "figures, tables, report, widgets"
 )
 
 

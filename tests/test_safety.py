@@ -19,13 +19,13 @@ import pytest
 import torch
 
 import curriculab as cl
-from curriculab.adapters import Adapter
-from curriculab.drive import Event
-from curriculab.journal import digest_of_bytes
-from curriculab.models import load_model
-from curriculab.provenance import made
+from curriculab.bench.interventions import Event
+from curriculab.engine.adapter import Adapter
+from curriculab.engine.loading import load_model
+from curriculab.registry.serialization import made
 from curriculab.rewards.verifiers import VERIFIERS, verify
 from curriculab.runs import Store
+from curriculab.runs.writing import digest_of_bytes
 from tests import fuzz
 
 RUNS_CODE = (
@@ -184,10 +184,10 @@ def test_weights_that_are_a_pickle_are_refused(tiny_folder, tmp_path, mark) -> N
 def test_a_checkpoint_cannot_name_code_to_run(mark) -> None:
     for what in (
         {"setting": "os:system", "fields": {"command": f"touch '{mark}'"}},
-        {"setting": "curriculab.pocket:main", "fields": {}},
+        {"setting": "curriculab.widgets.machine:main", "fields": {}},
         {"method": "__import__"},
         {"method": "controls"},
-        {"setting": "curriculab.drive:shutil.rmtree", "fields": {}},
+        {"setting": "curriculab.bench.session:shutil.rmtree", "fields": {}},
     ):
         with pytest.raises((ValueError, TypeError)):
             Event.of_json({"call": 1, "what": "swap", "variant": "a", "turns": {}, "to": what})
@@ -256,7 +256,7 @@ def test_no_name_of_a_variant_climbs_out_of_the_store_and_every_run_is_found_aga
 
 @pytest.mark.parametrize("name", ["../other", "/etc", "..", "a/b"])
 def test_prune_and_show_take_no_path(name, recorded) -> None:
-    from curriculab.runs.keeping import entries, find
+    from curriculab.runs.retention import entries, find
 
     with pytest.raises(ValueError):
         find(entries(recorded), name)

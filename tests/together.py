@@ -1,4 +1,4 @@
-"""Two processes on one store at the same time, for tests/test_two_processes.py: `python -m tests.together FOLDER`.
+"""Two processes on one store at the same time, for tests/bench/test_locking.py: `python -m tests.together FOLDER`.
 
 The first line of a worker is what it has to say; workers are forked, as in tests/soak.py.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import curriculab as cl
 from curriculab import methods
-from curriculab.drive import Taken
+from curriculab.bench.locking import Taken
 from tests.conftest import _save_tiny
 from tests.soak import differences, forked
 

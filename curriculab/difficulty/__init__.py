@@ -9,7 +9,6 @@ theory stands apart, it takes answers of many people: irt.
 
 from __future__ import annotations
 
-from curriculab.difficulty import atlas
 from curriculab.difficulty.dynamics import confidence, emergence_step, forgetting_events, variability
 from curriculab.difficulty.forward import (
     angle_concentration,
@@ -25,16 +24,7 @@ from curriculab.difficulty.forward import (
 from curriculab.difficulty.judged import bradley_terry, comparisons, rating
 from curriculab.difficulty.propagated import prompt_value, propagated_difficulty, teacher_gap
 from curriculab.difficulty.rollouts import expected_advantage, pass_rate, self_consistency, turns_to_solve
-from curriculab.difficulty.several import (
-    MEASURES,
-    NEEDS_MODEL,
-    NEEDS_RUNS,
-    Survey,
-    asked,
-    measure,
-    survey,
-    token_length,
-)
+from curriculab.difficulty.survey import MEASURES, NEEDS_MODEL, NEEDS_RUNS, Survey, asked, measure, survey, token_length
 from curriculab.difficulty.text import (
     bloom_stage,
     flesch_kincaid,

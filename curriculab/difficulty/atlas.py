@@ -20,7 +20,7 @@ import pandas as pd
 from curriculab.statistics import paired_t
 
 if TYPE_CHECKING:
-    from curriculab.models import Model
+    from curriculab.engine.model import Model
 
 METHODS = ("spearman", "kendall")
 
@@ -164,10 +164,10 @@ def crowd(
     members: name -> what makes this one differ: temperature (1 where not said), adapter (the folder of a saved one; the
     bare base where not said), before (text put before every prompt). Each has noise of its own. For irt.fit.
     """
-    from curriculab.adapters import Adapter
-    from curriculab.difficulty.asking import Cast, drive
+    from curriculab.difficulty.estimation import Cast, drive
     from curriculab.difficulty.rollouts import pass_rate
-    from curriculab.requests import Sample
+    from curriculab.engine.adapter import Adapter
+    from curriculab.protocol import Sample
 
     cast, roles = Cast(model, None), {}
     for name, own in members.items():

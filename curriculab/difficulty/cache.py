@@ -22,7 +22,7 @@ import pandas as pd
 from curriculab.runs import digest_of, digest_of_table
 
 READS = ("prompt", "answer", "options", "solution", "turns", "task", "metadata", "topic", "level")  # by who answers
-DECIDES = ("adapters", "difficulty", "generation", "learner", "models", "objectives", "pool", "requests", "rewards")
+DECIDES = ("data", "difficulty", "engine", "environments", "objectives", "protocol", "rewards")
 VERSIONS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")
 COSTS = ("tokens", "rollouts", "generated", "seconds")
 MOST = 1024  # scores kept in memory, the oldest go

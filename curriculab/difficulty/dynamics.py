@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.asking import Found, pick
-from curriculab.difficulty.contract import aligned, check_pool, checked, refuse
+from curriculab.difficulty.estimation import Found, pick
+from curriculab.difficulty.validation import aligned, check_pool, checked, refuse
 from curriculab.runs import Runs
 
 

@@ -12,10 +12,11 @@ from collections.abc import Generator, Sequence
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.asking import asks
-from curriculab.difficulty.contract import check_asked, check_pool, check_said, refuse
-from curriculab.pool import render_prompt
-from curriculab.requests import Sample, Score, say
+from curriculab.data.validation import render_prompt
+from curriculab.difficulty.estimation import asks
+from curriculab.difficulty.validation import check_asked, check_pool, check_said, refuse
+from curriculab.environments.turns import say
+from curriculab.protocol import Sample, Score
 
 
 @asks

@@ -12,10 +12,11 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.asking import asks
-from curriculab.difficulty.contract import check_asked, refuse
-from curriculab.pool import render_prompt
-from curriculab.requests import Sample, Score, ask
+from curriculab.data.validation import render_prompt
+from curriculab.difficulty.estimation import asks
+from curriculab.difficulty.validation import check_asked, refuse
+from curriculab.environments.turns import ask
+from curriculab.protocol import Sample, Score
 
 RATE = (
     "How hard is this task for a student, from 1 (very easy) to 10 (very hard)? Answer with the number only.\n\n"

@@ -11,10 +11,10 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.asking import asks
-from curriculab.difficulty.contract import check_asked, check_pool, check_said
+from curriculab.difficulty.estimation import asks
 from curriculab.difficulty.rollouts import right_answers
-from curriculab.requests import Sample, Score
+from curriculab.difficulty.validation import check_asked, check_pool, check_said
+from curriculab.protocol import Sample, Score
 
 Observed = str | pd.Series | None
 BLOCK = 1024  # rows whose similarities to all others are held at once

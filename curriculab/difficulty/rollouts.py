@@ -13,9 +13,11 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.asking import asks
-from curriculab.difficulty.contract import check_asked, refuse
-from curriculab.requests import Grpo, Sample, tell
+from curriculab.difficulty.estimation import asks
+from curriculab.difficulty.validation import check_asked, refuse
+from curriculab.environments.turns import tell
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Sample
 from curriculab.rewards import final
 
 GRID = 2000  # places in [0, 1] that integrals over a pass rate are summed at

@@ -14,8 +14,8 @@ from math import exp, log
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.contract import check_pool, checked, refuse
-from curriculab.pool import steps
+from curriculab.data.mapping import steps
+from curriculab.difficulty.validation import check_pool, checked, refuse
 
 # Anderson & Krathwohl 2001, table 5.1: the six stages with their cognitive processes and the other names given there;
 # behind the bar, verbs of school questions added here.

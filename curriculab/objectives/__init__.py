@@ -1,7 +1,5 @@
-"""From tables to losses: what a step of many adapters learns, and what one forward measures."""
+"""Objectives: settings of a training step, what they read from rows, and the loss they give.
 
-from curriculab.objectives.measures import score
-from curriculab.objectives.packing import MICRO_BATCH
-from curriculab.objectives.steps import train_steps
-
-__all__ = ["MICRO_BATCH", "score", "train_steps"]
+Sft(lr=1e-3)            # supervised: negative log-likelihood of the learned tokens
+Grpo(scale="none")      # policy gradient with advantages relative to a group of answers
+"""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curriculab.requests import Rows
+from curriculab.protocol import Rows
 
 Part = Callable[[Rows], np.ndarray]  # answered rows -> (rows,)
 

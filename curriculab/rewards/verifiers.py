@@ -14,7 +14,7 @@ from itertools import repeat
 
 import numpy as np
 
-from curriculab.requests import Rows
+from curriculab.protocol import Rows
 from curriculab.rewards.worker import CutOff, Judge
 
 LONGEST = 512  # characters at the end of a text that are looked at

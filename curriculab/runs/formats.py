@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curriculab.pool import closest, from_csv, from_jsonl, show, text_of
+from curriculab.data.files import from_csv, from_jsonl, text_of
+from curriculab.data.validation import closest, show
 
 PANEL_STEP = re.compile(r"(Step|_step|(.*/)?global_step)")  # x axes of a W&B panel that count steps
 SAMPLES = re.compile(r"samples_(?P<task>.+?)(_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl(\.gz)?")

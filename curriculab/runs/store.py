@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curriculab.runs.tables import COLUMNS, Record, Runs
+from curriculab.runs.schema import COLUMNS, Record, Runs
 
 
 def digest_of(decides: Mapping[str, object]) -> str:

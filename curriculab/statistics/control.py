@@ -23,7 +23,7 @@ from curriculab.statistics.tests import holm
 from curriculab.statistics.verdict import listed
 
 if TYPE_CHECKING:
-    from curriculab.bench import Bench
+    from curriculab.bench.bench import Bench
 
 
 def learning_rate_sweep(
@@ -34,7 +34,7 @@ def learning_rate_sweep(
     The rate is that of the bench's default objective. Take rates on both sides of the bench's own and go on until the
     best is not at an end; give the seeds of the runs it is to be compared with.
     """
-    from curriculab.methods import random_order
+    from curriculab.methods.order.random_order import random_order
 
     (name, setting), *rest = bench.objectives.items()
     if not rates or not all(rate > 0 for rate in rates):

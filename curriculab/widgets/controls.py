@@ -15,8 +15,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from curriculab import methods
-from curriculab.draws import Geometric, Linear, Ramp, Root, Stairs
-from curriculab.requests import Rows, method_name
+from curriculab.methods.pacing import Geometric, Linear, Ramp, Root, Stairs
+from curriculab.protocol import Rows, method_name
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -96,7 +96,7 @@ WIDE = {"description_width": "6.5em"}
 
 
 def source(variant: partial) -> str:
-    """The Python that makes this variant again, with `import curriculab as cl` and the pacings of curriculab.draws."""
+    """The Python that makes this variant again, with `import curriculab as cl` and the pacings."""
     knobs = "".join(f", {k}={_literal(v)}" for k, v in variant.keywords.items())
     return f"partial(cl.methods.{method_name(variant)}{knobs})"
 

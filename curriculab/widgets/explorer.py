@@ -16,7 +16,7 @@ import pandas as pd
 
 from curriculab import figures
 from curriculab.figures.explore import EXPLORED, quantities
-from curriculab.requests import Rows
+from curriculab.protocol import Rows
 from curriculab.runs import Record, Runs, Store, load_runs
 from curriculab.widgets.controls import WIDE, Slider, control, live_figure, show, stacked
 from curriculab.widgets.saving import Save

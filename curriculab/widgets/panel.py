@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from curriculab.figures.training import AXES, QUANTITIES, training
-from curriculab.loop import Method
+from curriculab.protocol import Method
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
 from curriculab.widgets.saving import Save
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ipywidgets
     import plotly.graph_objects as go
 
-    from curriculab.live import Live
+    from curriculab.bench.background import Live
 
 STATES = {
     "training": "training",

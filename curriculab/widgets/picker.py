@@ -11,10 +11,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from curriculab import figures, methods
-from curriculab.loop import Budget
-from curriculab.requests import Rows
+from curriculab.bench.budget import Budget
+from curriculab.bench.simulate import simulate
+from curriculab.protocol import Rows
 from curriculab.runs import Record, Runs
-from curriculab.simulation import simulate
 from curriculab.widgets.controls import (
     KNOBS,
     WIDE,
@@ -31,7 +31,7 @@ from curriculab.widgets.controls import (
 if TYPE_CHECKING:
     import ipywidgets
 
-    from curriculab.simulation import Student
+    from curriculab.simulation.student import Student
 
 
 class Picker:

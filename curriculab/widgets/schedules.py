@@ -9,14 +9,13 @@ from html import escape
 import pandas as pd
 
 from curriculab import figures, methods
-from curriculab.loop import Method
-from curriculab.preview import Preview, droppable
-from curriculab.requests import Rows
+from curriculab.bench.preview import Preview, droppable
+from curriculab.bench.simulate import simulate
+from curriculab.protocol import Method, Rows
 from curriculab.runs import Record, Runs
-from curriculab.simulation import simulate
-from curriculab.widgets.behind import Behind
 from curriculab.widgets.controls import FIXED, WIDE, Side, Slider, control, live_figure, measures_of, show, stacked
 from curriculab.widgets.copying import copy_button
+from curriculab.widgets.debounce import Behind
 
 SEEDS = tuple(range(5))  # of the prediction
 TESTED = 200  # rows that the simulated learner is asked

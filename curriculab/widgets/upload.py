@@ -22,12 +22,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curriculab.pool import FILES, Column, PoolError, after, guess_columns, load_pool, read_table, show, steps
+from curriculab.data.files import FILES, read_table
+from curriculab.data.mapping import Column, after, guess_columns, steps
+from curriculab.data.sources import load_pool
+from curriculab.data.validation import PoolError, show
 
 if TYPE_CHECKING:
     import ipywidgets
 
-    from curriculab.models import Model
+    from curriculab.engine.model import Model
 
 LARGEST = 500 * 2**20  # bytes; larger files are read faster from where they lie
 TARGETS = ("prompt", "answer", "level", "topic", "options", "solution")

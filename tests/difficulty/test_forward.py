@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import curriculab as cl
-from curriculab.models import load_model
+from curriculab.engine.loading import load_model
 
 pytestmark = pytest.mark.pocket
 D = cl.difficulty

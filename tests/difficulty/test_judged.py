@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from curriculab.difficulty import bradley_terry, judged
-from curriculab.difficulty.asking import drive
-from curriculab.loop import Answer
+from curriculab.difficulty.estimation import drive
+from curriculab.protocol import Answer
 
 
 class Judge:

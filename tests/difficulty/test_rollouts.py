@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from curriculab.difficulty import rollouts
-from curriculab.difficulty.asking import drive
-from curriculab.loop import Answer
-from curriculab.requests import Piece, Sample
+from curriculab.difficulty.estimation import drive
+from curriculab.protocol import Answer, Piece, Sample
 from curriculab.rewards import verify_rows
 
 

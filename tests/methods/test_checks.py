@@ -12,9 +12,15 @@ import pytest
 
 import curriculab
 from curriculab import methods
-from curriculab.methods import CATALOG, CONTROLS, STATUS, __main__, checkable, controls, file_digest
-from curriculab.requests import Check, method_name
-from curriculab.simulation import SimulatedCheckBench, simulate
+from curriculab.bench import checking
+from curriculab.bench.check_bench import SimulatedCheckBench
+from curriculab.bench.simulate import simulate
+from curriculab.methods import CATALOG, checkable
+from curriculab.methods import check as check_module
+from curriculab.methods.check import Check, file_digest
+from curriculab.methods.controls import CONTROLS, controls
+from curriculab.methods.registry import STATUS
+from curriculab.protocol import method_name
 
 CHECKED = [entry.function for entry in checkable()]
 
@@ -88,13 +94,13 @@ def test_the_twins_signal_is_permuted_and_nothing_else():
 def records(tmp_path, monkeypatch):
     """An empty checks.json of our own."""
     path = tmp_path / "checks.json"
-    monkeypatch.setattr(methods, "checks_path", lambda: path)
-    monkeypatch.setattr(__main__, "checks_path", lambda: path)
+    monkeypatch.setattr(check_module, "checks_path", lambda: path)
+    monkeypatch.setattr(checking, "checks_path", lambda: path)
     return path
 
 
 def test_the_command_lists_one_line_a_method(capsys, records):
-    assert __main__.main([]) == 0
+    assert checking.main([]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(CATALOG)
     assert lines[0].split() == ["-", "random_order", "order", "untried"]
@@ -102,11 +108,11 @@ def test_the_command_lists_one_line_a_method(capsys, records):
 
 
 def test_a_method_is_shown_on_one_page(capsys, records):
-    assert __main__.main(["show", "sec"]) == 0
+    assert checking.main(["show", "sec"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Self-Evolving Curriculum:") and "\nPaper    Chen et al. 2025" in out
     assert "P(arm) = exp(Q / tau) / sum exp(Q / tau)" in out and "\n  tau = 0.4\n" in out
-    assert __main__.main(["show", "soar"]) == 2
+    assert checking.main(["show", "soar"]) == 2
     assert capsys.readouterr().err == "no method 'soar' is written\n"
 
 
@@ -123,7 +129,7 @@ def test_an_equation_names_the_knobs_of_the_method(entry):
 
 
 def test_a_check_is_printed_recorded_and_stale_once_the_file_changes(capsys, records, monkeypatch):
-    assert __main__.main(["check", "reversed_score"]) == 0
+    assert checking.main(["check", "reversed_score"]) == 0
     out = capsys.readouterr().out
     assert re.match(r"reversed_score: held in \d+\.\d s\n  claim       easy to hard on mirrored scores", out)
     assert "\n  refuted by  a rank correlation" in out and "\n  measured    rank_correlation -0.98" in out
@@ -140,7 +146,7 @@ def test_a_check_is_printed_recorded_and_stale_once_the_file_changes(capsys, rec
 def test_a_refuted_claim_is_recorded_and_gives_exit_1(capsys, records, monkeypatch):
     failed = Check("it helps", "no gain", {"gain": -0.1}, held=False)
     monkeypatch.setattr(type(entry_of("baby_steps")), "check", property(lambda self: lambda bench: failed))
-    assert __main__.main(["check", "baby_steps"]) == 1
+    assert checking.main(["check", "baby_steps"]) == 1
     assert capsys.readouterr().out.startswith("baby_steps: REFUTED in ")
     assert json.loads(records.read_text())["baby_steps"]["measured"] == {"gain": -0.1}
     assert entry_of("baby_steps").status == "refuted"
@@ -154,7 +160,7 @@ def test_a_refuted_claim_is_recorded_and_gives_exit_1(capsys, records, monkeypat
     ],
 )
 def test_what_cannot_be_checked_says_so(capsys, records, name, message):
-    assert __main__.main(["check", name]) == 2
+    assert checking.main(["check", name]) == 2
     assert capsys.readouterr().err == message + "\n"
 
 

@@ -12,12 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.journal import Journal
-from curriculab.loop import Budget, Loop, Steer, default_ceiling, open_job, record
+from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.job import Steer, open_job
+from curriculab.bench.recording import record
+from curriculab.bench.replay import Journal
+from curriculab.bench.scheduler import Loop
+from curriculab.bench.simulate import _writers, simulate
 from curriculab.methods import CATALOG
-from curriculab.requests import Grpo, Sample, Sft, Train, digest
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Sample, Train, digest
 from curriculab.runs import digest_of_table
-from curriculab.simulation import SimulatedLearner, Student, _writers, simulate
+from curriculab.simulation.learner import SimulatedLearner
+from curriculab.simulation.student import Student
 
 WRITTEN = {entry.function: entry for entry in CATALOG if entry.path.exists()}
 METHODS = list(WRITTEN)

@@ -9,12 +9,16 @@ import pytest
 import torch
 
 import curriculab as cl
-from curriculab.journal import Journal
-from curriculab.learner import ModelLearner
-from curriculab.loop import Budget, Loop, Steer, default_ceiling, open_job
+from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.job import Steer, open_job
+from curriculab.bench.replay import Journal
+from curriculab.bench.scheduler import Loop
+from curriculab.engine.learner import ModelLearner
+from curriculab.engine.loading import load_model
 from curriculab.methods import CATALOG
-from curriculab.models import load_model
-from curriculab.requests import Grpo, Sft, digest
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import digest
 
 pytestmark = pytest.mark.pocket
 WRITTEN = {entry.function: entry for entry in CATALOG if entry.path.exists()}

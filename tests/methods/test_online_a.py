@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 
 from curriculab import methods
-from curriculab.draws import BetaPosterior, softmax
-from curriculab.loop import Budget
+from curriculab.bench.budget import Budget
+from curriculab.bench.check_bench import SimulatedCheckBench
+from curriculab.bench.simulate import simulate
 from curriculab.methods.online import cures, difficulty_filter, dump, pcl, sec
-from curriculab.requests import Grpo, Run, Sample, Score, Train
-from curriculab.simulation import SimulatedCheckBench, Student, planted, simulate
+from curriculab.methods.samplers import BetaPosterior, softmax
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Run, Sample, Score, Train
+from curriculab.simulation.pools import planted
+from curriculab.simulation.student import Student
 
 
 def make(level, **columns) -> pd.DataFrame:

@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 
 from curriculab import methods
-from curriculab.loop import Budget
+from curriculab.bench.budget import Budget
+from curriculab.bench.simulate import simulate
 from curriculab.methods.online.adarft import nearest, stretched
 from curriculab.methods.online.adcl import failures, inversion_rate
 from curriculab.methods.online.egsr import HINTS, hinted, put
 from curriculab.methods.online.learning_progress import chances, reweighted
-from curriculab.requests import Copy, Grpo, Piece, Run, Sample, Train
-from curriculab.simulation import planted, simulate, watched
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Copy, Piece, Run, Sample, Train
+from curriculab.simulation.permuted import watched
+from curriculab.simulation.pools import planted
 
 
 def make(level, **columns) -> pd.DataFrame:

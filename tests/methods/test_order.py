@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from curriculab import methods
-from curriculab.draws import Geometric, Linear, Queue
-from curriculab.loop import Budget
+from curriculab.bench.budget import Budget
+from curriculab.bench.simulate import simulate
 from curriculab.methods.order.cyclical import sizes
-from curriculab.requests import Run
-from curriculab.simulation import simulate
+from curriculab.methods.pacing import Geometric, Linear
+from curriculab.methods.samplers import Queue
+from curriculab.protocol import Run
 
 
 def make(level, topic="x", **columns) -> pd.DataFrame:
@@ -217,7 +218,7 @@ COLUMNS = "prompt, answer, topic, level, loss, minus"
         (
             "competence",
             {"pacing": "linear"},
-            "pacing='linear' is no pacing; give Linear(), Root(p=2) or Geometric() of curriculab.draws",
+            "pacing='linear' is no pacing; give Linear(), Root(p=2) or Geometric() of cl.methods.pacing",
         ),
         ("competence", {"until": 0}, "until=0 is no share of the budget; give one above 0, at most 1"),
         (

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from curriculab import methods
-from curriculab.draws import Linear, Ramp, Stairs
-from curriculab.loop import Budget
+from curriculab.bench.budget import Budget
+from curriculab.bench.check_bench import SimulatedCheckBench
+from curriculab.bench.simulate import simulate
+from curriculab.data.clinic_world import textbook
 from curriculab.methods.order import (
     climb,
     curriculum_designer,
@@ -24,9 +26,12 @@ from curriculab.methods.order import (
     superloss,
     transfer_teacher,
 )
-from curriculab.requests import Grpo, Run, Sample, Score, Train
-from curriculab.simulation import SimulatedCheckBench, Student, planted, simulate, watched
-from curriculab.tasks.clinic import textbook
+from curriculab.methods.pacing import Linear, Ramp, Stairs
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Run, Sample, Score, Train
+from curriculab.simulation.permuted import watched
+from curriculab.simulation.pools import planted
+from curriculab.simulation.student import Student
 
 MINE = (
     "climb",
@@ -797,7 +802,11 @@ COLUMNS = "prompt, answer, topic, level, loss"
 @pytest.mark.parametrize(
     ("name", "knobs", "why"),
     [
-        ("climb", {"pacing": "log"}, "pacing='log' is no pacing; give Ramp('linear') or another of curriculab.draws"),
+        (
+            "climb",
+            {"pacing": "log"},
+            "pacing='log' is no pacing; give Ramp('linear') or another of cl.methods.pacing",
+        ),
         ("climb", {"refresh": 0}, "refresh=0 is no share of the budget; give one above 0, at most 1, or None: never"),
         (
             "climb",

@@ -10,11 +10,15 @@ import pandas as pd
 import pytest
 
 from curriculab import methods
-from curriculab.loop import Budget
+from curriculab.bench.budget import Budget
+from curriculab.bench.simulate import simulate
 from curriculab.methods.reward.train_long_think_short import budget_at
 from curriculab.methods.reward.vl_cogito import binary_weight, length_reward, shares, soft_weight
-from curriculab.requests import Copy, Grpo, Sample, Train
-from curriculab.simulation import Student, planted, simulate, watched
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Copy, Sample, Train
+from curriculab.simulation.permuted import watched
+from curriculab.simulation.pools import planted
+from curriculab.simulation.student import Student
 
 
 def asked_by(method, pool, steps, *, student=None, batch_size=2, **knobs):

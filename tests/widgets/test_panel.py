@@ -9,8 +9,8 @@ import pytest
 
 import curriculab as cl
 from curriculab import methods
+from curriculab.engine.loading import load_model
 from curriculab.figures.training import EMPTY, NULL, lines, training
-from curriculab.models import load_model
 from curriculab.widgets.panel import _doing, _told
 
 

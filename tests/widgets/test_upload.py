@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
-from curriculab.pool import after, guess_columns, steps
+from curriculab.data.mapping import after, guess_columns, steps
 from curriculab.widgets import Upload, examine
 from curriculab.widgets.upload import LARGEST, safe_name
 

@@ -16,9 +16,9 @@ from math import tanh
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import ranked, rewarded, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import ranked, rewarded, scores
+from curriculab.protocol import Run, Train
 
 LOW, HIGH = 0.0, 100.0  # bounds of difficulty and target, section 4 of the paper; d_min and d_max of its code
 
@@ -79,7 +79,7 @@ def nearest(values: np.ndarray, ends: np.ndarray, target: float, n: int, rng: np
 
 def check(bench: CheckBench) -> Check:
     """On a pool that is mostly too hard, the target settles where half of the answers are right."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     rates = {f"{i:02d}": float(1 / (1 + np.exp((i - 10) / 3))) for i in range(41)}  # half right at a quarter of the way
     pool, student = planted(rates, rows=10)

@@ -16,9 +16,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import ranked, rewarded, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Copy, Run, Sample, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import ranked, rewarded, scores
+from curriculab.protocol import Copy, Run, Sample, Train
 
 
 def adcl(
@@ -76,7 +76,7 @@ def inversion_rate(old: np.ndarray, new: np.ndarray) -> float:
 
 def check(bench: CheckBench) -> Check:
     """A student that learned from the easy rows of one skill finds its hard rows easier than those of another skill."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     rates = {"a, easy": 0.9, "a, easy too": 0.9, "a, hard": 0.25, "b": 0.55}
     pool, student = planted(rates, rate=0.1, skill="skill")

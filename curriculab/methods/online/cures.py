@@ -19,9 +19,9 @@ from collections.abc import Generator, Iterator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import BetaPosterior, largest_remainder, per_row, rewarded, softmax
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import BetaPosterior, largest_remainder, per_row, rewarded, softmax
+from curriculab.protocol import Run, Sample, Train
 
 
 def cures(
@@ -126,7 +126,7 @@ def answers_after(rate: float, cold: int, tau: float) -> float:
 
 def check(bench: CheckBench) -> Check:
     """Where the answers go right after a cold start, against the sum over what its 4 answers may have counted."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES, rows=20)
     how = dict(pool=pool, student=student, steps=12, batch_size=32, rollouts=8, subset=100, subset_steps=1)

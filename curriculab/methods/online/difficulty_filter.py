@@ -17,9 +17,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, rewarded
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, rewarded
+from curriculab.protocol import Run, Sample, Train
 
 
 def difficulty_filter(
@@ -84,7 +84,7 @@ def check(bench: CheckBench) -> Check:
 
 def check_band(bench: CheckBench, method, low: float, high: float, **knobs: object) -> Check:
     """Shares of the trained prompts by pass rate and the share accepted, worked out for groups of 8 in [low, high]."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES)
     how = dict(pool=pool, student=student, steps=20, batch_size=16, rollouts=8)

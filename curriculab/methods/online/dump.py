@@ -16,9 +16,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Arms, rewarded, softmax
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Arms, rewarded, softmax
+from curriculab.protocol import Run, Train
 
 
 def dump(
@@ -71,7 +71,7 @@ def _check_knobs(tau: float, window: int, bonus: float, value: str) -> None:
 
 def check(bench: CheckBench) -> Check:
     """Between a mastered source, one at .5 and one out of reach, nearly all prompts come from the middle one."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted({"mastered": 0.98, "medium": 0.5, "out of reach": 0.02})
     how = dict(pool=pool, student=student, steps=30, batch_size=12, rollouts=16)

@@ -13,9 +13,9 @@ from collections.abc import Generator
 
 import pandas as pd
 
-from curriculab.methods import CheckBench
+from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.online.difficulty_filter import check_band, difficulty_filter
-from curriculab.requests import Check, Run
+from curriculab.protocol import Run
 
 
 def dynamic_sampling(

@@ -16,9 +16,10 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, rewarded
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Train, ask
+from curriculab.environments.turns import ask
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, rewarded
+from curriculab.protocol import Run, Sample, Train
 from curriculab.rewards import verify
 
 HINTS = {  # ours
@@ -102,8 +103,9 @@ WRITERS = {"guided": reformulate}
 
 def check(bench: CheckBench) -> Check:
     """At equal rollouts, more of a hard pool is learned, from rewrites that are right and stand behind bare prompts."""
-    from curriculab.loop import Budget
-    from curriculab.simulation import planted, watched
+    from curriculab.bench.budget import Budget
+    from curriculab.simulation.permuted import watched
+    from curriculab.simulation.pools import planted
 
     pool, student = planted({"hard": 0.02}, rows=80, rate=0.05)
     seen: list = []

@@ -17,9 +17,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import gaussian_ranks, ranked, rewarded, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Score, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import gaussian_ranks, ranked, rewarded, scores
+from curriculab.protocol import Run, Sample, Score, Train
 
 
 def gain_rl(
@@ -60,7 +60,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """Where the walk begins, against the Gaussian; and that it slows down where little succeeds."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES)
     how = dict(pool=pool, student=student, steps=30, batch_size=16, rollouts=8)

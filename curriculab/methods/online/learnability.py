@@ -16,9 +16,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, per_row, ranked, rewarded
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, per_row, ranked, rewarded
+from curriculab.protocol import Run, Train
 
 
 def learnability(
@@ -75,7 +75,7 @@ def _draw(log_weight: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
 
 def check(bench: CheckBench) -> Check:
     """What is trained is more learnable than the pool, by at least half of what perfect replay would give."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted({"easy": 0.98, "middling": 0.5, "hard": 0.1, "harder": 0.04, "hardest": 0.02})
     rate = 1 / (1 + np.exp(pool["logit"]))

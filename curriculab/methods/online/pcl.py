@@ -15,9 +15,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import per_row, rewarded
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Score, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import per_row, rewarded
+from curriculab.protocol import Run, Score, Train
 
 
 def pcl(
@@ -117,7 +117,7 @@ RATES = {"mastered": 0.98, "easy": 0.8, "medium": 0.5, "hard": 0.2, "out of reac
 
 def check(bench: CheckBench) -> Check:
     """The first batch is drawn blindly; later ones have pass rates much nearer to 1/2 than random ones."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES)
     how = dict(pool=pool, student=student, steps=30, batch_size=8, rollouts=8)

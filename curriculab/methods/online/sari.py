@@ -17,9 +17,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, ranked, rewarded, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, ranked, rewarded, scores
+from curriculab.protocol import Run, Sample, Train
 from curriculab.rewards import Composite, Correct, Tags
 
 
@@ -69,7 +69,7 @@ def sari(
 
 def check(bench: CheckBench) -> Check:
     """Rows come from easy to hard by their true pass rate, and rows out of reach hardly come at all."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted({"easy": 0.9, "middling": 0.6, "hard": 0.3, "out of reach": 0.01})
     runs = bench.reinforce(sari, signal=("reward", "correct"), pool=pool, student=student, steps=48)

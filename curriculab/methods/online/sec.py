@@ -15,9 +15,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Arms, rewarded, softmax
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Arms, rewarded, softmax
+from curriculab.protocol import Run, Train
 
 
 def sec(
@@ -85,6 +85,6 @@ def check(bench: CheckBench) -> Check:
 
 
 def planted_arms() -> tuple[pd.DataFrame, object]:
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     return planted({"mastered": 0.98, "easy": 0.8, "medium": 0.5, "hard": 0.2, "out of reach": 0.02})

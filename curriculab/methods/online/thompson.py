@@ -16,9 +16,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import BetaPosterior, per_row, rewarded
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import BetaPosterior, per_row, rewarded
+from curriculab.protocol import Run, Train
 
 
 def thompson(
@@ -55,7 +55,7 @@ def thompson(
 
 def check(bench: CheckBench) -> Check:
     """One topic in five is of middling difficulty; it must be found and trained."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted({"easy": 0.98, "middling": 0.5, "hard": 0.1, "harder": 0.04, "hardest": 0.02})
     signal = ("reward", "correct", "advantage")

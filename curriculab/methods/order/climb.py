@@ -21,9 +21,11 @@ from collections.abc import Generator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Pacing, Ramp, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Score, Train, ask
+from curriculab.environments.turns import ask
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.pacing import Pacing, Ramp
+from curriculab.methods.samplers import scores
+from curriculab.protocol import Run, Score, Train
 
 WORD = re.compile(r"[^\W_]+")
 TEXTS = ("prompt", "answer", "solution", "options")
@@ -86,7 +88,7 @@ def under(score: np.ndarray, ranks: np.ndarray, c: float) -> int:
 # -- words ------------------------------------------------------------------------------------------------------------
 def clinic_classes() -> dict[str, str]:
     """The classes of the clinic's words; its names are nouns."""
-    from curriculab.tasks.clinic import SIZES, word_classes
+    from curriculab.data.clinic_world import SIZES, word_classes
 
     return {word: "noun" if kind in SIZES else kind for word, kind in word_classes().items()}
 
@@ -172,7 +174,7 @@ def _check_knobs(
 ) -> None:
     for name, value in (("pacing", pacing), ("vocabulary_pacing", vocabulary_pacing)):
         if not callable(value):
-            raise ValueError(f"{name}={value!r} is no pacing; give Ramp('linear') or another of curriculab.draws")
+            raise ValueError(f"{name}={value!r} is no pacing; give Ramp('linear') or another of cl.methods.pacing")
     if refresh is not None and not 0 < refresh <= 1:
         raise ValueError(f"refresh={refresh} is no share of the budget; give one above 0, at most 1, or None: never")
     if vocabulary not in (None, "frequency", "class", "both"):
@@ -183,7 +185,7 @@ def _check_knobs(
 
 def check(bench: CheckBench) -> Check:
     """Rows come evenly from below the percentile and, in the end, from everywhere; unknown words become fewer."""
-    from curriculab.tasks.clinic import textbook
+    from curriculab.data.clinic_world import textbook
 
     runs = bench.simulate(climb, signal=("score",), by="score", steps=120)
     seen, pace = bench.exposure(runs), Ramp("log")

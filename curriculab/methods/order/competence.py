@@ -15,9 +15,10 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Pacing, Root, ranked, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.pacing import Pacing, Root
+from curriculab.methods.samplers import ranked, scores
+from curriculab.protocol import Run, Train
 
 
 def competence(
@@ -30,7 +31,9 @@ def competence(
 ) -> Generator:
     """Batch ~ U{rows: rank / n <= c(t)}, c(t) = (t (1 - c0^p) + c0^p)^(1/p), t = progress / until."""
     if not callable(pacing):
-        raise ValueError(f"pacing={pacing!r} is no pacing; give Linear(), Root(p=2) or Geometric() of curriculab.draws")
+        raise ValueError(
+            f"pacing={pacing!r} is no pacing; give Linear(), Root(p=2) or Geometric() of cl.methods.pacing"
+        )
     if not 0 < until <= 1:
         raise ValueError(f"until={until} is no share of the budget; give one above 0, at most 1")
     order = ranked(scores(pool, by), run.rng)

@@ -16,10 +16,11 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import scores
-from curriculab.methods import CheckBench
+from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.easy_to_hard import sorted_rows
-from curriculab.requests import Check, Run, Sft
+from curriculab.methods.samplers import scores
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Run
 
 ORDERS = ("blocking", "clustering", "spiral", "interleaving")
 BLOOM = ("remember", "understand", "apply", "analyse", "evaluate", "create")  # Anderson & Krathwohl 2001
@@ -80,7 +81,7 @@ STUDENT = {"rate": 0.1, "forget": 0.03, "start": -1.0, "spread": 1.0}
 
 def check(bench: CheckBench) -> Check:
     """What the names promise, on the rows trained; and what blocks cost a student that forgets."""
-    from curriculab.simulation import Student
+    from curriculab.simulation.student import Student
 
     pool = bench.wide
     how = dict(

@@ -19,9 +19,9 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Arms, largest_remainder
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Score, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Arms, largest_remainder
+from curriculab.protocol import Run, Score, Train
 
 
 def curriculum_designer(
@@ -92,7 +92,7 @@ def _orders(size: int, most: int, rng: np.random.Generator) -> np.ndarray:
 
 def check(bench: CheckBench) -> Check:
     """Classes whose looks are known: is the order trained the best of all by distances worked out from the pool?"""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted({"a": 0.95, "b": 0.8, "c": 0.5, "d": 0.3, "e": 0.1})
     runs = bench.reinforce(curriculum_designer, signal=("embedding",), pool=pool, student=student, steps=50, rollouts=2)

@@ -16,9 +16,9 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, scores
+from curriculab.protocol import Run, Train
 
 
 def cyclical(

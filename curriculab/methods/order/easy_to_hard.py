@@ -15,9 +15,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, ranked, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, ranked, scores
+from curriculab.protocol import Run, Train
 
 
 def easy_to_hard(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "budget") -> Generator:

@@ -15,9 +15,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, ranked
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Score, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, ranked
+from curriculab.protocol import Run, Sample, Score, Train
 
 MODES = ("top", "middle", "bottom")
 
@@ -76,7 +76,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better, most unsure where it guesses blindly: which rows make up the top quarter?"""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES)
     how = dict(pool=pool, student=student, steps=60, batch_size=16, rollouts=1)

@@ -16,10 +16,10 @@ from collections.abc import Callable, Generator, Sequence
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Arms, Queue, scores
-from curriculab.methods import CheckBench
+from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.pudf import examine, held_out
-from curriculab.requests import Check, Run, Train
+from curriculab.methods.samplers import Arms, Queue, scores
+from curriculab.protocol import Run, Train
 
 Needs = Sequence[frozenset[int]]  # the prerequisites of each skill, by number
 

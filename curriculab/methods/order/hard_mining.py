@@ -19,9 +19,10 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, SumTree, ranked
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Score, Sft, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, SumTree, ranked
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Run, Score, Train
 
 RULES = ("top", "ranks", "minimax")
 
@@ -104,7 +105,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better: how much of the training goes to the topic with the largest loss?"""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES)
     how = dict(pool=pool, student=student, steps=60, batch_size=8, objective=Sft())

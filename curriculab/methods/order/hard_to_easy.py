@@ -12,10 +12,10 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import scores
-from curriculab.methods import CheckBench
+from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.easy_to_hard import sorted_rows
-from curriculab.requests import Check, Run
+from curriculab.methods.samplers import scores
+from curriculab.protocol import Run
 
 
 def hard_to_easy(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "budget") -> Generator:

@@ -12,8 +12,8 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue
-from curriculab.requests import Run, Train
+from curriculab.methods.samplers import Queue
+from curriculab.protocol import Run, Train
 
 
 def null_band(pool: pd.DataFrame, run: Run, *, draw: int = 0) -> Generator:

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from curriculab.difficulty import irt
-from curriculab.draws import ranked, scores
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Score, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import ranked, scores
+from curriculab.protocol import Run, Sample, Score, Train
 
 
 def pudf(

@@ -11,8 +11,8 @@ from collections.abc import Generator
 
 import pandas as pd
 
-from curriculab.draws import Queue
-from curriculab.requests import Run, Train
+from curriculab.methods.samplers import Queue
+from curriculab.protocol import Run, Train
 
 
 def random_order(pool: pd.DataFrame, run: Run) -> Generator:

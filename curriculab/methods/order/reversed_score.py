@@ -11,10 +11,10 @@ from collections.abc import Callable, Generator
 
 import pandas as pd
 
-from curriculab.methods import CheckBench
+from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.easy_to_hard import easy_to_hard
 from curriculab.methods.order.shuffled_score import with_score
-from curriculab.requests import Check, Run
+from curriculab.protocol import Run
 
 
 def reversed_score(

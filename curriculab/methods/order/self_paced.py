@@ -15,9 +15,10 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, ranked
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Score, Sft, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, ranked
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Run, Score, Train
 
 
 def self_paced(
@@ -54,7 +55,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better, so that losses are known: in which round does each topic come in?"""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES)
     how = dict(pool=pool, student=student, steps=60, batch_size=16, objective=Sft())

@@ -13,9 +13,9 @@ from collections.abc import Callable, Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import scores
 from curriculab.methods.order.easy_to_hard import easy_to_hard
-from curriculab.requests import Run, method_name
+from curriculab.methods.samplers import scores
+from curriculab.protocol import Run, method_name
 
 
 def shuffled_score(

@@ -18,8 +18,9 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sft, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Run, Train
 
 RULES = ("leitner", "half_life", "density")
 
@@ -93,7 +94,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.6, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better: known rows come back in the epochs 0, 2 and 6, unknown ones in all of 8."""
-    from curriculab.simulation import planted
+    from curriculab.simulation.pools import planted
 
     pool, student = planted(RATES)
     steps = (80 * 8 + 120 * 3) // 8  # eight epochs: 80 rows are not known, 120 are

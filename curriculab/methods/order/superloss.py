@@ -14,9 +14,10 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Piece, Run, Score, Sft, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Piece, Run, Score, Train
 
 
 def superloss(
@@ -52,7 +53,7 @@ def confidence(loss: np.ndarray, tau: float, strength: float) -> np.ndarray:
 
 def check(bench: CheckBench) -> Check:
     """Four in ten rows teach a wrong answer: their weights, and what that does beside equal weights of the same sum."""
-    from curriculab.simulation import Student
+    from curriculab.simulation.student import Student
 
     pool = noisy_pool(bench.wide)
     how = dict(pool=pool, student=Student(rate=0.1, start=-1.0, spread=1.0), steps=60, objective=Sft())

@@ -16,10 +16,11 @@ from collections.abc import Callable, Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Pacing, Root, Stairs
-from curriculab.methods import CheckBench
+from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.competence import competence
-from curriculab.requests import Check, Run, Score, Sft, method_name
+from curriculab.methods.pacing import Pacing, Root, Stairs
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Run, Score, method_name
 
 COLUMN = "teacher's loss"
 
@@ -61,7 +62,8 @@ class FromHere:
 
 def check(bench: CheckBench) -> Check:
     """The chain, its later skills a little harder for the base model: rows come as its losses allow, and that pays."""
-    from curriculab.simulation import Student, chain
+    from curriculab.simulation.pools import chain
+    from curriculab.simulation.student import Student
 
     pool = bench.pool
     skills = chain(*sorted(set(pool["topic"])))

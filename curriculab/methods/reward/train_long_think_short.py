@@ -18,9 +18,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue, rewarded
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Run, Sample, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue, rewarded
+from curriculab.protocol import Run, Sample, Train
 from curriculab.rewards import Band, Composite, Correct, Tags, Triangle
 
 LENGTHS = {"triangle": Triangle, "band": Band}
@@ -83,7 +83,7 @@ def budget_at(step: int, *, start: float, gamma: float, every: int, shape: str =
 
 def check(bench: CheckBench) -> Check:
     """A student that fills its answers with words cuts them down to the budget, but not without the length reward."""
-    from curriculab.simulation import CHAIN_STUDENT
+    from curriculab.simulation.pools import CHAIN_STUDENT
 
     student = replace(CHAIN_STUDENT, start=0.0, rate=0.2, words=30.0)  # 30 words of 3 bytes, 9 of the answer
     knobs = {"start": 96, "every": 8}  # 96, 67, 47, 32 tokens; the last of four stages begins at step 24

@@ -23,9 +23,10 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from curriculab.draws import Queue
-from curriculab.methods import CheckBench
-from curriculab.requests import Check, Copy, Grpo, Run, Sample, Train
+from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.samplers import Queue
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Copy, Run, Sample, Train
 from curriculab.rewards import Correct, Cosine, Tags
 
 STAGES = ("easy", "medium", "hard")
@@ -113,7 +114,8 @@ def shares(acc: np.ndarray, advantage: np.ndarray) -> dict[str, float]:
 
 def check(bench: CheckBench) -> Check:
     """Squared advantages lie on the easy rows first and on the hard ones last, as far as F says."""
-    from curriculab.simulation import planted, watched
+    from curriculab.simulation.permuted import watched
+    from curriculab.simulation.pools import planted
 
     rates = {"easier": 0.8, "easy": 0.65, "middling": 0.5, "hard": 0.35, "harder": 0.2}
     pool, student = planted(rates)

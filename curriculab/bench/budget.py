@@ -1,0 +1,62 @@
+"""When a variant is done, and what it has used so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a variant is done: the first axis spent ends it, and `run.progress` is the largest share spent.
+
+    steps: optimiser steps; tokens: tokens trained on; rollouts: answers sampled;
+    work: tokens trained, sampled and scored together, a ceiling against endless probing
+    (None: ten times what random order needs).
+    """
+
+    steps: int | None = None
+    tokens: int | None = None
+    rollouts: int | None = None
+    work: int | None = None
+
+    def __post_init__(self) -> None:
+        given = {k: v for k, v in vars(self).items() if v is not None}
+        if not given.keys() - {"work"}:
+            raise ValueError("an empty budget never ends; give Budget(steps=), Budget(tokens=) or Budget(rollouts=)")
+        for name, value in given.items():
+            if not value > 0:
+                raise ValueError(f"Budget({name}={value}) is spent before it starts; give a number above 0")
+
+    def shares(self, spent: Spent) -> dict[str, float]:
+        """Share of each axis spent, each >= 0; the largest is the progress."""
+        return {k: getattr(spent, k) / v for k, v in vars(self).items() if v is not None}
+
+    def axis(self) -> tuple[str, int]:
+        """The axis that evaluations are counted on: the first one given."""
+        return next((k, v) for k, v in vars(self).items() if v is not None)
+
+
+def default_ceiling(lengths: Sequence[int] | np.ndarray, budget: Budget, batch: int, rollouts: int = 0) -> int:
+    """Ten times the tokens that random order sends through the model until `budget` is spent.
+
+    lengths: tokens of each row of the pool, (rows,); rollouts: answers a row, 0 where nothing is sampled.
+    """
+    row = float(np.mean(lengths))
+    each = {"steps": batch * max(rollouts, 1) * row, "tokens": 1.0, "rollouts": row}
+    needs = [each[axis] * total for axis, total in vars(budget).items() if axis in each and total is not None]
+    return max(1, round(10 * min(needs) * (2 if rollouts else 1)))  # answers are written, then trained
+
+
+@dataclass
+class Spent:
+    """What one variant has used so far, tests apart."""
+
+    steps: int = 0
+    tokens: int = 0
+    rollouts: int = 0
+    generated: int = 0
+    work: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,51 @@
+"""python -m curriculab.bench spec.json: train a bench without a notebook."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from curriculab.bench.run_set import Asked
+from curriculab.bench.spec import read_spec
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m curriculab.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("spec", help="spec.json of a run, or a file of bench.write")
+    parser.add_argument("--store", help="the folder of runs (default: where the spec lies)")
+    given = parser.parse_args(arguments)
+    try:
+        asked = read_spec(given.spec, given.store)
+        print(f"{len(asked.todo)} runs to train, {len(asked.whole) - len(asked.todo)} recorded: {asked.bench}")
+        return _train(asked)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        print(error, file=sys.stderr)
+        return 130
+
+
+def _train(asked: Asked) -> int:
+    """Train, with a line about every tenth of the way, and at the end the verdict."""
+    from curriculab.statistics import compare
+
+    last, began = -1, time.monotonic()
+
+    def show(progress: float, jobs: object) -> None:
+        nonlocal last
+        if int(10 * progress) > last:
+            last = int(10 * progress)
+            print(f"{progress:4.0%} after {time.monotonic() - began:.0f} s", flush=True)
+
+    runs = asked.finish(show)
+    print(runs.accuracy().groupby(["variant", "step"], sort=False).accuracy.mean().unstack("step").round(3).to_string())
+    if len(runs.variants) > 1 and len(runs.seeds) > 1:
+        print(compare(runs).verdict)
+    return 0

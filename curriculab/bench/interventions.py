@@ -1,0 +1,125 @@
+"""Interventions: a variant is stopped, swapped or forked while it trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from curriculab.bench.job import Steer
+from curriculab.protocol import Method, method_name
+
+if TYPE_CHECKING:
+    pass
+
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from curriculab.registry.fingerprint import describe
+from curriculab.registry.serialization import made, written
+from curriculab.runs import digest_of
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Event:
+    """An intervention between two calls of a bench.
+
+    call: after which call; what: "pause", "resume", "stop", "swap", "fork" or "halved"; variant: whom it concerns;
+    to: the method that takes over; turns: after which turn, and how many exams, of each seed; of, since: a fork's
+    parent, and the call it branches off at.
+    """
+
+    call: int
+    what: str
+    variant: str = ""
+    to: Method | None = None
+    turns: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    of: str = ""
+    since: int = 0
+    step: int = 0  # that the variant had reached, for figures
+    why: str = ""
+    tokens: int = 0  # in one forward, once halved
+
+    def as_json(self) -> dict[str, object]:
+        plain = {k: v for k, v in vars(self).items() if k not in ("to", "turns")}
+        turns = {str(k): v for k, v in self.turns.items()}
+        return {**plain, "turns": turns, "to": None if self.to is None else _told(self.to)}
+
+    @classmethod
+    def of_json(cls, found: Mapping) -> Event:
+        turns = {int(k): (int(turn), int(sat)) for k, (turn, sat) in found["turns"].items()}
+        return cls(**{**found, "turns": turns, "to": None if found["to"] is None else _method(found["to"])})
+
+
+_own: dict[str, Method] = {}  # methods of this process that no file can name, by the digest of what they are
+
+
+def _told(method: Method) -> object:
+    """A method as JSON; one of a notebook by a digest, that this process knows it by."""
+    found = written(method)
+    try:
+        made(found)
+        return found
+    except ValueError:
+        key = digest_of({"method": describe(method)})
+        _own[key] = method
+        return {"own": key, "method": found}
+
+
+def _method(found: object) -> Method:
+    if isinstance(found, Mapping) and "own" in found:
+        return _own.get(str(found["own"])) or made(found["method"])
+    return made(found)
+
+
+def refuse_what_cannot_take_over(to: Method) -> None:
+    """One line now, instead of a variant that ends when its turn comes."""
+    if not callable(to):
+        raise ValueError(f"{to!r} is no method; give one such as cl.methods.easy_to_hard, or a partial of one")
+    try:
+        inspect.signature(to).bind(None, None)
+    except TypeError as error:
+        raise ValueError(f"{method_name(to)} cannot take over: {error}") from None
+    describe(to)
+
+
+def steers(events: Sequence[Event], key: Key) -> list[Steer]:
+    """What the events mean for one run: whom it was made of, then every method that took over, in order."""
+    variant, seed = key
+    found: list[Steer] = []
+    for place, e in enumerate(events):
+        if e.variant != variant or seed not in e.turns:
+            continue
+        if e.what == "fork":
+            before = [s for s in events[:place] if s.call <= e.since]
+            found = [s for s in steers(before, (e.of, seed)) if (s.turn, s.sat) <= tuple(e.turns[seed])]
+        if e.what in ("fork", "swap", "stop"):
+            found.append(Steer(e.to, *e.turns[seed]))
+    return found
+
+
+def root(events: Sequence[Event], variant: str) -> str:
+    """The variant that a fork, or a fork of a fork, began as."""
+    parents = {e.variant: e.of for e in events if e.what == "fork"}
+    while variant in parents:
+        variant = parents[variant]
+    return variant
+
+
+def sources(events: Sequence[Event], key: Key) -> dict[Key, float]:
+    """Under whose names a run's answers stand in the journal, and until which call."""
+    variant, seed = key
+    forks = {e.variant: e for e in events if e.what == "fork"}
+    found, until = {key: math.inf}, math.inf
+    while variant in forks:
+        until = min(until, forks[variant].since)
+        variant = forks[variant].of
+        found[variant, seed] = until
+    return found
+
+
+Key = tuple[str, int]  # variant, seed

@@ -1,0 +1,141 @@
+"""The tables of one finished job: metrics, exposure, items, ledger, groups, rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from curriculab.bench.job import Job
+from curriculab.protocol import Answer, Rows, Sample
+from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
+
+READ = 16  # answers of a batch that are kept to be read
+
+
+def record(job: Job, tests: Rows | None, spec: Mapping[str, object]) -> Record:
+    """The tables of one finished job."""
+    ledger = pd.DataFrame(job.ledger, columns=COLUMNS["ledger"][2:])
+    metrics = pd.DataFrame(job.metrics, columns=None if job.metrics else COLUMNS["metrics"][2:])
+    groups = pd.DataFrame(list(job.groups.values()), columns=COLUMNS["groups"][2:])
+    tables = {
+        "metrics": metrics,
+        "exposure": _exposure(job),
+        "items": _items(job, tests),
+        "ledger": ledger,
+        "groups": groups,
+        "rollouts": _rollouts(job),
+    }
+    findings = job.result if isinstance(job.result, pd.DataFrame) else None
+    whole = {**spec, "variant": job.variant, "seed": job.seed, "ended": job.ended, "steps": job.run.step}
+    return Record(whole, tables, tuple(job.events), findings)
+
+
+def _exposure(job: Job) -> pd.DataFrame:
+    if not job.exposure:
+        return pd.DataFrame(columns=COLUMNS["exposure"][2:])
+    steps, ids, tokens, weights = zip(*job.exposure, strict=True)
+    return pd.DataFrame(
+        {
+            "step": np.repeat(steps, [len(i) for i in ids]),
+            "id": np.concatenate(ids),
+            "tokens": np.concatenate(tokens),
+            "weight": np.concatenate(weights),
+        }
+    )
+
+
+def _to_read(job: Job, request: Sample, reply: Rows) -> dict[str, object]:
+    """A few answers of a batch, evenly picked, as columns."""
+    few = reply.iloc[:: max(1, -(-len(reply) // READ))]
+    kept = ("level", "group", "prompt", "text", "reward", "length", "ended")
+    taken = {c: few[c].to_numpy() for c in kept if c in few}
+    return {"step": job.run.step, "purpose": request.purpose, "id": few.index.to_numpy(), **taken}
+
+
+def _rollouts(job: Job) -> pd.DataFrame:
+    parts = [pd.DataFrame(columns) for columns in job.rollouts]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return whole.reindex(columns=COLUMNS["rollouts"][2:])
+
+
+def _items(job: Job, tests: Rows | None) -> pd.DataFrame:
+    if not job.items:
+        return pd.DataFrame(columns=COLUMNS["items"][2:])
+    parts = []
+    about = [c for c in ("level", "topic") if c in tests]
+    for item in job.items:
+        first = {c: item[c] for c in ("step", "progress", "share", "solver", "gold")}
+        rows = {"id": tests.index.to_numpy(), "correct": item["correct"], **{c: tests[c].to_numpy() for c in about}}
+        parts.append(pd.DataFrame({**first, **rows, **{c: item[c] for c in SO_FAR}}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _outcome(reply: Rows, answer: Answer) -> dict[str, float]:
+    """What a step's answers came to: mean reward, learned tokens an answer, share of their groups with any signal."""
+    if "advantage" not in reply:
+        return {}
+    signal = _pushes(reply, reply["group"].to_numpy() if "group" in reply else np.arange(len(reply)))
+    found = {"length": float(np.mean(answer.learned)), "signal": float(np.mean([*signal.values()]))}
+    return found | ({"reward": float(reply["reward"].to_numpy(float).mean())} if "reward" in reply else {})
+
+
+def _pushes(reply: Rows, of: np.ndarray) -> dict[object, bool]:
+    """Whether any answer of each group has an advantage other than 0."""
+    found: dict[object, bool] = {}
+    for group, push in zip(of.tolist(), np.abs(reply["advantage"].to_numpy(float)) > SIGNAL, strict=True):
+        found[group] = found.get(group, False) or bool(push)
+    return found
+
+
+def _note_trained(job: Job, reply: Rows) -> None:
+    """Which sampled answers a step trained, told by their pieces, wherever a method has put them."""
+    if "turns" not in reply:
+        return
+    push = np.abs(reply["advantage"].to_numpy(float)) > SIGNAL if "advantage" in reply else np.ones(len(reply), bool)
+    for turns, pushed in zip(reply["turns"].tolist(), push.tolist(), strict=True):
+        for number in {p.sample for p in turns if p.learn} if isinstance(turns, tuple) else ():
+            group = job.samples.get(number)
+            if group is not None:
+                line = job.groups[group]
+                line["numbers"].add(number)
+                line["trained"], line["signal"] = len(line["numbers"]), line["signal"] or pushed
+
+
+def spread(reward: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Largest minus smallest reward of each group, (groups,); reward and its group's number of: (answers,)."""
+    low, high = np.full(of.max(initial=-1) + 1, np.inf), np.full(of.max(initial=-1) + 1, -np.inf)
+    np.minimum.at(low, of, reward)
+    np.maximum.at(high, of, reward)
+    return high - low
+
+
+def _note_groups(job: Job, request: Sample, reply: Rows) -> None:
+    """One line per group of answers: what it cost and what came of it; a conversation that goes on adds to its line."""
+    if "reward" not in reply:
+        return
+    groups, of = np.unique(reply["group"].to_numpy(), return_inverse=True)
+    reward, n = reply["reward"].to_numpy(float), np.bincount(of)
+    first = np.unique(of, return_index=True)[1]
+    means, wide = np.bincount(of, reward) / n, spread(reward, of)
+    tokens = np.bincount(of, reply["length"].to_numpy(float))
+    for k, group in enumerate(groups.tolist()):
+        line = job.groups.setdefault(
+            group,
+            {
+                "step": job.run.step,
+                "purpose": request.purpose,
+                "id": reply.index[first[k]],
+                "group": group,
+                "n": 0,
+                "tokens": 0,
+                "trained": 0,
+                "signal": False,
+                "numbers": set(),
+            },
+        )
+        line["n"], line["tokens"] = line["n"] + int(n[k]), line["tokens"] + int(tokens[k])
+        line["reward"], line["spread"] = means[k], wide[k]
+    for turns, k in zip(reply["turns"].tolist(), of.tolist(), strict=True):
+        job.samples[turns[-1].sample] = groups[k]

@@ -1,0 +1,95 @@
+"""Run methods on simulated students: the same tables as a bench, without a model."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+
+from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.job import open_job
+from curriculab.bench.recording import record
+from curriculab.bench.scheduler import Loop
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.registry import OBJECTIVES, Objective
+from curriculab.protocol import Learner, Method, Rows, Train, method_name
+from curriculab.runs import Runs
+from curriculab.simulation.arithmetic import row_bytes
+from curriculab.simulation.learner import SimulatedLearner, Writer
+from curriculab.simulation.student import Student
+
+
+def simulate(
+    method: Method | Mapping[str, Method],
+    pool: Rows,
+    *,
+    steps: int | None = None,
+    batch_size: int,
+    seed: int | Sequence[int] = 0,
+    learner: Student | Learner | None = None,
+    tests: Rows | None = None,
+    evaluate_every: int | None = None,
+    rollouts: int = 8,
+    objective: str | Objective = "sft",
+    budget: Budget | None = None,
+    name: str | None = None,
+) -> Runs:
+    """Run one method (or several, by name) on simulated students: the same tables as a bench, without a model.
+
+    steps or budget: when a variant is done; seed: one or several; learner: a Student, or anything that answers;
+    tests: rows asked at the start, at the end and every `evaluate_every` units of the budget's first axis.
+    """
+    if (steps is None) == (budget is None):
+        raise ValueError("give simulate steps=, or budget=Budget(...), and not both")
+    variants = dict(method) if isinstance(method, Mapping) else {name or method_name(method): method}
+    resolve = partial(_objective, default=objective)
+    samples = isinstance(resolve(None), Grpo)
+    budget = budget or Budget(steps=steps)
+    whole = row_bytes(pool)
+    budget = replace(budget, work=budget.work or default_ceiling(whole, budget, batch_size, rollouts if samples else 0))
+    if learner is None or isinstance(learner, Student):
+        tables = (pool,) if tests is None else (pool, tests)
+        writers = {variant: _writers(m) for variant, m in variants.items()}
+        learner = SimulatedLearner(learner or Student(), *tables, objective=resolve, writers=writers)
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    shares = evaluation_shares(budget, evaluate_every)
+    jobs = [
+        open_job(variant, m, pool, seed=s, batch=batch_size, rollouts=rollouts, objective=resolve)
+        for variant, m in variants.items()
+        for s in seeds
+    ]
+    Loop(learner, budget, tests, shares).drive(jobs)
+    spec = {"simulated": True, "batch_size": batch_size, "objective": str(objective), "budget": asdict(budget)}
+    return Runs(tuple(record(job, tests, spec) for job in jobs))
+
+
+def evaluation_shares(budget: Budget, every: int | None) -> tuple[float, ...]:
+    """At which shares of the budget tests happen: the start, every `every` units of its first axis, the end."""
+    if every is None:
+        return 0.0, 1.0
+    if every < 1:
+        raise ValueError(f"evaluate_every={every}; give a number of at least 1, or None for start and end")
+    _, whole = budget.axis()
+    return (*(at / whole for at in range(0, whole, every)), 1.0)
+
+
+def _objective(request: Train | None, *, default: str | Objective) -> Objective:
+    wanted = default if request is None or request.objective is None else request.objective
+    if not isinstance(wanted, str):
+        return wanted
+    if wanted not in OBJECTIVES:
+        raise ValueError(f"objective={wanted!r} is unknown; give one of {', '.join(OBJECTIVES)}, or its settings")
+    return OBJECTIVES[wanted]()
+
+
+def _writers(method: Method) -> dict[str, Writer]:
+    """WRITERS of the module that a method stands in, and of the methods among its knobs."""
+    found: dict[str, Writer] = {}
+    while isinstance(method, partial):
+        for value in method.keywords.values():
+            if callable(value) and not inspect.isclass(value):
+                found |= _writers(value)
+        method = method.func
+    return found | getattr(sys.modules.get(getattr(method, "__module__", "")), "WRITERS", {})

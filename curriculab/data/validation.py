@@ -1,0 +1,182 @@
+"""What every pool must satisfy; each fault in one line."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+TEXTS = ("prompt", "answer", "topic", "task", "solution")  # columns that hold text where they exist
+
+
+LISTS = ("options", "parents")  # columns that hold a list of texts; in a CSV written as JSON
+
+
+OPTION_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class PoolError(ValueError):
+    """Bad input: one line with the file, the row, the column, what was found and what was expected."""
+
+
+def missing(name: str, frame: pd.DataFrame, source: str) -> str:
+    has = ", ".join(map(str, frame.columns))
+    example = f'columns={{"{name}": "{frame.columns[0]}"}}'
+    return f"{source}: no column {name!r}; it has {has}; say which one it is, for example {example}"
+
+
+def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | None = None) -> pd.DataFrame:
+    """The pool, with its known columns in their types; PoolError says what is wrong, and where.
+
+    `places` gives the place of a row (by position) in its file; without it rows are named by their id.
+    """
+    if not isinstance(pool, pd.DataFrame):
+        expected = "a DataFrame with the columns prompt and answer"
+        raise PoolError(f"{source}: found a {type(pool).__name__}, expected {expected}")
+    for name in ("prompt", "answer"):
+        if name not in pool:
+            raise PoolError(missing(name, pool, source))
+    if taken := [name for name in TAKEN if name in pool]:
+        raise PoolError(
+            f"{source}: the column {taken[0]!r} has a meaning of its own while rows are answered and trained; "
+            "give it another name, pool.rename(columns=...)"
+        )
+    at = places or {i: f"row {show(key)}" for i, key in enumerate(pool.index)}
+    check_index(pool, source, at)
+    pool = pool.copy()
+    check_texts(pool, source, at)
+    check_options(pool, source, at)
+    if "level" in pool:
+        pool["level"] = whole_numbers(pool["level"], source, at)
+    if "held_out" in pool:
+        check_flags(pool["held_out"], source, at)
+        pool["held_out"] = pool["held_out"].astype(bool)
+    warn_of_repeats(pool, source)
+    return pool
+
+
+def fail(source: str, place: str, column: str, found: Any, expected: str) -> PoolError:
+    return PoolError(f"{source}, {place}, column {column!r}: found {show(found)}, expected {expected}")
+
+
+def check_index(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
+    first: dict[str, int] = {}
+    for i, key in enumerate(pool.index):
+        if not isinstance(key, str) or not key:
+            raise fail(source, at[i], "id", key, "text, such as 'mine/00001'")
+        if key in first:
+            before = at[first[key]]
+            other = "an id of its own" if before == at[i] else f"an id of its own; {before} has it too"
+            raise fail(source, at[i], "id", key, other)
+        first[key] = i
+
+
+def check_texts(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
+    """Every row has an answer; prompts are empty in every row (text to study) or in none."""
+    study = all(isinstance(prompt, str) and prompt == "" for prompt in pool["prompt"])
+    for i, (prompt, answer) in enumerate(zip(pool["prompt"], pool["answer"], strict=True)):
+        if blank(prompt) and blank(answer):
+            raise PoolError(f"{source}, {at[i]}: found neither prompt nor answer, expected text in at least the answer")
+        if blank(prompt) and not study:
+            hint = "a question; text to study leaves the prompt empty in every row, or maps the answer only"
+            raise fail(source, at[i], "prompt", prompt, hint)
+        if blank(answer):
+            raise fail(source, at[i], "answer", answer, "the right answer, or the text to study")
+    for name in TEXTS:
+        if name in pool:
+            check_text(pool[name], source, at)
+            pool[name] = pool[name].astype("str")
+
+
+def check_text(values: pd.Series, source: str, at: Mapping[int, str]) -> None:
+    optional = values.name not in ("prompt", "answer", "topic")
+    for i, value in enumerate(values):
+        if not isinstance(value, str) and not (optional and is_missing(value)):
+            raise fail(source, at[i], str(values.name), value, "text")
+
+
+def check_options(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
+    if "options" not in pool:
+        return
+    for i, (options, answer) in enumerate(zip(pool["options"], pool["answer"], strict=True)):
+        if is_missing(options):
+            continue
+        if not isinstance(options, list) or not all(isinstance(option, str) for option in options):
+            raise fail(source, at[i], "options", options, 'a list of texts, in a CSV as JSON: ["first", "second"]')
+        if not 2 <= len(set(options)) == len(options) <= len(OPTION_LETTERS):
+            raise fail(source, at[i], "options", options, f"2 to {len(OPTION_LETTERS)} different texts")
+        if answer not in options:
+            raise fail(source, at[i], "answer", answer, f"the text of one of its options {show(options)}")
+
+
+def whole_numbers(values: pd.Series, source: str, at: Mapping[int, str]) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce")
+    for i in np.flatnonzero(~(np.isfinite(numbers) & (numbers % 1 == 0)).to_numpy(dtype=bool)):
+        raise fail(source, at[int(i)], "level", values.iloc[int(i)], "a whole number")
+    return numbers.astype("int64")
+
+
+def check_flags(values: pd.Series, source: str, at: Mapping[int, str]) -> None:
+    for i, value in enumerate(values):
+        if not isinstance(value, (bool, np.bool_)):
+            raise fail(source, at[i], "held_out", value, "true or false")
+
+
+def warn_of_repeats(pool: pd.DataFrame, source: str) -> None:
+    again = keys_of(pool).duplicated(keep="first")
+    if again.any():
+        first = ", ".join(again.index[again][:3])
+        what = "texts repeat" if (pool["prompt"] == "").all() else "prompts repeat"
+        more = f"{again.sum()} {what} earlier ones (first: {first}); they are kept, and split puts none on both sides"
+        warnings.warn(f"{source}: {more}", UserWarning, stacklevel=2)
+
+
+def keys_of(pool: pd.DataFrame) -> pd.Series:
+    """What makes a row the same question as another: its prompt, or the text to study."""
+    return pool["prompt"].where(pool["prompt"] != "", pool["answer"])
+
+
+def blank(value: Any) -> bool:
+    return is_missing(value) or (isinstance(value, str) and not value.strip())
+
+
+def is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+
+
+def show(value: Any) -> str:
+    """A value as it stands in an error: short, on one line."""
+    if is_missing(value) or (isinstance(value, str) and not value):
+        return "nothing"
+    text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def closest(name: str, known: Iterable[Any]) -> str:
+    near = difflib.get_close_matches(name, [str(other) for other in known], n=1)
+    return f" did you mean {near[0]!r}?" if near else ""
+
+
+def validate_quietly(pool: pd.DataFrame) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return validate(pool, "pool")
+
+
+def render_prompt(prompt: str, options: Sequence[str] | None = None) -> str:
+    """The text that stands before an answer: the prompt on a line, lettered options on lines of their own."""
+    if not prompt:
+        return ""
+    lines = [prompt, *(f"{letter}) {option}" for letter, option in zip(OPTION_LETTERS, options or (), strict=False))]
+    return "\n".join(lines) + "\n"
+
+
+TAKEN = ("turns", "group", "advantage", "prefer", "token_weight", "kl_weight")  # read by objectives and Sample

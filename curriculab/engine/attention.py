@@ -1,0 +1,221 @@
+"""Attention over packed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from curriculab.engine.plan import _active
+
+BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)  # padded lengths inside attention, tokens
+
+
+def packed_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
+    """transformers' attention interface: query (b, heads, n, dim) -> (b, n, heads, dim).
+
+    Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of rows without padding.
+    """
+    window = kwargs.get("sliding_window")
+    if _active:
+        out = _active[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window)
+        return out.unsqueeze(0), None
+    if (attention_mask is not None and not bool(attention_mask.all())) or 1 < query.shape[2] < key.shape[2] or window:
+        raise ValueError(
+            "outside the bench this model takes rows without padding; for others: base.set_attn_implementation('sdpa')"
+        )
+    out = F.scaled_dot_product_attention(
+        query, key, value, is_causal=query.shape[2] > 1, scale=scaling, enable_gqa=key.shape[1] != query.shape[1]
+    )
+    return out.transpose(1, 2).contiguous(), None
+
+
+def window_mask(length: int, window: int | None, device: torch.device) -> torch.Tensor | None:
+    """(t, t) mask of a sliding window, None where the causal mask says it all."""
+    if window is None or length <= window:
+        return None
+    at = torch.arange(length, device=device)
+    return (at[:, None] >= at[None]) & (at[:, None] - at[None] < window)
+
+
+class Move(torch.autograd.Function):
+    """Rows of x picked by `there`; the gradient comes back by `back` (a token stands in one place; pads get none)."""
+
+    @staticmethod
+    def forward(
+        ctx, x: torch.Tensor, there: torch.Tensor, back: torch.Tensor, keep: torch.Tensor | None
+    ) -> torch.Tensor:
+        ctx.save_for_backward(back, keep)
+        return x.index_select(0, there)
+
+    @staticmethod
+    def backward(ctx, g: torch.Tensor) -> tuple:
+        back, keep = ctx.saved_tensors
+        g = g.index_select(0, back)
+        return (g if keep is None else g.masked_fill(~keep, 0.0)), None, None, None
+
+
+class Buckets:
+    """Rows padded to absolute lengths, those of one length in one call."""
+
+    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
+        lengths = np.asarray(lengths)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        padded = np.array([bucket(n) for n in lengths])
+        self.groups, there, offset = [], [], 0
+        back = np.empty(int(lengths.sum()), dtype=np.int64)
+        for size in sorted(set(padded.tolist())):
+            rows = np.flatnonzero(padded == size)
+            self.groups.append((len(rows), size, offset))
+            index = np.repeat(
+                starts[rows][:, None], size, axis=1
+            )  # a row's pads are its own: nothing leaks, not even NaN
+            for i, r in enumerate(rows):
+                own = np.arange(lengths[r])
+                index[i, : lengths[r]] = starts[r] + own
+                back[starts[r] + own] = offset + i * size + own
+            there.append(index.ravel())
+            offset += index.size
+        keep = np.zeros((offset, 1, 1), dtype=bool)
+        keep[back] = True
+        self.there = torch.as_tensor(np.concatenate(there), device=device)
+        self.back = torch.as_tensor(back, device=device)
+        self.keep = torch.as_tensor(keep, device=device)
+
+    def padded(self, x: torch.Tensor) -> torch.Tensor:
+        """(heads, n, dim) -> (padded tokens, heads, dim)."""
+        return Move.apply(x.transpose(0, 1), self.there, self.back, None)
+
+    def attend(self, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
+        q, k, v = self.padded(q), self.padded(k), self.padded(v)
+        outs = []
+        for rows, size, at in self.groups:
+            part = [x[at : at + rows * size].view(rows, size, *x.shape[1:]).transpose(1, 2) for x in (q, k, v)]
+            mask = window_mask(size, window, q.device)
+            out = F.scaled_dot_product_attention(
+                *part, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=k.shape[1] != q.shape[1]
+            )
+            outs.append(out.transpose(1, 2).reshape(rows * size, *q.shape[1:]))
+        return Move.apply(torch.cat(outs), self.back, self.there, self.keep)
+
+
+def bucket(length: int) -> int:
+    """The padded length of a row inside attention."""
+    for size in BUCKETS:
+        if length <= size:
+            return size
+    return -(-length // 1024) * 1024
+
+
+class AttendRows(torch.autograd.Function):
+    """Causal attention row by row, without pads: q, k, v (heads, n, dim) -> (n, heads, dim), by torch's CPU kernel."""
+
+    @staticmethod
+    def forward(
+        ctx, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], masks: list, scale: float
+    ) -> torch.Tensor:
+        held = [
+            _flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale)
+            for *row, mask in zip(*(_by_row(x, lengths) for x in (q, k, v)), masks, strict=True)
+        ]
+        ctx.save_for_backward(q, k, v)
+        ctx.held, ctx.lengths, ctx.masks, ctx.scale = held, lengths, masks, scale
+        return _packed([out for out, _ in held])
+
+    @staticmethod
+    def backward(ctx, g: torch.Tensor) -> tuple:
+        rows = zip(
+            *(_by_row(x, ctx.lengths) for x in (g.transpose(0, 1), *ctx.saved_tensors)),
+            ctx.held,
+            ctx.masks,
+            strict=True,
+        )
+        found = [
+            _flash_back(*row, *held, 0.0, mask is None, attn_mask=mask, scale=ctx.scale) for *row, held, mask in rows
+        ]
+        return (*(_packed(part).transpose(0, 1) for part in zip(*found, strict=True)), None, None, None)
+
+
+_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+
+
+_flash_back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
+
+
+def _by_row(x: torch.Tensor, lengths: list[int]) -> Sequence[torch.Tensor]:
+    """(heads, n, dim) -> one (1, heads, t, dim) per row."""
+    return x[None].split(lengths, 2)
+
+
+def _packed(rows: Sequence[torch.Tensor]) -> torch.Tensor:
+    """One (1, heads, t, dim) per row -> (n, heads, dim)."""
+    return torch.cat([x[0].transpose(0, 1) for x in rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A stretch of tokens that is no plain row: positions (t,), and seen (t, t), which token looks at which."""
+
+    positions: np.ndarray
+    seen: np.ndarray
+
+
+class RowAttention:
+    """Causal attention within packed rows, so computed that a row's neighbours change nothing: row by row on a CPU,
+    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads. Shapes: only on a CPU."""
+
+    def __init__(self, lengths: Sequence[int], device: torch.device, shapes: Sequence[Shape | None] = ()) -> None:
+        self.packed, self.device, self.shapes = [int(n) for n in lengths], device, shapes
+        self._masks: dict[tuple[int | None, torch.dtype], list[torch.Tensor | None]] = {}
+
+    def masks(self, window: int | None, dtype: torch.dtype) -> list[torch.Tensor | None]:
+        """What is added to each row's scores, (t, t); None where the causal mask says it all."""
+        if (window, dtype) not in self._masks:  # the same in every layer
+            shapes = [*self.shapes, *[None] * (len(self.packed) - len(self.shapes))]
+            self._masks[window, dtype] = [
+                _added(window_mask(n, window, self.device) if shape is None else _shaped(shape, window), dtype)
+                for n, shape in zip(self.packed, shapes, strict=True)
+            ]
+        return self._masks[window, dtype]
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        return Buckets(self.packed, self.device)
+
+    def __call__(self, layer: int, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
+        """q (heads, n, dim), k and v with as many heads or fewer -> (n, heads, dim)."""
+        if self.device.type != "cpu" or q.shape[-1] != v.shape[-1]:
+            return self.buckets.attend(q, k, v, scaling, window)
+        shared = q.shape[0] // k.shape[0]  # query heads that share a key head
+        if shared > 1:
+            k, v = k.repeat_interleave(shared, 0), v.repeat_interleave(shared, 0)
+        return AttendRows.apply(q, k, v, self.packed, self.masks(window, q.dtype), scaling or q.shape[-1] ** -0.5)
+
+
+def _shaped(shape: Shape, window: int | None) -> torch.Tensor:
+    seen = shape.seen
+    if window is not None:
+        seen = seen & (shape.positions[:, None] - shape.positions < window)
+    return torch.as_tensor(seen)
+
+
+def _added(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    return None if mask is None else torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, -torch.inf)
+
+
+@contextmanager
+def _watched(inner: torch.nn.Module, inside: list[torch.Tensor] | None, tokens: int):
+    """While this is open, what `inner` makes of its first `tokens` tokens goes into `inside` too."""
+    if inside is None:
+        yield
+        return
+    watching = inner.register_forward_hook(lambda module, args, out: inside.append(out.last_hidden_state[0, :tokens]))
+    try:
+        yield
+    finally:
+        watching.remove()

@@ -1,0 +1,211 @@
+"""What a forward measures of rows as they stand: likelihoods, options, and how the model sees them inside.
+
+Several measures of the same rows share one forward: score(model, [None], [rows], ("nll", "entropy", "angle"), "row").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from curriculab.engine.adapter import Adapter
+from curriculab.engine.forward import forward
+from curriculab.engine.model import Model, Text
+from curriculab.engine.packing import (
+    MICRO_BATCH,
+    Pack,
+    Reader,
+    Work,
+    deal,
+    entropy,
+    likelihood,
+    micro_batches,
+    read_tokens,
+    run_batch,
+    shares_prompts,
+)
+from curriculab.engine.plan import Span
+from curriculab.environments.turns import say
+from curriculab.protocol import Answer, Rows
+
+READERS: dict[str, Reader] = {"nll": likelihood, "entropy": entropy}
+
+
+INSIDE = ("angle", "embedding")
+
+
+MEASURES = (*READERS, *INSIDE, "options", "grad_norm")
+
+
+ARRAYS = ("options", "embedding")  # measures whose value is an array for each row
+
+
+def score(
+    model: Model,
+    adapters: Sequence[Adapter | None],
+    tables: Sequence[Rows],
+    measure: str | Sequence[str],
+    per: str,
+    *,
+    budget: int = MICRO_BATCH,
+) -> list[Answer]:
+    """Values of one or several measures for several tables in shared forwards; one column each.
+
+    "nll" (mean nats a learned token), "entropy" (mean nats of the predictions there); of the last layer's normalised
+    states "embedding", their mean (d,) over the prompt, and "angle", the mean cosine of their pairs, over the prompt
+    where nothing was said yet, else over what was said (Wang et al. 2025, GAIN-RL); "options" (a log-likelihood each,
+    nats, and `text`, the likeliest); "grad_norm", of the gradient of the row's mean nll by the adapter.
+    per="token": arrays along the learned tokens for "nll" and "entropy".
+    """
+    measures = (measure,) if isinstance(measure, str) else tuple(measure)
+    if unknown := [m for m in measures if m not in MEASURES]:
+        raise ValueError(f"no measure {unknown[0]!r}; there are {', '.join(MEASURES)}")
+    alone = [m for m in measures if m in ("options", "grad_norm")]
+    if alone and len(measures) > 1:
+        raise ValueError(f"Score({measures}); {alone[0]!r} has forwards of its own: ask for it in a request of its own")
+    if measures == ("options",):
+        return _options(model, adapters, tables, budget)
+    if measures == ("grad_norm",):
+        return [_grad_norm(model, a, t) for a, t in zip(adapters, tables, strict=True)]
+    if per == "token" and set(measures) <= set(INSIDE):
+        raise ValueError(f"Score({measures[0]!r}, per={per!r}); it is one value a row")
+    return _forward(model, adapters, tables, measures, per, budget)
+
+
+def _forward(
+    model: Model,
+    adapters: Sequence[Adapter | None],
+    tables: Sequence[Rows],
+    measures: Sequence[str],
+    per: str,
+    budget: int,
+) -> list[Answer]:
+    """All measures of learned tokens and of states out of one forward a batch."""
+    tokens = [m for m in measures if m in READERS]
+    inside = [m for m in measures if m in INSIDE]
+    works = [
+        Work(a, _texts(model, t, bool(tokens)), shares_prompts(model)) for a, t in zip(adapters, tables, strict=True)
+    ]
+    said = ["turns" in t for t in tables]
+    found = {m: [[None] * len(w.texts) for w in works] for m in measures}
+    for batch in micro_batches(works, budget):
+        states: list[torch.Tensor] | None = [] if inside else None
+
+        def read(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return torch.stack([READERS[m](logits, targets) for m in tokens])
+
+        if tokens:
+            values, owners = run_batch(model, works, batch, read, grad=False, inside=states)
+            for m, each in zip(tokens, values.cpu().numpy(), strict=True):
+                deal(each, owners, found[m])
+        else:
+            _states_only(model, works, batch, states)
+        at = 0
+        for i, packs in sorted(batch, key=lambda piece: piece[0]) if inside else ():
+            for pack in packs:
+                x = states[0][at : at + len(pack)].float()
+                at += len(pack)
+                for m in inside:
+                    for row, value in _seen(m, x, pack, works[i].texts, said[i]):
+                        found[m][i][row] = value
+    answers = []
+    for i, (work, table) in enumerate(zip(works, tables, strict=True)):
+        columns = {}
+        for m in measures:
+            arrays = m in ARRAYS or (m in READERS and per == "token")
+            values = [v if arrays or m in INSIDE else float(v.mean()) for v in found[m][i]]
+            columns[m] = pd.Series(values, index=table.index, dtype=object if arrays else float)
+        answers.append(Answer(pd.DataFrame(columns), sum(map(len, work.texts))))
+    return answers
+
+
+def _texts(model: Model, table: Rows, answered: bool) -> list[Text]:
+    """Rows with what they learn; prompts alone where no token of an answer is measured."""
+    if answered or "turns" in table:
+        return model.encode(table, purpose="Score")
+    options = table["options"] if "options" in table else [None] * len(table)
+    prompts = [model.prompt(p, o) for p, o in zip(table["prompt"], options, strict=True)]
+    model.refuse_too_long(table.index, np.array([len(p) for p in prompts]), "Score")
+    return [Text(p, np.zeros(len(p), bool)) for p in prompts]
+
+
+def _states_only(
+    model: Model, works: Sequence[Work], batch: list[tuple[int, list[Pack]]], states: list[torch.Tensor]
+) -> None:
+    packs = [(i, pack) for i, own in sorted(batch, key=lambda piece: piece[0]) for pack in own]
+    ends = np.cumsum([len(pack) for _, pack in packs])
+    spans = [Span(works[i].adapter, int(end - len(p)), int(end)) for (i, p), end in zip(packs, ends, strict=True)]
+    tokens, shapes = [p.tokens for _, p in packs], [p.shape for _, p in packs]
+    forward(model.base, tokens, spans, np.empty(0, int), grad=False, shapes=shapes, inside=states)
+
+
+def _seen(
+    measure: str, x: torch.Tensor, pack: Pack, texts: Sequence[Text], said: bool
+) -> list[tuple[int, float | np.ndarray]]:
+    """One measure of every row of a pack from its states x (t, d)."""
+    first = texts[pack.rows[0]]
+    prompt = int(np.argmax(first.learned)) if first.learned.any() else len(first)
+    if measure == "embedding":
+        value = x[:prompt].mean(0).cpu().numpy()
+        return [(row, value) for row in pack.rows]
+    if not said:
+        value = concentration(x[:prompt])
+        return [(row, value) for row in pack.rows]
+    found, start = [], prompt
+    for row in pack.rows:
+        learned = np.flatnonzero(texts[row].learned[prompt:])
+        found.append((row, concentration(x[torch.as_tensor(start + learned, device=x.device)])))
+        start += len(texts[row]) - prompt
+    return found
+
+
+def concentration(x: torch.Tensor) -> float:
+    """Mean cosine over all pairs of different states, x (t, d); 1 for fewer than two."""
+    t = len(x)
+    if t < 2:
+        return 1.0
+    unit = torch.nn.functional.normalize(x, dim=-1)
+    return float((unit.sum(0).square().sum() - t) / (t * (t - 1)))
+
+
+def _grad_norm(model: Model, adapter: Adapter | None, table: Rows) -> Answer:
+    """A backward pass a row; the adapter's own gradient is put back as it was (zero between steps)."""
+    if adapter is None:
+        raise ValueError("Score('grad_norm') of a role without an adapter; ask for it of 'learner' or 'init'")
+    texts, norms = model.encode(table, purpose="Score"), []
+    adapter.open()
+    for text in texts:
+        work = Work(adapter, [text])
+        values, _ = run_batch(model, [work], [(0, work.packs)], likelihood, grad=True)
+        values.mean().backward()
+        norms.append(float(torch.linalg.vector_norm(adapter.weights.grad)))
+        adapter.weights.grad.zero_()
+    reply = pd.DataFrame({"grad_norm": pd.Series(norms, index=table.index, dtype=float)})
+    return Answer(reply, 3 * sum(map(len, texts)))  # forward and backward: three forwards' work
+
+
+def _options(model: Model, adapters: Sequence[Adapter | None], tables: Sequence[Rows], budget: int) -> list[Answer]:
+    """Log-likelihood of every option's text (nats, end of text included), and `text`, the likeliest option."""
+    wide = [_one_line_per_option(t) for t in tables]
+    works = [
+        Work(a, model.encode(w, purpose="Score"), shares_prompts(model)) for a, w in zip(adapters, wide, strict=True)
+    ]
+    answers = []
+    for work, table, found in zip(works, tables, read_tokens(model, works, budget=budget), strict=True):
+        total = iter([-float(v.sum()) for v in found])
+        logprobs = [np.array([next(total) for _ in options]) for options in table["options"]]
+        best = [options[int(np.argmax(lp))] for options, lp in zip(table["options"], logprobs, strict=True)]
+        reply = pd.DataFrame({"options": pd.Series(logprobs, index=table.index, dtype=object), "text": best})
+        answers.append(Answer(reply, sum(map(len, work.texts))))
+    return answers
+
+
+def _one_line_per_option(table: Rows) -> Rows:
+    if "options" not in table or not table["options"].map(lambda o: isinstance(o, list | tuple | np.ndarray)).all():
+        raise ValueError("Score 'options' of rows without options; choose the multiple-choice rows first")
+    counts = [len(o) for o in table["options"]]
+    wide = table.loc[:, ["prompt", "options"]].iloc[np.repeat(np.arange(len(table)), counts)]
+    return say(wide, [text for options in table["options"] for text in options])

@@ -1,0 +1,113 @@
+"""One optimiser step of many adapters in shared forwards, whatever each of them learns by.
+
+A loss is made of the negative log-likelihoods of learned tokens, with coefficients that are fixed per ticket
+beforehand, and summed over tickets: gradients of different adapters never mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from curriculab.engine.adapter import Adapter
+from curriculab.engine.losses import PolicyLoss, SupervisedLoss
+from curriculab.engine.model import Model
+from curriculab.engine.packing import (
+    MICRO_BATCH,
+    Work,
+    deal,
+    likelihood,
+    micro_batches,
+    read_tokens,
+    run_batch,
+    shares_prompts,
+)
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.registry import Objective
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Answer, Rows
+
+Loss = SupervisedLoss | PolicyLoss
+
+
+def train_steps(
+    model: Model,
+    adapters: Sequence[Adapter],
+    tables: Sequence[Rows],
+    settings: Sequence[Objective],
+    *,
+    roles: Sequence[str] | None = None,
+    budget: int = MICRO_BATCH,
+) -> list[Answer | Exception]:
+    """One optimiser step of each (different) adapter on its own table, in shared forwards.
+
+    roles: names the adapters go by, to tell whether log-probabilities in the rows are theirs.
+    """
+    share = shares_prompts(model)
+    works = [
+        Work(a, model.encode(t, role=role if isinstance(s, Grpo) else None), share)
+        for a, t, s, role in zip(adapters, tables, settings, roles or ["learner"] * len(tables), strict=True)
+    ]
+    losses = _losses(model, works, tables, settings, budget)
+    found: list[list] = [[None] * len(w.texts) for w in works]
+    for adapter in adapters:
+        adapter.open()
+    for batch in micro_batches(works, budget):
+        values, owners = run_batch(model, works, batch, likelihood, grad=True)
+        sum(losses[i](part, rows) for i, rows, part in _by_work(values, owners)).backward()
+        deal(values.detach().cpu().numpy(), owners, found)
+    return [_stepped(*each) for each in zip(works, tables, settings, losses, found, strict=True)]
+
+
+def _losses(
+    model: Model, works: Sequence[Work], tables: Sequence[Rows], settings: Sequence[Objective], budget: int
+) -> list[Loss]:
+    """The loss of each ticket; the base is read for those that are held near it."""
+    far = [i for i, s in enumerate(settings) if isinstance(s, Grpo) and s.beta]
+    base = dict(
+        zip(
+            far,
+            read_tokens(model, [Work(None, works[i].texts, works[i].share) for i in far], budget=budget),
+            strict=True,
+        )
+    )
+    losses: list[Loss] = []
+    for i, (work, table, setting) in enumerate(zip(works, tables, settings, strict=True)):
+        if isinstance(setting, Sft):
+            losses.append(SupervisedLoss(work.texts, table, setting))
+        elif isinstance(setting, Grpo):
+            losses.append(PolicyLoss(work.texts, table, setting, base.get(i)))
+        else:
+            raise ValueError(f"the objective {type(setting).__name__} cannot train a model yet; choose 'sft' or 'grpo'")
+    return losses
+
+
+def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[tuple[int, list[int], torch.Tensor]]:
+    """A batch's values, (work, its rows, their tokens' values) for each work in it."""
+    rows: dict[int, list[int]] = {}
+    size: dict[int, int] = {}
+    for i, row, n in owners:
+        rows.setdefault(i, []).append(row)
+        size[i] = size.get(i, 0) + n
+    return [(i, rows[i], part) for i, part in zip(rows, values.split([size[i] for i in rows]), strict=True)]
+
+
+def _stepped(work: Work, table: Rows, setting: Objective, loss: Loss, found: list[np.ndarray]) -> Answer | Exception:
+    per_row = np.array([x.mean() if len(x) else 0.0 for x in found], dtype=float)
+    if not np.isfinite(per_row).all():
+        work.adapter.weights.grad.zero_()
+        bad = table.index[np.flatnonzero(~np.isfinite(per_row))[0]]
+        return FloatingPointError(
+            f"the loss of row {bad!r} is not finite at step {work.adapter.steps + 1}; the step was not taken"
+        )
+    try:
+        work.adapter.step(lr=setting.lr, weight_decay=setting.weight_decay, clip=setting.clip)
+    except FloatingPointError as error:
+        rows = ", ".join(map(repr, dict.fromkeys(table.index[:3]))) + (", ..." if len(table) > 3 else "")
+        return FloatingPointError(f"{error} {rows}; the step was not taken")
+    trained = sum(map(len, work.texts))
+    read = trained if isinstance(setting, Grpo) and setting.beta else 0  # by the base
+    reply = table.assign(loss=per_row, **loss.columns)
+    return Answer(reply, trained + read, trained=trained, learned=np.array([len(x) for x in found]))

@@ -1,0 +1,364 @@
+"""From recorded runs to the pieces of a paper: a methods paragraph read from their specs, and a folder that compiles.
+
+runs = latest(cl.load_runs("runs"))
+result = cl.compare(runs)
+print(methods_paragraph(runs, result))
+write("report", runs, result, figures={"curves": cl.figures.learning_curves(runs)},
+      tables={"comparison": cl.tables.comparison(result, controls=runs.controls)})
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curriculab.figures import about, export_all
+from curriculab.figures.captions import digests, seeds
+from curriculab.figures.files import write as write_file
+from curriculab.objectives.registry import OBJECTIVES
+from curriculab.paper.tables import Table, latex_text
+from curriculab.runs import Record, Runs, digest_of
+from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+OWN = ("method", "seed", "steering")  # of what decides a run, that in which the runs of one bench differ
+
+
+WIDTHS = (3.25, 6.75)  # inches: one column of a paper, and two
+
+
+TIMEOUT = 120  # seconds, of one pass of LaTeX; the pocket report takes one
+
+
+def benches(runs: Runs) -> dict[str, Runs]:
+    """Runs by the bench they were made on, the one that finished last first: same model, rows, objective, budget, code.
+
+    Variants stand in the order they were asked for; of a variant recorded twice with one seed the later one counts.
+    """
+    parts: dict[str, list[Record]] = {}
+    for record in sorted(runs.records, key=_finished):
+        decides = dict(record.spec.get("decides", {}))
+        key = digest_of({k: v for k, v in decides.items() if k not in OWN})
+        parts.setdefault(key, []).append(record)
+    found = sorted(parts.items(), key=lambda part: -_finished(part[1][-1]))
+    return {key: _ordered(part) for key, part in found}
+
+
+def latest(runs: Runs) -> Runs:
+    """The runs of the bench that finished last; what else the store holds is said in one line."""
+    found = benches(runs)
+    if not found:
+        raise ValueError("no recorded runs to report; load some with cl.load_runs")
+    first, *others = found.values()
+    if others:
+        left = sum(len(r.records) for r in others)
+        print(f"{len(first.records)} runs of the latest bench; {left} of other benches are left out: report.benches")
+    return first
+
+
+def _finished(record: Record) -> float:
+    return float(record.spec.get("finished", 0))
+
+
+def _ordered(records: Sequence[Record]) -> Runs:
+    names = dict.fromkeys(v for r in records for v in (*r.spec.get("bench", {}).get("variants", ()), r.key[0]))
+    place = {name: i for i, name in enumerate(names)}
+    unique = {record.key: record for record in records}.values()  # later ones replace earlier ones
+    order = sorted(unique, key=lambda r: (place[r.key[0]], r.key[1]))
+    null = tuple(dict.fromkeys(r.key[0] for r in order if r.spec.get("null")))
+    return Runs(tuple(order), null)
+
+
+def methods_paragraph(runs: Runs, result: Comparison | None = None) -> str:
+    """Model, rows, objective, budget, variants with their knobs, controls, seeds, tests, software: read from the specs.
+
+    Runs of several benches are refused. What was not recorded (runs of another program) is said at the end.
+    """
+    many = benches(runs)
+    if len(many) > 1:
+        raise ValueError(
+            f"these runs come from {len(many)} benches (model, rows, objective, budget or code differ), and one "
+            "paragraph cannot tell them all; give those of one, such as report.latest(runs)"
+        )
+    asked = next((r.spec["bench"] for r in runs.records if "bench" in r.spec), {})
+    said = [_model(asked), _objective(asked), _budget(asked), _variants(runs), _controls(runs), _seeds(runs)]
+    said += [_tests(result, runs.controls) if result is not None else "", _software(runs), _missing(asked)]
+    return " ".join(part for part in said if part)
+
+
+def _model(asked: Mapping[str, Any]) -> str:
+    if "model" not in asked:
+        return ""
+    model, tests = asked["model"], asked["test"]
+    bits = f"quantised to {model['bits']} bits" if model["bits"] < 16 else f"in {model['bits']} bits"
+    shares = [f"{share:.0%}" for share in asked["shares"]]
+    when = f"after {_listed(shares)} of the budget" if len(shares) > 1 else "at the end"
+    return (
+        f"We trained LoRA adapters (rank {model['rank']}, alpha {model['alpha']}) on the frozen model {model['name']}, "
+        f"{bits}, with {asked['train']['rows']:,} training rows. Accuracy is the share of {tests['rows']:,} held-out "
+        f"test rows that are answered right, measured {when}."
+    )
+
+
+def _objective(asked: Mapping[str, Any]) -> str:
+    found = [_setting(setting) for setting in asked.get("objectives", [])]
+    if not found:
+        return ""
+    said = f"The objective was {_listed([f'{name} ({knobs})' for name, knobs in found])}"
+    if any(name != "supervised fine-tuning" for name, _ in found):
+        said += f", with {asked['rollouts']} answers a row, sampled at temperature {asked['temperature']:g}, of at most"
+        said += f" {asked['max_new_tokens']} tokens"
+    return f"{said}."
+
+
+NAMES = {
+    "Sft": "supervised fine-tuning",
+    "Grpo": "policy gradient relative to groups of answers (GRPO)",
+    "Pair": "learning from pairs",
+}
+
+
+def _setting(written: Mapping[str, Any]) -> tuple[str, str]:
+    """Its name, and its learning rate with every knob that is not the default."""
+    kind, fields = written["setting"].rpartition(":")[2], written["fields"]
+    usual = {f.name: f.default for f in dataclasses.fields(next(o for o in OBJECTIVES.values() if o.__name__ == kind))}
+    other = {k: v for k, v in fields.items() if k != "lr" and v != usual.get(k)}
+    return NAMES[kind], ", ".join([f"learning rate {fields['lr']:g}", *(f"{k}={_value(v)}" for k, v in other.items())])
+
+
+def _budget(asked: Mapping[str, Any]) -> str:
+    if "budget" not in asked:
+        return ""
+    words = {"steps": "optimiser steps", "tokens": "trained tokens", "rollouts": "sampled answers"}
+    limits = {k: v for k, v in asked["budget"]["fields"].items() if v is not None}
+    spent = _listed([f"{limits[k]:,} {name}" for k, name in words.items() if k in limits], "or")
+    ceiling = f" and at most {limits['work']:,} tokens trained, sampled and scored" if "work" in limits else ""
+    return (
+        f"Every variant had the same budget of {spent}{ceiling}, {asked['batch_size']} rows a step; seed by seed all "
+        "started from the same adapter."
+    )
+
+
+def _variants(runs: Runs) -> str:
+    methods = {r.key[0]: _method(r) for r in runs.records if r.key[0] not in (*runs.null, *runs.controls)}
+    steered = [v for v in methods if any(r.spec.get("decides", {}).get("steering") for r in _of(runs, v))]
+    said = f"Variants: {'; '.join(f'{name}{how}' for name, how in methods.items())}." if methods else ""
+    return said + (f" Steered by hand while they trained: {_listed(steered)}." if steered else "")
+
+
+def _of(runs: Runs, variant: str) -> list[Record]:
+    return [r for r in runs.records if r.key[0] == variant]
+
+
+def _method(record: Record) -> str:
+    """ " (baby_steps by loss, buckets=3)": the method, its measure, its other knobs; "" where it was not recorded."""
+    told = record.spec.get("method")
+    if not isinstance(told, Mapping) or "method" not in told:
+        name = str(record.spec.get("decides", {}).get("method", {}).get("function", "")).rpartition(".")[2]
+        return f" ({name}, defined by its author)" if name else ""
+    knobs = dict(told.get("knobs", {}))
+    by = knobs.pop("by", None) or _default(record, "by")
+    words = [f"{told['method']}{f' by {by}' if by else ''}", *(f"{k}={_value(v)}" for k, v in knobs.items())]
+    return f" ({', '.join(words)})"
+
+
+def _default(record: Record, knob: str) -> object:
+    reached = record.spec.get("decides", {}).get("method", {}).get("reached", {})
+    return reached.get("keywords", {}).get(knob)
+
+
+def _value(written: object) -> str:
+    """A knob as a reader would write it."""
+    if not isinstance(written, Mapping):
+        return str(written)
+    if "method" in written:
+        inner = ", ".join(f"{k}={_value(v)}" for k, v in written.get("knobs", {}).items())
+        return f"{written['method']}({inner})" if inner else str(written["method"])
+    if "setting" in written:
+        inner = ", ".join(f"{k}={_value(v)}" for k, v in written["fields"].items())
+        return f"{written['setting'].rpartition(':')[2]}({inner})"
+    if "mapping" in written:
+        return f"{{{', '.join(f'{k}: {_value(v)}' for k, v in written['mapping'].items())}}}"
+    return f"[{', '.join(map(_value, next(iter(written.values()))))}]" if len(written) == 1 else str(dict(written))
+
+
+def _controls(runs: Runs) -> str:
+    kinds = {
+        "random_order": "random order",
+        "reversed_score": "each measure turned round ({})",
+        "shuffled_score": "each measure shuffled among the rows, which keeps all but its information ({})",
+    }
+    found: dict[str, list[str]] = {}
+    for record in {r.key[0]: r for r in runs.records if r.spec.get("control")}.values():
+        if record.key[0] not in runs.null:
+            found.setdefault(dict(record.spec.get("method", {})).get("method", ""), []).append(record.key[0])
+    said = [kinds[kind].format("; ".join(names)) if kind in kinds else _listed(names) for kind, names in found.items()]
+    said += [f"a null band of {len(runs.null)} further random orders"] if runs.null else []
+    return f"Controls: {'; '.join(said)}." if said else ""
+
+
+def _seeds(runs: Runs) -> str:
+    each = {v: sorted(r.key[1] for r in _of(runs, v)) for v in (*runs.variants, *runs.null)}
+    same = len({tuple(s) for s in each.values()}) == 1
+    numbers = _listed(map(str, runs.seeds))
+    said = (
+        f"Each ran with {seeds(map(len, each.values()))} ({numbers}{'' if same else '; not every variant with each'})."
+    )
+    failed = [f"{v}, seed {s}, {why}" for (v, s), why in runs.failed.items()]
+    return said + (f" Left out: {'; '.join(failed)}." if failed else "")
+
+
+def _tests(result: Comparison, controls: Sequence[str]) -> str:
+    """How the differences were tested, and what could have been seen."""
+    others = result.table.drop(index=result.to)
+    tested = others[others.p.notna()]
+    when = "Final accuracies" if result.at == "end" else f"Accuracies at {result.at:.0%} of the budget"
+    said = f"{when} were compared with {result.to}, paired by seed on the same test rows"
+    if tested.empty:
+        return f"{said}; no interval can be had from these seeds."
+    kinds = []
+    if (tested.n < FEW_SEEDS).any():
+        kinds.append("Student's t over the seeds' differences")
+    if (tested.n >= FEW_SEEDS).any():
+        kinds.append(f"bootstrap over the seeds' differences ({RESAMPLES:,} resamples)")
+    claims = [v for v in tested.index if v not in controls]
+    said += (
+        f": {result.level:.0%} intervals by {_listed(kinds)}, and p corrected by Holm's method for the {len(claims)}"
+    )
+    said += f" comparison{'s' * (len(claims) != 1)} with variants that are no controls."
+    detectable = others.mde.dropna()
+    least = f" With these seeds a variant's difference had to be {detectable.min():.3f} to {detectable.max():.3f} to be"
+    said += f"{least} found with 80% power." if len(detectable) else ""
+    return f"{said} Seeds are what was sampled: the claims are about new training runs on these test rows."
+
+
+def _software(runs: Runs) -> str:
+    spec = next((r.spec for r in runs.records if "versions" in r.spec.get("decides", {})), None)
+    if spec is None:
+        return ""
+    versions = dict(spec["decides"]["versions"])
+    commit = f" (commit {spec['git']})" if spec.get("git") else ""
+    own = f"curriculab {versions.pop('curriculab')}{commit}"
+    rest = [f"{name} {version}" for name, version in versions.items()]
+    where = f"Python {spec['python']} on {spec['machine']} ({spec['device']})"
+    return f"Software: {', '.join([own, *rest])}, {where}."
+
+
+def _missing(asked: Mapping[str, Any]) -> str:
+    wanted = {"model": "model", "train": "rows", "objectives": "objective", "budget": "budget"}
+    lacking = [name for key, name in wanted.items() if key not in asked]
+    return f"Not recorded: {_listed(lacking)}." if lacking else ""
+
+
+def _listed(names: Any, word: str = "and") -> str:
+    *rest, last = [str(name) for name in names]
+    return f"{', '.join(rest)} {word} {last}" if rest else last
+
+
+def write(
+    to: str | Path,
+    runs: Runs,
+    result: Comparison,
+    *,
+    figures: Mapping[str, go.Figure],
+    tables: Mapping[str, Table],
+    title: str = "Does this curriculum help?",
+) -> list[Path]:
+    """A folder with `report.tex`, what it is made of, and, where LaTeX is installed, `report.pdf`.
+
+    figures/   each as HTML, CSV, caption, and PDF, SVG, PNG at both column widths (where a browser is found)
+    tables/    each as LaTeX, Markdown and CSV
+    methods.txt, verdict.txt, runs.txt       the paragraph, the verdict, the digests of the runs
+
+    Names of figures and tables become names of files. Returns the files written.
+    """
+    for name in (*figures, *tables):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            raise ValueError(f"{name!r} cannot name a file of the report; use letters, digits, - and _")
+    to = Path(to)
+    paragraph = methods_paragraph(runs, result)
+    files = export_all({to / "figures" / name: figure for name, figure in figures.items()}, width=WIDTHS, runs=runs)
+    files += [path for name, table in tables.items() for path in table.write(to / "tables" / name)]
+    drawn = {path.stem for path in files if path.suffix == ".pdf"}
+    texts = {"methods.txt": paragraph, "verdict.txt": result.verdict, "runs.txt": "\n".join(digests(runs))}
+    texts["report.tex"] = _document(title, paragraph, result.verdict, figures, tables, digests(runs), drawn)
+    files += [write_file(to / name, f"{text}\n".encode()) for name, text in texts.items()]
+    made = compile_latex(to / "report.tex")
+    return files + ([made] if made else [])
+
+
+def _document(
+    title: str,
+    paragraph: str,
+    verdict: str,
+    figures: Mapping[str, go.Figure],
+    tables: Mapping[str, Table],
+    runs: Sequence[str],
+    drawn: Collection[str],
+) -> str:
+    parts = [
+        r"\documentclass[10pt]{article}",
+        r"\usepackage[textwidth=6.75in,textheight=9.2in]{geometry}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage{booktabs}",
+        r"\usepackage{graphicx}",
+        r"\emergencystretch=3em",
+        f"\\title{{{latex_text(title)}}}",
+        r"\author{}",
+        r"\date{}",
+        r"\begin{document}",
+        r"\maketitle",
+        r"\section*{Result}",
+        latex_text(verdict),
+        r"\section*{Methods}",
+        latex_text(paragraph),
+        *(f"\\input{{tables/{name}.tex}}" for name in tables),
+        *(part for name, figure in figures.items() for part in _included(name, figure, drawn)),
+        r"\section*{Recorded runs}",
+        rf"{{\footnotesize\ttfamily\raggedright {' '.join(runs)}\par}}",
+        r"\end{document}",
+    ]
+    return "\n".join(parts)
+
+
+def _included(name: str, figure: go.Figure, drawn: Collection[str]) -> Iterator[str]:
+    """A figure with its caption, as wide as its panels want; where no browser drew it, where its numbers are."""
+    told, meta = about(figure), figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
+    file = f"{name}-{round(100 * WIDTHS[meta.get('panels', 1) > 1])}"
+    if file not in drawn:
+        yield latex_text(f"{told.title}: no browser drew it; the numbers are in figures/{name}.csv.") + "\n"
+        return
+    yield from (r"\begin{figure}[tb]", r"  \centering", f"  \\includegraphics{{figures/{file}.pdf}}")
+    yield f"  \\caption{{{latex_text(f'{told.title}. {told.caption}')}}}\\label{{fig:{name}}}"
+    yield r"\end{figure}"
+
+
+def compile_latex(path: str | Path) -> Path | None:
+    """The PDF of a LaTeX file, beside it; None, and one line, where pdflatex is not installed."""
+    path = Path(path)
+    program = shutil.which("pdflatex")
+    if program is None:
+        print(f"{path} is not compiled: no pdflatex; on Debian `sudo apt install texlive-latex-recommended`")
+        return None
+    with tempfile.TemporaryDirectory() as folder:  # what it leaves beside the PDF is of no use
+        options = ["-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", f"-output-directory={folder}"]
+        safe = os.environ | {"openin_any": "p", "openout_any": "p", "TEXINPUTS": f"{path.parent.resolve()}:"}
+        for _ in range(2):  # the second pass knows the numbers of tables and figures
+            ran = subprocess.run(
+                [program, *options, path.name], cwd=path.parent, env=safe, capture_output=True, timeout=TIMEOUT
+            )
+            if ran.returncode:
+                said = ran.stdout.decode(errors="replace").splitlines()
+                why = next((line for line in said if line.startswith("! ")), "no reason given")
+                raise ValueError(f"{path} does not compile: {why}; the line is in {path.name}")
+        return write_file(path.with_suffix(".pdf"), (Path(folder) / f"{path.stem}.pdf").read_bytes())

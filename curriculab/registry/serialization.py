@@ -1,0 +1,77 @@
+"""Methods, knobs and settings as JSON, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.metadata
+import inspect
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from curriculab import methods
+
+
+def written(value: object) -> object:
+    """A method, a knob or a setting as JSON that `made` turns back into it; what cannot be made again says so."""
+    if isinstance(value, partial):
+        inner = written(value.func)
+        knobs = {k: written(v) for k, v in value.keywords.items()}
+        return {**inner, "knobs": {**inner.get("knobs", {}), **knobs}} if not value.args else _lost(value)
+    if inspect.isfunction(value):
+        name = value.__name__
+        known = getattr(methods, name, None) if name in dir(methods) else None
+        return {"method": name, "knobs": {}} if known is value else _lost(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and _ours(type(value)):
+        fields = {f.name: written(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"setting": f"{type(value).__module__}:{type(value).__qualname__}", "fields": fields}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, str | int | float | None):
+        return value
+    if isinstance(value, list | tuple):
+        return {"list" if isinstance(value, list) else "tuple": [written(v) for v in value]}
+    if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+        return {"mapping": {k: written(v) for k, v in value.items()}}
+    return _lost(value)
+
+
+def made(found: object) -> object:
+    """What `written` wrote: a method with its knobs, a setting, a plain value; only curriculab's own are called."""
+    if not isinstance(found, Mapping):
+        return found
+    if "method" in found:
+        method = getattr(methods, found["method"]) if found["method"] in dir(methods) else None
+        if not inspect.isgeneratorfunction(method):
+            raise ValueError(f"no method {found['method']!r}; python -m curriculab.methods lists them")
+        knobs = {k: made(v) for k, v in found.get("knobs", {}).items()}
+        return partial(method, **knobs) if knobs else method
+    if "setting" in found:
+        return _setting(found["setting"])(**{k: made(v) for k, v in found["fields"].items()})
+    for kind, make in (("list", list), ("tuple", tuple)):
+        if kind in found:
+            return make(made(v) for v in found[kind])
+    if "mapping" in found:
+        return {k: made(v) for k, v in found["mapping"].items()}
+    raise ValueError(
+        f"{found.get('lost', found)!r} was written in a notebook or script and cannot be made again from a file; run "
+        "it where it is defined"
+    )
+
+
+def _lost(value: object) -> dict[str, str]:
+    return {"lost": str(getattr(value, "__qualname__", None) or type(value).__qualname__)}
+
+
+def _ours(kind: type) -> bool:
+    return kind.__module__.split(".")[0] == "curriculab" and "." not in kind.__qualname__
+
+
+def _setting(name: str) -> type:
+    module, _, kind = name.partition(":")
+    found = getattr(importlib.import_module(module), kind, None) if module.startswith("curriculab.") else None
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found) and _ours(found)):
+        raise ValueError(f"{name!r} is no setting of curriculab")
+    return found

@@ -1,0 +1,303 @@
+"""Runs that other programs trained or tested, as the same tables, for the same figures and tests.
+
+runs = import_runs("evals/{variant}/seed{seed}/samples_*.jsonl", metric="acc")     # lm-evaluation-harness
+runs = import_runs("out/{variant}-{seed}")             # Trainer and TRL: folders with trainer_state.json, checkpoints
+cl.compare(runs, to="random")
+
+What a file does not tell stays NaN or empty: a log has no exposure, an accuracy of a whole test set has no rows.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from curriculab.data.validation import closest, show
+from curriculab.runs.formats import Part, harness, tensorboard, trainer_state, wandb
+from curriculab.runs.schema import COLUMNS, SO_FAR, Record, Runs
+
+Column = str | Callable[[pd.DataFrame], pd.Series]
+
+
+PLACES = {"variant": r"[^/]+?", "seed": r"\d+", "step": r"\d+"}
+
+
+LOGGED = {"loss": ("loss", "train/loss"), "seconds": ("seconds", "_runtime")}  # names that mean what our columns mean
+
+
+TARGETS = ("loss", "rows", *SO_FAR, "accuracy")
+
+
+ACCURACY = re.compile(r"(?:eval|test|val|valid|validation)[/_](?:(?P<set>.+)[/_])?(?:accuracy|acc|exact_match)")
+
+
+FORMATS = "trainer_state.json, *.tfevents.*, a W&B .csv or samples_*.jsonl"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A part of a run, and whose: variant, seed, the step it was tested at (if not told inside), and its file."""
+
+    variant: str
+    seed: int
+    step: int | None
+    part: Part
+    path: Path
+
+
+def import_runs(
+    source: str | Path,
+    *,
+    variant: str | None = None,
+    seed: int = 0,
+    step: int | None = None,
+    columns: Mapping[str, Column] | None = None,
+    metric: str | None = None,
+    filter: str | None = None,
+    names: str | None = None,
+) -> Runs:
+    """Runs from files of Transformers, TRL, TensorBoard, W&B or lm-evaluation-harness, told apart by their names.
+
+    source: a file, a folder (its trainer_state.json, that of its last checkpoint, its event files or its samples), or a
+    pattern of either with * and {variant}, {seed}, {step}: what stands there names the run. Without them the variant is
+    `variant`, else the name of the run in a W&B panel (read by the pattern `names`, such as "{variant}-s{seed}"), else
+    that of the folder or, for a .csv, the file; `step` is where samples were made.
+    columns: {"accuracy": "eval_math_acc", "tokens": "num_tokens"} gives meaning to what was logged (a name or a
+    function of the table); targets are loss, rows, tokens, rollouts, generated, seconds and accuracy. Loss, and
+    accuracies named like eval_accuracy or eval/math_acc (not of tokens), are known; such an accuracy becomes one line
+    of `runs.items` per evaluation, with its test set as the id and a share as `correct`. All else that was logged stays
+    in `runs.metrics`.
+    metric, filter: of lm-evaluation-harness, where a task has several. Progress is the share of the planned steps where
+    they are told, else of the last step in the files.
+    """
+    if wrong := [c for c in columns or {} if c not in TARGETS]:
+        near = closest(wrong[0], TARGETS)
+        raise ValueError(f"columns has the target {wrong[0]!r};{near} known are {', '.join(TARGETS)}")
+    found: dict[tuple[str, int], list[Named]] = {}
+    for path, told in _places(str(source)):
+        for part in _parts(path, metric, filter):
+            inside = _match(names, part.name, path) if names else {"variant": part.name} if part.name else {}
+            own = {"variant": variant or _folder(path), "seed": seed, "step": step} | inside | told
+            key = str(own["variant"]), int(own["seed"])
+            number = None if own["step"] is None else int(own["step"])
+            found.setdefault(key, []).append(Named(*key, number, part, path))
+    _same_rows([n for parts in found.values() for n in parts])
+    return Runs(tuple(_record(parts, columns or {}) for parts in found.values()))
+
+
+def join(*runs: Runs) -> Runs:
+    """Several sets of runs as one, such as your own beside imported ones; no variant may have a seed twice."""
+    records = [record for some in runs for record in some.records]
+    keys = [record.key for record in records]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        name, seed = twice[0]
+        raise ValueError(f"the variant {name!r} has seed {seed} twice; import one with another variant= or seed=")
+    return Runs(tuple(records), tuple(dict.fromkeys(v for some in runs for v in some.null)))
+
+
+def _places(source: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Every file that `source` stands for, with what its pattern tells."""
+    source = str(Path(source).expanduser())
+    plain = Path(source).exists()
+    paths = [source] if plain else sorted(glob.glob(_holes(source, "*"), recursive=True))
+    if not paths:
+        raise ValueError(f"{source}: no such file or folder in {Path.cwd()}; give a path, or a pattern that fits some")
+    for path in paths:
+        told = {} if plain else _match(source, path, Path(path))
+        yield from ((file, told) for file in ([Path(path)] if Path(path).is_file() else _inside(Path(path))))
+
+
+def _holes(pattern: str, text: str | Mapping[str, str]) -> str:
+    """The pattern with something in the place of {variant}, {seed} and {step}."""
+    for name in re.findall(r"\{(.*?)\}", pattern):
+        if name not in PLACES:
+            raise ValueError(f"{pattern}: found {{{name}}}, expected {{variant}}, {{seed}} or {{step}}; else use *")
+    return re.sub(r"\{(\w+)\}", lambda hole: text if isinstance(text, str) else text[hole[1]], pattern)
+
+
+def _match(pattern: str, text: str | None, path: Path) -> dict[str, str]:
+    """What stands in `text` where the pattern has {variant}, {seed} and {step}."""
+    _holes(pattern, "")
+    parts, seen = [], set()
+    for piece in re.split(r"(\{\w+\}|\*\*/?|\*|\?)", pattern):
+        name = piece.strip("{}")
+        if piece.startswith("{"):
+            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{PLACES[name]})")
+            seen.add(name)
+        else:
+            parts.append({"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece)))
+    found = re.fullmatch("".join(parts), text or "")
+    if found is None:
+        raise ValueError(
+            f"{path}: found the name {show(text)}, expected one like {pattern!r} with whole numbers for seed and step; "
+            "make the pattern wider, or import it alone"
+        )
+    return found.groupdict()
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What a folder holds: a trainer's state (its own, else the last checkpoint's), event files, or samples."""
+    states = sorted(folder.glob("checkpoint-*/trainer_state.json"), key=lambda p: _number(p.parent.name))
+    if (folder / "trainer_state.json").exists():
+        return [folder / "trainer_state.json"]
+    if states:
+        return states[-1:]
+    if any(folder.glob("*.tfevents.*")):
+        return [folder]
+    if samples := sorted(folder.glob("samples_*.jsonl*")):
+        return samples
+    raise ValueError(f"{folder}: found none of {FORMATS}; name a file, or a pattern such as {folder}/{{variant}}")
+
+
+def _number(name: str) -> int:
+    return int(re.sub(r"\D", "", name) or 0)
+
+
+def _parts(path: Path, metric: str | None, filter: str | None) -> list[Part]:
+    name = path.name.lower()
+    if path.is_dir() or ".tfevents." in name:
+        return tensorboard(path)
+    if name.endswith((".jsonl", ".jsonl.gz")):
+        return harness(path, metric=metric, filter=filter)
+    if name.endswith((".csv", ".csv.gz")):
+        return wandb(path)
+    if name.endswith((".json", ".json.gz")):
+        return trainer_state(path)
+    raise ValueError(f"{path}: cannot tell what wrote it; known are {FORMATS}")
+
+
+def _folder(path: Path) -> str:
+    """The name a run has by where it lies: its folder, above a checkpoint's; a .csv by its own name."""
+    path = path.absolute()
+    if path.suffix == ".csv":
+        return path.stem
+    folder = path if path.is_dir() else path.parent
+    return (folder.parent if re.fullmatch(r"checkpoint-\d+", folder.name) else folder).name
+
+
+def _record(parts: list[Named], columns: Mapping[str, Column]) -> Record:
+    """One run from all its parts; none may tell the same twice."""
+    metrics = pd.concat([_metrics(n, columns) for n in parts], ignore_index=True)
+    tested = [t for n in parts for t in (_set_items(n, columns), _row_items(n)) if len(t)]
+    items = pd.concat(tested or [pd.DataFrame(columns=COLUMNS["items"][2:])], ignore_index=True)
+    _once(metrics, ["step"], parts)
+    _once(items, ["step", "id"], parts)
+    steps = pd.concat([metrics["step"], items["step"]]).astype(float)
+    last = max([n.part.planned or 0.0 for n in parts] + [steps.max() if steps.notna().any() else 0.0])
+    for table in (metrics, items):
+        table["progress"] = table["step"].astype(float) / last if last else np.nan
+    items["share"] = items["progress"].fillna(1.0)  # samples of no known step: the one test there is
+    tables = {name: pd.DataFrame(columns=wanted[2:]) for name, wanted in COLUMNS.items()}
+    tables["metrics"], tables["items"] = _ordered(metrics, "metrics"), _ordered(items, "items")
+    spec = {"steps": int(steps.max()) if steps.notna().any() else None, "imported": [str(n.path) for n in parts]}
+    return Record({**spec, "variant": parts[0].variant, "seed": parts[0].seed, "ended": "imported"}, tables)
+
+
+def _metrics(named: Named, columns: Mapping[str, Column]) -> pd.DataFrame:
+    """What was logged at each step, known names first: loss and, where told, rows, tokens and the like."""
+    table = named.part.metrics
+    reserved = {c: f"logged/{c}" for c in ("variant", "seed", "progress") if c in table}
+    values: dict[str, pd.Series] = {}
+    for target in COLUMNS["metrics"][4:]:
+        wanted = columns.get(target) or next((c for c in LOGGED.get(target, (target,)) if c in table), None)
+        values[target] = _taken(wanted, target, named) if wanted else pd.Series(np.nan, index=table.index)
+    used = {c for c in values if c in table} | {c for names in LOGGED.values() for c in names if c in table}
+    rest = table.drop(columns=[c for c in used if c not in ("step",)]).rename(columns=reserved)
+    return rest.assign(**values)
+
+
+def _taken(wanted: Column, target: str, named: Named) -> pd.Series:
+    """A column by its name or by a function of the table, as numbers."""
+    table = named.part.metrics
+    if isinstance(wanted, str) and wanted not in table:
+        has, near = ", ".join(map(str, table.columns)), closest(wanted, table)
+        raise ValueError(f"{named.path}: no column {wanted!r}, wanted for {target!r};{near} it has {has}")
+    try:
+        values = table[wanted] if isinstance(wanted, str) else wanted(table)
+        return pd.to_numeric(pd.Series(values, index=table.index)).astype(float)
+    except (ValueError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(
+            f"{named.path}: columns[{target!r}] gave no numbers ({type(error).__name__}: {reason}); give a column's "
+            "name or a function of the table"
+        ) from None
+
+
+def _set_items(named: Named, columns: Mapping[str, Column]) -> pd.DataFrame:
+    """A line per evaluation and test set whose accuracy was logged; the rows of the set are not known."""
+    table = named.part.metrics
+    if table.empty:
+        return table
+    if "accuracy" in columns:
+        sets = {"eval": _taken(columns["accuracy"], "accuracy", named)}
+    else:
+        known = {c: ACCURACY.fullmatch(c) for c in map(str, table.columns) if "token" not in c}
+        sets = {m["set"] or "eval": _taken(c, "accuracy", named) for c, m in known.items() if m}
+    so_far = _metrics(named, columns)[SO_FAR]
+    lines = []
+    for name, values in sets.items():
+        odd = values[(values < 0) | (values > 1)]
+        if len(odd):
+            place = f"{named.path}, step {table.step[odd.index[0]]}"
+            raise ValueError(
+                f"{place}: found the accuracy {odd.iloc[0]:g} of {name!r}, expected a share from 0 to 1; map it, for "
+                "example columns={'accuracy': lambda t: t['eval_accuracy'] / 100}"
+            )
+        there = values.notna()
+        lines.append(so_far[there].assign(step=table.step[there], id=name, correct=values[there], whole_set=True))
+    return pd.concat(lines).assign(solver="direct", gold=False) if lines else table.iloc[:0]
+
+
+def _row_items(named: Named) -> pd.DataFrame:
+    items = named.part.items
+    if items is None:
+        return pd.DataFrame()
+    step = np.nan if named.step is None else named.step
+    return items.assign(step=step, solver="direct", gold=False, whole_set=False, **dict.fromkeys(SO_FAR, np.nan))
+
+
+def _once(table: pd.DataFrame, keys: list[str], parts: list[Named]) -> None:
+    """Refuse two files that tell of the same step, or of the same row at the same step."""
+    again = table.duplicated(keys, keep="first")
+    if not again.any():
+        return
+    line = table[again].iloc[0]
+    row = [f"row {line['id']!r}"] if "id" in keys else []
+    what = " at ".join([*row, *([f"step {line['step']:g}"] if line["step"] == line["step"] else [])])
+    files = ", ".join(dict.fromkeys(str(n.path) for n in parts))
+    raise ValueError(
+        f"{files}: found {what} of {parts[0].variant!r}, seed {parts[0].seed}, twice, expected once; tell the "
+        "runs apart with {variant}, {seed} or {step} in the pattern"
+    )
+
+
+def _same_rows(named: list[Named]) -> None:
+    """Rows of one id must be the same question everywhere: lm-evaluation-harness writes a digest of each."""
+    seen: dict[str, tuple[str, Path]] = {}
+    for n in named:
+        if n.part.items is None or "doc_hash" not in n.part.items:
+            continue
+        for row, digest in zip(n.part.items["id"], n.part.items["doc_hash"], strict=True):
+            before, path = seen.setdefault(row, (digest, n.path))
+            if before != digest:
+                raise ValueError(
+                    f"{n.path}: found another question under the id {row!r} than in {path} (its doc_hash differs), "
+                    "expected the same test rows in all runs; test them with one version of the task"
+                )
+
+
+def _ordered(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The contract's columns first, numbers as numbers, steps in order."""
+    wanted = COLUMNS[name][2:]
+    table = table.reindex(columns=[*wanted, *(c for c in table.columns if c not in wanted)])
+    numbers = [c for c in ("step", "progress", "share", "correct", "loss", "rows", *SO_FAR) if c in table]
+    table = table.astype(dict.fromkeys(numbers, float))
+    if table["step"].notna().all() and (table["step"] % 1 == 0).all():
+        table["step"] = table["step"].astype("int64")
+    return table.sort_values("step", kind="stable").reset_index(drop=True)

@@ -1,0 +1,130 @@
+"""What runs leave behind, as tidy tables.
+
+One line of `runs.items`: variant "easy first", seed 0, step 50, id "ladder/add/3/00417", correct 1.0, level 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+KEYS = ["variant", "seed", "step"]
+
+
+SO_FAR = ["tokens", "rollouts", "generated", "seconds"]  # trained tokens, answers, their tokens, seconds until then
+
+
+COLUMNS: dict[str, list[str]] = {
+    "metrics": [*KEYS, "progress", "loss", "rows", *SO_FAR],
+    "exposure": [*KEYS, "id", "tokens", "weight"],
+    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *SO_FAR],
+    "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "generated", "seconds", "test"],
+    "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained", "signal"],
+    "rollouts": [*KEYS, "purpose", "id", "level", "group", "prompt", "text", "reward", "length", "ended"],
+}
+
+
+SIGNAL = 1e-6  # advantages (and spreads of rewards) up to this are 0 but for rounding: they teach nothing
+
+
+@dataclass(frozen=True)
+class Record:
+    """One variant with one seed: its spec, its six tables, its events and what the method returned."""
+
+    spec: Mapping[str, object]
+    tables: Mapping[str, pd.DataFrame]
+    events: tuple[Mapping[str, object], ...] = ()
+    findings: pd.DataFrame | None = None
+    adapter: Path | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.spec["variant"], self.spec["seed"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Several variants with several seeds, as tidy tables with `variant`, `seed` and `step`.
+
+    metrics    one line per optimiser step: loss (nats a token), tokens trained and seconds so far, the method's notes;
+               under reinforcement also mean `reward`, tokens an answer (`length`), share of groups with a `signal`
+    exposure   one line per trained row: which row at which step, with how many learned tokens and which weight
+    items      one line per test row and evaluation: correct (0 or 1), level and topic where the pool has them
+    ledger     one line per answered request: what it cost in rows, tokens, rollouts and seconds
+    groups     one line per group of answers to a row: how many, mean reward, spread (largest minus smallest), tokens
+               generated, how many of its answers were trained (0: probed or rejected) and whether any of these pushed
+               the learner (an advantage other than 0); statistics.waste adds it up
+    rollouts   up to 16 answers of every sampled batch, evenly picked, with their texts: to be read
+    """
+
+    records: tuple[Record, ...]
+    null: tuple[str, ...] = ()
+    _cache: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self._cache:
+            parts = [
+                r.tables[name].assign(variant=r.key[0], seed=r.key[1])
+                for r in self.records
+                if len(r.tables.get(name, ()))
+            ]
+            table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS[name])
+            self._cache[name] = table[[*KEYS, *(c for c in table.columns if c not in KEYS)]]
+        return self._cache[name]
+
+    metrics = property(lambda self: self._table("metrics"))
+    exposure = property(lambda self: self._table("exposure"))
+    items = property(lambda self: self._table("items"))
+    ledger = property(lambda self: self._table("ledger"))
+    groups = property(lambda self: self._table("groups"))
+    rollouts = property(lambda self: self._table("rollouts"))
+
+    @property
+    def variants(self) -> list[str]:
+        """Names in the order they were asked for, null-band orders left out."""
+        return [v for v in dict.fromkeys(r.key[0] for r in self.records) if v not in self.null]
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({r.key[1] for r in self.records})
+
+    @property
+    def controls(self) -> list[str]:
+        """Names of the variants that were added as controls."""
+        return list(dict.fromkeys(r.key[0] for r in self.records if r.spec.get("control")))
+
+    @property
+    def findings(self) -> dict[tuple[str, int], pd.DataFrame]:
+        """What methods returned, by (variant, seed)."""
+        return {r.key: r.findings for r in self.records if r.findings is not None}
+
+    @property
+    def failed(self) -> dict[tuple[str, int], str]:
+        """Why a variant stopped before its budget was spent, by (variant, seed)."""
+        return {r.key: str(r.spec["ended"]) for r in self.records if str(r.spec.get("ended", "")).startswith("failed")}
+
+    @property
+    def interventions(self) -> list[Mapping[str, object]]:
+        """What was done by hand while these runs trained: `bench.run(..., interventions=...)` repeats it."""
+        return max((list(r.spec.get("events", ())) for r in self.records), key=len, default=[])
+
+    def accuracy(self, by: str | None = None) -> pd.DataFrame:
+        """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, and SO_FAR."""
+        keys = [*KEYS, "solver", *([by] if by else [])]
+        if by and by not in self.items:
+            raise ValueError(f"the test rows have no column {by!r}; they have {sorted(set(self.items) - set(KEYS))}")
+        groups = self.items.groupby(keys, sort=False, observed=True)
+        table = groups.agg(
+            accuracy=("correct", "mean"),
+            n=("correct", "size"),
+            **{c: (c, "first") for c in SO_FAR},
+        )
+        return table.reset_index()
+
+    def __repr__(self) -> str:
+        steps = self.metrics.groupby(["variant", "seed"]).step.max() if len(self.metrics) else pd.Series([0])
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        return f"Runs({len(self.variants)} variants x {len(self.seeds)} seeds, up to {steps.max()} steps{failed})"

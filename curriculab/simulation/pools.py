@@ -1,0 +1,54 @@
+"""Small pools with known pass rates or prerequisites, for checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from curriculab.protocol import Rows
+from curriculab.simulation.student import Student
+
+
+def chain(*skills: object) -> tuple[tuple[str, str], ...]:
+    """Prerequisites in a row: chain("a", "b", "c") -> (("b", "a"), ("c", "b"))."""
+    return tuple((str(b), str(a)) for a, b in zip(skills, skills[1:], strict=False))
+
+
+# A student for whom order matters: on `chain_pool` one sorted pass ends at .93, random order at .47, hard first at .31.
+# Checks ask whether a method makes use of that, not whether such students exist.
+CHAIN_STUDENT = Student(rate=0.1, start=-2.0, spread=0.0)
+
+
+def planted(rates: Mapping[str, float], *, rows: int = 40, **student: object) -> tuple[Rows, Student]:
+    """A pool with one topic per pass rate, and a student that has just these rates: planted({"easy": .9, "hard": .1}).
+
+    The student learns nothing (rate 0) unless `student` says otherwise; `level` counts the topics from easy to hard.
+    """
+    by_rate = sorted(rates, key=lambda topic: -rates[topic])
+    parts = [
+        (f"planted/{t}/{i:05d}", t, by_rate.index(t) + 1, np.log(1 / rates[t] - 1)) for t in rates for i in range(rows)
+    ]
+    pool = pd.DataFrame(parts, columns=["id", "topic", "level", "logit"]).set_index("id")
+    pool = pool.assign(prompt=[f"question {i}" for i in pool.index], answer="yes")
+    spread, middle = float(pool.logit.std(ddof=0)), float(pool.logit.mean())
+    own = dict(rate=0.0, varies=0.0, difficulty="logit", spread=spread, start=-middle)
+    return pool, Student(**{**own, **student})
+
+
+def chain_pool(skills: int = 6, rows: int = 80) -> Rows:
+    """Rows of skills in a chain: topic "skill i" at level i; `score` is a made-up loss, exp of the level plus noise."""
+    rng = np.random.default_rng(0)
+    level = np.repeat(np.arange(1, skills + 1), rows)
+    ids = [f"chain/{k}/{i:05d}" for k, i in zip(level, np.tile(np.arange(rows), skills), strict=True)]
+    score = np.exp((level - skills) / 2 + rng.normal(0, 0.1, len(level)))
+    table = {
+        "prompt": [f"question {i}" for i in ids],
+        "answer": "yes",
+        "topic": [f"skill {k}" for k in level],
+        "level": level,
+        "score": score,
+    }
+    pool = pd.DataFrame(table, index=pd.Index(ids, name="id"))
+    return pool.iloc[rng.permutation(len(pool))]

@@ -1,1 +1,0 @@
-"""Embedded sources of examples: `ladder` (verifiable, levelled) and `clinic` (a closed world to study)."""

@@ -1,0 +1,103 @@
+"""The truth test holds on the bench as it is, and not on one that shuffles, repeats or loses what was asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import curriculab as cl
+from curriculab.bench import bench, recording
+from curriculab.bench.sanity import Untrue, truth_test
+from curriculab.engine import learner
+from curriculab.engine.loading import load_model
+from curriculab.engine.model import Model
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return cl.load_pool("ladder", levels=[1, 2], n=60, seed=0)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folder):
+    return load_model(str(tiny_folder), bits=32)
+
+
+@pytest.mark.slow
+def test_it_holds_here(model, pool):
+    table = truth_test(model, pool)
+    assert table.holds.all() and len(table) == 8
+    assert table.loc["asked, trained, recorded: rows", "found"] == "40 of 40 equal, in their order"
+
+
+def shuffled(rows, rng):
+    return rows.iloc[rng.permutation(len(rows))]
+
+
+@pytest.mark.slow
+def test_it_fails_loudly_on_a_loader_that_shuffles_a_batch(model, pool, monkeypatch):
+    inner, rng = learner.train_steps, np.random.default_rng(0)
+    monkeypatch.setattr(
+        learner,
+        "train_steps",
+        lambda m, a, tables, *more, **how: inner(m, a, [shuffled(t, rng) for t in tables], *more, **how),
+    )
+    with pytest.raises(Untrue, match=r"rows: \d+ of 40 equal, in their order.*no result of this machine means"):
+        truth_test(model, pool)
+
+
+@pytest.mark.slow
+def test_it_fails_on_a_loader_that_trains_other_rows_under_the_names_of_those_asked(model, pool, monkeypatch):
+    inner, rng = learner.train_steps, np.random.default_rng(0)
+
+    def swapped(m, adapters, tables, *more, **how):
+        others = [pool.sample(len(t), random_state=int(rng.integers(99))).set_axis(t.index) for t in tables]
+        return inner(m, adapters, others, *more, **how)
+
+    monkeypatch.setattr(learner, "train_steps", swapped)
+    with pytest.raises(Untrue, match=r"losses of these rows: at most .* nats apart"):
+        truth_test(model, pool)
+
+
+@pytest.mark.slow
+def test_it_fails_on_a_bench_that_shuffles_its_pool_by_the_clock(model, pool, monkeypatch):
+    inner, rng = bench.Bench.run, np.random.default_rng()
+
+    def run(self, *args, **kwargs):
+        self.train = shuffled(self.train, rng)
+        return inner(self, *args, **kwargs)
+
+    monkeypatch.setattr(bench.Bench, "run", run)
+    with pytest.raises(Untrue, match="same seed: order of rows: different"):
+        truth_test(model, pool)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda t: t.assign(id=t.id.to_numpy()[::-1]),
+        lambda t: t[t.step < 10],
+        lambda t: pd.concat([t, t[-1:]]),
+    ],
+    ids=["turned round", "a step lost", "a row too many"],
+)
+def test_it_fails_on_a_record_that_is_not_what_was_trained(wrong, model, pool, monkeypatch):
+    inner = recording._exposure
+    monkeypatch.setattr(recording, "_exposure", lambda job: wrong(inner(job)))
+    with pytest.raises(Untrue, match="asked, trained, recorded: rows: "):
+        truth_test(model, pool)
+
+
+@pytest.mark.slow
+def test_it_fails_where_a_seed_means_nothing(model, pool, monkeypatch):
+    inner = Model.adapter
+    monkeypatch.setattr(Model, "adapter", lambda self, seed: inner(self, 7))
+    with pytest.raises(Untrue, match="another seed: adapter at the start: equal"):
+        truth_test(model, pool)
+
+
+def test_too_few_rows_are_one_line(model, pool):
+    with pytest.raises(ValueError, match="^the truth test wants 41 rows, the pool has 40; load more$"):
+        truth_test(model, pool.iloc[:40])

@@ -1,0 +1,170 @@
+"""Memory and disks that run out: halved and recorded, or stopped in one line; and the same numbers afterwards."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import curriculab as cl
+from curriculab import methods
+from curriculab.bench.locking import Stopped, StoreFull
+from curriculab.engine import learner, training
+from curriculab.engine.adapter import Adapter
+from curriculab.runs.retention import entries
+from tests.bench.test_session import same
+
+FEW = 256  # tokens in one forward that the planted device has room for
+
+
+def bench(model, pools, folder, objective="sft", steps=4):
+    return cl.Bench(
+        model,
+        *pools,
+        objective=objective,
+        budget=cl.Budget(steps=steps, work=10**7),
+        batch_size=16,
+        rollouts=4,
+        evaluate_every=2,
+        max_new_tokens=4,
+        store=folder,
+    )
+
+
+VARIANTS = {"random": methods.random_order, "self paced": methods.self_paced}
+
+
+def full(tokens: int) -> torch.OutOfMemoryError:
+    return torch.OutOfMemoryError(f"planted: no room for {tokens} tokens\nand a second line")
+
+
+def small_device(monkeypatch, where: str) -> list[int]:
+    """Let a forward, or the way back from it, fail where it holds more than FEW tokens; how many each held."""
+    inner, seen = training.run_batch, []
+
+    def run_batch(model, works, batch, read, *, grad, inside=None):
+        tokens = sum(len(p) for _, packs in batch for p in packs)
+        if grad and tokens > FEW and where == "forward":
+            raise full(tokens)
+        values, owners = inner(model, works, batch, read, grad=grad, inside=inside)
+        if grad and tokens > FEW and where == "backward":
+            values.register_hook(lambda gradient: (_ for _ in ()).throw(full(tokens)))
+        seen.append(tokens)
+        return values, owners
+
+    monkeypatch.setattr(training, "run_batch", run_batch)
+    return seen
+
+
+def gradients(monkeypatch) -> list[torch.Tensor]:
+    """Every gradient as it is when a step is taken."""
+    inner, found = Adapter.step, []
+
+    def step(self, **how):
+        found.append(self.weights.grad.clone())
+        return inner(self, **how)
+
+    monkeypatch.setattr(Adapter, "step", step)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:planted")
+@pytest.mark.parametrize("where", ["forward", "backward"])
+@pytest.mark.parametrize("objective", ["sft", "grpo"])
+def test_a_halved_step_has_the_gradient_of_the_whole_one(tiny_model, small_pools, where, objective, monkeypatch):
+    found = gradients(monkeypatch)
+    for small in (False, True):
+        if small:
+            seen = small_device(monkeypatch, where)
+        runs = bench(tiny_model, small_pools, None, objective, steps=1).run(VARIANTS, seeds=1, progress=False)
+    assert max(seen) <= FEW or where == "backward"
+    assert [e["what"] for e in runs.interventions] == ["halved"] * round(math.log2(learner.MICRO_BATCH / FEW))
+    whole, halved = found[:2], found[2:]
+    assert len(whole) == len(halved) == 2
+    for a, b in zip(whole, halved, strict=True):
+        assert torch.linalg.vector_norm(a - b) <= 1e-5 * torch.linalg.vector_norm(a)
+        assert torch.linalg.vector_norm(a) > 0 or objective == "grpo"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:planted")
+def test_a_halving_is_an_event_and_a_bench_goes_on_behind_it_to_the_same_bits(
+    tiny_model, small_pools, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as planted:
+        small_device(planted, "forward")
+        with pytest.warns(UserWarning, match="planted: no room for [0-9]+ tokens; from here on 256 tokens in one"):
+            runs = bench(tiny_model, small_pools, tmp_path / "whole").run(VARIANTS, seeds=1, progress=False)
+        event = runs.interventions[-1]
+        assert (event["what"], event["tokens"]) == ("halved", FEW)
+        assert event["why"] == f"out of memory: from here on {FEW} tokens in one forward"
+        for at in range(event["call"] - 1, event["call"] + 3):
+            asked = bench(tiny_model, small_pools, tmp_path / str(at)).ask(VARIANTS, seeds=1)
+
+            def watch(drive, at=at):
+                if drive.loop.call == at:
+                    raise Stopped
+
+            with pytest.raises(Stopped):
+                asked.train(watch)
+            again = bench(tiny_model, small_pools, tmp_path / str(at)).ask(VARIANTS, seeds=1)
+            same(again.runs(again.train(lambda drive: None)), runs)
+    replayed = bench(tiny_model, small_pools, tmp_path / "replay").run(
+        VARIANTS, seeds=1, interventions=runs.interventions, progress=False
+    )
+    same(replayed, runs)  # on a device that has room enough
+
+
+def test_where_even_the_smallest_forward_does_not_fit_the_bench_says_so(tiny_model, small_pools, monkeypatch):
+    monkeypatch.setattr(training, "run_batch", lambda *a, **k: (_ for _ in ()).throw(full(1)))
+    line = "the device has no room for a forward of 64 tokens beside 1 adapters; free memory on it"
+    with pytest.warns(UserWarning, match="planted"), pytest.raises(MemoryError, match=line):
+        bench(tiny_model, small_pools, None).run({"random": methods.random_order}, seeds=1, progress=False)
+
+
+@pytest.mark.slow
+def test_predicted_and_measured_memory_are_one_line_behind_the_first_step(tiny_model, small_pools, capsys):
+    bench(tiny_model, small_pools, None).run(VARIANTS, seeds=1)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("memory: ")]
+    assert len(said) == 1
+    assert "2 adapters" in said[0] and "MiB predicted" in said[0] and "MiB resident in this process" in said[0]
+    predicted = float(said[0].split()[1].replace(",", ""))
+    parts = tiny_model.memory(1)
+    assert predicted > parts.weights + 2 * parts.adapter
+    bench(tiny_model, small_pools, None).run(VARIANTS, seeds=1, progress=False)
+    assert not capsys.readouterr().out
+
+
+# -- a disk that fills up ---------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def recorded(tiny_model, small_pools, tmp_path_factory):
+    return bench(tiny_model, small_pools, tmp_path_factory.mktemp("recorded")).run(VARIANTS, seeds=1, progress=False)
+
+
+def often(drive):
+    if drive.loop.tickets:
+        drive.checkpoint()
+
+
+@pytest.mark.slow
+@pytest.mark.needs("tmpfs")
+@pytest.mark.parametrize("free", [0, 4, 40, 150, 250, 400, 600, 800])  # KiB
+def test_a_full_disk_stops_in_one_line_and_is_gone_on_from(tiny_model, small_pools, recorded, small_disk, free):
+    block = small_disk / "filled"
+    block.write_bytes(b"0" * (shutil.disk_usage(small_disk).free - free * 1024))
+    with pytest.raises(StoreFull, match="is full; .*free some space.*it goes on from the last checkpoint") as caught:
+        for watch in (often, lambda drive: None):
+            asked = bench(tiny_model, small_pools, small_disk).ask(VARIANTS, seeds=1)
+            asked.train(watch)
+    assert "\n" not in str(caught.value)
+    assert all(e.state in ("unfinished", "leftover", "finished") for e in entries(small_disk))
+    block.unlink()
+    with np.errstate(all="raise"):
+        asked = bench(tiny_model, small_pools, small_disk).ask(VARIANTS, seeds=1)
+        same(asked.runs(asked.train(lambda drive: None)), recorded)
+    assert not [p for p in Path(small_disk).glob(".bench-*")]
