@@ -28,8 +28,8 @@ from curriculab.statistics.aggregates import (
     stratified_bootstrap,
 )
 from curriculab.statistics.change import forgetting, transfer
-from curriculab.statistics.comparison import Comparison, Null, compare
-from curriculab.statistics.control import LearningRates, learning_rate_control, learning_rate_sweep
+from curriculab.statistics.comparison import Comparison, compare
+from curriculab.statistics.control import LearningRates, learning_rate_control
 from curriculab.statistics.curves import (
     area_under_curve,
     kaplan_meier,
@@ -48,6 +48,7 @@ from curriculab.statistics.intervals import (
     paired_bootstrap,
     paired_t,
 )
+from curriculab.statistics.null import Null
 from curriculab.statistics.power import POWER, minimum_detectable_effect, seeds_needed
 from curriculab.statistics.sequential import confidence_sequence, look_levels, looks
 from curriculab.statistics.spending import filter_savings, waste
@@ -89,7 +90,6 @@ __all__ = [
     "jackknife",
     "kaplan_meier",
     "learning_rate_control",
-    "learning_rate_sweep",
     "look_levels",
     "looks",
     "mcnemar",

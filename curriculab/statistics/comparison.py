@@ -14,24 +14,11 @@ import pandas as pd
 
 from curriculab.runs import Runs
 from curriculab.statistics.intervals import estimate
+from curriculab.statistics.null import Null, best_by_chance
 from curriculab.statistics.power import minimum_detectable_effect
 from curriculab.statistics.tables import rows_or_sets, shared_rows, tested
 from curriculab.statistics.tests import holm, holm_levels
 from curriculab.statistics.verdict import flat, listed, missing, verdict
-
-
-@dataclass(frozen=True, eq=False)
-class Null:
-    """What choosing the best of k random orders gains by chance: accuracy minus that of `to`.
-
-    As with a variant's own difference, means over the seeds come first: `gain` is the best and `worst` the worst of the
-    k means. `table`: one line per seed with the `worst` and the `best` of the k in it.
-    """
-
-    k: int
-    worst: float
-    gain: float
-    table: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +74,7 @@ def compare(
         why = f" ({'; '.join(notes)})" if notes else ""
         raise ValueError(f"{to!r} has no test at={at!r} in any seed{why}: nothing can be compared with it")
     accuracy = right.mean()
-    scores, null = _scores(accuracy, to), _null(accuracy, runs.null, to)
+    scores, null = _scores(accuracy, to), best_by_chance(accuracy, runs.null, to)
     claims = [v for v in labels.index if labels.variant[v] not in runs.controls]
     table = _table(scores, labels, to, claims, level=level, seed=seed)
     levels = _levels(items, right, labels.index, to, level=level, seed=seed)
@@ -165,14 +152,3 @@ def _levels(
             kind = "reference" if variant == to else e.label
             lines.append((name, variant, len(own), len(part), own.accuracy.mean(), e.mean, e.low, e.high, kind))
     return pd.DataFrame(lines, columns=columns)
-
-
-def _null(accuracy: pd.Series, names: Sequence[str], to: str) -> Null | None:
-    """The worst and the best of the null-band orders, as differences to `to`."""
-    orders = accuracy[accuracy.index.isin(names, level=0)].unstack(level=0)
-    orders = orders.sub(accuracy[to], axis=0).dropna(how="all") if len(orders) else orders
-    if orders.empty:
-        return None
-    table = pd.DataFrame({"worst": orders.min(axis=1), "best": orders.max(axis=1)}).rename_axis("seed")
-    means = orders.mean()
-    return Null(orders.shape[1], float(means.min()), float(means.max()), table)

@@ -1,6 +1,6 @@
 """Would simply another learning rate have given as much? Random order at several, against the curriculum.
 
-sweep = learning_rate_sweep(bench, (3e-4, 1e-3, 3e-3), seeds=3)      # runs named "random, lr 0.0003", ...
+sweep = cl.bench.learning_rate_sweep(bench, (3e-4, 1e-3, 3e-3), seeds=3)   # runs named "random, lr 0.0003", ...
 learning_rate_control(runs, sweep).verdict
 
 A curriculum changes what is learned when, and so, often, how large steps should be: it may win only because the one
@@ -9,10 +9,8 @@ learning rate of the bench suits it better. Random order is given the choice; th
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -22,32 +20,8 @@ from curriculab.statistics.intervals import estimate
 from curriculab.statistics.tests import holm
 from curriculab.statistics.verdict import listed
 
-if TYPE_CHECKING:
-    from curriculab.bench.bench import Bench
 
-
-def learning_rate_sweep(
-    bench: Bench, rates: Sequence[float], *, seeds: int | Iterable[int] = 3, progress: bool = True
-) -> Runs:
-    """Random order at every learning rate in `rates`, all else as in `bench`; runs named "random, lr 0.001".
-
-    The rate is that of the bench's default objective. Take rates on both sides of the bench's own and go on until the
-    best is not at an end; give the seeds of the runs it is to be compared with.
-    """
-    from curriculab.methods.order.random_order import random_order
-
-    (name, setting), *rest = bench.objectives.items()
-    if not rates or not all(rate > 0 for rate in rates):
-        raise ValueError(f"rates={rates!r}; give learning rates above 0 around the bench's own {setting.lr:g}")
-    records = []
-    for rate in dict.fromkeys(rates):
-        own = copy.copy(bench)
-        own.objectives = {name: dataclasses.replace(setting, lr=float(rate)), **dict(rest)}
-        records += own.run({f"random, lr {rate:g}": random_order}, seeds=seeds, progress=progress).records
-    return Runs(tuple(records))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LearningRates:
     """`table`: a line a curriculum and arm of random order, with the paired difference; `best`: the highest arm.
 

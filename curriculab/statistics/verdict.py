@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from curriculab.statistics.intervals import SAME
+from curriculab.statistics.null import Null
 
 if TYPE_CHECKING:
     from curriculab.runs import Runs
-    from curriculab.statistics.comparison import Null
 
 
 def missing(table: pd.DataFrame, scores: pd.DataFrame, runs: Runs) -> list[str]:

@@ -1,0 +1,58 @@
+"""Random order at several learning rates, the runs that a curriculum is weighed against.
+
+sweep = learning_rate_sweep(bench, (3e-4, 1e-3, 3e-3), seeds=3)   # variants "random, lr 0.0003", ...
+cl.statistics.learning_rate_control(runs, sweep).verdict
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from curriculab.methods.order.random_order import random_order
+from curriculab.runs import Runs
+
+if TYPE_CHECKING:
+    from curriculab.bench.bench import Bench
+
+
+def learning_rate_sweep(
+    bench: Bench, rates: Sequence[float], *, seeds: int | Iterable[int] = 3, progress: bool = True
+) -> Runs:
+    """Train random order at every learning rate in `rates`, all else as in `bench`.
+
+    Take rates on both sides of the bench's own and go on until the best is not at an end; give the seeds of the runs
+    it is to be compared with.
+
+    Parameters
+    ----------
+    bench : Bench
+        Its default objective gets the rate; it is left as it was.
+    rates : sequence of float
+        Learning rates, each above 0; a rate given twice is trained once.
+    seeds : int or iterable of int
+        How many seeds, counted from 0, or which.
+    progress : bool
+        Whether a line of progress is printed.
+
+    Returns
+    -------
+    Runs
+        Variants named "random, lr 0.001", one a rate.
+
+    Raises
+    ------
+    ValueError
+        Where `rates` is empty or holds a rate that is not above 0.
+    """
+    (name, setting), *rest = bench.objectives.items()
+    if not rates or not all(rate > 0 for rate in rates):
+        raise ValueError(f"rates={rates!r}; give learning rates above 0 around the bench's own {setting.lr:g}")
+    records = []
+    for rate in dict.fromkeys(rates):
+        own = copy.copy(bench)
+        own.objectives = {name: dataclasses.replace(setting, lr=float(rate)), **dict(rest)}
+        records += own.run({f"random, lr {rate:g}": random_order}, seeds=seeds, progress=progress).records
+    return Runs(tuple(records))
