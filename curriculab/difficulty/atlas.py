@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curriculab.statistics import paired_t
-
 if TYPE_CHECKING:
     from curriculab.engine.model import Model
 
 METHODS = ("spearman", "kendall")
+EQUAL = 1e-9  # scores closer than this are equal: a mean of shares carries rounding error
 
 
 def summary(scores: pd.DataFrame, errors: pd.DataFrame | None = None, *, level: float = 0.95) -> pd.DataFrame:
@@ -30,10 +29,10 @@ def summary(scores: pd.DataFrame, errors: pd.DataFrame | None = None, *, level: 
     (NaN: exact), and the share of the rows that have another row's score (ties leave an ordering undecided)."""
     lines = {}
     for name, values in _numbers(scores).items():
-        found = paired_t(values, level=level)
+        mean, low, high = _mean_interval(values, level)
         tied = values.duplicated(keep=False).mean()
         error = np.nan if errors is None or name not in errors else errors[name].mean()
-        lines[name] = dict(mean=found.mean, low=found.low, high=found.high, sd=values.std(), se=error, tied=tied)
+        lines[name] = dict(mean=mean, low=low, high=high, sd=values.std(), se=error, tied=tied)
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("measure")
 
 
@@ -126,8 +125,7 @@ def by_level(scores: pd.DataFrame, level: pd.Series, *, interval: float = 0.95) 
     scores, lines = _numbers(scores), []
     for name in scores:
         for value, part in scores[name].groupby(level):
-            found = paired_t(part, level=interval)
-            lines.append((name, value, len(part), found.mean, found.low, found.high))
+            lines.append((name, value, len(part), *_mean_interval(part, interval)))
     return pd.DataFrame(lines, columns=["measure", "level", "rows", "mean", "low", "high"])
 
 
@@ -190,6 +188,18 @@ def crowd(
     room = cast.learner(pool, {"crowd": (pass_rate, {})}, seed)
     found, _ = drive({role: asked(role) for role in roles.values()}, room, seed)
     return pd.concat(found.values()).loc[list(members)].rename_axis("member")
+
+
+def _mean_interval(values: pd.Series, confidence: float) -> tuple[float, float, float]:
+    """Mean and its Student's t interval; NaN where there is one value, or where all of them are equal."""
+    from scipy.special import stdtrit
+
+    numbers, n = values.to_numpy(float), len(values)
+    mean = float(numbers.mean())
+    if n < 2 or np.ptp(numbers) < EQUAL:
+        return mean, np.nan, np.nan
+    half = stdtrit(n - 1, 0.5 + confidence / 2) * (numbers.std(ddof=1) / np.sqrt(n))
+    return mean, float(mean - half), float(mean + half)
 
 
 def _known(method: str) -> None:
