@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import re
 import shutil
@@ -74,6 +76,19 @@ def test_the_readme_links_every_page():
     readme = (ROOT / "README.md").read_text()
     assert [p.name for p in PAGES] == ["add_a_measure.md", "add_a_method.md", "add_a_task.md"]
     assert all(f"docs/{page.name}" in readme for page in PAGES)
+
+
+def test_the_notebooks_form_one_path():
+    names = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    told = {}
+    for name in names:
+        text = "".join("".join(cell["source"]) + "\n" for cell in json.loads(notebook(name))["cells"])
+        told[name] = re.findall(r"\*\*Next:\*\* `(\w+)`", text)
+    assert told == {**{a: [b] for a, b in itertools.pairwise(names)}, names[-1]: []}
+
+
+def notebook(name: str) -> str:
+    return (ROOT / "notebooks" / f"{name}.ipynb").read_text()
 
 
 def test_examples_keep_the_style(tmp_path):

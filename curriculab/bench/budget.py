@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+
+from curriculab.runs.display import as_html
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Budget:
         for name, value in given.items():
             if not value > 0:
                 raise ValueError(f"Budget({name}={value}) is spent before it starts; give a number above 0")
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value}" for name, value in vars(self).items() if value is not None)
+        return f"Budget({given})"
+
+    def _repr_html_(self) -> str:
+        given = {name: f"{value:,}" for name, value in vars(self).items() if value is not None}
+        return as_html("Budget: the first one spent ends a variant", pd.DataFrame({"at most": given}))
 
     def shares(self, spent: Spent) -> dict[str, float]:
         """Share of each axis spent, each >= 0; the largest is the progress."""

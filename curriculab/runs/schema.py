@@ -5,11 +5,14 @@ One line of `runs.items`: variant "easy first", seed 0, step 50, id "ladder/add/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+
+from curriculab.runs.display import as_html
 
 KEYS = ["variant", "seed", "step"]
 
@@ -43,6 +46,20 @@ class Record:
     @property
     def key(self) -> tuple[str, int]:
         return self.spec["variant"], self.spec["seed"]
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps taken."""
+        metrics = self.tables.get("metrics", ())
+        return int(metrics["step"].max()) if len(metrics) else 0
+
+    def __repr__(self) -> str:
+        ended = str(self.spec.get("ended", "")).split("\n")[0]
+        return f"Record({self.key[0]!r}, seed {self.key[1]}, {self.steps} steps, ended: {ended[:80] or 'not recorded'})"
+
+    def _repr_html_(self) -> str:
+        lines = {name: len(table) for name, table in self.tables.items()}
+        return as_html(repr(self), pd.DataFrame({"lines": lines}))
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,35 @@ class Runs:
         return table.reset_index()
 
     def __repr__(self) -> str:
-        steps = self.metrics.groupby(["variant", "seed"]).step.max() if len(self.metrics) else pd.Series([0])
+        steps = max((record.steps for record in self.records), default=0)
         failed = f", {len(self.failed)} failed" if self.failed else ""
-        return f"Runs({len(self.variants)} variants x {len(self.seeds)} seeds, up to {steps.max()} steps{failed})"
+        return f"Runs({len(self.variants)} variants x {len(self.seeds)} seeds, up to {steps} steps{failed})"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self), self._overview())
+
+    def _overview(self) -> pd.DataFrame:
+        """One line per variant: seeds, steps, accuracy at each seed's last evaluation (mean), failed seeds."""
+        taken: dict[str, list[Record]] = {name: [] for name in self.variants}
+        for record in self.records:
+            taken.get(record.key[0], []).append(record)
+        lines = {
+            name: {
+                "seeds": len(records),
+                "steps": max(record.steps for record in records),
+                "accuracy": _last_accuracy(records),
+                "failed": sum(record.key in self.failed for record in records),
+            }
+            for name, records in taken.items()
+        }
+        return pd.DataFrame.from_dict(lines, orient="index").rename_axis("variant").round(3)
+
+
+def _last_accuracy(records: Sequence[Record]) -> float:
+    """Share right at the last evaluation, mean over the records that have one; NaN where none has."""
+    shares = []
+    for record in records:
+        items = record.tables.get("items", ())
+        if len(items):
+            shares.append(items.loc[items["step"] == items["step"].max(), "correct"].mean())
+    return float(np.mean(shares)) if shares else float("nan")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.runs import Runs
+from curriculab.runs.display import as_html
 from curriculab.statistics.intervals import estimate
 from curriculab.statistics.null import Null, best_by_chance
 from curriculab.statistics.power import minimum_detectable_effect
@@ -41,16 +42,23 @@ class Comparison:
     notes: tuple[str, ...] = ()
     variants: tuple[str, ...] = field(default=())  # as asked for; colours go by this order
 
+    def __repr__(self) -> str:
+        differ = int(self.table.differs.sum())
+        seeds = self.table.n.max()
+        return f"Comparison({len(self.table) - 1} variants against {self.to!r}, up to {seeds} seeds; {differ} differ)"
+
     def __str__(self) -> str:
-        columns = ["seeds", "accuracy", "difference", "low", "high", "interval", "p_holm", "mde"]
-        columns += ["solver", "gold"] if self.table.gold.any() else []
-        numbers = self.table[columns].round(3)
-        return f"{numbers.to_string(na_rep='')}\n\n{self.verdict}"
+        return f"{self._numbers().to_string(na_rep='')}\n\n{self.verdict}"
 
     def _repr_html_(self) -> str:
-        import html
+        return as_html(repr(self), self._numbers(), below=self.verdict)
 
-        return f"{self.table.round(4).to_html(na_rep='')}<p>{html.escape(self.verdict)}</p>"
+    def _numbers(self) -> pd.DataFrame:
+        """The columns that are read first, rounded."""
+        columns = ["seeds", "accuracy", "difference", "low", "high", "interval", "p_holm", "mde"]
+        if self.table.gold.any():
+            columns += ["solver", "gold"]
+        return self.table[columns].round(3)
 
 
 def compare(
