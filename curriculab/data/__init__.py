@@ -11,3 +11,7 @@ from curriculab.data.splitting import split
 from curriculab.data.validation import PoolError, render_prompt, validate
 
 __all__ = ["PoolError", "after", "data_path", "find", "load_pool", "render_prompt", "split", "steps", "validate"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,6 +9,8 @@ theory stands apart, it takes answers of many people: irt.
 
 from __future__ import annotations
 
+import lazy_loader as _lazy_loader
+
 from curriculab.difficulty.dynamics import confidence, emergence_step, forgetting_events, variability
 from curriculab.difficulty.forward import (
     angle_concentration,
@@ -58,6 +60,7 @@ __all__ = [
     "forgetting_events",
     "gradient_norm",
     "instruction_difficulty",
+    "irt",
     "level",
     "measure",
     "ngram_perplexity",
@@ -82,3 +85,10 @@ __all__ = [
     "word_count",
     "word_rarity",
 ]
+
+# Modules with names of their own, imported when first used: item response theory needs scipy.
+__getattr__, _, _ = _lazy_loader.attach(__name__, ["atlas", "irt"])
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -70,3 +70,7 @@ __all__ = [
     "waste",
     "wright_map",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -27,3 +27,7 @@ __all__ = [
     "verify",
     "verify_rows",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

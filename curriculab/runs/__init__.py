@@ -19,3 +19,7 @@ __all__ = [
     "load_record",
     "load_runs",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

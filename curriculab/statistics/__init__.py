@@ -113,3 +113,7 @@ __all__ = [
     "transfer",
     "waste",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

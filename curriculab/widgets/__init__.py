@@ -31,3 +31,7 @@ __all__ = [
     "having_knobs",
     "source",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

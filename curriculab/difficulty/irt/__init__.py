@@ -29,3 +29,7 @@ from curriculab.difficulty.irt.abilities import ability
 from curriculab.difficulty.irt.fitting import COLUMNS, GUESSING_PRIOR, MODELS, Fit, fit, wright
 
 __all__ = ["COLUMNS", "GUESSING_PRIOR", "MODELS", "Fit", "ability", "fit", "wright"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,51 @@
+# Public names, for `__init__.py`, which imports each when it is first used, and for editors and type checkers.
+
+from . import bench as bench
+from . import data as data
+from . import difficulty as difficulty
+from . import engine as engine
+from . import environments as environments
+from . import figures as figures
+from . import methods as methods
+from . import objectives as objectives
+from . import paper as paper
+from . import protocol as protocol
+from . import registry as registry
+from . import rewards as rewards
+from . import runs as runs
+from . import simulation as simulation
+from . import statistics as statistics
+from . import widgets as widgets
+from .bench.bench import Bench as Bench
+from .bench.budget import Budget as Budget
+from .bench.sanity import truth_test as truth_test
+from .bench.simulate import simulate as simulate
+from .data.mapping import after as after
+from .data.mapping import steps as steps
+from .data.sources import load_pool as load_pool
+from .data.splitting import split as split
+from .data.validation import PoolError as PoolError
+from .engine.loading import load_model as load_model
+from .environments.turns import ask as ask
+from .environments.turns import say as say
+from .environments.turns import splice as splice
+from .environments.turns import tell as tell
+from .methods.check import Check as Check
+from .objectives.grpo import Grpo as Grpo
+from .objectives.sft import Sft as Sft
+from .paper import report as report
+from .paper import tables as tables
+from .protocol import Copy as Copy
+from .protocol import Piece as Piece
+from .protocol import Run as Run
+from .protocol import Sample as Sample
+from .protocol import Score as Score
+from .protocol import Train as Train
+from .protocol import Use as Use
+from .runs.importers import import_runs as import_runs
+from .runs.schema import Runs as Runs
+from .runs.store import load_runs as load_runs
+from .statistics.comparison import compare as compare
+from .widgets.machine import check as check
+
+__version__: str
