@@ -309,15 +309,7 @@ class Bench:
             "temperature": self.temperature,
             "max_new_tokens": self.max_new_tokens,
             "shares": list(self.shares),
-            "model": {
-                "name": self.model.name,
-                "bits": self.model.bits,
-                "rank": self.model.layout.rank,
-                "alpha": self.model.layout.alpha,
-                "device": self.model.device.type,
-                "chat": self.model.chat,
-                "digest": self.model.digest(),
-            },
+            "model": self.model.record(),
             "train": {"rows": len(self.train), "digest": self._table("train")},
             "test": {"rows": len(self.test), "digest": self._table("test")},
         }

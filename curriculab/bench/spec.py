@@ -89,17 +89,10 @@ def _ask(spec: Mapping, root: Path) -> Asked:
     from curriculab.bench.bench import Bench
     from curriculab.bench.interventions import Event
     from curriculab.bench.run_set import Asked
-    from curriculab.engine.loading import load_model
+    from curriculab.engine.loading import load_recorded
 
     wanted = spec["model"]
-    model = load_model(
-        wanted["name"],
-        bits=wanted["bits"],
-        rank=wanted["rank"],
-        alpha=wanted["alpha"],
-        device=wanted["device"],
-        chat=wanted["chat"],
-    )
+    model = load_recorded(wanted)
     if model.digest() != wanted["digest"]:
         raise ValueError(f"the model {wanted['name']!r} is not the one that was asked for: its files have changed")
     bench = Bench(

@@ -29,11 +29,13 @@ class Layout:
 
     entries: tuple[Entry, ...]
     rank: int
-    alpha: int
+    alpha: float
+    rank_stabilised: bool = False
 
     @property
     def scale(self) -> float:
-        return self.alpha / self.rank
+        """What B A x is multiplied by: alpha / r, or alpha / sqrt(r) (Kalajdzievski 2023, rsLoRA)."""
+        return self.alpha / (math.sqrt(self.rank) if self.rank_stabilised else self.rank)
 
     @property
     def size(self) -> int:

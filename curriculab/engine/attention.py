@@ -16,6 +16,19 @@ from curriculab.engine.plan import _active
 BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)  # padded lengths inside attention, tokens
 
 
+NAME = "curriculab"  # of this attention among those of transformers; behind a dash: the kernel that a row goes through
+
+
+def implementation(kernel: str | None) -> str:
+    """The name of packed attention with a kernel, as `set_attn_implementation` takes it."""
+    return NAME if kernel is None else f"{NAME}-{kernel}"
+
+
+def kernel_of(base: torch.nn.Module) -> str | None:
+    """The kernel that a base was loaded with: "sdpa", "eager", or None for the fastest."""
+    return (base.config._attn_implementation or "").removeprefix(NAME).removeprefix("-") or None
+
+
 def packed_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
     """transformers' attention interface: query (b, heads, n, dim) -> (b, n, heads, dim).
 
@@ -167,10 +180,19 @@ class Shape:
 
 class RowAttention:
     """Causal attention within packed rows, so computed that a row's neighbours change nothing: row by row on a CPU,
-    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads. Shapes: only on a CPU."""
+    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads. Shapes: only on a CPU.
 
-    def __init__(self, lengths: Sequence[int], device: torch.device, shapes: Sequence[Shape | None] = ()) -> None:
-        self.packed, self.device, self.shapes = [int(n) for n in lengths], device, shapes
+    kernel: a name in KERNELS computes every row by itself that way instead.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        device: torch.device,
+        shapes: Sequence[Shape | None] = (),
+        kernel: str | None = None,
+    ) -> None:
+        self.packed, self.device, self.shapes, self.kernel = [int(n) for n in lengths], device, shapes, kernel
         self._masks: dict[tuple[int | None, torch.dtype], list[torch.Tensor | None]] = {}
 
     def masks(self, window: int | None, dtype: torch.dtype) -> list[torch.Tensor | None]:
@@ -189,12 +211,37 @@ class RowAttention:
 
     def __call__(self, layer: int, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
         """q (heads, n, dim), k and v with as many heads or fewer -> (n, heads, dim)."""
+        if self.kernel:
+            kernel, masks = KERNELS[self.kernel], self.masks(window, q.dtype)
+            rows = zip(*(_by_row(x, self.packed) for x in (q, k, v)), masks, strict=True)
+            return _packed([kernel(*row, scaling or q.shape[-1] ** -0.5) for row in rows])
         if self.device.type != "cpu" or q.shape[-1] != v.shape[-1]:
             return self.buckets.attend(q, k, v, scaling, window)
         shared = q.shape[0] // k.shape[0]  # query heads that share a key head
         if shared > 1:
             k, v = k.repeat_interleave(shared, 0), v.repeat_interleave(shared, 0)
         return AttendRows.apply(q, k, v, self.packed, self.masks(window, q.dtype), scaling or q.shape[-1] ** -0.5)
+
+
+def sdpa(q, k, v, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
+    """One row by torch's own choice of kernel: q (1, heads, t, dim), k and v with as many heads or fewer."""
+    shared = q.shape[1] != k.shape[1]
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=shared
+    )
+
+
+def eager(q, k, v, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
+    """One row by plain products and a softmax in float32, as transformers' eager attention: what others are held to."""
+    heads, t = q.shape[1], q.shape[2]
+    k, v = (x.repeat_interleave(heads // x.shape[1], 1) for x in (k, v))
+    if mask is None:
+        mask = torch.full((t, t), -torch.inf, dtype=q.dtype, device=q.device).triu(1)
+    weights = torch.softmax(q @ k.transpose(2, 3) * scale + mask, dim=-1, dtype=torch.float32)
+    return weights.to(v.dtype) @ v
+
+
+KERNELS = {"sdpa": sdpa, "eager": eager}
 
 
 def _shaped(shape: Shape, window: int | None) -> torch.Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from curriculab.engine.adapter import FEWEST
-from curriculab.engine.attention import RowAttention, Shape, _watched
+from curriculab.engine.attention import RowAttention, Shape, _watched, kernel_of
 from curriculab.engine.plan import Plan, Span, running
 
 
@@ -41,7 +41,7 @@ def forward(
     )
     lengths += [1] * short
     keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, FEWEST - len(wanted)))]), device=device)
-    attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes)
+    attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes, kernel_of(base))
     model = base if len(wanted) else base.base_model
     head = dict(logits_to_keep=keep) if len(wanted) else {}
     with running(Plan(spans, attend)), torch.set_grad_enabled(grad), _watched(base.base_model, inside, total):

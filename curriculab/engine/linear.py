@@ -5,13 +5,18 @@ from __future__ import annotations
 import ctypes
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from types import MethodType
+from typing import TYPE_CHECKING
 
 import torch
 
 from curriculab.engine.adapter import Entry, Layout
-from curriculab.engine.attention import packed_attention
+from curriculab.engine.attention import implementation, packed_attention
 from curriculab.engine.plan import Span, _active
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
 
 ONEDNN_ROWS = 8  # below, the call costs more than it saves
 
@@ -159,27 +164,32 @@ def keep_memory() -> None:
             allocator.mallopt(-1, 2**30)  # M_TRIM_THRESHOLD
 
 
-def attach(peft: torch.nn.Module, rank: int, alpha: int) -> Layout:
-    """Teach every LoRA layer of a PEFT model and its attention to follow a plan; returns the layout of its adapters."""
+def attach(peft: torch.nn.Module, lora: LoraConfig, attention: str | None = None) -> Layout:
+    """Teach every LoRA layer of a PEFT model and its attention to follow a plan; returns the layout of its adapters.
+
+    attention: "sdpa" or "eager", how a packed row attends to itself; None: the fastest known.
+    """
     from peft.tuners.lora import LoraLayer
     from transformers import AttentionInterface
 
     keep_memory()
     base = peft.get_base_model()
     entries, start = [], 0
+    whole = Layout((), lora.r, lora.lora_alpha, lora.use_rslora)
     for name, module in base.named_modules():
         if not isinstance(module, LoraLayer):
             continue
         index = len(entries)
         entries.append(Entry(name, module.in_features, module.out_features, start))
-        start += rank * (module.in_features + module.out_features)
-        module.forward = MethodType(_mixed_forward(index, alpha / rank, module.forward), module)
+        start += lora.r * (module.in_features + module.out_features)
+        module.forward = MethodType(_mixed_forward(index, whole.scale, module.forward), module)
     head = base.get_output_embeddings()
     if type(head) is torch.nn.Linear:
         head.forward = MethodType(_frozen_forward(head.forward), head)
-    AttentionInterface.register("curriculab", packed_attention)
-    base.set_attn_implementation("curriculab")
-    return Layout(tuple(entries), rank, alpha)
+    name = implementation(attention)
+    AttentionInterface.register(name, packed_attention)
+    base.set_attn_implementation(name)
+    return replace(whole, entries=tuple(entries))
 
 
 def _mixed_forward(index: int, scale: float, own):

@@ -1,52 +1,173 @@
-"""Load a quantised base model with LoRA adapters."""
+"""Load a base model, frozen and quantised, with LoRA layers for the adapters of every variant.
+
+load_model("pocket")                                             the model that comes with the package
+load_model("Qwen/Qwen2.5-0.5B", revision="060db6499f32", r=8)    a commit on the hub, 4 bits
+load_model("~/models/smollm.Q4_1.gguf", dtype="float32")         a GGUF file, unpacked
+load_model(model, tokenizer=tokenizer)                           what is in memory already
+"""
 
 from __future__ import annotations
 
-import functools
 import gc
-import hashlib
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from curriculab.data.files import data_path
 from curriculab.engine.linear import attach
-from curriculab.engine.model import BITS, Model
+from curriculab.engine.lora import lora_config, lora_settings, refuse_other_layers
+from curriculab.engine.model import Model
+from curriculab.engine.recipe import (
+    BITS,
+    DTYPES,
+    TRANSPORT,
+    Recipe,
+    dtype_name,
+    precision,
+    refuse_attention,
+    refuse_options,
+)
+from curriculab.engine.sources import Source, digest_of_model, find_source
 
-_loaded: dict[tuple, Model] = {}
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+_loaded: dict[tuple[str, str], Model] = {}
 
 
 def load_model(
-    name: str = "pocket",
+    name_or_model: str | Path | PreTrainedModel = "pocket",
     *,
-    bits: int = 4,
-    rank: int = 16,
-    alpha: int = 32,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    bits: int | None = None,
+    quantization_config: BitsAndBytesConfig | Mapping[str, object] | None = None,
+    lora: LoraConfig | None = None,
+    r: int | None = None,
+    lora_alpha: float | None = None,
+    target_modules: str | Sequence[str] | None = None,
+    revision: str | None = None,
+    dtype: str | torch.dtype | None = None,
+    attn_implementation: str | None = None,
     device: str | None = None,
     chat: bool = False,
+    **from_pretrained: object,
 ) -> Model:
-    """A frozen base in `bits` (4: NF4 with double quantisation, 8, 16, 32) with LoRA on all linear layers.
+    """Load a frozen base model with LoRA layers, which all variants of a bench share.
 
-    `name`: "pocket", a local folder, or a hub id. float32 compute on a CPU, bfloat16 on CUDA. The base is loaded once
-    per process: the same call again returns it, another one frees it first. `chat` renders rows through the
-    tokenizer's chat template. rank and alpha: Hu et al. 2022; r=16, alpha=2r are common for QLoRA. A variable that
-    still holds the old model keeps its memory: `del model` first where two do not fit.
+    A base that is read from files is loaded once per process: the same call returns it again, and another call frees
+    it first. A variable that still holds the old model keeps its memory: `del model` first where two do not fit.
+
+    Parameters
+    ----------
+    name_or_model : str, Path or PreTrainedModel
+        "pocket", a folder in the hub's format, a GGUF file (needs the extra `gguf`), a hub id (also with
+        `gguf_file="name.gguf"`), or a model in memory. The latter is changed in place: it is frozen and gets LoRA
+        layers and the attention of packed rows.
+    tokenizer : PreTrainedTokenizerBase, optional
+        The tokenizer of a model in memory, and of nothing else.
+    bits : {4, 8, 16, 32}, optional
+        Precision of the base: 4 (NF4 with double quantisation, Dettmers et al. 2023), 8 (LLM.int8), 16 or 32. By
+        default 4; of files that are quantised already, of a GGUF file and of a model in memory, what they are.
+    quantization_config : BitsAndBytesConfig, optional
+        Other settings of bitsandbytes, instead of `bits`.
+    lora : peft.LoraConfig, optional
+        LoRA settings, instead of the next three.
+    r, lora_alpha : int and float, optional
+        Rank of every adapter (16) and its scale, lora_alpha / r (32).
+    target_modules : str or list of str, optional
+        Layers that are adapted, as PEFT names them; all linear layers but the head by default.
+    revision : str, optional
+        Commit, tag or branch of a hub id. A record holds the commit.
+    dtype : str or torch.dtype, optional
+        Precision of what is not quantised: float32 on a CPU and bfloat16 on CUDA by default.
+    attn_implementation : {"sdpa", "eager"}, optional
+        How packed rows are attended to when they are trained and scored; by default the fastest way that is known here.
+    device : str, optional
+        "cpu", "cuda", "cuda:1"; CUDA where there is one.
+    chat : bool
+        Render rows through the tokenizer's chat template.
+    **from_pretrained
+        Further arguments of `AutoModelForCausalLM.from_pretrained`, such as `subfolder` or `token`. Code that lies
+        beside a model is never run, so `trust_remote_code` is refused.
+
+    Returns
+    -------
+    Model
+        The base with its tokenizer; `bench = cl.Bench(model, ...)` trains adapters on it.
+
+    Raises
+    ------
+    ValueError
+        An argument that is wrong, contradicts another, or is not computed here; a model that cannot be loaded, or
+        whose attention packed rows do not have.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> model = cl.load_model("pocket", bits=32, r=8, lora_alpha=16, device="cpu")
+    >>> model.layout.rank, model.positions
+    (8, 512)
     """
-    if bits not in BITS:
-        raise ValueError(f"bits={bits!r}; a base is loaded in one of {BITS} bits")
+    refuse_options(from_pretrained)
+    refuse_attention(attn_implementation)
+    adapters = lora_config(lora, r=r, lora_alpha=lora_alpha, target_modules=target_modules)
+    if not isinstance(name_or_model, str | Path):
+        unused = {
+            "bits": bits,
+            "quantization_config": quantization_config,
+            "revision": revision,
+            "dtype": dtype,
+            "device": device,
+            **from_pretrained,
+        }
+        return _of_memory(name_or_model, tokenizer, unused, adapters, attn_implementation, chat)
+    name = str(name_or_model)
+    if tokenizer is not None:
+        raise ValueError(f"load_model({name!r}, tokenizer=...): the tokenizer lies with the model; leave it out")
+    source = find_source(name, from_pretrained)
+    if revision is not None and source.local:
+        raise ValueError(f"revision={revision!r} is of a model on the hub, and {name!r} is local; leave it out")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    path = _where(name)
-    revision = _revision(path)
-    key = (str(path), revision, bits, rank, alpha, device, chat)
+    asked, (bits, quantization) = bits, _quantization(name, source, bits, quantization_config, dtype)
+    recipe = Recipe(
+        name=name,
+        bits=bits,
+        device=device,
+        dtype=precision(bits, dtype, device),
+        lora=lora_settings(adapters),
+        chat=chat,
+        revision=revision,
+        quantization=quantization,
+        attn_implementation=attn_implementation,
+        options=from_pretrained,
+    )
+    key = (recipe.key, source.digest())
     if key not in _loaded:
         free_models()
-        peft, tokenizer = _read(path, name, bits, rank, alpha, device)
-        layout = attach(peft, rank, alpha)
-        revision = revision or str(getattr(peft.get_base_model().config, "_commit_hash", "") or "")
-        _loaded[key] = Model(name, bits, peft, tokenizer, layout, revision, chat)
+        _loaded[key] = _of_files(recipe, source, adapters, key[1], asked)
     return _loaded[key]
+
+
+def load_recorded(record: Mapping[str, object]) -> Model:
+    """Load the model that a record (`Model.record()`) describes; refuses one that was given in memory."""
+    asked = {
+        k: v for k, v in record.items() if k not in ("name", "digest", "lora", "options", "in_memory", "quantization")
+    }
+    if record["in_memory"]:
+        raise ValueError(
+            f"the model {record['name']!r} was given in memory, and no file can give it again; save it and its "
+            "tokenizer with save_pretrained(folder), and load the folder"
+        )
+    from peft import LoraConfig
+
+    if record["quantization"] is not None:
+        asked |= {"quantization_config": record["quantization"], "bits": None}
+    return load_model(record["name"], lora=LoraConfig(**record["lora"]), **asked, **record["options"])
 
 
 def free_models() -> None:
@@ -57,79 +178,221 @@ def free_models() -> None:
         torch.cuda.empty_cache()
 
 
-def _where(name: str) -> str | Path:
-    if name == "pocket":
-        return data_path("pocket")
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").exists():
+# -- from files -------------------------------------------------------------------------------------------------------
+def _quantization(
+    name: str, source: Source, bits: int | None, config: object, dtype: str | torch.dtype | None
+) -> tuple[int, dict | None]:
+    """The bits of the base, and bitsandbytes' settings where they are not those that `bits` stands for."""
+    if bits is not None and bits not in BITS:
+        raise ValueError(f"bits={bits!r}; a base is loaded in one of {BITS} bits")
+    if bits is not None and config is not None:
+        raise ValueError(f"bits={bits} and quantization_config= say the same thing twice; leave one of them out")
+    if source.gguf:
+        if bits in (4, 8) or config is not None:
             raise ValueError(
-                f"the folder {name!r} holds no config.json; name a folder in the hub's format, or a hub id"
+                f"{name!r} is unpacked out of GGUF to 16 or 32 bits and not quantised again; give bits=16 or bits=32, "
+                "or load the original model with bits=4"
             )
-        return folder
-    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        raise ValueError(f"there is no folder {name!r}; name 'pocket', a local folder in the hub's format, or a hub id")
-    return name
+        return bits or _bits_of_dtype(dtype), None
+    if config is None:
+        return bits or 4, None
+    config = _bitsandbytes(config)
+    return 4 if config.load_in_4bit else 8, _plain(config)
 
 
-def _revision(path: str | Path) -> str:
-    """Digest of a local folder's configuration and weights; empty for a hub id, whose commit is known after loading."""
-    if not isinstance(path, Path):
-        return ""
-    h = hashlib.blake2b(digest_size=8)
-    for file in sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith(".") and f.suffix != ".md"):
-        state = file.stat()
-        h.update(f"{file.name} {_digest_of_file(str(file), state.st_size, state.st_mtime_ns)}".encode())
-    return h.hexdigest()
+def _bits_of_dtype(dtype: str | torch.dtype | None) -> int:
+    """Bits of what is not quantised: of `dtype`, else 16 where there is CUDA and 32 elsewhere."""
+    if dtype is not None:
+        return 8 * DTYPES[dtype_name(dtype)].itemsize
+    return 16 if torch.cuda.is_available() else 32
 
 
-@functools.cache
-def _digest_of_file(path: str, size: int, changed: int) -> str:
-    """Digest of one file; read again only when its size or time of change differ."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+def _bitsandbytes(config: object) -> BitsAndBytesConfig:
+    """A BitsAndBytesConfig that quantises, from itself or from its dictionary."""
+    from transformers import BitsAndBytesConfig
+
+    if isinstance(config, Mapping):
+        known = {k: v for k, v in config.items() if not k.startswith("_")}
+        config = BitsAndBytesConfig(**{k: v for k, v in known.items() if k != "quant_method"})
+    if not isinstance(config, BitsAndBytesConfig):
+        raise ValueError(
+            f"quantization_config is a {type(config).__name__}; a base is quantised by bitsandbytes: give a "
+            "BitsAndBytesConfig, or bits="
+        )
+    if not (config.load_in_4bit or config.load_in_8bit):
+        raise ValueError(
+            "the BitsAndBytesConfig quantises nothing; give load_in_4bit=True or load_in_8bit=True, or bits="
+        )
+    return config
 
 
-def _read(path: str | Path, name: str, bits: int, rank: int, alpha: int, device: str) -> tuple[torch.nn.Module, object]:
+def _plain(config: BitsAndBytesConfig) -> dict[str, object]:
+    """A BitsAndBytesConfig as JSON holds it."""
+    return {k: v for k, v in config.to_dict().items() if not k.startswith("_")}
+
+
+def _of_files(recipe: Recipe, source: Source, adapters: LoraConfig, digest: str, asked: int | None) -> Model:
     _quiet()
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+    base, tokenizer = _read(recipe, source)
+    commit = str(getattr(base.config, "_commit_hash", None) or "")
+    recipe = replace(recipe, revision=None if source.local else commit or recipe.revision)
+    if not source.gguf:
+        recipe = replace(recipe, bits=_found_bits(recipe, base))
+        if asked is not None and recipe.bits != asked:
+            raise ValueError(
+                f"the files of {recipe.name!r} are quantised to {recipe.bits} bits already; leave bits= out"
+            )
+    return _with_adapters(recipe, base, tokenizer, adapters, digest or commit)
+
+
+def _read(recipe: Recipe, source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The base and the tokenizer of a source, by transformers."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
-    half = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    quantised = {
+    if source.local:
+        disable_progress_bar()  # local files load in no time
+    options = {k: v for k, v in recipe.options.items() if k != "gguf_file"}
+    options |= {} if recipe.revision is None else {"revision": recipe.revision}
+    options |= {"gguf_file": source.gguf} if source.gguf else {"use_safetensors": True}
+    fetched = {k: v for k, v in options.items() if k in (*TRANSPORT, "revision", "subfolder", "gguf_file")}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.path, trust_remote_code=False, **fetched)
+        base = AutoModelForCausalLM.from_pretrained(
+            source.path,
+            dtype=DTYPES[recipe.dtype],
+            device_map={"": recipe.device},
+            trust_remote_code=False,
+            **options,
+            **_quantised(recipe, source),
+        )
+    except (OSError, ValueError, ImportError, TypeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        extra = "; pip install 'curriculab[gguf]' first" if source.gguf and isinstance(error, ImportError) else ""
+        raise ValueError(
+            f"the model {recipe.name!r} could not be loaded ({reason}); name 'pocket', a local folder in the hub's "
+            f"format, or a hub id that this machine can reach{extra}"
+        ) from error
+    return base, tokenizer
+
+
+def _quantised(recipe: Recipe, source: Source) -> dict[str, object]:
+    """What from_pretrained is told of quantisation."""
+    import transformers
+
+    if source.gguf:  # older versions of transformers always unpack, and have no such config
+        config = getattr(transformers, "GgufConfig", None)
+        return {"quantization_config": config(dequantize=True)} if config else {}
+    if recipe.quantization is not None:
+        return {"quantization_config": _bitsandbytes(recipe.quantization)}
+    half = DTYPES[recipe.dtype]
+    settings = {
         4: dict(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=half
         ),
         8: dict(load_in_8bit=True),
     }
-    how = {"quantization_config": BitsAndBytesConfig(**quantised[bits])} if bits in quantised else {}
-    dtype = {16: torch.bfloat16, 32: torch.float32}.get(bits, half)
-    if isinstance(path, Path):
-        disable_progress_bar()  # local files load in no time
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        base = AutoModelForCausalLM.from_pretrained(
-            path, dtype=dtype, device_map={"": device}, trust_remote_code=False, use_safetensors=True, **how
-        )
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
+    if recipe.bits not in settings:
+        return {}
+    return {"quantization_config": transformers.BitsAndBytesConfig(**settings[recipe.bits])}
+
+
+# -- from memory ------------------------------------------------------------------------------------------------------
+def _of_memory(
+    base: object,
+    tokenizer: PreTrainedTokenizerBase | None,
+    unused: Mapping[str, object],
+    adapters: LoraConfig,
+    attn_implementation: str | None,
+    chat: bool,
+) -> Model:
+    """A model that was given; the files it came from are not asked."""
+    from peft import PeftModel
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    kind = type(base).__name__
+    if isinstance(base, PeftModel) or (
+        isinstance(base, torch.nn.Module) and any(isinstance(m, BaseTunerLayer) for m in base.modules())
+    ):
+        raise ValueError(f"the {kind} carries PEFT adapters already; give what model.merge_and_unload() returns")
+    if not isinstance(base, PreTrainedModel):
         raise ValueError(
-            f"the model {name!r} could not be loaded ({reason}); name 'pocket', a local folder in the hub's format, "
-            "or a hub id that this machine can reach"
-        ) from error
+            f"load_model of a {kind}; give a name, a path, or a PreTrainedModel of transformers with tokenizer="
+        )
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise ValueError(
+            f"tokenizer={tokenizer!r}; a model in memory comes with its tokenizer, as transformers loads it"
+        )
+    for name, value in unused.items():
+        if value is not None:
+            raise ValueError(f"{name}={value!r} says how files are read, and the {kind} is in memory; leave it out")
+    weight = base.get_input_embeddings().weight
+    recipe = Recipe(
+        name=str(base.config.name_or_path or kind),
+        bits=8 * weight.dtype.itemsize,
+        device=str(weight.device),
+        dtype=dtype_name(weight.dtype),
+        lora=lora_settings(adapters),
+        chat=chat,
+        attn_implementation=attn_implementation,
+        in_memory=True,
+    )
+    _quiet()
+    digest = digest_of_model(base, tokenizer)
+    recipe = replace(recipe, bits=_found_bits(recipe, base))
+    return _with_adapters(recipe, base, tokenizer, adapters, digest)
+
+
+# -- both -------------------------------------------------------------------------------------------------------------
+def _found_bits(recipe: Recipe, base: PreTrainedModel) -> int:
+    """The bits that the base has: what was given, or read, may be quantised already."""
+    config = getattr(base.config, "quantization_config", None)
+    if config is None:
+        return recipe.bits
+    return 4 if _bitsandbytes(config).load_in_4bit else 8
+
+
+def _with_adapters(
+    recipe: Recipe, base: PreTrainedModel, tokenizer: object, adapters: LoraConfig, digest: str
+) -> Model:
+    """The base, frozen, with LoRA layers that follow the plan of a packed forward."""
+    from peft import get_peft_model
+
+    _refuse_other_attention(base)
+    base.requires_grad_(False)
+    base.config.use_cache = False
+    try:
+        peft = get_peft_model(base, adapters)
+    except ValueError as error:
+        raise ValueError(f"LoRA on {recipe.name!r}: {' '.join(str(error).split())[:160]}") from error
+    refuse_other_layers(peft.get_base_model())
+    peft.requires_grad_(False)
+    peft.train()  # in eval mode bitsandbytes repacks NF4 weights on a CPU, and the packed ones have no backward
+    layout = attach(peft, adapters, recipe.attn_implementation)
+    return Model(recipe, peft, tokenizer, layout, digest)
+
+
+def _refuse_other_attention(base: PreTrainedModel) -> None:
+    """Refuse models that do more than attend to the tokens of a row before each other: packed rows would mix."""
+    kind = base.config.model_type
     if getattr(base.config, "attn_logit_softcapping", None):
-        kind = base.config.model_type
         raise ValueError(
             f"{kind!r} caps its attention scores, which the packed forward does not compute; choose another model"
         )
-    base.requires_grad_(False)
-    base.config.use_cache = False
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
-    peft = get_peft_model(base, config)
-    peft.requires_grad_(False)
-    peft.train()  # in eval mode bitsandbytes repacks NF4 weights on a CPU, and the packed ones have no backward
-    return peft, tokenizer
+    if getattr(base, "_is_stateful", False):
+        raise ValueError(
+            f"{kind!r} carries a state from token to token, which would run from one packed row into the next; choose "
+            "another model"
+        )
+    if not getattr(base, "_supports_attention_backend", True):
+        raise ValueError(
+            f"{kind!r} does not let its attention be replaced, which the packed forward needs; choose another model"
+        )
+    if any(name.endswith(".sinks") for name, _ in base.named_parameters()):
+        raise ValueError(
+            f"{kind!r} has attention sinks, which the packed forward does not compute; choose another model"
+        )
 
 
 def _quiet() -> None:

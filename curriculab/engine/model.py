@@ -7,6 +7,7 @@ model.memory(batch_tokens=512)                # what weights, one adapter and ac
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +19,8 @@ import torch
 
 from curriculab.data.validation import render_prompt
 from curriculab.engine.adapter import Adapter, Layout
+from curriculab.engine.recipe import Recipe
 from curriculab.protocol import Piece, Rows
-
-BITS = (4, 8, 16, 32)
-
 
 MIB = 2**20
 
@@ -52,16 +51,29 @@ class Text:
 class Model:
     """A frozen base with LoRA layers, its tokenizer, and the layout that all its adapters share."""
 
-    name: str
-    bits: int
+    recipe: Recipe
     peft: torch.nn.Module
     tokenizer: object
     layout: Layout
-    revision: str
-    chat: bool = False
+    contents: str  # digest of its files or tensors; of a model on the hub, the commit
 
     def __post_init__(self) -> None:
         self._cache: dict[tuple, np.ndarray] = {}
+
+    @property
+    def name(self) -> str:
+        """What `load_model` was given: a name, a path, or where a model in memory says that it comes from."""
+        return self.recipe.name
+
+    @property
+    def bits(self) -> int:
+        """Precision of the frozen weights: 4, 8, 16 or 32."""
+        return self.recipe.bits
+
+    @property
+    def chat(self) -> bool:
+        """Whether rows are rendered through the tokenizer's chat template."""
+        return self.recipe.chat
 
     @property
     def base(self) -> torch.nn.Module:
@@ -183,11 +195,13 @@ class Model:
         return pd.Series(parts, name="MiB") / MIB
 
     def digest(self) -> str:
-        """What decides the numbers of this model: its files, precision and adapter shape (16 hex digits)."""
-        text = repr(
-            (self.name, self.revision, self.bits, self.layout.rank, self.layout.alpha, self.chat, self.device.type)
-        )
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        """What decides the numbers of this model: its weights, and all that `load_model` was told (16 hex digits)."""
+        decisive = json.dumps([self.contents, self.recipe.decisive()], sort_keys=True)
+        return hashlib.blake2b(decisive.encode(), digest_size=8).hexdigest()
+
+    def record(self) -> dict[str, object]:
+        """How it was loaded, as plain JSON with its digest: what a spec holds, to load the same model again."""
+        return {**self.recipe.record(), "digest": self.digest()}
 
     def __repr__(self) -> str:
         million = sum(e.out_features * e.in_features for e in self.layout.entries) / 1e6

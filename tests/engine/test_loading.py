@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.engine import model as models
+from curriculab.engine import loading
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import learned_text
 from curriculab.environments.turns import say, splice, tell
@@ -30,7 +30,7 @@ def test_the_same_call_returns_the_same_base_and_another_frees_it(save_tiny, tmp
     del first
     other = load_model(folder, bits=16)
     gc.collect()
-    assert list(models._loaded.values()) == [other] and gone() is None
+    assert list(loading._loaded.values()) == [other] and gone() is None
 
 
 def test_encoding_learns_the_answer_and_the_end_only(tiny_folder):
@@ -134,9 +134,9 @@ def test_attention_that_the_packed_forward_does_not_compute_is_refused(tmp_path,
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        ({"name": "pocket", "bits": 3}, "bits=3; a base is loaded in one of (4, 8, 16, 32) bits"),
+        ({"name_or_model": "pocket", "bits": 3}, "bits=3; a base is loaded in one of (4, 8, 16, 32) bits"),
         (
-            {"name": "./nowhere"},
+            {"name_or_model": "./nowhere"},
             "there is no folder './nowhere'; name 'pocket', a local folder in the hub's format, or a hub id",
         ),
     ],

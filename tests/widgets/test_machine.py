@@ -124,7 +124,7 @@ def test_fonts_of_the_same_widths_will_do(monkeypatch):
 # -- memory -----------------------------------------------------------------------------------------------------------
 def test_the_plan_counts_as_the_model_does(tiny_folder):
     """A loaded 4-bit model of known shape: adapters and activations are the same numbers, weights up to the norms."""
-    model = cl.load_model(str(tiny_folder), bits=4, rank=16, device="cpu")
+    model = cl.load_model(str(tiny_folder), bits=4, r=16, device="cpu")
     shape = Shape("tiny", layers=2, hidden=64, inner=128, keys=32, vocabulary=320, tied=True)
     counted, ours = model.memory(batch_tokens=100) * 2**20, plan(shape, adapters=1, rank=16, tokens=100)
     assert ours["adapters"] == counted["adapter"]

@@ -1,0 +1,116 @@
+"""The LoRA settings of a model, checked: what peft.LoraConfig offers and several adapters in one forward can do.
+
+lora_config(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"])      the same as a peft.LoraConfig of these
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+R, LORA_ALPHA = 16, 32  # Hu et al. 2022 write r and alpha; r=16 and alpha=2r are common for QLoRA
+
+# Fields of a LoraConfig that are taken over; every other one keeps its default, or the config is refused.
+COMPUTED = (
+    "r",
+    "lora_alpha",
+    "target_modules",
+    "exclude_modules",
+    "layers_to_transform",
+    "layers_pattern",
+    "use_rslora",
+)
+
+# Fields that say where a config comes from, and change nothing of what is computed.
+DESCRIPTIVE = (
+    "task_type",
+    "peft_type",
+    "auto_mapping",
+    "peft_version",
+    "base_model_name_or_path",
+    "revision",
+    "inference_mode",
+    "runtime_config",
+)
+
+
+def lora_config(
+    lora: LoraConfig | None = None,
+    *,
+    r: int | None = None,
+    lora_alpha: float | None = None,
+    target_modules: str | Sequence[str] | None = None,
+) -> LoraConfig:
+    """The LoRA of all adapters of a model, from a LoraConfig or from single values; refuses what is not computed."""
+    import peft
+
+    given = {"r": r, "lora_alpha": lora_alpha, "target_modules": target_modules}
+    given = {name: value for name, value in given.items() if value is not None}
+    if lora is None:
+        asked = {"r": R, "lora_alpha": LORA_ALPHA, "target_modules": "all-linear"} | given
+        _refuse_wrong_values(**asked)
+    elif not isinstance(lora, peft.LoraConfig):
+        raise ValueError(f"lora={lora!r} is a {type(lora).__name__}; give a peft.LoraConfig, or r= and lora_alpha=")
+    elif given:
+        raise ValueError(
+            f"lora= and {next(iter(given))}= were both given; write {next(iter(given))} into the LoraConfig"
+        )
+    else:
+        _refuse_other_fields(lora)
+        asked = {name: getattr(lora, name) for name in COMPUTED}
+        asked["target_modules"] = asked["target_modules"] or "all-linear"
+        _refuse_wrong_values(asked["r"], asked["lora_alpha"], asked["target_modules"])
+    return peft.LoraConfig(**asked, lora_dropout=0.0, task_type="CAUSAL_LM")
+
+
+def lora_settings(config: LoraConfig) -> dict[str, object]:
+    """What a LoraConfig computes, as plain values for a record; LoraConfig(**these) is the same again."""
+    found: dict[str, object] = {}
+    for name in COMPUTED:
+        value = getattr(config, name)
+        found[name] = sorted(value) if isinstance(value, set | frozenset) else value
+    return found
+
+
+def refuse_other_layers(base: torch.nn.Module) -> None:
+    """Refuse a model of which LoRA would adapt anything but linear layers below the head."""
+    from peft.tuners.lora import LoraLayer
+
+    if isinstance(base.get_output_embeddings(), LoraLayer):
+        raise ValueError("target_modules names the output layer, which is computed for few tokens only; leave it out")
+    for name, module in base.named_modules():
+        if isinstance(module, LoraLayer) and not isinstance(module.base_layer, torch.nn.Linear):
+            kind = type(module.base_layer).__name__
+            raise ValueError(
+                f"the layer {name!r} is a {kind}; adapters sit on torch.nn.Linear: choose other target_modules"
+            )
+
+
+def _refuse_wrong_values(r: int, lora_alpha: float, target_modules: str | Sequence[str]) -> None:
+    if isinstance(r, bool) or not isinstance(r, int) or r < 1:
+        raise ValueError(f"r={r!r}; the rank of an adapter is a whole number from 1 on, such as r={R}")
+    if isinstance(lora_alpha, bool) or not isinstance(lora_alpha, int | float) or not lora_alpha > 0:
+        raise ValueError(f"lora_alpha={lora_alpha!r}; give a number above 0, such as lora_alpha={2 * r}")
+    named = [target_modules] if isinstance(target_modules, str) else target_modules
+    if not isinstance(named, list | tuple | set) or not named or not all(isinstance(n, str) and n for n in named):
+        raise ValueError(
+            f"target_modules={target_modules!r}; give 'all-linear', a pattern, or names such as ['q_proj', 'v_proj']"
+        )
+
+
+def _refuse_other_fields(lora: LoraConfig) -> None:
+    """Refuse features of PEFT that adapters sharing a forward do not have: DoRA, dropout, biases, other modules."""
+    plain = type(lora)()
+    for field in dataclasses.fields(lora):
+        value = getattr(lora, field.name)
+        if field.name not in (*COMPUTED, *DESCRIPTIVE) and value != getattr(plain, field.name):
+            raise ValueError(
+                f"LoraConfig({field.name}={value!r}) is not computed here; leave {field.name} out "
+                f"(what is: {', '.join(COMPUTED)})"
+            )
