@@ -19,6 +19,7 @@ import torch
 
 from curriculab import methods
 from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.fingerprint import run_modules
 from curriculab.bench.interventions import Event
 from curriculab.bench.job import Steer, open_job
 from curriculab.bench.recording import record
@@ -32,7 +33,7 @@ from curriculab.methods.order.random_order import random_order
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.registry import OBJECTIVES, Objective
 from curriculab.protocol import Method, Rows
-from curriculab.registry.fingerprint import code, describe, git, versions
+from curriculab.registry.fingerprint import describe, git, versions
 from curriculab.registry.knobs import check_knobs
 from curriculab.registry.serialization import written
 from curriculab.runs import Runs, Store, digest_of, digest_of_table
@@ -273,7 +274,7 @@ class Bench:
             "model": self.model.digest(),
             "others": {k: m.digest() for k, m in self.others.items()},
             "versions": versions(),
-            "code": code(),
+            "code": run_modules(self.objectives.values()),
             **({"steered": steered} if steered else {}),
         }
 

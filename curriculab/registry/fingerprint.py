@@ -1,19 +1,19 @@
-"""What decides a run, and how it is written down: methods by their source and knobs, versions, code.
+"""What decides a run: methods by their code and knobs, the modules that they use, versions of libraries.
 
-A method that can be made again is written as {"method": "sec", "knobs": {"tau": 0.4}}.
+Nothing is listed by hand: from a few roots (the method, the training loop, the objective, the measures that made its
+columns) the imports are followed in the files, see `curriculab.registry.imports`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
-import importlib
 import importlib.metadata
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import sysconfig
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -21,89 +21,174 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from curriculab import __version__, methods
-from curriculab.engine.model import Model
-from curriculab.methods.check import file_digest
-from curriculab.runs import digest_of_table
+import curriculab
+from curriculab.registry.digests import digest_of_table
+from curriculab.registry.imports import ImportGraph, Source, Use, read_source, text_digest
 
-DECIDES = ("bench", "data", "engine", "environments", "objectives", "protocol", "registry", "rewards", "runs")
+HASHED_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # their versions decide numbers
 
-
-MATTERS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")  # versions that decide numbers
+GRAPH = ImportGraph({"curriculab": Path(__file__).parents[1]})
 
 
-def describe(method: object, seen: tuple = ()) -> object:
-    """A method, or a knob, by everything that decides what it does: source, defaults, and values it reaches."""
-    if isinstance(method, partial):
-        inner = describe(method.func, seen)
-        knobs = {str(i): v for i, v in enumerate(method.args)} | method.keywords
+def describe(value: object, seen: tuple = ()) -> object:
+    """A method, or a knob, by everything that decides what it does: code, defaults, and values it reaches."""
+    if isinstance(value, partial):
+        inner = describe(value.func, seen)
+        knobs = {str(i): v for i, v in enumerate(value.args)} | value.keywords
         return {**inner, "knobs": {**inner["knobs"], **{k: describe(v, seen) for k, v in knobs.items()}}}
-    if dataclasses.is_dataclass(method) and not isinstance(method, type | Model):
-        values = {f.name: describe(getattr(method, f.name), seen) for f in dataclasses.fields(method)}
-        return {"type": type(method).__qualname__, **values}
-    if inspect.isfunction(method):
-        return _function(method, seen)
-    if isinstance(method, str | int | float | bool | None):
-        return method
-    if isinstance(method, list | tuple | set | frozenset):
-        return [describe(v, seen) for v in (sorted(method) if isinstance(method, set | frozenset) else method)]
-    if isinstance(method, Mapping):
-        return {str(k): describe(v, seen) for k, v in method.items()}
-    if isinstance(method, pd.DataFrame | pd.Series):
-        return digest_of_table(pd.DataFrame(method))
-    if isinstance(method, np.ndarray | np.generic):
-        return method.tolist()
-    if isinstance(method, Model):
-        return method.digest()
-    if inspect.ismodule(method) or inspect.isclass(method) or inspect.isbuiltin(method):
-        return str(getattr(method, "__qualname__", method.__name__))
-    raise ValueError(f"a knob is a {type(method).__name__}; knobs are plain values, frozen dataclasses or methods")
+    if not isinstance(value, type) and callable(getattr(value, "digest", None)):
+        return value.digest()  # a model
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        values = {f.name: describe(getattr(value, f.name), seen) for f in dataclasses.fields(value)}
+        return {"type": type(value).__qualname__, **_modules_or_source(type(value)), **values}
+    if inspect.isfunction(value):
+        return _function(value, seen)
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [describe(v, seen) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, Mapping):
+        return {str(k): describe(v, seen) for k, v in value.items()}
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return digest_of_table(pd.DataFrame(value))
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if inspect.isclass(value) and _is_notebook(value):
+        return {"type": value.__qualname__, **_modules_or_source(value)}
+    if inspect.ismodule(value) or inspect.isclass(value) or inspect.isbuiltin(value):
+        return str(getattr(value, "__qualname__", value.__name__))
+    raise ValueError(f"a knob is a {type(value).__name__}; knobs are plain values, frozen dataclasses or methods")
 
 
 def _function(function: Callable, seen: tuple) -> dict[str, object]:
-    """A function by the file it stands in; one from a notebook by its own text and the values it reaches."""
+    """A function by the modules it uses; one from a notebook by its own text and the values it reaches, too."""
     name = f"{function.__module__}.{function.__qualname__}"
     if function.__code__ in seen:
         return {"function": name, "knobs": {}}
-    module, seen = inspect.getmodule(function), (*seen, function.__code__)
-    in_file = module is not None and getattr(module, "__file__", None) and module.__name__ != "__main__"
-    try:
-        text = inspect.getsource(module if in_file else function)
-    except (OSError, TypeError):
-        code = function.__code__
-        text = repr((code.co_code, [c for c in code.co_consts if not inspect.iscode(c)], code.co_names))
-    found = {"function": name, "source": hashlib.blake2b(text.encode(), digest_size=8).hexdigest(), "knobs": {}}
-    if in_file:
-        found["beside"] = _beside(module)
+    seen = (*seen, function.__code__)
+    found = {"function": name, "knobs": {}, **_modules_or_source(function)}
     reached = inspect.getclosurevars(function)
-    values = {**reached.nonlocals, **({} if in_file else reached.globals)}
+    values = {**reached.nonlocals, **(reached.globals if _is_notebook(function) else {})}
     values |= {"defaults": function.__defaults__, "keywords": function.__kwdefaults__}
     return found | {"reached": {k: describe(v, seen) for k, v in values.items() if v is not None}}
 
 
-@functools.cache
-def _beside(module: ModuleType) -> dict[str, str]:
-    """Digests of the method files that a method's file takes something from, through any number of them."""
-    found, waiting = {}, [module]
-    while waiting:
-        for value in vars(waiting.pop()).values():
-            name = getattr(value, "__module__", None) or ""
-            if name.startswith(f"{methods.__name__}.") and name not in (module.__name__, *found):
-                waiting.append(sys.modules[name])
-                found[name] = file_digest(Path(sys.modules[name].__file__))
+def _is_notebook(thing: object) -> bool:
+    """Was a function or class defined in a notebook or in a script that is run, not in a module that is imported?"""
+    module = inspect.getmodule(thing)
+    return module is None or not getattr(module, "__file__", None) or module.__name__ == "__main__"
+
+
+def _modules_or_source(thing: Callable | type) -> dict[str, object]:
+    if not _is_notebook(thing):
+        return {"modules": modules(thing)}
+    text = _text(thing)
+    used = GRAPH.closure(_notebook_uses(thing)) if inspect.isfunction(thing) else {}
+    return {"source": text_digest(text), **({"modules": used} if used else {})}
+
+
+def _text(thing: Callable | type) -> str:
+    """The text that a function or class of a notebook was written as; without one its compiled code."""
+    try:
+        return textwrap.dedent(inspect.getsource(thing))
+    except (OSError, TypeError):
+        code = getattr(thing, "__code__", None)
+        if code is None:
+            return repr(sorted(vars(thing)))
+        return repr((code.co_code, [c for c in code.co_consts if not inspect.iscode(c)], code.co_names))
+
+
+def _notebook_uses(function: Callable) -> Iterator[Use]:
+    """What a function of a notebook takes from curriculab through modules: `cl.methods.sec` in its text."""
+    source = _notebook_source(function)
+    yield from source.uses if source else ()
+
+
+def _notebook_source(function: Callable) -> Source | None:
+    reached = inspect.getclosurevars(function)
+    known = {**reached.globals, **reached.nonlocals}
+    homes = {name: (value.__name__, ()) for name, value in known.items() if isinstance(value, ModuleType)}
+    try:
+        return read_source(_text(function), known=homes)
+    except SyntaxError:
+        return None
+
+
+# -- modules ------------------------------------------------------------------------------------------------------
+def modules(*roots: object) -> dict[str, str]:
+    """Digest of every module that the roots use, by name.
+
+    Parameters
+    ----------
+    *roots : str, function, class or module
+        Where to begin: names of modules, or what stands in them.
+
+    Returns
+    -------
+    dict of str to str
+        Names of modules in alphabetical order, each with the digest (16 hex digits) of its syntax tree without
+        docstrings. A function of another package brings in the modules of that package that it uses, too; libraries
+        that know nothing of curriculab count with the one file.
+    """
+    names = [root if isinstance(root, str) else getattr(root, "__module__", None) or root.__name__ for root in roots]
+    for name in names:
+        _follow(name)
+    found: dict[str, str] = {}
+    for name in names:
+        alone = GRAPH.locate(name) is not None and _in_library(name) and not _knows_curriculab(name)
+        found |= {name: GRAPH.source(name).digest} if alone else GRAPH.closure([name])
     return dict(sorted(found.items()))
 
 
-@functools.cache
-def code() -> str:
-    """Digest of the package's files that decide numbers."""
-    home = Path(__file__).parents[1]
-    files = [f for name in DECIDES for f in sorted((home / name).glob("*.py")) or [home / f"{name}.py"]]
-    return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()
+def _in_library(name: str) -> bool:
+    libraries = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")}
+    return GRAPH.homes[name.split(".")[0]].parent in libraries
+
+
+def _knows_curriculab(name: str) -> bool:
+    return any(module.split(".")[0] == "curriculab" for module, _ in GRAPH.source(name).uses)
+
+
+def _follow(name: str) -> None:
+    """Make the graph follow the package of a module; where it is part of no library, what lies beside it as well."""
+    top = name.split(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if top in GRAPH.homes or file is None or not file.endswith(".py"):
+        return
+    path = Path(file)
+    home = path.parent if path.name == "__init__.py" else path
+    GRAPH.add(top, home)
+    if not _in_library(top):
+        for beside in (*home.parent.glob("*.py"), *(p.parent for p in home.parent.glob("*/__init__.py"))):
+            GRAPH.add(beside.stem, beside)
+
+
+def texts(value: object) -> set[str]:
+    """Every short text in a method's own code and knobs: among them the names of the columns that it reads."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, Mapping):
+        return {str(k) for k in value}.union(*map(texts, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return set().union(*map(texts, value))
+    if isinstance(value, partial):
+        return texts(value.func) | texts(value.args) | texts(value.keywords)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return texts([getattr(value, f.name) for f in dataclasses.fields(value)])
+    if inspect.isfunction(value):
+        source = _notebook_source(value) if _is_notebook(value) else GRAPH.source(_module_of(value))
+        return set(source.texts if source else ()) | texts(value.__defaults__) | texts(value.__kwdefaults__)
+    return set()
+
+
+def _module_of(function: Callable) -> str:
+    _follow(function.__module__)
+    return function.__module__
 
 
 def versions() -> dict[str, str]:
-    return {"curriculab": __version__, **{name: importlib.metadata.version(name) for name in MATTERS}}
+    """Versions of curriculab and of the libraries that decide numbers."""
+    return {"curriculab": curriculab.__version__, **{p: importlib.metadata.version(p) for p in HASHED_PACKAGES}}
 
 
 def git() -> str:
