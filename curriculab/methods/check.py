@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from curriculab.data.files import data_path
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Method, Rows
+
 if TYPE_CHECKING:
-    from curriculab.bench.budget import Budget
     from curriculab.objectives.registry import Objective
     from curriculab.runs import Runs
-    from curriculab.simulation.student import Student
-from curriculab.protocol import Method
 
 
 @dataclass(frozen=True)
@@ -35,63 +37,134 @@ class Check:
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
-class CheckBench(Protocol):
-    """What a method's `check` is given: small pools, a simulated student, and a switch that breaks the signal.
+@dataclass(frozen=True)
+class CheckBench(ABC):
+    """What a method's `check` is given: small pools, simulated students, and a switch that breaks the signal.
 
-    signal: columns of the pool the method listens to; the broken twin gets them permuted among the rows, while the
-    student and every measurement below keep the true ones.
+    seeds: of every run; broken: the twin's bench, on which `signal`, the columns that the method reads (of the pool, or
+    of replies, such as "reward" and "correct" together), is permuted among the rows, while the student and every
+    measurement below keep the true ones; batch_size: rows in a step.
+
+    The package that runs checks hands it in (`curriculab.bench.check_bench`), so that a method's file needs nothing but
+    this class.
     """
 
-    seeds: tuple[int, ...]
-    batch_size: int
-    pool: pd.DataFrame  # a chain of skills: topic i needs topic i - 1, level i; `score` is a loss that rises with it
-    wide: pd.DataFrame  # topics and levels crossed, as many rows in each cell
-    random: Method
+    seeds: tuple[int, ...] = (0, 1, 2)
+    broken: bool = False
+    batch_size: int = 8
+
+    @property
+    @abstractmethod
+    def pool(self) -> Rows:
+        """480 rows: six skills, each the prerequisite of the next, level = place in the chain, `score` a noisy loss."""
+
+    @property
+    @abstractmethod
+    def wide(self) -> Rows:
+        """360 rows: four topics, six levels, 15 rows in each cell, shuffled."""
+
+    @property
+    @abstractmethod
+    def random(self) -> Method:
+        """Random order, to compare with."""
+
+    @property
+    @abstractmethod
+    def pocket(self) -> Any:
+        """The pocket model, or None where it is not installed."""
+
+    @abstractmethod
+    def student(self, **settings: object) -> Any:
+        """A simulated student: student(rate=0.1, start=-1.0); settings as of `simulation.student.Student`."""
+
+    @abstractmethod
+    def chain_student(self, *skills: object) -> Any:
+        """A student for whom order matters: each skill needs the one before it."""
+
+    @abstractmethod
+    def chain(self, *skills: object) -> tuple[tuple[str, str], ...]:
+        """Prerequisites in a row: chain("a", "b", "c") -> (("b", "a"), ("c", "b"))."""
+
+    @abstractmethod
+    def planted(self, rates: Mapping[str, float], *, rows: int = 40, **student: object) -> tuple[Rows, Any]:
+        """A pool with one topic per pass rate, and a student that has just these rates and, but for `student`, learns
+        nothing; `level` counts the topics from easy to hard, `logit` is a row's difficulty."""
+
+    @abstractmethod
+    def watch(self, method: Method, seen: list) -> Method:
+        """The same method, whose requests are put into the list `seen`."""
+
+    @abstractmethod
+    def train(
+        self, method: Method, signal: tuple[str, ...], pool: Rows, student: object, knobs: Mapping, **how: object
+    ) -> Runs:
+        """All seeds of `method` with its knobs on a student, its signal permuted where the bench is `broken`."""
 
     def simulate(
         self,
         method: Method,
         *,
         signal: tuple[str, ...] = (),
-        pool: pd.DataFrame | None = None,
+        pool: Rows | None = None,
         steps: int | None = None,
         batch_size: int | None = None,
         **knobs: object,
     ) -> Runs:
-        """All seeds of one method on the student of the chain."""
+        """All seeds of one method, supervised: on the chain, one pass over the pool unless `steps` says otherwise."""
+        pool = self.pool if pool is None else pool
+        batch_size = batch_size or self.batch_size
+        skills = sorted(set(pool["topic"])) if pool is self.pool else []  # "skill 1", "skill 2", ...
+        how = dict(steps=steps or len(pool) // batch_size, batch_size=batch_size)
+        return self.train(method, signal, pool, self.chain_student(*skills), knobs, **how)
 
     def reinforce(
         self,
         method: Method,
         *,
         signal: tuple[str, ...] = (),
-        pool: pd.DataFrame | None = None,
-        student: Student | None = None,
+        pool: Rows | None = None,
+        student: object | None = None,
         steps: int | None = 60,
-        budget: Budget | None = None,
+        budget: Mapping[str, int] | None = None,
         batch_size: int | None = None,
         rollouts: int = 8,
         objective: Objective | None = None,
         **knobs: object,
     ) -> Runs:
-        """All seeds of one method under reinforcement; signals may be columns of replies, such as "reward"."""
+        """All seeds of one method under reinforcement (or `objective`): on the chain and its student, or those given.
 
-    def reinforced(self, method: Method, **how: object) -> np.ndarray:
-        """Accuracy at the end of `reinforce`, (seeds,)."""
+        budget: instead of `steps`, such as {"rollouts": 1500}.
+        """
+        pool = self.pool if pool is None else pool
+        student = student or self.chain_student(*sorted(set(pool["topic"])))
+        how = dict(budget=dict(budget)) if budget else dict(steps=steps)
+        how |= dict(batch_size=batch_size or self.batch_size, rollouts=rollouts, objective=objective or Grpo())
+        return self.train(method, signal, pool, student, knobs, **how)
 
     def final(self, runs: Runs) -> np.ndarray:
         """Accuracy at the end, (seeds,)."""
+        if runs.failed:
+            (variant, seed), why = next(iter(runs.failed.items()))
+            raise RuntimeError(f"{variant!r} with seed {seed} {why}")
+        last = runs.items[runs.items.share == 1.0]
+        return last.groupby("seed").correct.mean().loc[list(self.seeds)].to_numpy()
 
-    def accuracy(self, method: Method, *, signal: tuple[str, ...] = (), **knobs: object) -> np.ndarray:
+    def accuracy(self, method: Method, **how: object) -> np.ndarray:
         """Accuracy at the end of `simulate`, (seeds,)."""
+        return self.final(self.simulate(method, **how))
 
-    def exposure(self, runs: Runs, pool: pd.DataFrame | None = None) -> pd.DataFrame:
+    def reinforced(self, method: Method, **how: object) -> np.ndarray:
+        """Accuracy at the end of `reinforce`, (seeds,)."""
+        return self.final(self.reinforce(method, **how))
+
+    def exposure(self, runs: Runs, pool: Rows | None = None) -> pd.DataFrame:
         """Rows trained with their true columns; `share_before` and `share` of the steps, around the row's own."""
+        seen = runs.exposure.join(self.pool if pool is None else pool, on="id")
+        last = seen.groupby("seed").step.transform("max")
+        return seen.assign(share_before=(seen.step - 1) / last, share=seen.step / last)
 
 
 def checks_path() -> Path:
-    from curriculab.data.files import data_path
-
     return data_path("checks.json")
 
 

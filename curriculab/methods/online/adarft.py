@@ -79,10 +79,8 @@ def nearest(values: np.ndarray, ends: np.ndarray, target: float, n: int, rng: np
 
 def check(bench: CheckBench) -> Check:
     """On a pool that is mostly too hard, the target settles where half of the answers are right."""
-    from curriculab.simulation.pools import planted
-
     rates = {f"{i:02d}": float(1 / (1 + np.exp((i - 10) / 3))) for i in range(41)}  # half right at a quarter of the way
-    pool, student = planted(rates, rows=10)
+    pool, student = bench.planted(rates, rows=10)
     runs = bench.reinforce(adarft, signal=("level",), pool=pool, student=student, steps=60)
     held = float(_rate(bench.exposure(runs, pool)[lambda t: t.step > 5]).mean())
     return Check(

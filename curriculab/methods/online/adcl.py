@@ -76,10 +76,8 @@ def inversion_rate(old: np.ndarray, new: np.ndarray) -> float:
 
 def check(bench: CheckBench) -> Check:
     """A student that learned from the easy rows of one skill finds its hard rows easier than those of another skill."""
-    from curriculab.simulation.pools import planted
-
     rates = {"a, easy": 0.9, "a, easy too": 0.9, "a, hard": 0.25, "b": 0.55}
-    pool, student = planted(rates, rate=0.1, skill="skill")
+    pool, student = bench.planted(rates, rate=0.1, skill="skill")
     pool = pool.assign(skill=pool["topic"].str[0])  # the first of two chunks is skill a alone
     knobs = {"chunks": 2, "probe": 16, "floor": True}
     runs = bench.reinforce(adcl, signal=("reward", "correct"), pool=pool, student=student, steps=40, **knobs)

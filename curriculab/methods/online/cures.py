@@ -126,9 +126,7 @@ def answers_after(rate: float, cold: int, tau: float) -> float:
 
 def check(bench: CheckBench) -> Check:
     """Where the answers go right after a cold start, against the sum over what its 4 answers may have counted."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES, rows=20)
+    pool, student = bench.planted(RATES, rows=20)
     how = dict(pool=pool, student=student, steps=12, batch_size=32, rollouts=8, subset=100, subset_steps=1)
     runs = bench.reinforce(cures, signal=("reward", "correct"), **how)
     expected = pd.Series({topic: answers_after(rate, 4, 0.1) for topic, rate in RATES.items()})

@@ -84,9 +84,7 @@ def check(bench: CheckBench) -> Check:
 
 def check_band(bench: CheckBench, method, low: float, high: float, **knobs: object) -> Check:
     """Shares of the trained prompts by pass rate and the share accepted, worked out for groups of 8 in [low, high]."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES)
+    pool, student = bench.planted(RATES)
     how = dict(pool=pool, student=student, steps=20, batch_size=16, rollouts=8)
     runs = bench.reinforce(method, signal=("reward", "correct"), **how, **knobs)
     seen = bench.exposure(runs, pool)

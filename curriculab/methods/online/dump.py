@@ -71,9 +71,7 @@ def _check_knobs(tau: float, window: int, bonus: float, value: str) -> None:
 
 def check(bench: CheckBench) -> Check:
     """Between a mastered source, one at .5 and one out of reach, nearly all prompts come from the middle one."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted({"mastered": 0.98, "medium": 0.5, "out of reach": 0.02})
+    pool, student = bench.planted({"mastered": 0.98, "medium": 0.5, "out of reach": 0.02})
     how = dict(pool=pool, student=student, steps=30, batch_size=12, rollouts=16)
     runs = bench.reinforce(dump, signal=("advantage", "reward", "correct"), **how)
     seen = bench.exposure(runs, pool)

@@ -103,14 +103,10 @@ WRITERS = {"guided": reformulate}
 
 def check(bench: CheckBench) -> Check:
     """At equal rollouts, more of a hard pool is learned, from rewrites that are right and stand behind bare prompts."""
-    from curriculab.bench.budget import Budget
-    from curriculab.simulation.permuted import watched
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted({"hard": 0.02}, rows=80, rate=0.05)
+    pool, student = bench.planted({"hard": 0.02}, rows=80, rate=0.05)
     seen: list = []
-    how = {"pool": pool, "student": student, "budget": Budget(rollouts=1500)}
-    guided = bench.reinforced(watched(egsr, seen), signal=("reward", "correct"), **how)
+    how = {"pool": pool, "student": student, "budget": {"rollouts": 1500}}
+    guided = bench.reinforced(bench.watch(egsr, seen), signal=("reward", "correct"), **how)
     gain = float(np.mean(guided - bench.reinforced(bench.random, **how)))
     trained = pd.concat([request.rows for request in seen if isinstance(request, Train)])
     rewarded_ones = trained[trained.reward > 0]

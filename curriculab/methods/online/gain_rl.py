@@ -60,9 +60,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """Where the walk begins, against the Gaussian; and that it slows down where little succeeds."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES)
+    pool, student = bench.planted(RATES)
     how = dict(pool=pool, student=student, steps=30, batch_size=16, rollouts=8)
     runs = bench.reinforce(gain_rl, signal=("angle", "reward", "correct"), **how)
     rate = bench.exposure(runs, pool).assign(rate=lambda t: t.topic.map(RATES)).groupby("step").rate.mean()

@@ -75,9 +75,7 @@ def _draw(log_weight: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
 
 def check(bench: CheckBench) -> Check:
     """What is trained is more learnable than the pool, by at least half of what perfect replay would give."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted({"easy": 0.98, "middling": 0.5, "hard": 0.1, "harder": 0.04, "hardest": 0.02})
+    pool, student = bench.planted({"easy": 0.98, "middling": 0.5, "hard": 0.1, "harder": 0.04, "hardest": 0.02})
     rate = 1 / (1 + np.exp(pool["logit"]))
     pool = pool.assign(worth=rate * (1 - rate))
     signal = ("reward", "correct", "advantage")

@@ -117,9 +117,7 @@ RATES = {"mastered": 0.98, "easy": 0.8, "medium": 0.5, "hard": 0.2, "out of reac
 
 def check(bench: CheckBench) -> Check:
     """The first batch is drawn blindly; later ones have pass rates much nearer to 1/2 than random ones."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES)
+    pool, student = bench.planted(RATES)
     how = dict(pool=pool, student=student, steps=30, batch_size=8, rollouts=8)
     runs = bench.reinforce(pcl, signal=("reward", "correct", "embedding"), **how)
     seen = bench.exposure(runs, pool)

@@ -69,9 +69,7 @@ def sari(
 
 def check(bench: CheckBench) -> Check:
     """Rows come from easy to hard by their true pass rate, and rows out of reach hardly come at all."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted({"easy": 0.9, "middling": 0.6, "hard": 0.3, "out of reach": 0.01})
+    pool, student = bench.planted({"easy": 0.9, "middling": 0.6, "hard": 0.3, "out of reach": 0.01})
     runs = bench.reinforce(sari, signal=("reward", "correct"), pool=pool, student=student, steps=48)
     seen = bench.exposure(runs, pool).merge(runs.metrics[["seed", "step", "bin"]], on=["seed", "step"])
     seen = seen[seen.bin >= 0].assign(rate=lambda t: 1 / (1 + np.exp(t.logit)))

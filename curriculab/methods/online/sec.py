@@ -68,7 +68,7 @@ MEAN_ADVANTAGE = np.array([0.0943, 0.6305, 0.8677, 0.6305, 0.0943])
 
 def check(bench: CheckBench) -> Check:
     """Arms that never get better: where the bandit settles, against softmax(E|A| / tau) worked out by hand."""
-    pool, student = planted_arms()
+    pool, student = bench.planted({"mastered": 0.98, "easy": 0.8, "medium": 0.5, "hard": 0.2, "out of reach": 0.02})
     how = dict(pool=pool, student=student, steps=40, batch_size=16, rollouts=8)
     runs = bench.reinforce(sec, signal=("advantage", "reward", "correct"), **how)
     late = runs.metrics[runs.metrics.step > 10]
@@ -82,9 +82,3 @@ def check(bench: CheckBench) -> Check:
         held=off <= 0.05,
         seeds=bench.seeds,
     )
-
-
-def planted_arms() -> tuple[pd.DataFrame, object]:
-    from curriculab.simulation.pools import planted
-
-    return planted({"mastered": 0.98, "easy": 0.8, "medium": 0.5, "hard": 0.2, "out of reach": 0.02})

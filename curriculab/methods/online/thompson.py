@@ -55,9 +55,7 @@ def thompson(
 
 def check(bench: CheckBench) -> Check:
     """One topic in five is of middling difficulty; it must be found and trained."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted({"easy": 0.98, "middling": 0.5, "hard": 0.1, "harder": 0.04, "hardest": 0.02})
+    pool, student = bench.planted({"easy": 0.98, "middling": 0.5, "hard": 0.1, "harder": 0.04, "hardest": 0.02})
     signal = ("reward", "correct", "advantage")
     runs = bench.reinforce(thompson, signal=signal, pool=pool, student=student, steps=60)
     seen = bench.exposure(runs, pool)

@@ -21,6 +21,7 @@ from collections.abc import Generator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from curriculab.data.clinic_world import SIZES, textbook, word_classes
 from curriculab.environments.turns import ask
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.pacing import Pacing, Ramp
@@ -88,8 +89,6 @@ def under(score: np.ndarray, ranks: np.ndarray, c: float) -> int:
 # -- words ------------------------------------------------------------------------------------------------------------
 def clinic_classes() -> dict[str, str]:
     """The classes of the clinic's words; its names are nouns."""
-    from curriculab.data.clinic_world import SIZES, word_classes
-
     return {word: "noun" if kind in SIZES else kind for word, kind in word_classes().items()}
 
 
@@ -185,8 +184,6 @@ def _check_knobs(
 
 def check(bench: CheckBench) -> Check:
     """Rows come evenly from below the percentile and, in the end, from everywhere; unknown words become fewer."""
-    from curriculab.data.clinic_world import textbook
-
     runs = bench.simulate(climb, signal=("score",), by="score", steps=120)
     seen, pace = bench.exposure(runs), Ramp("log")
     allowed = np.array([np.percentile(bench.pool.score, 100 * pace(share)) for share in seen.share_before])

@@ -81,12 +81,10 @@ STUDENT = {"rate": 0.1, "forget": 0.03, "start": -1.0, "spread": 1.0}
 
 def check(bench: CheckBench) -> Check:
     """What the names promise, on the rows trained; and what blocks cost a student that forgets."""
-    from curriculab.simulation.student import Student
-
     pool = bench.wide
     how = dict(
         pool=pool,
-        student=Student(**STUDENT),
+        student=bench.student(**STUDENT),
         signal=("topic", "level"),
         steps=len(pool) // bench.batch_size,
         objective=Sft(),

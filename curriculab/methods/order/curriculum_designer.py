@@ -92,9 +92,7 @@ def _orders(size: int, most: int, rng: np.random.Generator) -> np.ndarray:
 
 def check(bench: CheckBench) -> Check:
     """Classes whose looks are known: is the order trained the best of all by distances worked out from the pool?"""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted({"a": 0.95, "b": 0.8, "c": 0.5, "d": 0.3, "e": 0.1})
+    pool, student = bench.planted({"a": 0.95, "b": 0.8, "c": 0.5, "d": 0.3, "e": 0.1})
     runs = bench.reinforce(curriculum_designer, signal=("embedding",), pool=pool, student=student, steps=50, rollouts=2)
     seen = bench.exposure(runs, pool)
     switches = seen.groupby("seed").topic.agg(lambda t: (t != t.shift()).sum())

@@ -76,9 +76,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better, most unsure where it guesses blindly: which rows make up the top quarter?"""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES)
+    pool, student = bench.planted(RATES)
     how = dict(pool=pool, student=student, steps=60, batch_size=16, rollouts=1)
     runs = bench.reinforce(edco, signal=("entropy",), every=20, prefix="given", **how)
     shares = bench.exposure(runs, pool).topic.value_counts(normalize=True)

@@ -16,6 +16,7 @@ from collections.abc import Generator
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, scores
@@ -69,8 +70,6 @@ def _by_range(x: np.ndarray) -> np.ndarray:
 
 def _by_density(x: np.ndarray) -> np.ndarray:
     """1 - CDF of a Gaussian kernel density with Scott's bandwidth, as scipy's gaussian_kde, from 512 points on."""
-    from scipy.special import ndtr
-
     width = x.std(ddof=1) * len(x) ** -0.2 if len(x) > 1 else 0.0
     if not width > 0:
         return np.full(len(x), 0.5)

@@ -105,9 +105,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better: how much of the training goes to the topic with the largest loss?"""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES)
+    pool, student = bench.planted(RATES)
     how = dict(pool=pool, student=student, steps=60, batch_size=8, objective=Sft())
     seen = bench.exposure(bench.reinforce(hard_mining, signal=("nll",), **how), pool)
     share = float((seen.topic == "out of reach").mean())

@@ -55,9 +55,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better, so that losses are known: in which round does each topic come in?"""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES)
+    pool, student = bench.planted(RATES)
     how = dict(pool=pool, student=student, steps=60, batch_size=16, objective=Sft())
     seen = bench.exposure(bench.reinforce(self_paced, signal=("nll",), **how), pool)
     came = (seen.groupby("topic").step.min() - 1) // 6

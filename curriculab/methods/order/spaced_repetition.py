@@ -94,9 +94,7 @@ RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.6, "hard": 0.3, "out of reach
 
 def check(bench: CheckBench) -> Check:
     """A student that never gets better: known rows come back in the epochs 0, 2 and 6, unknown ones in all of 8."""
-    from curriculab.simulation.pools import planted
-
-    pool, student = planted(RATES)
+    pool, student = bench.planted(RATES)
     steps = (80 * 8 + 120 * 3) // 8  # eight epochs: 80 rows are not known, 120 are
     how = dict(pool=pool, student=student, steps=steps, batch_size=8, objective=Sft())
     seen = bench.exposure(bench.reinforce(spaced_repetition, signal=("loss",), **how), pool)

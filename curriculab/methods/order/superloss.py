@@ -13,6 +13,7 @@ from collections.abc import Generator
 
 import numpy as np
 import pandas as pd
+from scipy.special import lambertw
 
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue
@@ -45,18 +46,14 @@ def superloss(
 
 def confidence(loss: np.ndarray, tau: float, strength: float) -> np.ndarray:
     """sigma of each loss, (rows,), in (0, e]: 1 where the loss is tau."""
-    from scipy.special import lambertw
-
     beta = (loss - tau) / strength
     return np.exp(-lambertw(np.maximum(-2 / np.e + 1e-12, beta) / 2).real)
 
 
 def check(bench: CheckBench) -> Check:
     """Four in ten rows teach a wrong answer: their weights, and what that does beside equal weights of the same sum."""
-    from curriculab.simulation.student import Student
-
     pool = noisy_pool(bench.wide)
-    how = dict(pool=pool, student=Student(rate=0.1, start=-1.0, spread=1.0), steps=60, objective=Sft())
+    how = dict(pool=pool, student=bench.student(rate=0.1, start=-1.0, spread=1.0), steps=60, objective=Sft())
     runs = bench.reinforce(superloss, signal=("nll",), **how)
     seen = bench.exposure(runs, pool)
 

@@ -62,12 +62,9 @@ class FromHere:
 
 def check(bench: CheckBench) -> Check:
     """The chain, its later skills a little harder for the base model: rows come as its losses allow, and that pays."""
-    from curriculab.simulation.pools import chain
-    from curriculab.simulation.student import Student
-
     pool = bench.pool
-    skills = chain(*sorted(set(pool["topic"])))
-    student = Student(rate=0.1, start=-2.0, spread=0.3, varies=0.0, prerequisites=skills)
+    skills = bench.chain(*sorted(set(pool["topic"])))
+    student = bench.student(rate=0.1, start=-2.0, spread=0.3, varies=0.0, prerequisites=skills)
     how = dict(pool=pool, student=student, steps=60, objective=Sft())
     seen = bench.exposure(bench.reinforce(transfer_teacher, signal=("nll",), **how))
     easier = seen.level.map(lambda level: (pool.level < level).mean())

@@ -12,7 +12,6 @@ Changed  the sentence about the budget is our own, and `tell_budget=False` leave
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -83,9 +82,7 @@ def budget_at(step: int, *, start: float, gamma: float, every: int, shape: str =
 
 def check(bench: CheckBench) -> Check:
     """A student that fills its answers with words cuts them down to the budget, but not without the length reward."""
-    from curriculab.simulation.pools import CHAIN_STUDENT
-
-    student = replace(CHAIN_STUDENT, start=0.0, rate=0.2, words=30.0)  # 30 words of 3 bytes, 9 of the answer
+    student = bench.student(rate=0.2, start=0.0, spread=0.0, words=30.0)  # 30 words of 3 bytes, 9 of the answer
     knobs = {"start": 96, "every": 8}  # 96, 67, 47, 32 tokens; the last of four stages begins at step 24
     run = partial(bench.reinforce, train_long_think_short, signal=("length",), student=student, steps=32, **knobs)
     with_length, without = (_follows(run(weights=w)) for w in ((0.3, 0.6, 0.1), (0.9, 0.0, 0.1)))

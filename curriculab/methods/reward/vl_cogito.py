@@ -114,13 +114,10 @@ def shares(acc: np.ndarray, advantage: np.ndarray) -> dict[str, float]:
 
 def check(bench: CheckBench) -> Check:
     """Squared advantages lie on the easy rows first and on the hard ones last, as far as F says."""
-    from curriculab.simulation.permuted import watched
-    from curriculab.simulation.pools import planted
-
     rates = {"easier": 0.8, "easy": 0.65, "middling": 0.5, "hard": 0.35, "harder": 0.2}
-    pool, student = planted(rates)
+    pool, student = bench.planted(rates)
     seen: list = []
-    bench.reinforce(watched(vl_cogito, seen), signal=("reward", "correct"), pool=pool, student=student, steps=60)
+    bench.reinforce(bench.watch(vl_cogito, seen), signal=("reward", "correct"), pool=pool, student=student, steps=60)
     trained = pd.concat([r.rows.assign(stage=r.note["stage"]) for r in seen if isinstance(r, Train)])
     mass = (trained.advantage**2).groupby([trained.stage, trained.topic]).sum().unstack(fill_value=0.0)
     above = mass[["easier", "easy"]].sum(axis=1) / mass.sum(axis=1)
