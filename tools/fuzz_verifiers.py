@@ -1,7 +1,13 @@
-"""Hostile text for the verifiers: hostile(rng) -> "\\boxed{9^{9^{9^{9}}}}" and worse."""
+"""Hostile text for the verifiers: hostile(rng) -> "\\boxed{9^{9^{9^{9}}}}" and worse.
+
+    python -m tools.fuzz_verifiers --n 100000 --seed 0
+
+judges so many texts and prints what was cut off, what took longest and whether anything raised.
+"""
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import threading
 import time
@@ -10,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from curriculab.rewards.verifiers import VERIFIERS, limits, verify
+from curriculab.rewards import VERIFIERS, limits, verify
 from curriculab.rewards.worker import SECONDS
 
 LATE = SECONDS + 0.05  # seconds within which every text is judged, a worker's restart not counted
@@ -120,7 +126,7 @@ def hostile(rng: np.random.Generator) -> str:
 def fuzz(n: int, seed: int = 0) -> Iterator[tuple[str | None, str, float, float]]:
     """Judge `n` hostile texts: task, text, worth, and seconds it took less those waited for a worker to be ready."""
     rng = np.random.default_rng(seed)
-    tasks = ["math", "math", *VERIFIERS]
+    tasks = ["math", "math", None, *(name for name in VERIFIERS if not name.endswith(":"))]
     if importlib.util.find_spec("reasoning_gym") is not None:
         tasks.append("gym:countdown")  # its scorer evaluates the answer
     known = {"metadata": '{"numbers": [1, 2, 3], "target": 6}', "options": ("Paris", "72", "(1,2]", "3 7 9")}
@@ -156,3 +162,15 @@ def report(n: int, seed: int) -> None:
     for task, text, _, seconds in sorted(done, key=lambda d: -d[3])[:3]:
         print(f"  slow: {seconds:.3f} s, {task}, {text!r}")
     print(f"  over {LATE:g} s: {late}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz_verifiers", description="Hostile text for verifiers.")
+    parser.add_argument("--n", type=int, default=100_000, help="texts (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the texts (default: %(default)s)")
+    given = parser.parse_args(argv)
+    report(given.n, given.seed)
+
+
+if __name__ == "__main__":
+    main()

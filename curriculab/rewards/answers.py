@@ -1,0 +1,55 @@
+"""Finding the final answer in a worked text.  `final("5 * 12 = 60\\n#### 60") -> ("60", True)`."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+LONGEST = 512  # characters at the end of a text that are looked at
+NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\Z")  # commas between thousands only
+NUMBERS = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
+CLOSING = re.compile(r".*(?:####|\banswer(?: is|:))\s*(.*)", re.IGNORECASE | re.DOTALL)  # the last such mark counts
+
+
+def final(text: str) -> tuple[str, bool]:
+    """The final answer of a worked text, and whether something marks it as such."""
+    start = text.rfind("\\boxed{")
+    if start >= 0:
+        depth = 0
+        for at in range(start + 6, len(text)):
+            depth += (text[at] == "{") - (text[at] == "}")
+            if depth == 0:
+                return text[start + 7 : at], True
+    found = CLOSING.match(text)
+    if found:
+        first = found.group(1).strip().split("\n")[0]
+        return first, True
+    return text, False
+
+
+def number(text: str) -> Decimal | None:
+    """A plain decimal number, thousands separators allowed; None for anything else."""
+    if not NUMBER.match(text):
+        return None
+    try:
+        return Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        return None
+
+
+def nesting(text: str) -> int:
+    """How many brackets of any kind are open at the deepest place."""
+    depth = deepest = 0
+    for c in text:
+        if c in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif c in ")]}" and depth:
+            depth -= 1
+    return deepest
+
+
+def final_answer(text: str, longest: int = LONGEST) -> tuple[str, bool, bool]:
+    """The final answer up to white space, whether it is marked, and whether it may stand beyond what is looked at."""
+    said, marked = final(text[-longest:])
+    return " ".join(said.split()), marked, not marked and len(text) > longest
