@@ -6,16 +6,18 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 REQUIRE ?=
 # make bench ONLY=score: one family of benchmarks.
 ONLY ?=
+# make docs NOTEBOOKS=as-they-are: executes no notebook.
+NOTEBOOKS ?=
 # Processes that tests run in.
 WORKERS ?= 2
 
-EXTRAS := test,bench,lint
+EXTRAS := test,bench,lint,docs
 PY := .venv/bin/python
 # Every process computes on one thread: timings stay comparable, sums equal to the bit.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 PYTEST = $(ONE_THREAD) REQUIRE=$(REQUIRE) $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help .venv demo test test-fast soak lab bench lint
+.PHONY: help .venv demo test test-all test-fast soak lab bench docs lint
 help:            ## what there is to make
 	@sed -n 's/^\([a-z.-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -39,11 +41,15 @@ help:            ## what there is to make
 demo: .venv      ## the first notebook without a browser: a line a cell, the comparison table, figures/
 	@$(ONE_THREAD) $(PY) notebooks/run.py notebooks/00_start_here.ipynb --to figures
 
-test: .venv      ## all tests; REQUIRE=all: nothing skipped but for data sets
+test: .venv      ## all tests but the documentation's; REQUIRE=all: nothing skipped but for data sets
+	$(PYTEST) -m "not docs"
+
+test-all: REQUIRE := all
+test-all: .venv  ## every test, none skipped but for data sets
 	$(PYTEST)
 
 test-fast: .venv ## no browser, no notebooks, no pocket model, nothing marked slow: under 2 minutes
-	$(PYTEST) -m "not browser and not notebook and not pocket and not slow"
+	$(PYTEST) -m "not browser and not notebook and not pocket and not slow and not docs"
 
 soak: .venv      ## 100 kills of benches that go on: rows and weights that differ; hostile files, knobs, folders; attacks
 	$(PYTEST) -m "not browser" -v tests/test_safety.py
@@ -55,6 +61,9 @@ lab: .venv       ## JupyterLab at the first notebook
 
 bench: .venv     ## ratios to what else you could use, into bench.json; ONLY=score: one family
 	$(ONE_THREAD) $(PY) -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+docs: .venv      ## the documentation into site/; notebooks are executed once for each version of the package
+	@$(ONE_THREAD) $(PY) -m tools.docs $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
 
 lint: .venv      ## ruff over code and notebooks
 	$(PY) -m ruff check .
