@@ -148,7 +148,7 @@ def setup(tmp_path: Path) -> Setup:
     return Setup(tmp_path)
 
 
-PACKAGES = "-m pip install -q -c constraints.txt -e .[test,bench,lint]"
+PACKAGES = "-m pip install -q -c constraints.txt -e .[test,bench,lint,docs]"
 TORCH = "-m pip install -q -c constraints.txt --no-deps torch"
 TORCH_CPU = f"-m pip install -q -c constraints.txt --no-deps --extra-index-url {INDEX} --retries 1 --timeout 15 torch"
 
