@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks.measure import single
 from curriculab import methods
 from curriculab.objectives.grpo import Grpo
-from curriculab.protocol import Piece, Request, Run, Sample, Score, Train
+from curriculab.protocol import Clock, Piece, Request, Run, Sample, Score, Train
 
 SIZES = {"10k": 10_000, "1m": 1_000_000}
 BATCH, ROLLOUTS = 64, 8
@@ -73,7 +73,8 @@ def drive(
     method: Callable[..., Generator], pool: Rows, steps: int, *, batch: int = BATCH, **knobs: object
 ) -> tuple[float, list[float]]:
     """Seconds until a method asks its first Train, and of its own work in each of `steps` steps after that."""
-    run, replies = Run(0, batch=batch, rollouts=ROLLOUTS), Replies()
+    clock, replies = Clock(), Replies()
+    run = Run(0, batch=batch, rollouts=ROLLOUTS, clock=clock)
     spent, taken, made, reply = 0.0, [], method(pool, run, **knobs), None
     while len(taken) <= steps:
         began = time.perf_counter()
@@ -83,8 +84,8 @@ def drive(
         answers = [replies(request, run) for request in many]
         reply = answers if isinstance(asked, list) else answers[0]
         if trained := sum(isinstance(request, Train) for request in many):
-            run._step += trained
-            run._progress = min(1.0, run._step / (steps + 2))
+            clock.step += trained
+            clock.progress = min(1.0, clock.step / (steps + 2))
             taken.append(spent)
             spent = 0.0
     made.close()

@@ -26,7 +26,7 @@ from benchmarks.measure import Clock, figure, in_turns, missing
 from benchmarks.sft import LORA, plain_base, pool_of
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import open_job
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.scheduler import Scheduler
 from curriculab.data.sources import load_pool
 from curriculab.data.validation import render_prompt
 from curriculab.engine.learner import ModelLearner
@@ -133,7 +133,7 @@ def side_by_side(model: Model, work: list[list[Rows]], count: Count, clock: Cloc
     ]
     for i, job in enumerate(jobs):
         learner.adapters[job.variant, job.seed] = {"learner": model.adapter(i)}
-    loop = Loop(learner, Budget(steps=steps))
+    loop = Scheduler(learner, Budget(steps=steps))
     clock.time(lambda: loop.drive(jobs))
     for job in jobs:
         if job.run.step != steps:

@@ -20,7 +20,7 @@ import torch
 from benchmarks.measure import Clock, figure, in_turns, missing
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import Job, open_job
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.scheduler import Scheduler
 from curriculab.data.files import data_path
 from curriculab.data.sources import load_pool
 from curriculab.engine.learner import ModelLearner
@@ -145,7 +145,7 @@ def one_by_one(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int
 
 def _open(
     model: Model, work: list[list[Rows]], which: Sequence[int], steps: int | None
-) -> tuple[ModelLearner, list[Job], Loop]:
+) -> tuple[ModelLearner, list[Job], Scheduler]:
     learner = ModelLearner(model, {"sft": SETTING})
     jobs = [
         open_job(
@@ -161,7 +161,7 @@ def _open(
     ]
     for i, job in zip(which, jobs, strict=True):
         learner.adapters[job.variant, job.seed] = {"learner": model.adapter(i)}
-    return learner, jobs, Loop(learner, Budget(steps=steps or len(work[0])))
+    return learner, jobs, Scheduler(learner, Budget(steps=steps or len(work[0])))
 
 
 def _demand_all(jobs: Sequence[Job], steps: int) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -121,6 +122,17 @@ class Use:
 Request = Sample | Score | Train | Copy | Use
 
 
+@dataclass(slots=True)
+class Clock:
+    """How far a run has come; whoever drives the run sets it, and the run's `Run` shows it to the method.
+
+    progress: share of the budget spent, in [0, 1]; step: optimiser steps taken.
+    """
+
+    progress: float = 0.0
+    step: int = 0
+
+
 class Run:
     """What a method may know about its own run, read only.
 
@@ -128,15 +140,15 @@ class Run:
     step: optimiser steps taken; batch: rows a step; rollouts: answers a row.
     """
 
-    __slots__ = ("_batch", "_progress", "_rng", "_rollouts", "_step")
+    __slots__ = ("_batch", "_clock", "_rng", "_rollouts")
 
-    def __init__(self, seed: int, *, batch: int, rollouts: int = 8) -> None:
+    def __init__(self, seed: int, *, batch: int, rollouts: int = 8, clock: Clock | None = None) -> None:
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x6D6574686F64]))  # "method": apart from others
-        self._progress, self._step, self._batch, self._rollouts = 0.0, 0, batch, rollouts
+        self._batch, self._rollouts, self._clock = batch, rollouts, clock or Clock()
 
     rng = property(lambda self: self._rng)
-    progress = property(lambda self: self._progress)
-    step = property(lambda self: self._step)
+    progress = property(lambda self: self._clock.progress)
+    step = property(lambda self: self._clock.step)
     batch = property(lambda self: self._batch)
     rollouts = property(lambda self: self._rollouts)
 
@@ -201,9 +213,129 @@ def _bytes(values: pd.Series | pd.Index) -> bytes:
     return "\x1f".join(repr(v.tolist()) if isinstance(v, np.ndarray) else str(v) for v in values.tolist()).encode()
 
 
+# -- what no backend can answer ----------------------------------------------------------------------------------------
+ANSWERS = 1_000_000  # that one request may ask for: all of a large pool many times, yet it fits into memory
+
+
+def validate_request(request: object) -> None:
+    """Refuse what no backend can answer, in one line."""
+    if not isinstance(request, Request):
+        raise ValueError(
+            f"yielded {type(request).__name__}; a method yields Sample, Score, Train, Copy, Use or a list of them"
+        )
+    if isinstance(request, Copy | Use):
+        return
+    kind, rows = type(request).__name__, request.rows
+    if not isinstance(rows, pd.DataFrame):
+        raise ValueError(f"{kind} of a {type(rows).__name__}; its rows are a DataFrame, such as pool.loc[ids]")
+    if not len(rows):
+        raise ValueError(f"{kind} of 0 rows; ask only when there are rows, or return to end the run")
+    if "prompt" not in rows:
+        raise ValueError(f"{kind} of rows without a column 'prompt'; they have {list(rows.columns)}")
+    if isinstance(request, Sample):
+        _validate_sample(request)
+    if isinstance(request, Score) and (request.per not in ("row", "token") or not request.measure):
+        asked = f"Score(measure={request.measure!r}, per={request.per!r})"
+        raise ValueError(f"{asked}; name a measure, per 'row' or 'token'")
+    if isinstance(request, Train) and "weight" in rows:
+        _validate_weights(rows)
+
+
+def _validate_weights(rows: Rows) -> None:
+    weights = np.asarray(rows["weight"], float)
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        value, row = rows["weight"].iloc[bad[0]], rows.index[bad[0]]
+        raise ValueError(f"Train with weight {value} for row {row!r}; weights are finite and at least 0")
+
+
+def _validate_sample(request: Sample) -> None:
+    """How many answers, how hot, and what stops them: one value, or one per row."""
+    for name, value, least in (("n", request.n, 1), ("temperature", request.temperature, 0)):
+        if value is None:
+            continue
+        each = np.asarray(value, float)
+        if each.ndim > 1 or (each.ndim == 1 and len(each) != len(request.rows)):
+            what = f"Sample with {each.size} values of {name} for {len(request.rows)} rows"
+            raise ValueError(f"{what}; give one, or one a row")
+        bad = each[~(np.isfinite(each) & (each >= least))]
+        if bad.size:
+            raise ValueError(f"Sample with {name}={bad.flat[0]:g}; give at least {least}")
+    answers = int(np.broadcast_to(request.n, len(request.rows)).sum())
+    if answers > ANSWERS:
+        raise ValueError(f"Sample of {answers:,} answers at once; ask for at most {ANSWERS:,}, and again for more")
+    if isinstance(request.stop, str) or not all(isinstance(s, str) and s for s in request.stop):
+        raise ValueError(f"Sample with stop={request.stop!r}; give a tuple of texts, such as ('\\n',)")
+
+
+# -- driving a generator of requests -----------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False, slots=True)
+class Returned:
+    """What `advance` gives when a generator has ended; value: what it returned."""
+
+    value: object
+
+
+def advance(generator: Generator, reply: object = None) -> object:
+    """Send a reply into a generator; what it asks for next, or `Returned`.
+
+    The one place where a generator of requests is driven: jobs, measures, previews and wrappers of methods call it.
+    """
+    try:
+        return generator.send(reply)
+    except StopIteration as stop:
+        return Returned(stop.value)
+
+
+def relay(generator: Generator, through: Callable[[object], Generator]) -> Generator:
+    """The same generator with something in between: `through(asked)` yields what is asked instead, returns the reply.
+
+    A generator that notes what another asks for:
+
+        def noted(asked):
+            seen.append(asked)
+            return (yield asked)
+    """
+    reply = None
+    while not isinstance(asked := advance(generator, reply), Returned):
+        reply = yield from through(asked)
+    return asked.value
+
+
+def as_list(asked: object) -> list:
+    """What was asked for together, as a list."""
+    return asked if isinstance(asked, list) else [asked]
+
+
+# -- what travels between a scheduler and a backend --------------------------------------------------------------------
+Owner = tuple[str, int]  # variant, seed
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ask:
+    """One request on its way to a backend: a plain value that can be pickled.
+
+    owner: variant and seed whose adapters are meant; turn, place: the request is number `place` of what the generator
+    asked for in its turn number `turn`; stream: key of the request's random numbers, the same for equal questions of
+    two variants of one seed; evaluation: number of the test that asks, 0 for the method itself.
+    """
+
+    owner: Owner
+    turn: int
+    place: int
+    stream: tuple[int, ...]
+    request: Request
+    evaluation: int = 0
+
+    @property
+    def first_number(self) -> int:
+        """Number of the first answer to this request within its run: from counts alone, so a replay finds the same."""
+        return (self.turn << 40) + (self.place << 20)
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A learner's reply to one ticket, and what it cost.
+    """A backend's reply to one Ask, and what it cost.
 
     tokens: tokens that went through the model; learned: (rows,) learned tokens of each trained row; trained: tokens of
     the trained rows, where the base read them too (None: all); rollouts: answers written, generated: their tokens.
@@ -217,8 +349,42 @@ class Answer:
     trained: int | None = None
 
 
-class Learner(Protocol):
-    """Whoever answers: a dictionary of adapters per owner behind one or more models, or a simulation."""
+class Backend(Protocol):
+    """Whoever answers requests: a model with adapters, a simulated student, or one of them in another process."""
 
-    def answer(self, kind: type, tickets: Sequence) -> list[Answer | Exception]:
-        """One Answer per ticket, in their order; an exception closes that ticket's job only."""
+    def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
+        """One Answer per Ask, in their order; all asks of a call are of one kind.
+
+        An exception in place of an answer ends the run of that owner only.
+        """
+
+    def start(self, owners: Sequence[Owner]) -> None:
+        """Let these owners begin anew: whatever they learned before is forgotten."""
+
+    def save(self, folder: Path) -> None:
+        """Write what all owners have learned, with their optimiser states, into a folder that exists."""
+
+    def load(self, folder: Path) -> None:
+        """Take what `save` wrote in place of all owners."""
+
+    def fork(self, parent: Owner, child: Owner, folder: Path | None = None) -> None:
+        """Let `child` begin where `parent` is now, or was in the checkpoint `folder`."""
+
+    def export(self, owner: Owner, folder: Path) -> None:
+        """Write the learner's adapter so that other programs can load it."""
+
+    def limit(self, tokens: int) -> None:
+        """Put at most so many tokens into one forward from now on."""
+
+    def drain_halvings(self) -> list[int]:
+        """The limits that running out of memory set since this was last asked, oldest first."""
+
+
+class RemoteBackend(Backend, Protocol):
+    """A backend that is elsewhere: work can be handed over now and fetched later."""
+
+    def submit(self, asks: Sequence[Ask]) -> int:
+        """Hand over the asks of one call; a number to fetch their answers by."""
+
+    def collect(self, number: int) -> list[Answer | Exception]:
+        """Wait for the answers to what was submitted under a number."""

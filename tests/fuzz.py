@@ -163,7 +163,7 @@ VARIANTS = {"random": methods.random_order, "self paced": methods.self_paced}
 
 
 def often(drive: object) -> None:
-    if drive.loop.tickets and drive.loop.call % 2 == 0:
+    if drive.loop.pending and drive.loop.call % 2 == 0:
         drive.checkpoint()
 
 

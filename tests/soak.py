@@ -48,9 +48,9 @@ PHASES: dict[str, tuple[object, str]] = {
     "step": (learner, "train_steps"),
     "writing": (learner, "write"),
     "scoring": (learner, "score"),
-    "evaluation": (scheduler.Loop, "_hand_in"),
-    "journal": (replay.Journal, "_write"),
-    "sync": (replay.Journal, "sync"),
+    "evaluation": (scheduler.Scheduler, "_finish_evaluation"),
+    "journal": (replay.ReplayLog, "_write"),
+    "sync": (replay.ReplayLog, "sync"),
     "checkpoint": (learner.ModelLearner, "save"),
     "whole file": (checkpoint, "write_whole"),
     "thinning": (checkpoint, "thin"),
@@ -134,7 +134,7 @@ def train(trial: Trial, folder: Path) -> None:
     """Take the bench up where it is, checkpoint it often, finish it."""
 
     def watch(driven: session.Drive) -> None:
-        if driven.loop.call % EVERY == 0 and driven.loop.tickets:
+        if driven.loop.call % EVERY == 0 and driven.loop.pending:
             driven.checkpoint()
 
     asked = trial.asked(folder)

@@ -14,7 +14,7 @@ from benchmarks import draws, grpo, score, sft
 from benchmarks.measure import Clock, figure, in_turns, single
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import open_job
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.scheduler import Scheduler
 from curriculab.data.sources import load_pool
 from curriculab.engine.learner import ModelLearner
 from curriculab.engine.loading import load_model
@@ -187,7 +187,7 @@ def test_made_up_replies_look_like_those_of_a_model() -> None:
 
     learner = ModelLearner(load_model("pocket", bits=32), {"grpo": Grpo()}, max_new_tokens=4)
     job = open_job("v", method, pool, seed=0, batch=2, rollouts=8, objective=learner.setting)
-    Loop(learner, Budget(steps=2)).drive([job])
+    Scheduler(learner, Budget(steps=2)).drive([job])
     assert job.ended == "returned", job.ended
     real, replies, run = dict(seen), draws.Replies(), Run(0, batch=2, rollouts=8)
     made, reply = method(pool, run), None

@@ -10,7 +10,7 @@ import dataclasses
 import math
 import platform
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from curriculab.bench.fingerprint import run_modules
 from curriculab.bench.interventions import Event
 from curriculab.bench.job import Steer, open_job
 from curriculab.bench.recording import record
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.scheduler import Scheduler
 from curriculab.bench.simulate import evaluation_shares, simulate
 from curriculab.bench.spec import write_spec
 from curriculab.data.validation import validate
@@ -31,8 +31,8 @@ from curriculab.engine.learner import ModelLearner
 from curriculab.engine.model import Model, learned_text
 from curriculab.methods.order.random_order import random_order
 from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.registry import OBJECTIVES, Objective
-from curriculab.protocol import Method, Rows
+from curriculab.objectives.registry import OBJECTIVES, Objective, resolve
+from curriculab.protocol import Backend, Method, Rows
 from curriculab.registry.fingerprint import describe, git, versions
 from curriculab.registry.knobs import check_knobs
 from curriculab.registry.serialization import written
@@ -56,7 +56,8 @@ class Bench:
     Sft(lr=1e-3) (a list: the first is the default); budget: when a variant is done; batch_size: rows a step;
     evaluate_every: in units of the budget's first axis (None: start and end); rollouts: answers a row under
     reinforcement; max_new_tokens: of an answer (None: of the longest text tested or, by answers, trained); store: the
-    folder finished runs are kept in and reused from (None: keep nothing).
+    folder finished runs are kept in and reused from (None: keep nothing); backend: called to make what answers the
+    requests (None: the model in this process).
     """
 
     def __init__(
@@ -74,8 +75,9 @@ class Bench:
         max_new_tokens: int | None = None,
         others: Mapping[str, Model] | None = None,
         store: str | Path | None = "runs",
+        backend: Callable[[], Backend] | None = None,
     ) -> None:
-        self.model = model
+        self.model, self._make_backend = model, backend
         self.train, self.test = validate(train, "train").copy(), validate(test, "test").copy()
         self.objectives = _objectives(objective)
         if not (isinstance(batch_size, int) and batch_size > 0):
@@ -109,6 +111,12 @@ class Bench:
             warnings.warn(
                 f"{len(same)} test rows repeat a training row word for word, such as {same[0]!r}", stacklevel=3
             )
+
+    def backend(self) -> Backend:
+        """A backend that answers the requests of this bench's variants: its model, unless another was given."""
+        if self._make_backend is not None:
+            return self._make_backend()
+        return ModelLearner(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
 
     # -- running ------------------------------------------------------------------------------------------------------
     def run(
@@ -241,13 +249,19 @@ class Bench:
 
     def _speed(self) -> dict[str, float]:
         """Tokens a second of training, sampling, scoring and tests, seen on three steps in random order."""
-        learner = ModelLearner(self.model, self.objectives, {}, self.temperature, self.max_new_tokens)
+        backend = self.backend()
         rows = self.train.iloc[: 3 * self.batch_size]
         job = open_job(
-            "plan", random_order, rows, seed=0, batch=self.batch_size, rollouts=self.rollouts, objective=learner.setting
+            "plan",
+            random_order,
+            rows,
+            seed=0,
+            batch=self.batch_size,
+            rollouts=self.rollouts,
+            objective=lambda request: resolve(self.objectives, request.objective),
         )
         tests = self.test.iloc[:EXAMINED]
-        Loop(learner, Budget(steps=3), tests, (1.0,)).drive([job])
+        Scheduler(backend, Budget(steps=3), tests, (1.0,), longest=self.max_new_tokens).drive([job])
         ledger = record(job, tests, {}).tables["ledger"].assign(kind=lambda t: t.request.str.lower())
         ledger.loc[ledger.test, "kind"] = "test"
         warm = ledger[(ledger.step > 1) | ((ledger.step == 1) & (ledger.kind == "sample"))]
@@ -258,7 +272,7 @@ class Bench:
     # -- what decides a run ------------------------------------------------------------------------------------------
     def decides(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
         """Everything that decides the numbers of one run; steering: other methods that took over, and when."""
-        steered = [[s.turn, s.sat, s.step, describe(s.to) if s.to else "stop"] for s in steering]
+        steered = [[s.turn, s.evaluated, s.step, describe(s.to) if s.to else "stop"] for s in steering]
         return {
             "train": self._table("train"),
             "test": self._table("test"),

@@ -20,7 +20,7 @@ from curriculab.protocol import Method, Rows, method_name
 from curriculab.runs import Runs
 from curriculab.simulation.arithmetic import _key
 from curriculab.simulation.learner import SimulatedLearner
-from curriculab.simulation.permuted import deceived, watched
+from curriculab.simulation.permuted import with_permuted_feedback, watched
 from curriculab.simulation.pools import CHAIN_STUDENT, chain, chain_pool, planted
 from curriculab.simulation.student import Student
 
@@ -65,7 +65,7 @@ class SimulatedCheckBench(CheckBench):
         shown = pool
         if self.broken:
             shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal if c in pool})
-            method = deceived(method, tuple(c for c in signal if c not in pool))
+            method = with_permuted_feedback(method, tuple(c for c in signal if c not in pool))
         learner = SimulatedLearner(student, pool, **own)
         how |= dict(seed=self.seeds, learner=learner, tests=pool, name=method_name(method))
         return simulate(partial(method, **knobs), shown, **how)

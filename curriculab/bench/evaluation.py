@@ -1,20 +1,20 @@
-"""How variants are tested: the default solver, and the grading of its answers."""
+"""How variants are tested: the default solver, the tests of a variant at a share of its progress, and their grading."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from curriculab.bench.job import _generator
+from curriculab.bench.job import Job, as_generator
 from curriculab.protocol import Rows, Sample, Score
 from curriculab.rewards import verify_rows
 
-EXAM_WORK = 200  # times the characters, and longest answers, of its rows an exam may take: votes and searches do
-
-
-EXAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
+# A test may take so many times the characters, and longest answers, of its rows: votes and searches do.
+EVALUATION_WORK = 200
+EVALUATION_STREAM = 1_000_003  # separates the noise of tests from that of training; any fixed number does
 
 
 def direct(rows: Rows) -> Generator:
@@ -30,9 +30,110 @@ def direct(rows: Rows) -> Generator:
     return pd.concat(parts)
 
 
+@dataclass(eq=False)
+class Evaluations:
+    """The test rows of a bench, and when each variant is tested on them.
+
+    tests: rows everybody is tested on (None: no tests); shares: at which shares of a variant's own progress;
+    longest: tokens of the longest answer a model may give.
+    """
+
+    tests: Rows | None
+    shares: Sequence[float]
+    longest: int = 0
+    # By seed, what the test of the common start came to: items, ledger lines, number of evaluations.
+    start: dict[int, tuple[list, list, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._without_answers = None
+        if self.tests is not None:
+            gold = [c for c in ("answer", "solution") if c in self.tests]
+            self._without_answers = self.tests.drop(columns=gold)
+
+    def due(self) -> list[float]:
+        """Shares of progress at which a variant that begins is to be tested."""
+        return sorted(self.shares) if self.tests is not None else []
+
+    @property
+    def tests_the_start(self) -> bool:
+        return self.tests is not None and 0.0 in self.shares
+
+    def ceiling(self, work: int | None) -> int:
+        """Tokens that one test may take; work: the budget's own ceiling."""
+        columns = [c for c in ("prompt", "answer") if c in self.tests]
+        characters = sum(len(str(text)) for column in columns for text in self.tests[column])
+        return max(work or 0, EVALUATION_WORK * (characters + self.longest * len(self.tests)))
+
+    def open(self, job: Job, share: float) -> list[Job]:
+        """Jobs that test one variant at one share, a job for each of its solvers."""
+        opened = []
+        index = list(self.shares).index(share) if share in self.shares else 0
+        for number, (name, solve) in enumerate((job.solvers or {"direct": direct}).items()):
+            rows = self.tests.copy() if job.gold else self._without_answers.copy()
+            job.evaluated += 1
+            evaluation = Job(
+                f"{job.variant}@{share:g}/{name}",
+                job.seed,
+                _solving(solve, rows, name),
+                job.run,
+                (job.seed, EVALUATION_STREAM, index, number),
+                parent=job,
+                evaluation=job.evaluated,
+                share=share,
+                solver=name,
+            )
+            job.evaluations.append(evaluation)
+            opened.append(evaluation)
+        return opened
+
+    def finish(self, evaluation: Job) -> None:
+        """Record a finished test with its variant; a test that fails ends its variant."""
+        job = evaluation.parent
+        job.evaluations.remove(evaluation)
+        if not evaluation.failed:
+            try:
+                correct = grade(evaluation.result, self.tests, solver=evaluation.solver)
+                job.items.append(_item(job, evaluation, correct))
+                return
+            except Exception as error:
+                evaluation.ended = f"failed: {type(error).__name__}: {error}"
+        if evaluation.share == 0.0 and not job.solvers:  # the start is everybody's
+            raise RuntimeError(f"the start of {job.variant!r} could not be tested: {evaluation.ended}")
+        job.event("test failed", solver=evaluation.solver, share=evaluation.share, why=evaluation.ended)
+        job.close(f"{evaluation.ended} (solver {evaluation.solver!r})")
+
+    def keep_start(self, jobs: Sequence[Job]) -> None:
+        """Remember what the first variant of each seed came to at the start: all variants of a seed start equal."""
+        self.start = {job.seed: (job.items, job.ledger, job.evaluated) for job in jobs}
+
+    def take_start(self, job: Job) -> None:
+        """Give a variant the start's test that was recorded for its seed."""
+        if job.seed in self.start:
+            job.due.remove(0.0)
+            items, ledger, job.evaluated = self.start[job.seed]
+            job.items, job.ledger = list(items), list(ledger)
+
+
+def _item(job: Job, evaluation: Job, correct: np.ndarray) -> dict[str, object]:
+    """One evaluation of a variant: where it stood, and what each test row came to, `correct` (tests,)."""
+    spent = job.spent
+    return {
+        "step": job.run.step,
+        "progress": job.run.progress,
+        "share": evaluation.share,
+        "solver": evaluation.solver,
+        "gold": job.gold,
+        "correct": correct,
+        "tokens": spent.tokens,
+        "rollouts": spent.rollouts,
+        "generated": spent.generated,
+        "seconds": spent.seconds,
+    }
+
+
 def _solving(solve: Callable[[Rows], Generator], rows: Rows, name: str) -> Generator:
-    """A solver's generator; whatever is wrong with the solver comes up when it is advanced, inside its exam."""
-    return (yield from _generator(solve(rows), name))
+    """A solver's generator; whatever is wrong with the solver comes up when it is advanced, inside its test."""
+    return (yield from as_generator(solve(rows), name))
 
 
 def grade(answers: object, tests: Rows, *, solver: str = "direct") -> np.ndarray:

@@ -96,7 +96,7 @@ def steers(events: Sequence[Event], key: Key) -> list[Steer]:
             continue
         if e.what == "fork":
             before = [s for s in events[:place] if s.call <= e.since]
-            found = [s for s in steers(before, (e.of, seed)) if (s.turn, s.sat) <= tuple(e.turns[seed])]
+            found = [s for s in steers(before, (e.of, seed)) if (s.turn, s.evaluated) <= tuple(e.turns[seed])]
         if e.what in ("fork", "swap", "stop"):
             found.append(Steer(e.to, *e.turns[seed]))
     return found

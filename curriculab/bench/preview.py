@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from curriculab.bench.budget import Budget, default_ceiling
-from curriculab.bench.job import Job, Ticket, open_job
+from curriculab.bench.job import Job, Pending, open_job
 from curriculab.objectives.registry import OBJECTIVES
-from curriculab.protocol import Answer, Method, Rows, Run, Train, Use
+from curriculab.protocol import Answer, Method, Returned, Rows, Run, Train, Use, advance, relay
 from curriculab.runs import COLUMNS, Record, Runs
 from curriculab.simulation.arithmetic import row_bytes
 from curriculab.simulation.learner import SimulatedLearner
@@ -35,7 +35,7 @@ class Preview:
     def __init__(self, pool: Rows, *, batch_size: int, seed: int = 0, student: Student | None = None) -> None:
         self.pool, self.batch_size, self.seed = plain(pool), batch_size, seed
         self._settings = OBJECTIVES["sft"]()
-        self._learner = SimulatedLearner(student or Student(), self.pool, objective=lambda request: self._settings)
+        self._student = SimulatedLearner(student or Student(), self.pool, objective=lambda request: self._settings)
         self._lengths = row_bytes(self.pool)
         self._texts = [c for c in ("prompt", "answer", "solution") if c in pool]
 
@@ -49,6 +49,7 @@ class Preview:
         if not listens and (deaf := self._deaf(self._open(variant, method), steps, work)):
             return Runs((deaf,))
         job = self._open(variant, method)
+        self._student.start([(variant, self.seed)])
         self._drive(job, Budget(steps=steps, work=work))
         return Runs((_record(job),))
 
@@ -68,7 +69,9 @@ class Preview:
         texts: dict[str, list] = {name: [] for name in self._texts}
         try:
             for step in range(1, steps + 1):
-                request = next(job.generator)
+                request = advance(job.generator)
+                if isinstance(request, Returned):
+                    return None
                 rows = request.rows
                 if not isinstance(request, Train) or "turns" in rows or ("solution" in rows) != ("solution" in texts):
                     return None
@@ -76,7 +79,7 @@ class Preview:
                     column += rows[name].tolist()
                 weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
                 job.exposure.append((step, rows.index.to_numpy(), None, weight))
-                job.run._step, job.run._progress = step, step / steps
+                job.clock.step, job.clock.progress = step, step / steps
         except Exception:  # whatever is wrong with it, the other way says it
             return None
         return self._whole(job, pd.DataFrame(texts), work)
@@ -88,7 +91,7 @@ class Preview:
         known = self.pool.index.get_indexer(np.concatenate(ids)).min(initial=0) >= 0
         if not known or not each.all() or not (np.isfinite(weights) & (weights >= 0)).all():
             return None
-        read, learned = self._learner.lengths(texts)
+        read, learned = self._student.lengths(texts)
         ends = np.cumsum(each)
         if (np.cumsum(read)[ends - 1] / work > np.arange(1, len(steps) + 1) / len(steps)).any():
             return None
@@ -98,32 +101,34 @@ class Preview:
         return _record(job)
 
     def _drive(self, job: Job, budget: Budget) -> None:
-        tickets = job.advance()
+        pending = job.advance()
         while job.open:
             left = budget.steps - job.run.step
-            if not left or sum(isinstance(t.request, Train) for t in tickets) > left or job.spent.work >= budget.work:
+            if not left or sum(isinstance(p.request, Train) for p in pending) > left or job.spent.work >= budget.work:
                 return job.close("budget spent")
-            kinds = dict.fromkeys(type(t.request) for t in tickets)  # of a list, like requests go together
-            for ticket in [t for kind in kinds for t in tickets if type(t.request) is kind]:
-                self._answer(job, ticket, budget)
-            tickets = job.advance(job.whole_reply()) if job.open else []
+            kinds = dict.fromkeys(type(p.request) for p in pending)  # of a list, like requests go together
+            for kind in kinds:
+                for one in pending:
+                    if type(one.request) is kind:
+                        self._answer(job, one, budget)
+            pending = job.advance(job.whole_reply()) if job.open else []
         return None
 
-    def _answer(self, job: Job, ticket: Ticket, budget: Budget) -> None:
-        request = ticket.request
-        (answer,) = [Answer(None)] if isinstance(request, Use) else self._learner.answer(type(request), [ticket])
+    def _answer(self, job: Job, one: Pending, budget: Budget) -> None:
+        request = one.request
+        (answer,) = [Answer(None)] if isinstance(request, Use) else self._student.answer([one.ask])
         if isinstance(answer, Exception):
             return job.close(f"failed: {type(answer).__name__}: {answer}")
-        job.accept(ticket, answer.reply)
+        job.accept(one.ask.place, answer.reply)
         spent = job.spent
         spent.work += max(answer.tokens, 1)
         if isinstance(request, Train):
             spent.steps += 1
-            job.run._step += 1
+            job.clock.step += 1
             rows = answer.reply
             weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
             job.exposure.append((job.run.step, rows.index.to_numpy(), answer.learned, weight))
-        job.run._progress = min(1.0, max(budget.shares(spent).values()))
+        job.clock.progress = min(1.0, max(budget.shares(spent).values()))
         return None
 
 
@@ -162,13 +167,11 @@ def droppable(variants: Mapping[str, Method], unwanted: Callable[[], bool]) -> d
 def _droppable(method: Method, unwanted: Callable[[], bool]) -> Method:
     @wraps(method)
     def made(pool: Rows, run: Run) -> Generator:
-        inner, reply = method(pool, run), None
-        while not unwanted():
-            try:
-                asked = inner.send(reply)
-            except StopIteration as stop:
-                return stop.value
-            reply = yield asked
-        raise Dropped("called off")
+        def through(asked: object) -> Generator:
+            if unwanted():
+                raise Dropped("called off")
+            return (yield asked)
+
+        return relay(method(pool, run), through)
 
     return made

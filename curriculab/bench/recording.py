@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from curriculab.bench.budget import Budget
 from curriculab.bench.job import Job
-from curriculab.protocol import Answer, Rows, Sample
+from curriculab.protocol import Answer, Request, Rows, Sample, Train
 from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
 
 READ = 16  # answers of a batch that are kept to be read
@@ -70,6 +71,67 @@ def _items(job: Job, tests: Rows | None) -> pd.DataFrame:
         rows = {"id": tests.index.to_numpy(), "correct": item["correct"], **{c: tests[c].to_numpy() for c in about}}
         parts.append(pd.DataFrame({**first, **rows, **{c: item[c] for c in SO_FAR}}))
     return pd.concat(parts, ignore_index=True)
+
+
+def charge(job: Job, request: Request, answer: Answer, seconds: float, budget: Budget) -> None:
+    """Book what a method's request cost, and record what came of it."""
+    spent, training = job.spent, isinstance(request, Train)
+    spent.steps += training
+    spent.tokens += (answer.tokens if answer.trained is None else answer.trained) * training
+    spent.rollouts += answer.rollouts
+    spent.generated += answer.generated
+    spent.work += max(answer.tokens, 1)  # so that endless copying ends too
+    spent.seconds += seconds
+    if isinstance(request, Sample):
+        _note_groups(job, request, answer.reply)
+        job.rollouts.append(_to_read(job, request, answer.reply))
+    if training:
+        _record_step(job, request, answer, budget)
+
+
+def charge_evaluation(evaluation: Job, answer: Answer, ceiling: int) -> None:
+    """Book what a test's request cost; one that takes more than its ceiling of tokens fails."""
+    evaluation.spent.work += max(answer.tokens, 1)
+    if evaluation.spent.work > ceiling:
+        raise RuntimeError(f"the test took more than {ceiling:,} tokens; does its solver ever return?")
+
+
+def ledger_line(job: Job, request: Request, answer: Answer, seconds: float) -> tuple:
+    """One line of the ledger: the columns of COLUMNS["ledger"] without variant and seed."""
+    return (
+        job.root.run.step,
+        type(request).__name__,
+        getattr(request, "purpose", ""),
+        getattr(request, "role", ""),
+        len(request.rows) if hasattr(request, "rows") else 0,
+        answer.tokens,
+        answer.rollouts,
+        answer.generated,
+        seconds,
+        job.parent is not None,
+    )
+
+
+def _record_step(job: Job, request: Train, answer: Answer, budget: Budget) -> None:
+    job.clock.step += 1
+    step, reply = job.run.step, answer.reply
+    weight = reply["weight"].to_numpy(float) if "weight" in reply else np.ones(len(reply))
+    job.exposure.append((step, reply.index.to_numpy(), answer.learned, weight))
+    job.metrics.append(
+        {
+            "step": step,
+            "progress": min(1.0, max(budget.shares(job.spent).values())),
+            "loss": float(np.mean(reply["loss"].to_numpy(float))),
+            "rows": len(reply),
+            "tokens": job.spent.tokens,
+            "rollouts": job.spent.rollouts,
+            "generated": job.spent.generated,
+            "seconds": job.spent.seconds,
+            **_outcome(reply, answer),
+            **{str(k): float(v) for k, v in request.note.items()},
+        }
+    )
+    _note_trained(job, reply)
 
 
 def _outcome(reply: Rows, answer: Answer) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The journal of a bench in training: every answer given, call by call, so that it can be brought back where it was.
+"""The replay log of a bench in training: every answer given, call by call, so that it can be brought back where it was.
 
 Replaying its answers brings every method, table and count to where they were; adapters, which answers do not hold,
 come from a checkpoint written between two calls. One line of a journal is the JSON of one call or intervention:
@@ -17,21 +17,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from curriculab.protocol import Request, Rows, Sample
-
-if TYPE_CHECKING:
-    from curriculab.bench.job import Ticket
-    from curriculab.protocol import Answer
 from curriculab.bench.checkpoint import JournalError
+from curriculab.protocol import Answer, Ask, Owner, Request, Rows, Sample
 from curriculab.runs.codec import _pack_column, _packed, _same, _unpack_column, _unpacked
-
-Owner = tuple[str, int]  # variant, seed
-
 
 Key = tuple[int, int, int]  # exam (0: the method itself), turn, place
 
@@ -51,8 +43,6 @@ def pack(request: Request, answer: Answer | Exception) -> dict[str, object]:
 
 def unpack(request: Request, packed: Mapping[str, object]) -> Answer | Exception:
     """What `pack` was given, equal to the bit."""
-    from curriculab.protocol import Answer
-
     if "error" in packed:
         return type(str(packed["error"]), (Exception,), {})(packed["text"])
     reply = _unpack_rows(packed["reply"], request) if "reply" in packed else None
@@ -108,7 +98,7 @@ class Past:
         return unpack(request, self.packed)
 
 
-class Journal:
+class ReplayLog:
     """What was answered, in a file that only grows (None: in memory)."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -119,19 +109,27 @@ class Journal:
         self._memory: list[str] = []
         self._file = None if path is None else path.open("a", encoding="utf-8")
 
-    def note(self, call: int, kind: str, answered: Sequence[tuple[Ticket, str, Answer | Exception, float]]) -> None:
-        """One call: tickets with the digests of their requests, their answers and seconds."""
+    def note(
+        self,
+        call: int,
+        kind: str,
+        asks: Sequence[Ask],
+        digests: Sequence[str],
+        answers: Sequence[Answer | Exception],
+        seconds: Sequence[float],
+    ) -> None:
+        """Keep one call: its asks with the digests of their requests, their answers, and what each took."""
         lines = [
             {
-                "job": [t.job.home.variant, t.job.home.seed],
-                "exam": t.job.exam,
-                "turn": t.job.turn,
-                "place": t.place,
+                "job": list(ask.owner),
+                "exam": ask.evaluation,
+                "turn": ask.turn,
+                "place": ask.place,
                 "digest": digest,
-                "seconds": seconds,
-                "answer": pack(t.request, answer),
+                "seconds": took,
+                "answer": pack(ask.request, answer),
             }
-            for t, digest, answer, seconds in answered
+            for ask, digest, answer, took in zip(asks, digests, answers, seconds, strict=True)
         ]
         self._write({"call": call, "kind": kind, "answers": lines})
 

@@ -21,9 +21,9 @@ from curriculab.bench.checkpoint import JournalError, check_whole, checkpoint, c
 from curriculab.bench.interventions import Key
 from curriculab.bench.job import Job, Steer, open_job
 from curriculab.bench.recording import record
-from curriculab.bench.replay import Journal
-from curriculab.bench.scheduler import Loop
-from curriculab.engine.learner import ModelLearner
+from curriculab.bench.replay import ReplayLog
+from curriculab.bench.scheduler import Scheduler
+from curriculab.objectives.registry import resolve
 from curriculab.protocol import Method, method_name
 from curriculab.runs import Record
 from curriculab.runs.writing import discard
@@ -61,9 +61,7 @@ class Drive:
     ) -> None:
         self.bench, self.variants, self.keys, self.kinds = bench, dict(variants), list(keys), kinds
         self.folder, self.watch, self.about = folder, watch, dict(about or {})
-        self.learner = ModelLearner(
-            bench.model, bench.objectives, bench.others, bench.temperature, bench.max_new_tokens
-        )
+        self.backend = bench.backend()
         self.records: dict[Key, Record] = {}
         self._states: dict[Path, dict] = {}  # of checkpoints, as read
         self.began = time.time()
@@ -79,16 +77,16 @@ class Drive:
         self.events: list[Event] = []
         self.resumed = 0
         if self.folder is None:
-            self.journal = Journal()
+            self.journal = ReplayLog()
         else:
             path, length = self.folder / "journal.jsonl", 0
             for found in reversed(checkpoints(self.folder)):
                 try:
                     state = read_state(found)
                     check_whole(found, state)
-                    self.learner.load(found)
+                    self.backend.load(found)
                 except (ValueError, KeyError, SafetensorError) as error:  # an older one may be whole
-                    self.learner.adapters = {}
+                    self.backend.start(self.keys)
                     _aside(found, error)
                     continue
                 length, self.resumed = state["journal"][0], state["call"]
@@ -99,7 +97,7 @@ class Drive:
             discard(self.folder / "commands")  # for who trained here before
             with path.open("ab") as file:
                 file.truncate(length)
-            self.journal = Journal(path)
+            self.journal = ReplayLog(path)
             self.events = [Event.of_json(e) for e in self.journal.events()]
         self._saved_at, self._saving = time.monotonic(), 0.0
 
@@ -113,7 +111,7 @@ class Drive:
             seed=seed,
             batch=self.bench.batch_size,
             rollouts=self.bench.rollouts,
-            objective=self.learner.setting,
+            objective=lambda request: resolve(self.bench.objectives, request.objective),
             past=past,
             steering=steers(self._given, key),
         )
@@ -126,7 +124,9 @@ class Drive:
         bench = self.bench
         needed = self.folder is not None or self._planned  # to go on from, or to fork from
         journal = self.journal if needed else None
-        self.loop = Loop(self.learner, bench.budget, bench.test, bench.shares, self._between, journal)
+        self.loop = Scheduler(
+            self.backend, bench.budget, bench.test, bench.shares, self._between, journal, bench.max_new_tokens
+        )
         self.loop.call = self.resumed
         try:
             self.loop.drive(jobs)
@@ -148,7 +148,7 @@ class Drive:
         """Mean share of the budgets spent, in [0, 1]."""
         return float(np.mean([j.run.progress if j.open else 1.0 for j in self.jobs]))
 
-    def _between(self, loop: Loop) -> None:
+    def _between(self, loop: Scheduler) -> None:
         """Between two calls: forks join, finished runs are recorded, the watcher has its say, and all of it is kept."""
         while self._joining and loop.started:
             self._join(self._joining.pop(0))
@@ -156,25 +156,23 @@ class Drive:
             if event.what == "fork" and event.since == loop.call:
                 self._hold(event)
             if event.what == "halved" and event.call == loop.call + 1:
-                self.learner.micro_batch = event.tokens  # the call it was halved in was answered so
-        while self._planned and loop.started and (self._planned[0].call <= loop.call or not loop.tickets):
+                self.backend.limit(event.tokens)  # the call it was halved in was answered so
+        while self._planned and loop.started and (self._planned[0].call <= loop.call or not loop.pending):
             self._happen(self._planned.pop(0), planned=True)
         for job in loop.jobs:
-            if not job.open and not job.exams and (job.variant, job.seed) not in self.records:
+            if not job.open and not job.evaluations and (job.variant, job.seed) not in self.records:
                 self._keep(job)
-        if self.learner.halvings:
-            self._note_halvings()
-        if self.watch and (loop.started or loop.tickets):  # not while what was done before is still being recalled
+        self._note_halvings()
+        if self.watch and (loop.started or loop.pending):  # not while what was done before is still being recalled
             self.watch(self)
         due = time.monotonic() - self._saved_at >= max(CHECKPOINT_SECONDS, self._saving / SMALL_SHARE)
-        if self.folder is not None and due and loop.tickets:
+        if self.folder is not None and due and loop.pending:
             self.checkpoint()
 
     def _note_halvings(self) -> None:
-        for tokens in self.learner.halvings:
+        for tokens in self.backend.drain_halvings():
             why = f"out of memory: from here on {tokens} tokens in one forward"
             self._happen(Event(self.loop.call, "halved", why=why, tokens=tokens), planned=False)
-        self.learner.halvings.clear()
 
     def _keep(self, job: Job) -> None:
         """Record a finished run, in the store too."""
@@ -193,8 +191,7 @@ class Drive:
         }
         made = record(job, self.bench.test, spec)
         if self.bench.store:
-            adapter = self.learner.adapters.get(key, {}).get("learner") or self.learner.init(job.seed)
-            folder = self.bench.store.save(made, digest, lambda f: self.bench.model.save_adapter(adapter, f))
+            folder = self.bench.store.save(made, digest, lambda f: self.backend.export(key, f))
             made = dataclasses.replace(made, adapter=folder / "adapter")
         self.records[key] = made
 
@@ -203,9 +200,9 @@ class Drive:
         if self.folder is None:
             return None
         began = time.monotonic()
-        turns = [[j.variant, j.seed, j.turn, j.sat, j.run.step] for j in self.jobs if j.open]
+        turns = [[j.variant, j.seed, j.turn, j.evaluated, j.run.step] for j in self.jobs if j.open]
         state = {"journal": self.journal.sync(), "turns": turns, "keys": self.keys}
-        made = checkpoint(self.folder, self.loop.call, state, self.learner.save)
+        made = checkpoint(self.folder, self.loop.call, state, self.backend.save)
         self._saved_at = time.monotonic()
         self._saving = self._saved_at - began
         return made
@@ -223,7 +220,7 @@ class Drive:
         if to is not None:
             refuse_what_cannot_take_over(to)
         jobs = self._open_jobs(variant)
-        turns = {j.seed: (j.turn, j.sat) for j in jobs}
+        turns = {j.seed: (j.turn, j.evaluated) for j in jobs}
         event = Event(self.loop.call, what, variant, to, turns, step=self._step(variant))
         self._happen(event, planned=False)
         return event
@@ -247,7 +244,7 @@ class Drive:
         if not self.loop.started:
             raise ValueError("the start is being tested; fork once training has begun")
         if since is None:
-            since, turns = self.loop.call, {j.seed: (j.turn, j.sat) for j in self._open_jobs(of)}
+            since, turns = self.loop.call, {j.seed: (j.turn, j.evaluated) for j in self._open_jobs(of)}
         else:
             turns = self._turns_at(of, since)
         event = Event(self.loop.call, "fork", name, to, turns, of, since, self._step(of))
@@ -281,14 +278,12 @@ class Drive:
 
     def _hold(self, event: Event) -> None:
         """Keep the parent's adapters as they are at the branching, for the fork."""
-        then = self.learner.adapters
+        there = None
         if event.since != self.loop.call:
             there = self.folder / f"checkpoint-{event.since:08d}"
             check_whole(there, read_state(there))
-            then = self.learner.read(there)
         for seed in event.turns:
-            own = then.get((event.of, seed), {})
-            self.learner.adapters.setdefault((event.variant, seed), {role: a.copy() for role, a in own.items()})
+            self.backend.fork((event.of, seed), (event.variant, seed), there)
 
     def _happen(self, event: Event, *, planned: bool) -> None:
         """Write an intervention down and carry it out; where it was known from the start, jobs know it already."""

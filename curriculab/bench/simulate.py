@@ -11,10 +11,10 @@ from functools import partial
 from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.job import open_job
 from curriculab.bench.recording import record
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.scheduler import Scheduler
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.registry import OBJECTIVES, Objective
-from curriculab.protocol import Learner, Method, Rows, Train, method_name
+from curriculab.protocol import Backend, Method, Rows, Train, method_name
 from curriculab.runs import Runs
 from curriculab.simulation.arithmetic import row_bytes
 from curriculab.simulation.learner import SimulatedLearner, Writer
@@ -28,7 +28,7 @@ def simulate(
     steps: int | None = None,
     batch_size: int,
     seed: int | Sequence[int] = 0,
-    learner: Student | Learner | None = None,
+    learner: Student | Backend | None = None,
     tests: Rows | None = None,
     evaluate_every: int | None = None,
     rollouts: int = 8,
@@ -49,10 +49,11 @@ def simulate(
     budget = budget or Budget(steps=steps)
     whole = row_bytes(pool)
     budget = replace(budget, work=budget.work or default_ceiling(whole, budget, batch_size, rollouts if samples else 0))
+    backend = learner
     if learner is None or isinstance(learner, Student):
         tables = (pool,) if tests is None else (pool, tests)
         writers = {variant: _writers(m) for variant, m in variants.items()}
-        learner = SimulatedLearner(learner or Student(), *tables, objective=resolve, writers=writers)
+        backend = SimulatedLearner(learner or Student(), *tables, objective=resolve, writers=writers)
     seeds = [seed] if isinstance(seed, int) else list(seed)
     shares = evaluation_shares(budget, evaluate_every)
     jobs = [
@@ -60,7 +61,8 @@ def simulate(
         for variant, m in variants.items()
         for s in seeds
     ]
-    Loop(learner, budget, tests, shares).drive(jobs)
+    backend.start([(job.variant, job.seed) for job in jobs])
+    Scheduler(backend, budget, tests, shares).drive(jobs)
     spec = {"simulated": True, "batch_size": batch_size, "objective": str(objective), "budget": asdict(budget)}
     return Runs(tuple(record(job, tests, spec) for job in jobs))
 

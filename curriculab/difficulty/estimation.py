@@ -24,11 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curriculab.bench.job import Job, Ticket
-from curriculab.bench.validation import check_request
 from curriculab.difficulty import cache as cached
 from curriculab.difficulty.validation import aligned, checked
-from curriculab.protocol import Answer, Learner, Request, Run, Score, digest
+from curriculab.protocol import Answer, Ask, Backend, Request, Returned, Score, advance, digest, validate_request
 
 if TYPE_CHECKING:
     from curriculab.engine.adapter import Adapter
@@ -116,11 +114,12 @@ class Together:
 
     def _go_on(self, name: str, reply: object) -> None:
         self._asked.pop(name, None)
-        try:
-            self._asked[name] = self.generators[name].send(reply)
+        asked = advance(self.generators[name], reply)
+        if isinstance(asked, Returned):
+            self.found[name] = asked.value
+        else:
+            self._asked[name] = asked
             self.turn[name] += 1
-        except StopIteration as stop:
-            self.found[name] = stop.value
 
     def waiting(self) -> list[Shared]:
         """What all of them ask for now, like requests once."""
@@ -184,18 +183,17 @@ def yielded(generators: Mapping[str, Generator]) -> Generator:
     return together.found
 
 
-def drive(generators: Mapping[str, Generator], learner: Learner, seed: int = 0) -> tuple[dict, pd.DataFrame]:
-    """Answer measures by a learner: what each found, and a ledger with one line a request (LEDGER)."""
+def drive(generators: Mapping[str, Generator], backend: Backend, seed: int = 0) -> tuple[dict, pd.DataFrame]:
+    """Answer measures by a backend: what each found, and a ledger with one line a request (LEDGER)."""
     together, lines = Together(generators), []
-    jobs = {name: Job("difficulty", seed, g, Run(seed, batch=1), (seed,)) for name, g in generators.items()}
     while shared := together.waiting():
         replies = []
         for one in shared:
-            check_request(one.request, exam=True)
+            validate_request(one.request)
             name, place, _ = one.owners[0]
-            jobs[name].turn = together.turn[name]
+            turn = together.turn[name]
             began = time.perf_counter()
-            (answer,) = learner.answer(type(one.request), [Ticket(jobs[name], place, one.request)])
+            (answer,) = backend.answer([Ask(("difficulty", seed), turn, place, (seed, turn, place), one.request)])
             names = ", ".join(dict.fromkeys(n for n, _, _ in one.owners))
             if isinstance(answer, Exception):
                 raise _named(answer, names)
@@ -331,7 +329,7 @@ class Cast:
             return hashlib.blake2b(weights.tobytes(), digest_size=8).hexdigest()
         return role
 
-    def learner(self, pool: pd.DataFrame, wanted: Mapping[str, tuple[Callable, object]], seed: int) -> Learner:
+    def learner(self, pool: pd.DataFrame, wanted: Mapping[str, tuple[Callable, object]], seed: int) -> Backend:
         if self.model is None:
             return _Nobody()
         from curriculab.engine.learner import ModelLearner
@@ -355,5 +353,5 @@ def longest(pool: pd.DataFrame, model: Model) -> int | None:
 class _Nobody:
     """Stands where no model was given: measures from what was observed need none, all others say so."""
 
-    def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Exception]:
-        return [ValueError("reads the rows with a model; give one, such as cl.load_model()") for _ in tickets]
+    def answer(self, asks: Sequence[Ask]) -> list[Exception]:
+        return [ValueError("reads the rows with a model; give one, such as cl.load_model()") for _ in asks]

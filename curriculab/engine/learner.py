@@ -15,15 +15,14 @@ import pandas as pd
 import torch
 from safetensors import safe_open
 
-from curriculab.bench.job import Ticket
 from curriculab.engine.adapter import Adapter, blend
 from curriculab.engine.generation import CACHE_TOKENS, Prompt, Written, write
 from curriculab.engine.model import MIB, Model, place
 from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.scoring import score
 from curriculab.engine.training import train_steps
-from curriculab.objectives.registry import OBJECTIVES, Objective
-from curriculab.protocol import Answer, Copy, Piece, Sample, Score, Train
+from curriculab.objectives.registry import Objective, resolve
+from curriculab.protocol import Answer, Ask, Copy, Owner, Piece, Sample, Score, Train
 from curriculab.rewards import verify_rows
 
 COMPUTING = threading.RLock()  # models are shared in a process; a bench in the background and a cell take turns
@@ -61,43 +60,62 @@ class ModelLearner:
     micro_batch: int = MICRO_BATCH
 
     def __post_init__(self) -> None:
-        self.adapters: dict[tuple[str, int], dict[str, Adapter]] = {}
+        self.adapters: dict[Owner, dict[str, Adapter]] = {}
         self.initial: dict[int, Adapter] = {}
         self.halvings: list[int] = []  # tokens in one forward from then on, after the device ran out of memory
 
     # -- roles ------------------------------------------------------------------------------------------------------
     def setting(self, request: Train) -> Objective:
         """The objective a Train is answered with."""
-        if isinstance(request.objective, tuple(OBJECTIVES.values())):
-            return request.objective
-        name = request.objective or next(iter(self.objectives))
-        if name not in OBJECTIVES:
-            raise ValueError(f"no objective {name!r}; there are {', '.join(OBJECTIVES)}")
-        return self.objectives.get(name) or OBJECTIVES[name]()
+        return resolve(self.objectives, request.objective)
 
     def init(self, seed: int) -> Adapter:
         if seed not in self.initial:
             self.initial[seed] = self.model.adapter(seed)
         return self.initial[seed]
 
-    def role(self, ticket: Ticket, name: str) -> tuple[Model, Adapter | None]:
+    def role(self, ask: Ask, name: str) -> tuple[Model, Adapter | None]:
         """Which model and adapter a role means; only "learner" needs no making."""
         if name in self.others:
             return self.others[name], None
-        home = ticket.job.home
         if name == "base":
             return self.model, None
         if name == "init":
-            return self.model, self.init(home.seed)
-        own = self.adapters.setdefault((home.variant, home.seed), {})
+            return self.model, self.init(ask.owner[1])
+        own = self.adapters.setdefault(ask.owner, {})
         if name not in own and name != "learner":
             known = ", ".join(sorted({*own, *self.others, "learner", "init", "base"}))
             raise ValueError(f"no adapter {name!r} yet; there are {known}; make it with Copy('init', to={name!r})")
         if name not in own:
-            own[name] = self.init(home.seed).copy()
+            own[name] = self.init(ask.owner[1]).copy()
         return self.model, own[name]
 
-    # -- checkpoints ------------------------------------------------------------------------------------------------
+    # -- owners ------------------------------------------------------------------------------------------------
+    def start(self, owners: Sequence[Owner]) -> None:
+        """Let these owners begin anew, at the initial adapter of their seed."""
+        for owner in owners:
+            self.adapters.pop(owner, None)
+
+    def fork(self, parent: Owner, child: Owner, folder: Path | None = None) -> None:
+        """Let `child` begin with the adapters that `parent` has now, or had in the checkpoint `folder`."""
+        then = self.adapters if folder is None else self.read(folder)
+        own = then.get(parent, {})
+        self.adapters.setdefault(child, {role: adapter.copy() for role, adapter in own.items()})
+
+    def export(self, owner: Owner, folder: Path) -> None:
+        """Write the learner's adapter in PEFT's format."""
+        adapter = self.adapters.get(owner, {}).get("learner") or self.init(owner[1])
+        self.model.save_adapter(adapter, folder)
+
+    def limit(self, tokens: int) -> None:
+        """Put at most so many tokens into one forward."""
+        self.micro_batch = tokens
+
+    def drain_halvings(self) -> list[int]:
+        """Tokens in one forward after each time that the device ran out of memory, since this was last asked."""
+        found, self.halvings = self.halvings, []
+        return found
+
     def save(self, folder: Path) -> None:
         """Write every adapter with its optimiser's state, not the base, as `adapters.safetensors`."""
         from safetensors.torch import save_file
@@ -133,13 +151,14 @@ class ModelLearner:
         return found
 
     # -- answering ---------------------------------------------------------------------------------------------------
-    def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
-        """One Answer per ticket; a ticket that cannot be answered gets its exception, the others their answers."""
+    def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
+        """One Answer per ask; a ask that cannot be answered gets its exception, the others their answers."""
+        kind = type(asks[0].request)
         with COMPUTING:
             if kind is Train:
-                return self._train(tickets)
+                return self._train(asks)
             how = {Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
-            return self._fitting(lambda: self._together(how, tickets))
+            return self._fitting(lambda: self._together(how, asks))
 
     def _fitting(self, how: Callable[[], list]) -> list:
         """What `how` gives; when the device runs out of memory, again with half the tokens in one forward."""
@@ -174,28 +193,27 @@ class ModelLearner:
                 return [error]
             return [one for each in asked for one in self._together(how, [each])]
 
-    def _train(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+    def _train(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         """Tickets of different adapters share forwards; a second step of the same adapter waits for the first."""
-        answers: list[Answer | Exception | None] = [None] * len(tickets)
-        waiting = list(range(len(tickets)))
+        answers: list[Answer | Exception | None] = [None] * len(asks)
+        waiting = list(range(len(asks)))
         while waiting:
             wave: dict[tuple, int] = {}
             for i in waiting:
-                home = tickets[i].job.home
-                wave.setdefault((home.variant, home.seed, tickets[i].request.role), i)
-            found = self._fitting(lambda wave=wave: self._together(self._step, [tickets[i] for i in wave.values()]))
+                wave.setdefault((*asks[i].owner, asks[i].request.role), i)
+            found = self._fitting(lambda wave=wave: self._together(self._step, [asks[i] for i in wave.values()]))
             for i, answer in zip(wave.values(), found, strict=True):
                 answers[i] = answer
             waiting = [i for i in waiting if answers[i] is None]
         return answers
 
-    def _step(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
-        requests = [t.request for t in tickets]
+    def _step(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
+        requests = [t.request for t in asks]
         settings = [self.setting(r) for r in requests]
         for request in requests:
             if request.role in (*self.others, "init", "base"):
                 raise ValueError(f"the role {request.role!r} is read only; train 'learner' or a role of your own")
-        adapters = [self.role(t, r.role)[1] for t, r in zip(tickets, requests, strict=True)]
+        adapters = [self.role(t, r.role)[1] for t, r in zip(asks, requests, strict=True)]
         return train_steps(
             self.model,
             adapters,
@@ -205,52 +223,52 @@ class ModelLearner:
             budget=self.micro_batch,
         )
 
-    def _score(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+    def _score(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         answers: dict[int, Answer | Exception] = {}
         kinds: dict[tuple, list[int]] = {}
-        for i, t in enumerate(tickets):
+        for i, t in enumerate(asks):
             model, _ = self.role(t, t.request.role)
             measure = t.request.measure if isinstance(t.request.measure, str) else tuple(t.request.measure)
             kinds.setdefault((id(model), measure, t.request.per), []).append(i)
         for (_, measure, per), members in kinds.items():
-            pairs = [self.role(tickets[i], tickets[i].request.role) for i in members]
-            tables = [tickets[i].request.rows for i in members]
+            pairs = [self.role(asks[i], asks[i].request.role) for i in members]
+            tables = [asks[i].request.rows for i in members]
             found = score(pairs[0][0], [a for _, a in pairs], tables, measure, per, budget=self.micro_batch)
             names = (measure,) if isinstance(measure, str) else measure
             for i, answer in zip(members, found, strict=True):
-                answers[i] = self._finite(tickets[i], answer, names)
-        return [answers[i] for i in range(len(tickets))]
+                answers[i] = self._finite(asks[i], answer, names)
+        return [answers[i] for i in range(len(asks))]
 
-    def _finite(self, ticket: Ticket, answer: Answer, columns: Sequence[str]) -> Answer | Exception:
+    def _finite(self, ask: Ask, answer: Answer, columns: Sequence[str]) -> Answer | Exception:
         """The answer, unless the model said something that is no number: then what, of which row."""
         for name in columns:
             for row, value in zip(answer.reply.index, answer.reply[name].tolist(), strict=True):
                 if not np.isfinite(value).all():
-                    adapter = self.role(ticket, ticket.request.role)[1]
-                    after = f" after {adapter.steps} steps of {ticket.request.role!r}" if adapter else ""
+                    adapter = self.role(ask, ask.request.role)[1]
+                    after = f" after {adapter.steps} steps of {ask.request.role!r}" if adapter else ""
                     return FloatingPointError(
                         f"the {name} of row {row!r} is not finite{after}; lower lr, or look at the rows trained before"
                     )
         return answer
 
-    def _sample(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+    def _sample(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         models: dict[int, list[int]] = {}
-        for i, t in enumerate(tickets):
+        for i, t in enumerate(asks):
             models.setdefault(id(self.role(t, t.request.role)[0]), []).append(i)
         answers: dict[int, Answer | Exception] = {}
         for members in models.values():
-            model = self.role(tickets[members[0]], tickets[members[0]].request.role)[0]
-            asked = [self._prompts(model, tickets[i]) for i in members]
+            model = self.role(asks[members[0]], asks[members[0]].request.role)[0]
+            asked = [self._prompts(model, asks[i]) for i in members]
             places = int(CACHE_TOKENS[model.device.type] * self.micro_batch / MICRO_BATCH)
             written = iter(write(model, [p for prompts in asked for p in prompts], cache_tokens=places))
             for i, prompts in zip(members, asked, strict=True):
-                answers[i] = self._answered(model, tickets[i], prompts, [next(written) for _ in prompts])
-                answers[i] = self._finite(tickets[i], answers[i], ("logprob", "entropy"))
-        return [answers[i] for i in range(len(tickets))]
+                answers[i] = self._answered(model, asks[i], prompts, [next(written) for _ in prompts])
+                answers[i] = self._finite(asks[i], answers[i], ("logprob", "entropy"))
+        return [answers[i] for i in range(len(asks))]
 
-    def _prompts(self, model: Model, ticket: Ticket) -> list[Prompt]:
-        request, rows = ticket.request, ticket.request.rows
-        _, adapter = self.role(ticket, request.role)
+    def _prompts(self, model: Model, ask: Ask) -> list[Prompt]:
+        request, rows = ask.request, ask.request.rows
+        _, adapter = self.role(ask, request.role)
         n = np.broadcast_to(np.asarray(request.n, dtype=int), len(rows))
         heat = self.temperature if request.temperature is None else request.temperature
         heat = np.broadcast_to(np.asarray(heat, dtype=float), len(rows))
@@ -262,21 +280,21 @@ class ModelLearner:
             tokens = np.concatenate([model.prompt(prompt, choice), *map(model.piece, said)])
             room = min(most, model.positions - len(tokens))
             prompts.append(
-                Prompt(tokens, adapter, int(n[at]), float(heat[at]), room, tuple(request.stop), (*ticket.stream, at))
+                Prompt(tokens, adapter, int(n[at]), float(heat[at]), room, tuple(request.stop), (*ask.stream, at))
             )
         model.refuse_too_long(rows.index, np.array([len(p.tokens) + 1 for p in prompts]), "Sample")
         return prompts
 
-    def _answered(self, model: Model, ticket: Ticket, prompts: list[Prompt], written: list[list[Written]]) -> Answer:
+    def _answered(self, model: Model, ask: Ask, prompts: list[Prompt], written: list[list[Written]]) -> Answer:
         """The reply to a Sample: one line per answer."""
-        rows = ticket.request.rows
+        rows = ask.request.rows
         counts = [len(w) for w in written]
         flat = [a for w in written for a in w]
         lines = rows.iloc[np.repeat(np.arange(len(rows)), counts)]
-        first = (ticket.job.turn << 40) + (ticket.place << 20)  # from the job's own count: a replay finds the same
+        first = ask.first_number
         text = [self._text(model, a) for a in flat]
         said = [t if isinstance(t, tuple) else () for t in lines["turns"]] if "turns" in lines else [()] * len(lines)
-        behind = [place(ticket.request.role, p.tokens) for p in prompts]
+        behind = [place(ask.request.role, p.tokens) for p in prompts]
         pieces = [
             (
                 *before,
@@ -317,29 +335,29 @@ class ModelLearner:
         tokens = answer.tokens[:-1] if answer.ended == "eos" else answer.tokens
         return model.tokenizer.decode(tokens, skip_special_tokens=True)
 
-    def _copy(self, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
+    def _copy(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         """One after the other, for one may read what another made; one that fails leaves the others' alone."""
         answers: list[Answer | Exception] = []
-        for ticket in tickets:
+        for ask in asks:
             try:
-                self._copied(ticket)
+                self._copied(ask)
                 answers.append(Answer(None))
             except ValueError as error:
                 answers.append(error)
         return answers
 
-    def _copied(self, ticket: Ticket) -> None:
-        request, home = ticket.request, ticket.job.home
+    def _copied(self, ask: Ask) -> None:
+        request = ask.request
         if request.to in ("init", "base", *self.others):
             to = request.to
             raise ValueError(f"Copy(to={to!r}): that role never changes; copy to 'learner' or a role of your own")
-        own = self.adapters.setdefault((home.variant, home.seed), {})
+        own = self.adapters.setdefault(ask.owner, {})
         if isinstance(request.source, str):
-            source = self.role(ticket, request.source)[1]
+            source = self.role(ask, request.source)[1]
             own[request.to] = (source or Adapter.zero(self.model.layout, self.model.device)).copy()
             return
         for name, weight in request.source.items():
             if not isinstance(weight, int | float | np.number) or not np.isfinite(weight):
                 raise ValueError(f"Copy of a sum with {name!r}: {weight!r}; weights are finite numbers")
-        parts = {self.role(ticket, name)[1]: w for name, w in request.source.items() if name != "base"}
+        parts = {self.role(ask, name)[1]: w for name, w in request.source.items() if name != "base"}
         own[request.to] = blend(parts) if parts else Adapter.zero(self.model.layout, self.model.device)

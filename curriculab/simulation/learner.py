@@ -8,17 +8,17 @@ should; whether it teaches a model, only a model can show.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from weakref import WeakKeyDictionary
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from curriculab.bench.job import Job, Ticket
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.pair import Pair
 from curriculab.objectives.registry import OBJECTIVES, Objective
-from curriculab.protocol import Answer, Copy, Piece, Rows, Sample, Score, Train
+from curriculab.protocol import Answer, Ask, Copy, Owner, Piece, Rows, Sample, Score, Train
 from curriculab.rewards import verify_rows
 from curriculab.simulation.arithmetic import (
     WRONG,
@@ -75,16 +75,16 @@ class SimulatedLearner:
         self._hard = self._logits(_column(known, student.difficulty, 0.0).astype(float))
         self._needs = self._prerequisites()
         self._mean = np.bincount(self._skill, self._hard, len(self._skills)) / np.bincount(self._skill)
-        self._states: WeakKeyDictionary[Job, dict[str, np.ndarray]] = WeakKeyDictionary()
+        self._states: dict[Owner, dict[str, np.ndarray]] = {}
         self._keys: dict[str, int] = {}
 
-    def answer(self, kind: type, tickets: Sequence[Ticket]) -> list[Answer | Exception]:
-        """One Answer per ticket; what goes wrong with a ticket is its own."""
-        act = {Sample: self._sample, Score: self._score, Train: self._train, Copy: self._copy}[kind]
+    def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
+        """One Answer per ask; what goes wrong with a ask is its own."""
+        act = {Sample: self._sample, Score: self._score, Train: self._train, Copy: self._copy}[type(asks[0].request)]
         answers: list[Answer | Exception] = []
-        for ticket in tickets:
+        for ask in asks:
             try:
-                answers.append(act(ticket, ticket.request))
+                answers.append(act(ask, ask.request))
             except Exception as error:
                 answers.append(error)
         return answers
@@ -94,9 +94,45 @@ class SimulatedLearner:
         learned, _ = self._learned(rows)
         return _lengths(rows, said=False) + learned, learned
 
-    def ability(self, job: Job, role: str = "learner") -> pd.Series:
+    # -- owners -----------------------------------------------------------------------------------------------------
+    def start(self, owners: Sequence[Owner]) -> None:
+        """Let these owners begin anew, with the abilities of their seed."""
+        for owner in owners:
+            self._states.pop(owner, None)
+
+    def save(self, folder: Path) -> None:
+        """Write the abilities of all owners."""
+        state = [[*owner, role, values.tolist()] for owner, own in self._states.items() for role, values in own.items()]
+        (folder / "abilities.json").write_text(json.dumps({"skills": list(self._skills), "state": state}))
+
+    def load(self, folder: Path) -> None:
+        """Take what `save` wrote."""
+        kept = json.loads((folder / "abilities.json").read_text())
+        for skill in kept["skills"]:
+            self._code(skill)
+        self._states = {}
+        for variant, seed, role, values in kept["state"]:
+            self._states.setdefault((variant, seed), {})[role] = np.array(values)
+
+    def fork(self, parent: Owner, child: Owner, folder: Path | None = None) -> None:
+        """Let `child` begin with the abilities that `parent` has now."""
+        if folder is not None:
+            raise ValueError("a simulated student forks from where it is now only")
+        self._states[child] = {role: values.copy() for role, values in self._states.get(parent, {}).items()}
+
+    def export(self, owner: Owner, folder: Path) -> None:
+        """Nothing: a simulated student has no adapter."""
+
+    def limit(self, tokens: int) -> None:
+        """Nothing: a simulated student has no forward."""
+
+    def drain_halvings(self) -> list[int]:
+        """None: a simulated student needs no memory to speak of."""
+        return []
+
+    def ability(self, owner: Owner, role: str = "learner") -> pd.Series:
         """Abilities of one student by skill (a copy)."""
-        return pd.Series(self._state(job, role).copy(), index=list(self._skills))
+        return pd.Series(self._state(owner, role).copy(), index=list(self._skills))
 
     # -- what is known about rows -----------------------------------------------------------------------------------
     def _code(self, skill: object) -> int:
@@ -151,20 +187,19 @@ class SimulatedLearner:
         own = rows["answer"].to_numpy(object)
         return np.where(pd.isna(own), known, own)
 
-    def _right(self, job: Job, role: str, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _right(self, owner: Owner, role: str, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Skill, P(right) without guessing and with it, each (rows,)."""
         skill, hard = self._about(rows)
-        p = np.clip(1 / (1 + np.exp(hard - self._state(job, role)[skill])), 1e-9, 1 - 1e-9)
+        p = np.clip(1 / (1 + np.exp(hard - self._state(owner, role)[skill])), 1e-9, 1 - 1e-9)
         guess = _guess(rows)
         return skill, p, p if guess is None else guess + (1 - guess) * p
 
     # -- adapters ---------------------------------------------------------------------------------------------------
-    def _state(self, job: Job, role: str) -> np.ndarray:
+    def _state(self, owner: Owner, role: str) -> np.ndarray:
         """Abilities of a role, (skills,)."""
-        home = job.home
-        states = self._states.get(home)
+        states = self._states.get(owner)
         if states is None:
-            states = self._states[home] = {"init": np.empty(0), "learner": np.empty(0)}
+            states = self._states[owner] = {"init": np.empty(0), "learner": np.empty(0)}
         name = "init" if role == "base" else role
         if name not in states:
             raise ValueError(
@@ -172,7 +207,7 @@ class SimulatedLearner:
                 f"make it first with Copy('init', to={role!r})"
             )
         if len(states[name]) < len(self._skills):
-            new = [self._first(home.seed, s) for s in list(self._skills)[len(states[name]) :]]
+            new = [self._first(owner[1], s) for s in list(self._skills)[len(states[name]) :]]
             states[name] = np.concatenate([states[name], new])
         return states[name]
 
@@ -182,32 +217,32 @@ class SimulatedLearner:
         rng = np.random.default_rng([seed, _key(skill)])
         return self.student.start + self.student.varies * rng.standard_normal()
 
-    def _copy(self, ticket: Ticket, request: Copy) -> Answer:
+    def _copy(self, ask: Ask, request: Copy) -> Answer:
         if request.to in ("init", "base"):
             raise ValueError(f"Copy to {request.to!r}; 'init' and 'base' never change: copy to another name")
-        base = self._state(ticket.job, "init")
+        base = self._state(ask.owner, "init")
         parts = {request.source: 1.0} if isinstance(request.source, str) else request.source
-        moved = sum(w * (self._state(ticket.job, role) - base) for role, w in parts.items())
-        self._states[ticket.job.home][request.to] = base + moved
+        moved = sum(w * (self._state(ask.owner, role) - base) for role, w in parts.items())
+        self._states[ask.owner][request.to] = base + moved
         return Answer(None)
 
     # -- Sample -----------------------------------------------------------------------------------------------------
-    def _sample(self, ticket: Ticket, request: Sample) -> Answer:
-        asked, job = request.rows, ticket.job
+    def _sample(self, ask: Ask, request: Sample) -> Answer:
+        asked, owner = request.rows, ask.owner
         n = np.broadcast_to(np.asarray(request.n, int), len(asked))
         if n.min() < 1:
             raise ValueError(f"Sample with n={n.min()} for row {asked.index[n.argmin()]!r}; ask for at least 1 answer")
         of = np.repeat(np.arange(len(asked)), n)
         out = asked.take(of)
-        _, _, p = self._right(job, request.role, out)
+        _, _, p = self._right(owner, request.role, out)
         if request.purpose in ANSWERS:
-            text, logprob, correct = self._write(ticket, request, asked, out, of, p)
+            text, logprob, correct = self._write(ask, request, asked, out, of, p)
         else:
-            text = self._writer(job, request.purpose)(out, np.random.default_rng(ticket.stream))
+            text = self._writer(owner, request.purpose)(out, np.random.default_rng(ask.stream))
             logprob, correct = np.log(p), verify_rows(out, text)
         length = np.array([_bytes(t) + 1 for t in text])
         before = out["turns"] if "turns" in out else [()] * len(out)
-        first = (job.turn << 40) + (ticket.place << 20)
+        first = ask.first_number
         turns = [
             (*said, Piece(t, learn=True, end=True, sample=first + line))
             for line, (said, t) in enumerate(zip(before, text, strict=True))
@@ -228,7 +263,7 @@ class SimulatedLearner:
         return Answer(reply, tokens, rollouts=len(out), generated=int(length.sum()))
 
     def _write(
-        self, ticket: Ticket, request: Sample, asked: Rows, out: Rows, of: np.ndarray, p: np.ndarray
+        self, ask: Ask, request: Sample, asked: Rows, out: Rows, of: np.ndarray, p: np.ndarray
     ) -> tuple[list[str], np.ndarray, np.ndarray]:
         """Texts of answers, their log-probability, and whether they are right where the row says what is."""
         truth = self._truth(asked)
@@ -239,7 +274,7 @@ class SimulatedLearner:
             )
         heat = 1.0 if request.temperature is None else request.temperature
         greedy = (np.broadcast_to(np.asarray(heat, float), len(asked)) == 0)[of]
-        stream, still = ticket.stream, (ticket.job.home.seed,)  # greedy: a row is answered alike until p changes
+        stream, still = ask.stream, (ask.owner[1],)  # greedy: a row is answered alike until p changes
         u = self._noise(stream, out, of, np.arange(len(of)) - np.searchsorted(of, of))
         if greedy.any():
             u = np.where(greedy, self._noise(still, out, of, np.zeros(len(of))), u)
@@ -253,14 +288,14 @@ class SimulatedLearner:
         if self.student.words:
             at = self._words(self._about(out)[0])
             z = np.random.default_rng([*stream, _key("words")]).standard_normal(len(out)) * ~greedy
-            n = np.rint(np.exp(self._state(ticket.job, request.role)[at] + self.student.wordy * z)).astype(int)
+            n = np.rint(np.exp(self._state(ask.owner, request.role)[at] + self.student.wordy * z)).astype(int)
             text = [f"{FILLER * k}#### {t}" for k, t in zip(n.tolist(), text, strict=True)]
         logprob = np.log(np.where(right, p, (1 - p) / _choices(out)))
         known = out["answer"].notna().to_numpy() if "answer" in out else np.zeros(len(out), bool)
         return text, logprob, np.where(known, right.astype(float), np.nan)
 
-    def _writer(self, job: Job, purpose: str) -> Writer:
-        known = self.writers.get(job.home.variant, {})
+    def _writer(self, owner: Owner, purpose: str) -> Writer:
+        known = self.writers.get(owner[0], {})
         if purpose not in known:
             names = ", ".join([*ANSWERS, *known])
             raise ValueError(
@@ -286,7 +321,7 @@ class SimulatedLearner:
         return key
 
     # -- Score ------------------------------------------------------------------------------------------------------
-    def _score(self, ticket: Ticket, request: Score) -> Answer:
+    def _score(self, ask: Ask, request: Score) -> Answer:
         rows = request.rows
         measures = (request.measure,) if isinstance(request.measure, str) else tuple(request.measure)
         if unknown := [m for m in measures if m not in MEASURES]:
@@ -296,8 +331,8 @@ class SimulatedLearner:
             asked = f"Score({measures[0]!r}, per={request.per!r})"
             raise ValueError(f"{asked}; 'nll' and 'entropy' go per 'row' or 'token'")
         if measures == ("options",):
-            return self._options(ticket, request)
-        _, _, p = self._right(ticket.job, request.role, rows)
+            return self._options(ask, request)
+        _, _, p = self._right(ask.owner, request.role, rows)
         learned, right = self._learned(rows) if token else (np.zeros(len(rows), int), None)
         columns = {}
         for m in measures:
@@ -320,10 +355,10 @@ class SimulatedLearner:
         known = len(self._mean)
         return list(np.column_stack([np.eye(known)[np.minimum(skill, known - 1)], hard]))
 
-    def _options(self, ticket: Ticket, request: Score) -> Answer:
+    def _options(self, ask: Ask, request: Score) -> Answer:
         """Log-probabilities with a fixed taste per row and option; the right one is the likeliest with P(right)."""
-        rows, seed = request.rows, ticket.job.home.seed
-        _, _, p = self._right(ticket.job, request.role, rows)
+        rows, seed = request.rows, ask.owner[1]
+        _, _, p = self._right(ask.owner, request.role, rows)
         values, texts, tokens = [], [], 0
         for row, options, truth, right in zip(rows.index, rows["options"], self._truth(rows), p, strict=True):
             if not _is_list(options) or truth not in list(options):
@@ -342,11 +377,11 @@ class SimulatedLearner:
         return Answer(rows[[]].assign(**columns), tokens + int(_lengths(rows, said=False).sum()))
 
     # -- Train ------------------------------------------------------------------------------------------------------
-    def _train(self, ticket: Ticket, request: Train) -> Answer:
+    def _train(self, ask: Ask, request: Train) -> Answer:
         rows, role, kind = request.rows, request.role, self.objective(request)
         if role in ("init", "base"):
             raise ValueError(f"Train of {role!r}, which never changes; copy it to another name and train that")
-        skill, able, p = self._right(ticket.job, role, rows)
+        skill, able, p = self._right(ask.owner, role, rows)
         learned, right = self._learned(rows)
         reply = {"loss": _nll(p, right, _choices(rows))}
         weight = rows["weight"].to_numpy(float) if "weight" in rows else 1.0
@@ -355,15 +390,15 @@ class SimulatedLearner:
             reply |= {"advantage": push} if isinstance(kind, Grpo) else {}
             gain = 2 * push * (np.nan_to_num(right, nan=0.0) - p) * ~np.isnan(right) / _group_size(rows)
             if self.student.words:
-                skill, gain, weight = self._wordier(ticket, rows, skill, push, gain, weight)
+                skill, gain, weight = self._wordier(ask, rows, skill, push, gain, weight)
         else:
             gain = 4 * able * (1 - able) * np.where(np.isnan(right), 0.0, 2 * right - 1)
-        self._learn(ticket.job, role, skill, weight * gain)
+        self._learn(ask.owner, role, skill, weight * gain)
         return Answer(rows.assign(**reply), int((_lengths(rows, said=False) + learned).sum()), learned=learned)
 
     def _wordier(
         self,
-        ticket: Ticket,
+        ask: Ask,
         rows: Rows,
         skill: np.ndarray,
         push: np.ndarray,
@@ -373,13 +408,13 @@ class SimulatedLearner:
         """The same gains, and behind them those of the numbers of words."""
         at = self._words(skill)
         said = np.array([sum(p.text.count(FILLER) for p in turns if p.learn) for turns in rows["turns"]])
-        off = np.log(np.maximum(said, 0.5)) - self._state(ticket.job, ticket.request.role)[at]
+        off = np.log(np.maximum(said, 0.5)) - self._state(ask.owner, ask.request.role)[at]
         more = 2 * push * off / _group_size(rows)
         weight = np.broadcast_to(weight, len(rows))
         return np.concatenate([skill, at]), np.concatenate([gain, more]), np.concatenate([weight, weight])
 
-    def _learn(self, job: Job, role: str, skill: np.ndarray, gain: np.ndarray) -> None:
-        ability, first = self._state(job, role), self._state(job, "init")
+    def _learn(self, owner: Owner, role: str, skill: np.ndarray, gain: np.ndarray) -> None:
+        ability, first = self._state(owner, role), self._state(owner, "init")
         change = np.bincount(skill, gain, len(ability)) * self.student.rate
         for (
             needing,
@@ -389,7 +424,7 @@ class SimulatedLearner:
         if self.student.forget:
             idle = np.bincount(skill, minlength=len(ability)) == 0
             change -= self.student.forget * (ability - first) * idle
-        self._states[job.home][role] = ability + change
+        self._states[owner][role] = ability + change
 
     def _learned(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Bytes of each row's learned text, and whether that text is right: 1, 0, or NaN where nobody knows."""

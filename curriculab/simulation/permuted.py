@@ -1,4 +1,4 @@
-"""Permuted feedback: the method sees permuted columns, the student learns from the true ones."""
+"""Permuted feedback: the method sees permuted columns of its replies, the student learns from the true ones."""
 
 from __future__ import annotations
 
@@ -8,51 +8,53 @@ from functools import wraps
 
 import numpy as np
 
-from curriculab.protocol import Method, Rows, Run
+from curriculab.protocol import Method, Rows, Run, as_list, relay
 
 
-def deceived(method: Method, columns: Sequence[str]) -> Method:
-    """The same method, told lies: `columns` of every reply are dealt out anew among its lines. What it trains on keeps
-    the truth, but for what the method itself made of the lies."""
+def with_permuted_feedback(method: Method, columns: Sequence[str]) -> Method:
+    """The same method; `columns` of every reply are permuted among its lines. What it trains on keeps the true values,
+    but for what the method itself made of the permuted ones."""
     if not columns:
         return method
 
     @wraps(method)
-    def liar(pool: Rows, run: Run, **knobs: object) -> Generator:
-        rng, made, reply = np.random.default_rng(0), method(pool, run, **knobs), None
-        while True:
-            try:
-                asked = made.send(reply)
-            except StopIteration as stop:
-                return stop.value
-            got = yield [_truthful(r) for r in asked] if isinstance(asked, list) else _truthful(asked)
-            reply = [_lies(r, columns, rng) for r in got] if isinstance(got, list) else _lies(got, columns, rng)
+    def permuted(pool: Rows, run: Run, **knobs: object) -> Generator:
+        rng = np.random.default_rng(0)
 
-    return liar
+        def through(asked: object) -> Generator:
+            if isinstance(asked, list):
+                replies = yield [_restored(request) for request in asked]
+                return [_permuted(reply, columns, rng) for reply in replies]
+            reply = yield _restored(asked)
+            return _permuted(reply, columns, rng)
+
+        return relay(method(pool, run, **knobs), through)
+
+    return permuted
 
 
-def _lies(reply: Rows | None, columns: Sequence[str], rng: np.random.Generator) -> Rows | None:
-    """A reply whose columns are permuted, all in the same way; beside them stand the truth and what was told."""
-    told = [c for c in columns if reply is not None and c in reply]
-    if not told:
+def _permuted(reply: Rows | None, columns: Sequence[str], rng: np.random.Generator) -> Rows | None:
+    """A reply whose columns are permuted, all in the same way; beside them stand the true values and those shown."""
+    shown = [c for c in columns if reply is not None and c in reply]
+    if not shown:
         return reply
     order = rng.permutation(len(reply))
-    lies = {c: reply[c].to_numpy()[order] for c in told}
-    hidden = {f"true {c}": reply[c].to_numpy() for c in told} | {f"told {c}": lies[c] for c in told}
-    return reply.assign(**lies, **hidden)
+    permuted = {c: reply[c].to_numpy()[order] for c in shown}
+    hidden = {f"true {c}": reply[c].to_numpy() for c in shown} | {f"shown {c}": permuted[c] for c in shown}
+    return reply.assign(**permuted, **hidden)
 
 
-def _truthful(request: object) -> object:
-    """A request whose rows hold the truth again wherever the method left what it was told."""
+def _restored(request: object) -> object:
+    """A request whose rows hold the true values again wherever the method left those that it was shown."""
     rows = getattr(request, "rows", None)
     if rows is None or not any(str(c).startswith("true ") for c in rows):
         return request
     back = {}
     for c in (str(c).removeprefix("true ") for c in rows if str(c).startswith("true ")):
         if c in rows:
-            told = rows[f"told {c}"].to_numpy(), rows[c].to_numpy()
-            back[c] = np.where(told[0] == told[1], rows[f"true {c}"].to_numpy(), told[1])
-    rows = rows.assign(**back).drop(columns=[c for c in rows if str(c).startswith(("true ", "told "))])
+            shown = rows[f"shown {c}"].to_numpy(), rows[c].to_numpy()
+            back[c] = np.where(shown[0] == shown[1], rows[f"true {c}"].to_numpy(), shown[1])
+    rows = rows.assign(**back).drop(columns=[c for c in rows if str(c).startswith(("true ", "shown "))])
     return replace(request, rows=rows)
 
 
@@ -61,13 +63,10 @@ def watched(method: Method, seen: list) -> Method:
 
     @wraps(method)
     def watching(pool: Rows, run: Run, **knobs: object) -> Generator:
-        made, reply = method(pool, run, **knobs), None
-        while True:
-            try:
-                asked = made.send(reply)
-            except StopIteration as stop:
-                return stop.value
-            seen.extend(asked if isinstance(asked, list) else [asked])
-            reply = yield asked
+        def through(asked: object) -> Generator:
+            seen.extend(as_list(asked))
+            return (yield asked)
+
+        return relay(method(pool, run, **knobs), through)
 
     return watching

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 import curriculab as cl
 from curriculab import methods
-from curriculab.bench import scheduler
+from curriculab.bench import evaluation
 from tests.bench.test_session import same
 
 
@@ -246,7 +246,7 @@ def plain(tiny_model, small_pools, tmp_path_factory):
 def test_a_method_that_asks_for_nonsense_ends_alone_and_says_why(
     name, plain, tiny_model, small_pools, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(scheduler, "EXAM_WORK", 2)
+    monkeypatch.setattr(evaluation, "EVALUATION_WORK", 2)
     method, why = TRAIN[name]
     runs = made(tiny_model, small_pools, tmp_path).run({name: method, **NEIGHBOURS}, seeds=1, progress=False)
     record = next(r for r in runs.records if r.key == (name, 0))

@@ -13,8 +13,8 @@ from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.evaluation import direct, grade
 from curriculab.bench.job import Steer, open_job
 from curriculab.bench.recording import record
-from curriculab.bench.replay import Journal
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.replay import ReplayLog
+from curriculab.bench.scheduler import Scheduler
 from curriculab.bench.simulate import simulate
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.registry import OBJECTIVES
@@ -54,12 +54,12 @@ def drive(pool, *methods, budget, tests=None, shares=(0.0, 1.0), seed=0, rollout
         )
         for i, m in enumerate(methods)
     ]
-    loop = Loop(learner, budget, tests, shares, journal=Journal())
+    loop = Scheduler(learner, budget, tests, shares, log=ReplayLog())
     return loop.drive(jobs), loop
 
 
 def past(loop, name="steady0"):
-    return loop.journal.past({(name, 0): {(name, 0): math.inf}})[name, 0]
+    return loop.log.past({(name, 0): {(name, 0): math.inf}})[name, 0]
 
 
 # -- budgets ----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import torch
 import curriculab as cl
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import open_job
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.scheduler import Scheduler
 from curriculab.data.files import data_path
 from curriculab.engine.attention import RowAttention
 from curriculab.engine.generation import Prompt, write
@@ -301,7 +301,7 @@ def test_a_sampled_piece_is_on_policy_only_where_it_was_sampled(model, pool):
         yield Train(say(pool.iloc[:2], "5").assign(advantage=1.0))  # words that nobody sampled
 
     job = opened(learner, "v", method, pool)
-    Loop(learner, Budget(steps=1)).drive([job])
+    Scheduler(learner, Budget(steps=1)).drive([job])
     assert job.ended == "budget of steps spent"
     here = seen["here"]
     assert all(np.isfinite(t.sampled).all() and len(t.sampled) == len(t.targets) for t in here)
@@ -322,7 +322,7 @@ def test_several_updates_are_several_steps_and_the_second_is_off_policy(model, p
             replies.append((yield Train(pool.iloc[6:8].assign(answer="7"), note={"turn": len(replies)})))
 
     job = opened(learner, "v", method, pool)
-    Loop(learner, Budget(steps=7)).drive([job])
+    Scheduler(learner, Budget(steps=7)).drive([job])
     assert job.run.step == 7 and [line["turn"] for line in job.metrics] == [0, 0, 0, 1, 1, 1, 2]
     assert [line[1] for line in job.ledger] == ["Sample", "Train", "Train", "Train"] * 2 + ["Sample", "Train"]
     assert job.spent.rollouts == 3 * 2 * ROLLOUTS and len(replies) == 3
@@ -342,7 +342,7 @@ def test_answers_handed_in_are_trained_as_they_are(model, pool):
         assert list(done.index) == list(rows.index) and "advantage" in done
 
     job = opened(learner, "v", method, pool)
-    Loop(learner, Budget(steps=3)).drive([job])
+    Scheduler(learner, Budget(steps=3)).drive([job])
     assert job.ended == "returned", job.ended
     assert job.spent.rollouts == 6 * ROLLOUTS and job.spent.steps == 1
     groups = list(job.groups.values())
@@ -363,7 +363,7 @@ def test_reinforce_raises_what_is_rewarded(model, pool):
                 shares.append(has.mean())
                 yield Train(out.assign(reward=has))
 
-        Loop(learner, Budget(steps=20)).drive([opened(learner, "v", method, pool)])
+        Scheduler(learner, Budget(steps=20)).drive([opened(learner, "v", method, pool)])
         assert np.mean(shares[-3:]) > np.mean(shares[:3]) + 0.15
 
 
@@ -389,7 +389,7 @@ def steady(pool, run, *, texts, number=0):
 def driven(model, pool, names, steps):
     learner, texts = ModelLearner(model, {"grpo": Grpo()}, max_new_tokens=8), {n: [] for n in names}
     jobs = [opened(learner, n, partial(steady, texts=texts[n], number=int(n)), pool) for n in names]
-    Loop(learner, Budget(steps=steps)).drive(jobs)
+    Scheduler(learner, Budget(steps=steps)).drive(jobs)
     assert {j.ended for j in jobs} == {"budget of steps spent"}
     return texts, {n: learner.adapters[n, 0]["learner"].weights.detach().clone() for n in names}
 
@@ -428,7 +428,7 @@ def test_new_rows_with_parents_are_answered_trained_and_recorded(model, pool):
         assert [list(r.index) for r in replies] == [["made/1"] * ROLLOUTS, ["made/1"]]
 
     job = opened(learner, "v", method, pool)
-    Loop(learner, Budget(steps=5)).drive([job])
+    Scheduler(learner, Budget(steps=5)).drive([job])
     assert job.ended == "returned", job.ended
     assert [ids.tolist() for _, ids, _, _ in job.exposure] == [["made/1"] * ROLLOUTS, ["made/1"]]
     assert [line[1:3] for line in job.ledger] == [("Sample", "task"), ("Train", "train"), ("Train", "train")]
@@ -445,7 +445,7 @@ def test_a_conversation_adds_to_the_line_of_its_group(model, pool):
         yield Train(again.assign(reward=[1.0, 0, 0, 0, 0, 0, 0, 0]))
 
     job = opened(learner, "v", method, pool)
-    Loop(learner, Budget(steps=1)).drive([job])
+    Scheduler(learner, Budget(steps=1)).drive([job])
     assert job.ended == "budget of steps spent", job.ended
     lines = list(job.groups.values())
     assert [(g["n"], g["trained"], g["signal"]) for g in lines] == [(8, 8, True), (8, 8, False)]

@@ -147,7 +147,7 @@ def recorded(tiny_model, small_pools, tmp_path_factory):
 
 
 def often(drive):
-    if drive.loop.tickets:
+    if drive.loop.pending:
         drive.checkpoint()
 
 

@@ -15,8 +15,8 @@ import pytest
 from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.job import Steer, open_job
 from curriculab.bench.recording import record
-from curriculab.bench.replay import Journal
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.replay import ReplayLog
+from curriculab.bench.scheduler import Scheduler
 from curriculab.bench.simulate import _writers, simulate
 from curriculab.methods import CATALOG
 from curriculab.objectives.grpo import Grpo
@@ -53,21 +53,28 @@ class Listening:
         learner = SimulatedLearner(Student(), *tables, objective=objective, writers=writers)
         self.learner, self.asked = learner, []
 
-    def answer(self, kind, tickets):
-        answers = self.learner.answer(kind, tickets)
-        for ticket, answer in zip(tickets, answers, strict=True):
-            self.asked.append((ticket.job, ticket.job.turn, ticket.place, ticket.request, answer))
+    def answer(self, asks):
+        answers = self.learner.answer(asks)
+        self.asked += zip(asks, answers, strict=True)
         return answers
 
     def of(self, job):
-        return [(turn, place, digest(request)) for j, turn, place, request, _ in self.asked if j is job]
+        mine = [ask for ask, _ in self.asked if _of(ask, job)]
+        return [(ask.turn, ask.place, digest(ask.request)) for ask in mine]
+
+    def heard(self, job):
+        return [(ask.request, answer) for ask, answer in self.asked if _of(ask, job)]
+
+
+def _of(ask, job):
+    return ask.owner == (job.variant, job.seed) and not ask.evaluation
 
 
 class Deaf:
     """Nobody answers: everything has to come from the log."""
 
-    def answer(self, kind, tickets):
-        return [RuntimeError("asked")] * len(tickets)
+    def answer(self, asks):
+        return [RuntimeError("asked")] * len(asks)
 
 
 def resolved(objective):
@@ -86,8 +93,8 @@ def drive(names, tests=None, objective=None, **more):
     learner = Listening(resolved(objective), pool)
     jobs = [opened(name, pool, seed, objective, **more) for name in names for seed in (0, 1)]
     budget = Budget(steps=STEPS, work=10**6)
-    learner.journal = Journal()
-    Loop(learner, budget, tests, (0.0, 0.5, 1.0), journal=learner.journal).drive(jobs)
+    learner.journal = ReplayLog()
+    Scheduler(learner, budget, tests, (0.0, 0.5, 1.0), log=learner.journal).drive(jobs)
     return jobs, learner
 
 
@@ -125,7 +132,7 @@ def test_replay_brings_the_same_requests_without_a_learner(name):
     (first, _), learner = drive([name])
     known = past(learner, name)
     again = opened(name, made_pool(), 0, objective_of(name), past=known)
-    Loop(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
+    Scheduler(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
     assert again.ended == first.ended and known and not again.past
     assert shown(again) == shown(first)
     same = record(again, None, {}).tables, record(first, None, {}).tables
@@ -150,7 +157,7 @@ def test_exposure_is_what_was_asked_and_the_ledger_charges_everything(name):
     pool = made_pool()
     jobs, ears = drive([name], tests=pool.iloc[:6])
     for job in jobs:
-        mine = [(request, answer) for j, _, _, request, answer in ears.asked if j is job]
+        mine = ears.heard(job)
         trained = [list(request.rows.index) for request, _ in mine if isinstance(request, Train)]
         assert [ids for _, ids, _ in shown(job)] == trained
         own = [line for line in job.ledger if not line[-1]]
@@ -210,7 +217,7 @@ def test_it_can_take_over_and_that_replays(name):
     (first, _), learner = drive(["random_order"], steering=steering, objective=objective)
     assert [(e["event"], e["step"], e["to"]) for e in first.events] == [("swap", 5, name)]
     again = opened("random_order", made_pool(), 0, objective, past=past(learner, "random_order"), steering=steering)
-    Loop(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
+    Scheduler(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
     assert shown(again) == shown(first) and again.events == first.events
 
 

@@ -11,8 +11,8 @@ import torch
 import curriculab as cl
 from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.job import Steer, open_job
-from curriculab.bench.replay import Journal
-from curriculab.bench.scheduler import Loop
+from curriculab.bench.replay import ReplayLog
+from curriculab.bench.scheduler import Scheduler
 from curriculab.engine.learner import ModelLearner
 from curriculab.engine.loading import load_model
 from curriculab.methods import CATALOG
@@ -40,18 +40,18 @@ def pool(model):
 class Listening(ModelLearner):
     """The model, keeping what it was asked."""
 
-    def answer(self, kind, tickets):
+    def answer(self, asks):
         self.asked = getattr(self, "asked", {})
-        for t in tickets:
-            self.asked.setdefault(t.job.variant, []).append((t.job.turn, t.place, digest(t.request)))
-        return super().answer(kind, tickets)
+        for ask in asks:
+            self.asked.setdefault(ask.owner[0], []).append((ask.turn, ask.place, digest(ask.request)))
+        return super().answer(asks)
 
 
 class Deaf:
     """Nobody answers: everything has to come from the log."""
 
-    def answer(self, kind, tickets):
-        return [RuntimeError("asked")] * len(tickets)
+    def answer(self, asks):
+        return [RuntimeError("asked")] * len(asks)
 
 
 def opened(name, pool, learner, **more):
@@ -67,8 +67,8 @@ def drive(model, pool, names, main, **more):
     answers = ROLLOUTS if isinstance(first, Grpo) else 0
     work = default_ceiling(model.lengths(pool), Budget(steps=STEPS), BATCH, answers)
     budget = Budget(steps=STEPS, work=work)
-    learner.journal = Journal()
-    Loop(learner, budget, journal=learner.journal).drive(jobs)
+    learner.journal = ReplayLog()
+    Scheduler(learner, budget, log=learner.journal).drive(jobs)
     return learner, dict(zip(names, jobs, strict=True)), budget
 
 
@@ -93,7 +93,7 @@ def test_it_runs_replays_and_is_the_same_beside_another(name, model, pool):
     assert weights[0].isfinite().all()
     past = alone.journal.past({(name, 0): {(name, 0): math.inf}})[name, 0]
     again = opened(name, pool, alone, past=past)
-    Loop(Deaf(), budget).drive([again])
+    Scheduler(Deaf(), budget).drive([again])
     assert again.ended == job.ended and shown(again) == shown(job) and not again.past
 
 

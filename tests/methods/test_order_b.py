@@ -28,7 +28,7 @@ from curriculab.methods.order import (
 )
 from curriculab.methods.pacing import Linear, Ramp, Stairs
 from curriculab.objectives.grpo import Grpo
-from curriculab.protocol import Run, Sample, Score, Train
+from curriculab.protocol import Clock, Run, Sample, Score, Train
 from curriculab.simulation.permuted import watched
 from curriculab.simulation.pools import planted
 from curriculab.simulation.student import Student
@@ -605,7 +605,8 @@ def test_every_row_is_trained_in_every_pass():
 
 # -- self-paced -------------------------------------------------------------------------------------------------------
 def test_the_threshold_grows_and_rows_come_in_below_it():
-    pool, run = make(range(8)), Run(0, batch=2)
+    pool, clock = make(range(8)), Clock()
+    run = Run(0, batch=2, clock=clock)
     method, loss = methods.self_paced(pool, run, rounds=4, mu=2.0), dict(zip("abcdefgh", range(1, 9), strict=True))
     request = next(method)
     for k, (threshold, share) in enumerate([(4.5, 0.5), (9.0, 1.0), (18.0, 1.0), (36.0, 1.0)]):
@@ -614,7 +615,7 @@ def test_the_threshold_grows_and_rows_come_in_below_it():
         for step in range(4):
             assert request.note == {"lambda": threshold, "share": share}
             assert all(loss[i] < threshold for i in request.rows.index)
-            run._progress = (k * 4 + step + 1) / 16
+            clock.progress = (k * 4 + step + 1) / 16
             request = method.send(reply(request, loss=1.0)) if k < 3 or step < 3 else None
 
 
@@ -639,13 +640,13 @@ def test_the_teacher_is_asked_once_and_any_schedule_goes_by_what_it_says():
 
 
 def test_reading_does_not_skip_the_first_stair():
-    run = Run(0, batch=2)
-    run._progress = 0.2
+    clock = Clock(progress=0.2)
+    run = Run(0, batch=2, clock=clock)
     view = transfer_teacher.FromHere(run)
     assert view.progress == 0.0 and view.batch == 2 and view.rng is run.rng
-    run._progress = 0.6
+    clock.progress = 0.6
     assert view.progress == pytest.approx(0.5)
-    run._progress = 1.0
+    clock.progress = 1.0
     assert view.progress == 1.0
 
 

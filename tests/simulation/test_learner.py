@@ -12,17 +12,16 @@ import pandas as pd
 import pytest
 
 from curriculab.bench.budget import Budget
-from curriculab.bench.job import Ticket, open_job
 from curriculab.bench.simulate import evaluation_shares, simulate
 from curriculab.environments.turns import ask, say, tell
 from curriculab.methods import baby_steps, competence, easy_to_hard, hard_to_easy
 from curriculab.methods.order.random_order import random_order
 from curriculab.objectives.pair import Pair
 from curriculab.objectives.registry import OBJECTIVES
-from curriculab.protocol import Copy, Run, Sample, Score, Train
+from curriculab.protocol import Ask, Copy, Run, Sample, Score, Train
 from curriculab.rewards import verify
 from curriculab.simulation.learner import MEASURES, SimulatedLearner
-from curriculab.simulation.permuted import deceived
+from curriculab.simulation.permuted import with_permuted_feedback
 from curriculab.simulation.pools import CHAIN_STUDENT, chain, chain_pool, planted
 from curriculab.simulation.student import Student
 
@@ -42,16 +41,19 @@ class Room:
     def __init__(self, student, *tables, objective="sft", seed=0, **more):
         resolve = OBJECTIVES[objective]() if isinstance(objective, str) else objective
         self.learner = SimulatedLearner(student, *tables, objective=lambda request: resolve, **more)
-        self.job = open_job("v", idle, tables[0], seed=seed, batch=2, rollouts=2, objective=lambda r: resolve)
+        self.owner, self.turn = ("v", seed), 0
+
+    def ask(self, request, place=0):
+        return Ask(self.owner, self.turn, place, (self.owner[1], self.turn, place), request)
 
     def __call__(self, request, place=0):
-        (answer,) = self.learner.answer(type(request), [Ticket(self.job, place, request)])
+        (answer,) = self.learner.answer([self.ask(request, place)])
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def ability(self, role="learner"):
-        return self.learner.ability(self.job, role)
+        return self.learner.ability(self.owner, role)
 
 
 def idle(pool, run):
@@ -471,7 +473,7 @@ def test_a_deceived_method_hears_lies_and_trains_on_the_truth():
     pool, student = planted({"easy": 0.95, "hard": 0.05}, rows=16)
     learner = SimulatedLearner(student, pool, objective=lambda r: OBJECTIVES["grpo"]())
     how = dict(steps=5, batch_size=4, learner=learner, objective="grpo", rollouts=40)
-    simulate(deceived(method, ("reward", "correct")), pool, **how)
+    simulate(with_permuted_feedback(method, ("reward", "correct")), pool, **how)
     answers = heard[0]
     truth = (answers.text == "yes").astype(float)
     assert answers.reward.tolist() == answers.correct.tolist() != truth.tolist()  # one permutation for all columns
