@@ -227,7 +227,7 @@ def gradient(model, adapter, rows, setting):
     """Our loss (summed with the coefficients of the step) and the flat gradient, before clipping and the step."""
     seen = {}
     step, adapter.step = adapter.step, lambda **how: seen.update(grad=adapter.weights.grad.clone()) or 0.0
-    from curriculab.objectives import steps
+    from curriculab.engine import training as steps
 
     sums = []
     call = steps.PolicyLoss.__call__
