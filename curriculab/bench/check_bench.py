@@ -20,7 +20,7 @@ from curriculab.protocol import Method, Rows, method_name
 from curriculab.runs import Runs
 from curriculab.simulation.arithmetic import _key
 from curriculab.simulation.learner import SimulatedLearner
-from curriculab.simulation.permuted import with_permuted_feedback, watched
+from curriculab.simulation.permuted import watched, with_permuted_feedback
 from curriculab.simulation.pools import CHAIN_STUDENT, chain, chain_pool, planted
 from curriculab.simulation.student import Student
 
