@@ -27,7 +27,7 @@ from benchmarks.sft import LORA, plain_base, pool_of
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import open_job
 from curriculab.bench.scheduler import Scheduler
-from curriculab.data.sources import load_pool
+from curriculab.data.loading import load_pool
 from curriculab.data.validation import render_prompt
 from curriculab.engine.learner import ModelLearner
 from curriculab.engine.loading import load_model

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from benchmarks.measure import Clock, figure, in_turns
 from benchmarks.sft import plain_base
-from curriculab.data.sources import load_pool
+from curriculab.data.loading import load_pool
 from curriculab.difficulty import survey
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model, Text

@@ -22,7 +22,7 @@ from curriculab.bench.budget import Budget
 from curriculab.bench.job import Job, open_job
 from curriculab.bench.scheduler import Scheduler
 from curriculab.data.files import data_path
-from curriculab.data.sources import load_pool
+from curriculab.data.loading import load_pool
 from curriculab.engine.learner import ModelLearner
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model

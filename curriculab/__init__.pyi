@@ -20,9 +20,9 @@ from .bench.bench import Bench as Bench
 from .bench.budget import Budget as Budget
 from .bench.sanity import truth_test as truth_test
 from .bench.simulate import simulate as simulate
+from .data.loading import load_pool as load_pool
 from .data.mapping import after as after
 from .data.mapping import steps as steps
-from .data.sources import load_pool as load_pool
 from .data.splitting import split as split
 from .data.validation import PoolError as PoolError
 from .engine.loading import load_model as load_model

@@ -15,7 +15,7 @@ from benchmarks.measure import Clock, figure, in_turns, single
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import open_job
 from curriculab.bench.scheduler import Scheduler
-from curriculab.data.sources import load_pool
+from curriculab.data.loading import load_pool
 from curriculab.engine.learner import ModelLearner
 from curriculab.engine.loading import load_model
 from curriculab.engine.training import train_steps

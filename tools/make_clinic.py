@@ -27,7 +27,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curriculab.data.clinic import FILE, LEVELS, PER_LEVEL
 from curriculab.data.clinic_world import (
     AGES,
     ASKED,
@@ -47,6 +46,7 @@ from curriculab.data.clinic_world import (
     world,
 )
 from curriculab.data.files import data_path
+from curriculab.data.sources.clinic import FILE, LEVELS, PER_LEVEL
 
 MOST = 0.2  # largest share of one answer in a group of questions; above 1/4 three reshuffles could not come apart
 

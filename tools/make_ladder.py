@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.files import data_path
-from curriculab.data.ladder import LEVELS, SKILLS
+from curriculab.data.sources.ladder import LEVELS, SKILLS
 
 PROMPT_BYTES = {1: 48, 2: 62, 3: 77, 4: 91, 5: 106, 6: 120}  # the longest prompt of a level
 

@@ -2,15 +2,32 @@
 
 pool = cl.load_pool("ladder", n=3000, seed=0)      # a DataFrame indexed by id: prompt, answer, topic, level, ...
 train, test = cl.split(pool, test=300, by="level", seed=0)
+
+Here belong the sources (sources/, one file each; loading.py calls them), reading files (files.py), bringing a source's
+columns into a pool's (mapping.py, shaping.py), what every pool must satisfy (validation.py), splitting it
+(splitting.py), and the world that the clinic's questions are about (clinic_world.py). Nothing here knows of a model.
 """
 
 from curriculab.data.files import data_path, find
+from curriculab.data.loading import load_pool
 from curriculab.data.mapping import after, steps
-from curriculab.data.sources import load_pool
+from curriculab.data.registry import SOURCES, source
 from curriculab.data.splitting import split
 from curriculab.data.validation import PoolError, render_prompt, validate
 
-__all__ = ["PoolError", "after", "data_path", "find", "load_pool", "render_prompt", "split", "steps", "validate"]
+__all__ = [
+    "PoolError",
+    "SOURCES",
+    "after",
+    "data_path",
+    "find",
+    "load_pool",
+    "render_prompt",
+    "source",
+    "split",
+    "steps",
+    "validate",
+]
 
 
 def __dir__() -> list[str]:

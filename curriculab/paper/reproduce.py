@@ -51,7 +51,7 @@ class Experiment:
     def bench(self, store: str | Path) -> Bench:
         from curriculab.bench.bench import Bench
         from curriculab.bench.budget import Budget
-        from curriculab.data.sources import load_pool
+        from curriculab.data.loading import load_pool
         from curriculab.data.splitting import split
         from curriculab.engine.loading import load_model
         from curriculab.objectives.grpo import Grpo

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.files import FILES, read_table
+from curriculab.data.loading import load_pool
 from curriculab.data.mapping import Column, after, guess_columns, steps
-from curriculab.data.sources import load_pool
 from curriculab.data.validation import PoolError, show
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from curriculab.data.files import data_path
-from curriculab.data.sources import load_pool
+from curriculab.data.loading import load_pool
 from curriculab.engine.adapter import Adapter, Entry, Layout, blend
 from curriculab.engine.attention import Buckets, RowAttention, window_mask
 from curriculab.engine.forward import forward

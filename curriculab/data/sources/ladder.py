@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.files import data_path
+from curriculab.data.registry import source
 from curriculab.data.validation import PoolError
 
 SKILLS = (
@@ -52,7 +53,9 @@ def cells() -> dict[tuple[str, int, bool], np.ndarray]:
     return {key: index.to_numpy() for key, index in groups.groups.items()}
 
 
+@source("ladder")
 def load(
+    name: str = "ladder",
     *,
     skills: str | Sequence[str] | None = None,
     levels: int | Sequence[int] | None = None,

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.data import clinic, clinic_world
+from curriculab.data import clinic_world
 from curriculab.data.files import data_path
+from curriculab.data.sources import clinic
 from curriculab.data.validation import PoolError
 from tools import make_clinic
 
@@ -351,18 +352,19 @@ def test_seeds_give_other_questions_about_the_same_world():
 
 
 def test_load_balances_levels_and_holds_a_tenth_out():
-    pool = clinic.load(1002, seed=3)
+    pool = clinic.load(n=1002, seed=3)
     assert pool.index.is_unique and len(pool) == 1002 and pool["held_out"].sum() == 100
     assert pool["level"].value_counts().sort_index().tolist() == [251, 251, 250, 250]
     assert pool["held_out"].groupby(pool["level"]).sum().tolist() == [25, 25, 25, 25]
-    assert pool.equals(clinic.load(1002, seed=3)) and not pool.index.equals(clinic.load(1002, seed=4).index)
+    assert pool.equals(clinic.load(n=1002, seed=3)) and not pool.index.equals(clinic.load(n=1002, seed=4).index)
 
 
 def test_load_keeps_to_levels_and_topics():
     topic = exam()["topic"].iloc[0]
     pool = clinic.load(levels=[2, 4], topics=[topic])
     assert set(pool["level"]) == {2, 4} and set(pool["topic"]) == {topic}
-    assert len(clinic.load(50, levels=[1], topics=[topic])) == 50
+    assert len(clinic.load(n=50, levels=[1], topics=[topic])) == 50
+    assert set(clinic.load(n=50, levels=1, topics=topic)["topic"]) == {topic}  # one of them needs no list
 
 
 def test_textbook_is_a_pool_whose_order_follows_the_seed():

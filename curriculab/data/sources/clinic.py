@@ -10,6 +10,7 @@ import pandas as pd
 
 from curriculab.data.clinic_world import WORLD, world
 from curriculab.data.files import data_path
+from curriculab.data.registry import source
 from curriculab.data.validation import PoolError
 
 PER_LEVEL = 5000
@@ -21,8 +22,14 @@ LEVELS = (1, 2, 3, 4)
 FILE = "clinic.csv.xz"
 
 
+@source("clinic")
 def load(
-    n: int | None = None, levels: Sequence[int] | None = None, topics: Sequence[str] | None = None, seed: int = 0
+    name: str = "clinic",
+    *,
+    levels: int | Sequence[int] | None = None,
+    topics: str | Sequence[str] | None = None,
+    n: int | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """The shipped exam, or n questions of it drawn by `seed`: as many of each level, a tenth of them held out."""
     table = _read(data_path(FILE))
@@ -46,12 +53,15 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _known(what: str, asked: Sequence | None, known: Sequence) -> list:
-    """What was asked for, each once, or all there is."""
-    for value in asked or ():
+def _known(what: str, wanted: object, known: Sequence) -> list:
+    """The wanted values, one or several, each once; all that are known where none is wanted."""
+    if wanted is None:
+        return list(known)
+    values = [wanted] if isinstance(wanted, str | int | np.integer) else list(wanted)
+    for value in values:
         if value not in known:
             raise PoolError(f"clinic: no {what} {value!r}; there are {', '.join(map(str, known))}")
-    return list(dict.fromkeys(asked)) if asked is not None and len(asked) else list(known)
+    return list(dict.fromkeys(values)) or list(known)
 
 
 def _shares(n: int, parts: int) -> list[int]:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.data import ladder
 from curriculab.data.files import data_path
-from curriculab.data.sources import load_pool
+from curriculab.data.loading import load_pool
+from curriculab.data.sources import ladder
 from curriculab.data.validation import PoolError
 from tools import make_ladder
 

@@ -1,0 +1,19 @@
+"""JSONL, JSON, CSV and Parquet files, also packed with gzip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from curriculab.data.files import find, read_table, suffix_of
+from curriculab.data.registry import source
+from curriculab.data.shaping import shape
+
+
+@source("file:")
+def load(name: str, *, columns: Any = None, n: int | None = None, seed: int = 0) -> pd.DataFrame:
+    """Rows of a file, looked for here and in the folder `CURRICULAB_DATA`; ids are made from its name."""
+    path = find(name.removeprefix("file:"))
+    stem = path.name.removesuffix(".gz").removesuffix(suffix_of(path))
+    return shape(read_table(path), path.name, stem=stem, columns=columns, n=n, seed=seed)

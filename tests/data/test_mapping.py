@@ -1,0 +1,78 @@
+"""Columns of a source as columns of a pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from curriculab.data.loading import load_pool
+from curriculab.data.mapping import after, steps
+from tests.data.written import message, write
+
+
+def test_columns_map_target_to_source_and_keep_the_rest(here: Path) -> None:
+    text = '{"question": "2+2", "answer": "Add.\\n\\nMore.\\n#### 4,000", "kind": "sum"}\n'
+    columns = {
+        "prompt": "question",
+        "solution": "answer",
+        "answer": after("answer", "####"),
+        "level": steps("answer"),
+        "size": lambda frame: frame["question"].str.len(),
+    }
+    row = load_pool(write(here, "g.jsonl", text), columns=columns).loc["g/00001"]
+    assert row.to_dict() == {
+        "prompt": "2+2",
+        "solution": "Add.\n\nMore.\n#### 4,000",
+        "answer": "4000",
+        "level": 2,
+        "size": 3,
+        "kind": "sum",
+    }
+
+
+def test_after_and_steps_are_values() -> None:
+    assert after("answer", "####") == after("answer", "####") and hash(steps("answer")) == hash(steps("answer"))
+    frame = pd.DataFrame({"answer": ["x #### 1 #### -1,234,567.5", "#### 1,2,3"]})
+    assert after("answer", "####")(frame).tolist() == ["-1234567.5", "1,2,3"]
+
+
+def test_an_answer_alone_is_text_to_study(here: Path) -> None:
+    source = write(here, "t.jsonl", '{"text": "Zeb is red."}\n{"text": "Zob is blue."}\n')
+    pool = load_pool(source, columns={"answer": "text"})
+    assert pool["prompt"].tolist() == ["", ""] and pool["answer"].tolist() == ["Zeb is red.", "Zob is blue."]
+
+
+def test_options_come_as_lists_or_as_json(here: Path) -> None:
+    source = write(here, "m.csv", 'prompt,answer,options\nwhich?,b,"[""a"", ""b""]"\nwho?,2,"[1, 2]"\nfree?,x,\n')
+    assert load_pool(source)["options"].tolist() == [["a", "b"], ["1", "2"], None]
+
+
+def test_wrong_columns_give_one_clear_line(here: Path) -> None:
+    source = write(here, "g.jsonl", '{"question": "2+2", "answer": "4"}\n')
+    assert message(source, columns={"prompt": "questoin"}) == (
+        "g.jsonl: no column 'questoin', wanted for 'prompt'; did you mean 'question'? it has question, answer"
+    )
+    assert message(source, columns={"prompt": "question", "answer": after("answer", "####")}) == (
+        "g.jsonl, line 1, column 'answer': found '4', expected '####' in it"
+    )
+    assert message(source, columns={"prompt": "question", "level": steps("solution")}) == (
+        "g.jsonl: no column 'solution'; it has question, answer"
+    )
+    assert message(source, columns={"prompt": 3}) == (
+        "g.jsonl: columns['prompt'] is 3, expected a column name or a function"
+    )
+    assert message(source, columns={"prompt": "question", "level": lambda frame: [1, 2]}) == (
+        "g.jsonl: columns['level'] gave 2 values, expected 1, one a row"
+    )
+
+
+def test_a_column_that_the_mapping_replaces_is_named(here: Path) -> None:
+    source = write(here, "g.jsonl", '{"question": "2+2", "answer": "4", "gold": "four"}\n')
+    with pytest.warns(UserWarning) as caught:
+        load_pool(source, columns={"prompt": "question", "answer": "gold"})
+    assert [str(warning.message) for warning in caught] == [
+        "g.jsonl: its own column 'answer' is replaced by the mapped one; map it to another name to keep it, for "
+        "example {'source_answer': 'answer'}"
+    ]

@@ -1,0 +1,91 @@
+"""Training and test rows without an overlap."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curriculab.data.loading import load_pool
+from curriculab.data.splitting import shares, split
+from curriculab.data.validation import PoolError
+
+
+def levelled(sizes: dict[int, int], held_out: bool = False) -> pd.DataFrame:
+    levels = np.repeat(list(sizes), list(sizes.values()))
+    frame = pd.DataFrame({"prompt": [f"q{i}" for i in range(len(levels))], "answer": "1", "level": levels})
+    frame.index = pd.Index([f"r{i}" for i in range(len(levels))], name="id")
+    return frame.assign(held_out=np.arange(len(frame)) % 10 == 0) if held_out else frame
+
+
+def test_split_is_stratified_and_loses_nothing() -> None:
+    pool = levelled({1: 60, 2: 30, 3: 10})
+    train, test = split(pool, test=20, by="level", seed=0)
+    assert test["level"].value_counts().to_dict() == {1: 12, 2: 6, 3: 2}
+    assert sorted([*train.index, *test.index]) == sorted(pool.index)
+    pd.testing.assert_frame_equal(test, split(pool, test=20, by="level", seed=0)[1])
+    assert set(test.index) != set(split(pool, test=20, by="level", seed=1)[1].index)
+    assert len(split(pool, test=7, by=None)[1]) == 7
+
+
+def test_split_tests_on_held_out_rows_only_and_trains_on_none() -> None:
+    train, test = split(levelled({1: 100, 2: 100}, held_out=True), test=10)
+    assert test["held_out"].all() and not train["held_out"].any()
+    assert test["level"].value_counts().to_dict() == {1: 5, 2: 5} and len(train) == 180
+
+
+def test_split_names_the_level_with_too_few_held_out_rows() -> None:
+    with pytest.raises(PoolError) as error:
+        split(levelled({1: 100, 2: 100}, held_out=True), test=30)
+    assert str(error.value) == (
+        "split: level 1 has 10 rows to test on (held out, each prompt once), 15 are needed; "
+        "load more rows or ask for a smaller test"
+    )
+
+
+@pytest.mark.parametrize(
+    ("knobs", "expected"),
+    [
+        ({"by": "topic"}, "split: no column 'topic' to balance by; the pool has prompt, answer, level; or say by=None"),
+        ({"test": 20}, "split: asked for 20 test rows, the pool has 20; ask for 1 to 19"),
+        ({"test": 0.1}, "split: test=0.1 is no number of rows; give a whole one, for that share test=2"),
+        ({"test": "5"}, "split: test='5' is no number of rows; give a whole one"),
+        ({"test": 0}, "split: asked for 0 test rows, the pool has 20; ask for 1 to 19"),
+    ],
+)
+def test_split_refuses(knobs: dict, expected: str) -> None:
+    with pytest.raises(PoolError) as error:
+        split(levelled({1: 20}), **{"test": 5, **knobs})
+    assert str(error.value) == expected
+
+
+def test_the_readme_split_of_the_ladder() -> None:
+    train, test = split(load_pool("ladder", n=3000, seed=0), test=300, by="level", seed=0)
+    assert (len(train), len(test)) == (2700, 300)
+    assert test["level"].value_counts().eq(50).all() and test["held_out"].all() and not train["held_out"].any()
+
+
+@pytest.mark.slow
+@given(st.lists(st.integers(0, 8), min_size=12, max_size=60), st.integers(1, 5), st.integers(0, 9))
+def test_no_prompt_is_on_both_sides(prompts: list[int], test: int, seed: int) -> None:
+    pool = pd.DataFrame({"prompt": [f"q{i}" for i in prompts], "answer": "1"})
+    pool.index = pd.Index([f"r{i}" for i in range(len(pool))], name="id")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            train, tested = split(pool, test=test, by=None, seed=seed)
+        except PoolError:
+            assert len(set(prompts)) <= test
+            return
+    assert len(tested) == test and not set(train["prompt"]) & set(tested["prompt"])
+
+
+@given(st.integers(0, 500), st.lists(st.integers(1, 50), min_size=1, max_size=12))
+def test_shares_add_up_and_stay_within_one_of_exact(total: int, sizes: list[int]) -> None:
+    counts = shares(total, np.array(sizes))
+    assert counts.sum() == total
+    assert (np.abs(counts - total * np.array(sizes) / sum(sizes)) < 1).all()
