@@ -1,0 +1,132 @@
+"""Make the README's picture of the workbench: `python -m tools.screenshot`, into docs/images/workbench.png.
+
+A real JupyterLab is started on a small notebook (the README's first bench, shorter, in the background with its panel),
+every cell is run in a headless Chromium, and the window is photographed once the comparison is drawn. About two minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import nbformat
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from curriculab.figures import find_browser
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 300_000  # ms; training takes most of it
+WINDOW = {"width": 1500, "height": 1180}
+COLOURS = 128  # of the PNG's palette: a third of the size, and no difference that the eye sees
+PLACES = (
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_RUNTIME_DIR",
+    "JUPYTERLAB_SETTINGS_DIR",
+    "JUPYTERLAB_WORKSPACES_DIR",
+    "IPYTHONDIR",
+)
+CELLS = (
+    """from functools import partial
+
+import curriculab as cl
+
+pool = cl.load_pool("ladder", n=2400, seed=0)
+train, test = cl.split(pool, test=120, by="level", seed=0)
+model = cl.load_model("pocket", bits=4)
+train["loss"] = cl.difficulty.answer_loss(train, model)""",
+    """bench = cl.Bench(model, train, test, budget=cl.Budget(steps=24), batch_size=8, evaluate_every=6, store=None)
+variants = {
+    "random": cl.methods.random_order,
+    "easy first": partial(cl.methods.easy_to_hard, by="loss"),
+    "hard first": partial(cl.methods.hard_to_easy, by="loss"),
+}
+live = bench.start(variants, seeds=3)""",
+    """runs = await live
+cl.compare(runs, to="random")""",
+)
+
+
+@contextmanager
+def jupyterlab(folder: Path) -> Iterator[str]:
+    """A JupyterLab that serves `folder` and keeps what it writes there; yields the address of `bench.ipynb`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token, address = secrets.token_hex(16), f"http://127.0.0.1:{port}"
+    own = {name: str(folder / name.lower()) for name in PLACES}
+    environment = {**os.environ, **own, "JUPYTER_TOKEN": token, "PYTHONPATH": str(ROOT)}
+    options = ["--no-browser", "--allow-root", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
+    command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={folder / 'work'}"]
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(f"{address}/api?token={token}")
+        yield f"{address}/lab/tree/bench.ipynb?reset&token={token}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(url: str) -> None:
+    for _ in range(PATIENCE // 500):
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except (URLError, OSError):
+            time.sleep(0.5)
+    raise SystemExit("JupyterLab did not answer; does `make lab` start it?")
+
+
+def run_cells(page: Page, address: str) -> None:
+    """Open the notebook, run its cells as a reader would, and wait for the table of the last."""
+    page.goto(address)
+    first = page.locator(".jp-Notebook .jp-Cell").first
+    first.click()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    page.locator(".jp-SideBar .lm-mod-current").first.click()  # closes the list of files
+    first.click()
+    page.keyboard.press("Escape")
+    for _ in CELLS:
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_timeout(200)
+    page.locator(".jp-OutputArea-output table").last.wait_for(state="visible")
+    page.wait_for_timeout(3000)  # the panel's last drawing
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.screenshot", description=__doc__.splitlines()[0])
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images" / "workbench.png")
+    options = parser.parse_args(arguments)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
+        folder = Path(name)
+        (folder / "work").mkdir()
+        nbformat.write(notebook, folder / "work" / "bench.ipynb")
+        with jupyterlab(folder) as address:
+            browser = driver.chromium.launch(executable_path=str(find_browser()), args=["--no-sandbox"])
+            page = browser.new_page(viewport=WINDOW)
+            page.set_default_timeout(PATIENCE)
+            try:
+                run_cells(page, address)
+            finally:
+                options.to.parent.mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=options.to)
+                browser.close()
+    Image.open(options.to).convert("RGB").quantize(COLOURS).save(options.to, optimize=True)
+    print(f"{options.to}: {options.to.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
