@@ -58,7 +58,12 @@ def insert(path: Path, lines: list[str]) -> None:
 
 
 def run(root: Path, *arguments: str) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), "PYTEST_ADDOPTS": ""}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": f"{root}{os.pathsep}{ROOT}",
+        "PYTEST_ADDOPTS": "",
+    }
     ran = subprocess.run(
         [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=500
     )
@@ -74,7 +79,12 @@ def passed(root: Path, name: str, *places: str) -> int:
 
 def test_the_readme_links_every_page():
     readme = (ROOT / "README.md").read_text()
-    assert [p.name for p in PAGES] == ["add_a_measure.md", "add_a_method.md", "add_a_task.md"]
+    assert [p.name for p in PAGES] == [
+        "add_a_backend.md",
+        "add_a_measure.md",
+        "add_a_method.md",
+        "add_a_task.md",
+    ]
     assert all(f"docs/{page.name}" in readme for page in PAGES)
 
 
@@ -133,3 +143,20 @@ def test_the_task_loads_splits_and_is_judged(copy):
     assert run(copy, "-c", answers + derive) == "True\n"
     wrong = "import curriculab as cl\ntry: cl.load_pool('clock', levels=7)\nexcept cl.PoolError as e: print(e)"
     assert run(copy, "-c", wrong) == "clock: no level 7; choose from (1, 2, 3)\n"
+
+
+@pytest.mark.slow
+def test_the_backend_answers_a_simulated_bench(tmp_path):
+    rote, *uses = blocks("add_a_backend.md")
+    (tmp_path / "rote.py").write_text(rote)
+    run(tmp_path, "-c", "\n".join(uses))
+    unable = "import curriculab as cl; from rote import Rote; p = cl.load_pool('ladder', n=12, seed=0); "
+    unable += "print(cl.simulate(cl.methods.self_paced, p, steps=2, batch_size=4, learner=Rote()).failed)"
+    assert "Rote answers Sample and Train only" in run(tmp_path, "-c", unable)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["start.md", "your_data.md"])
+def test_the_code_of_the_guides_runs(page, tmp_path):
+    printed = run(tmp_path, "-c", "\n".join(blocks(page)))
+    assert {"start.md": "No detectable difference", "your_data.md": "34"}[page] in printed

@@ -1,7 +1,7 @@
 """Make the README's picture of the workbench: `python -m tools.screenshot`, into docs/images/workbench.png.
 
 A real JupyterLab is started on a small notebook (the README's first bench, shorter, in the background with its panel),
-every cell is run in a headless Chromium, and the window is photographed once the comparison is drawn. About two minutes.
+every cell is run in a headless Chromium, and the window is photographed once the comparison is drawn. Some minutes.
 """
 
 from __future__ import annotations
