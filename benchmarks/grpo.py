@@ -35,7 +35,7 @@ from curriculab.engine.model import Model
 from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Run, Sample, Train
 
-SETTING = Grpo()  # the loss that TRL calls dapo, its default, with both clips at 0.2
+SETTING = Grpo(learning_rate=3e-4)  # the loss that TRL calls dapo, its default, with both clips at 0.2
 PROMPTS, GROUP = 4, 8  # a step; 32 answers
 LONGEST = 16  # tokens of every answer
 Rows = pd.DataFrame
@@ -182,13 +182,13 @@ def trainer(model: Model, work: list[Rows], folder: str, count: Count, *, seed: 
         num_iterations=1,
         beta=0.0,
         loss_type="dapo",
-        epsilon=SETTING.low,
-        epsilon_high=SETTING.high,
+        epsilon=SETTING.epsilon,
+        epsilon_high=SETTING.epsilon_high,
         scale_rewards="group",
-        learning_rate=SETTING.lr,
+        learning_rate=SETTING.learning_rate,
         weight_decay=SETTING.weight_decay,
         seed=seed,
-        max_grad_norm=SETTING.clip,
+        max_grad_norm=SETTING.max_grad_norm,
         lr_scheduler_type="constant",
         gradient_checkpointing=False,
         bf16=False,

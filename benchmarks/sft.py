@@ -30,7 +30,7 @@ from curriculab.engine.training import train_steps
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Train
 
-SETTING = Sft()
+SETTING = Sft(learning_rate=1e-3)
 LORA = dict(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
 SAME_LOSS = 1e-4  # relative difference of the first step's loss; both sides start from the same weights
 LONG = 16  # from so many rows a step on: half the steps, so that the whole stays within half an hour
@@ -198,9 +198,9 @@ def trainer(model: Model, work: list[Rows], folder: str, *, seed: int, logging_s
         output_dir=folder,
         per_device_train_batch_size=len(work[0]),
         max_steps=len(work),
-        learning_rate=SETTING.lr,
+        learning_rate=SETTING.learning_rate,
         weight_decay=SETTING.weight_decay,
-        max_grad_norm=SETTING.clip,
+        max_grad_norm=SETTING.max_grad_norm,
         lr_scheduler_type="constant",
         max_length=None,
         train_sampling_strategy="sequential",

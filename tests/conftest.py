@@ -238,6 +238,7 @@ def _save_tiny(folder: Path, architecture: str) -> Path:
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=512,
+        learning_rates={"supervised": 1e-3, "reinforcement": 3e-4},  # a random model takes the pocket model's
         tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,

@@ -30,8 +30,8 @@ from curriculab.data.validation import validate
 from curriculab.engine.learner import ModelLearner
 from curriculab.engine.model import Model, learned_text
 from curriculab.methods.order.random_order import random_order
-from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.registry import OBJECTIVES, Objective, resolve
+from curriculab.objectives.objective import Objective
+from curriculab.objectives.registry import as_objective, resolve
 from curriculab.protocol import Backend, Method, Rows
 from curriculab.registry.fingerprint import describe, git, versions
 from curriculab.registry.knobs import check_knobs
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from curriculab.bench.background import Live
 from curriculab.bench.progress import _Bar
 from curriculab.bench.run_set import Asked
+
+TOO_LARGE = 5  # times the usual learning rate, from where on the bench warns; the pocket model's are 5 and 30 times
+
 
 PLANNED = 50  # steps that `plan` simulates to see what a method asks for
 
@@ -89,13 +92,27 @@ class Bench:
         lengths = model.lengths(self.train)
         model.refuse_too_long(self.train.index, lengths.to_numpy(), "train")
         model.refuse_too_long(self.test.index, model.lengths(self.test).to_numpy(), "test")
-        answers = rollouts if isinstance(self._first, Grpo) else 0
+        answers = rollouts if self._first.needs_samples else 0
         texts = [*learned_text(self.test), *(learned_text(self.train) if answers else ())]
         self.max_new_tokens = max_new_tokens or 1 + max(len(model.tokens(t)) for t in texts)
         self.tokens_per_row = float(lengths.mean())
         most = lengths + self.max_new_tokens * bool(answers)  # an answer may be as long as it is let
         work = budget.work or default_ceiling(most, budget, batch_size, answers)
         self.budget = dataclasses.replace(budget, work=work)
+        self._fit_objectives()
+
+    def _fit_objectives(self) -> None:
+        """Fill in what the objectives leave to the model and the bench; say where a rate is far above the usual."""
+        known = self.model.learning_rates
+        for name, setting in self.objectives.items():
+            usual, rate = setting.default_rate(known), setting.learning_rate
+            if setting.kind not in known and rate is not None and rate >= TOO_LARGE * usual:
+                warnings.warn(
+                    f"{type(setting).__name__}(learning_rate={rate:g}) is {rate / usual:.2g} times the usual {usual:g} "
+                    f"for LoRA on a model such as {self.model.name!r}; leave it out to take that",
+                    stacklevel=3,
+                )
+            self.objectives[name] = setting.fitted(known, self.max_new_tokens)
 
     def _refuse_leaks(self) -> None:
         both = self.train.index.intersection(self.test.index)
@@ -354,16 +371,8 @@ def _objectives(given: str | Objective | Sequence[str | Objective]) -> dict[str,
     many = list(given) if isinstance(given, list | tuple) else [given]
     found: dict[str, Objective] = {}
     for one in many:
-        if isinstance(one, str) and one not in OBJECTIVES:
-            raise ValueError(
-                f"objective={one!r}; choose among {', '.join(OBJECTIVES)}, or give a setting such as Sft(lr=1e-3)"
-            )
-        setting = OBJECTIVES[one]() if isinstance(one, str) else one
-        name = next((k for k, v in OBJECTIVES.items() if isinstance(setting, v)), None)
-        if name is None:
-            raise ValueError(
-                f"objective={one!r}; give a name among {', '.join(OBJECTIVES)}, or a setting such as Sft(lr=1e-3)"
-            )
+        setting = as_objective(one)
+        name = setting.name
         if name in found:
             raise ValueError(f"two settings of the objective {name!r}; a bench holds one of each")
         found[name] = setting

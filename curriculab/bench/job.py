@@ -11,8 +11,7 @@ import pandas as pd
 from curriculab.bench.budget import Spent
 from curriculab.bench.replay import Key, Past
 from curriculab.bench.validation import check_origin, check_request
-from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.registry import Objective
+from curriculab.objectives.objective import Objective
 from curriculab.protocol import (
     Ask,
     Clock,
@@ -181,16 +180,18 @@ def answer_first(generator: Generator, objective: Callable[[Train], Objective], 
     def through(asked: object) -> Generator:
         many = as_list(asked)
         settings = [objective(r) if isinstance(r, Train) and isinstance(r.rows, pd.DataFrame) else None for r in many]
-        bare = [isinstance(s, Grpo) and "turns" not in r.rows for r, s in zip(many, settings, strict=True)]
+        bare = [
+            s is not None and s.needs_samples and "turns" not in r.rows for r, s in zip(many, settings, strict=True)
+        ]
         if any(bare):
             firsts = [Sample(r.rows, run.rollouts, role=r.role) for r, b in zip(many, bare, strict=True) if b]
             answered = iter((yield firsts))
             many = [replace(r, rows=next(answered)) if b else r for r, b in zip(many, bare, strict=True)]
             asked = many if isinstance(asked, list) else many[0]
         reply = yield asked
-        for update in range(1, max((s.updates for s in settings if isinstance(s, Grpo)), default=1)):
+        for update in range(1, max((s.num_iterations for s in settings if s is not None), default=1)):
             if run.progress < 1.0:
-                yield [r for r, s in zip(many, settings, strict=True) if isinstance(s, Grpo) and s.updates > update]
+                yield [r for r, s in zip(many, settings, strict=True) if s is not None and s.num_iterations > update]
         return reply
 
     return relay(generator, through)

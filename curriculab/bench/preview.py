@@ -17,7 +17,7 @@ import pandas as pd
 
 from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.job import Job, Pending, open_job
-from curriculab.objectives.registry import OBJECTIVES
+from curriculab.objectives.sft import Sft
 from curriculab.protocol import Answer, Method, Returned, Rows, Run, Train, Use, advance, relay
 from curriculab.runs import COLUMNS, Record, Runs
 from curriculab.simulation.arithmetic import row_bytes
@@ -34,7 +34,7 @@ class Preview:
 
     def __init__(self, pool: Rows, *, batch_size: int, seed: int = 0, student: Student | None = None) -> None:
         self.pool, self.batch_size, self.seed = plain(pool), batch_size, seed
-        self._settings = OBJECTIVES["sft"]()
+        self._settings = Sft()
         self._student = SimulatedLearner(student or Student(), self.pool, objective=lambda request: self._settings)
         self._lengths = row_bytes(self.pool)
         self._texts = [c for c in ("prompt", "answer", "solution") if c in pool]

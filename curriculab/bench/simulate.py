@@ -12,8 +12,8 @@ from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.job import open_job
 from curriculab.bench.recording import record
 from curriculab.bench.scheduler import Scheduler
-from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.registry import OBJECTIVES, Objective
+from curriculab.objectives.objective import Objective
+from curriculab.objectives.registry import as_objective
 from curriculab.protocol import Backend, Method, Rows, Train, method_name
 from curriculab.runs import Runs
 from curriculab.simulation.arithmetic import row_bytes
@@ -45,7 +45,7 @@ def simulate(
         raise ValueError("give simulate steps=, or budget=Budget(...), and not both")
     variants = dict(method) if isinstance(method, Mapping) else {name or method_name(method): method}
     resolve = partial(_objective, default=objective)
-    samples = isinstance(resolve(None), Grpo)
+    samples = resolve(None).needs_samples
     budget = budget or Budget(steps=steps)
     whole = row_bytes(pool)
     budget = replace(budget, work=budget.work or default_ceiling(whole, budget, batch_size, rollouts if samples else 0))
@@ -78,12 +78,7 @@ def evaluation_shares(budget: Budget, every: int | None) -> tuple[float, ...]:
 
 
 def _objective(request: Train | None, *, default: str | Objective) -> Objective:
-    wanted = default if request is None or request.objective is None else request.objective
-    if not isinstance(wanted, str):
-        return wanted
-    if wanted not in OBJECTIVES:
-        raise ValueError(f"objective={wanted!r} is unknown; give one of {', '.join(OBJECTIVES)}, or its settings")
-    return OBJECTIVES[wanted]()
+    return as_objective(default if request is None or request.objective is None else request.objective)
 
 
 def _writers(method: Method) -> dict[str, Writer]:

@@ -49,10 +49,12 @@ def learning_rate_sweep(
     """
     (name, setting), *rest = bench.objectives.items()
     if not rates or not all(rate > 0 for rate in rates):
-        raise ValueError(f"rates={rates!r}; give learning rates above 0 around the bench's own {setting.lr:g}")
+        raise ValueError(
+            f"rates={rates!r}; give learning rates above 0 around the bench's own {setting.learning_rate:g}"
+        )
     records = []
     for rate in dict.fromkeys(rates):
         own = copy.copy(bench)
-        own.objectives = {name: dataclasses.replace(setting, lr=float(rate)), **dict(rest)}
+        own.objectives = {name: dataclasses.replace(setting, learning_rate=float(rate)), **dict(rest)}
         records += own.run({f"random, lr {rate:g}": random_order}, seeds=seeds, progress=progress).records
     return Runs(tuple(records))

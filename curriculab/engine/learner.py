@@ -21,7 +21,8 @@ from curriculab.engine.model import MIB, Model, place
 from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.scoring import score
 from curriculab.engine.training import train_steps
-from curriculab.objectives.registry import Objective, resolve
+from curriculab.objectives.objective import Objective
+from curriculab.objectives.registry import resolve
 from curriculab.protocol import Answer, Ask, Copy, Owner, Piece, Sample, Score, Train
 from curriculab.rewards import verify_rows
 
@@ -67,7 +68,7 @@ class ModelLearner:
     # -- roles ------------------------------------------------------------------------------------------------------
     def setting(self, request: Train) -> Objective:
         """The objective a Train is answered with."""
-        return resolve(self.objectives, request.objective)
+        return resolve(self.objectives, request.objective).fitted(self.model.learning_rates, self.max_new_tokens)
 
     def init(self, seed: int) -> Adapter:
         if seed not in self.initial:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,12 @@ class Model:
     def positions(self) -> int:
         """Longest text the model takes, tokens."""
         return int(self.base.config.max_position_embeddings)
+
+    @property
+    def learning_rates(self) -> Mapping[str, float]:
+        """Learning rates for LoRA by kind of objective ("supervised", "reinforcement", "preference"), as the key
+        `learning_rates` of the model's config.json gives them; empty where it gives none."""
+        return getattr(self.base.config, "learning_rates", None) or {}
 
     # -- text to tokens ------------------------------------------------------------------------------------------
     def tokens(self, text: str) -> np.ndarray:

@@ -6,13 +6,14 @@ beforehand, and summed over tickets: gradients of different adapters never mix.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from curriculab.engine.adapter import Adapter
-from curriculab.engine.losses import PolicyLoss, SupervisedLoss
+from curriculab.engine.losses import TableLoss
 from curriculab.engine.model import Model
 from curriculab.engine.packing import (
     MICRO_BATCH,
@@ -24,12 +25,8 @@ from curriculab.engine.packing import (
     run_batch,
     shares_prompts,
 )
-from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.registry import Objective
-from curriculab.objectives.sft import Sft
+from curriculab.objectives.objective import Objective
 from curriculab.protocol import Answer, Rows
-
-Loss = SupervisedLoss | PolicyLoss
 
 
 def train_steps(
@@ -45,9 +42,10 @@ def train_steps(
 
     roles: names the adapters go by, to tell whether log-probabilities in the rows are theirs.
     """
+    settings = [s.fitted(model.learning_rates) for s in settings]
     share = shares_prompts(model)
     works = [
-        Work(a, model.encode(t, role=role if isinstance(s, Grpo) else None), share)
+        Work(a, model.encode(t, role=role if s.needs_samples else None), share)
         for a, t, s, role in zip(adapters, tables, settings, roles or ["learner"] * len(tables), strict=True)
     ]
     losses = _losses(model, works, tables, settings, budget)
@@ -63,25 +61,15 @@ def train_steps(
 
 def _losses(
     model: Model, works: Sequence[Work], tables: Sequence[Rows], settings: Sequence[Objective], budget: int
-) -> list[Loss]:
-    """The loss of each ticket; the base is read for those that are held near it."""
-    far = [i for i, s in enumerate(settings) if isinstance(s, Grpo) and s.beta]
-    base = dict(
-        zip(
-            far,
-            read_tokens(model, [Work(None, works[i].texts, works[i].share) for i in far], budget=budget),
-            strict=True,
-        )
-    )
-    losses: list[Loss] = []
-    for i, (work, table, setting) in enumerate(zip(works, tables, settings, strict=True)):
-        if isinstance(setting, Sft):
-            losses.append(SupervisedLoss(work.texts, table, setting))
-        elif isinstance(setting, Grpo):
-            losses.append(PolicyLoss(work.texts, table, setting, base.get(i)))
-        else:
-            raise ValueError(f"the objective {type(setting).__name__} cannot train a model yet; choose 'sft' or 'grpo'")
-    return losses
+) -> list[TableLoss]:
+    """The loss of each request; the base is read for those whose objective asks for it."""
+    near = [i for i, setting in enumerate(settings) if setting.reads_base]
+    base = read_tokens(model, [Work(None, works[i].texts, works[i].share) for i in near], budget=budget)
+    known = dict(zip(near, base, strict=True))
+    return [
+        TableLoss(work.texts, table, setting, known.get(i))
+        for i, (work, table, setting) in enumerate(zip(works, tables, settings, strict=True))
+    ]
 
 
 def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[tuple[int, list[int], torch.Tensor]]:
@@ -94,7 +82,9 @@ def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[t
     return [(i, rows[i], part) for i, part in zip(rows, values.split([size[i] for i in rows]), strict=True)]
 
 
-def _stepped(work: Work, table: Rows, setting: Objective, loss: Loss, found: list[np.ndarray]) -> Answer | Exception:
+def _stepped(
+    work: Work, table: Rows, setting: Objective, loss: TableLoss, found: list[np.ndarray]
+) -> Answer | Exception:
     per_row = np.array([x.mean() if len(x) else 0.0 for x in found], dtype=float)
     if not np.isfinite(per_row).all():
         work.adapter.weights.grad.zero_()
@@ -103,11 +93,12 @@ def _stepped(work: Work, table: Rows, setting: Objective, loss: Loss, found: lis
             f"the loss of row {bad!r} is not finite at step {work.adapter.steps + 1}; the step was not taken"
         )
     try:
-        work.adapter.step(lr=setting.lr, weight_decay=setting.weight_decay, clip=setting.clip)
+        clip = setting.max_grad_norm or math.inf  # 0: as in TRL, no clipping
+        work.adapter.step(lr=setting.learning_rate, weight_decay=setting.weight_decay, clip=clip)
     except FloatingPointError as error:
         rows = ", ".join(map(repr, dict.fromkeys(table.index[:3]))) + (", ..." if len(table) > 3 else "")
         return FloatingPointError(f"{error} {rows}; the step was not taken")
     trained = sum(map(len, work.texts))
-    read = trained if isinstance(setting, Grpo) and setting.beta else 0  # by the base
+    read = trained if setting.reads_base else 0  # by the base
     reply = table.assign(loss=per_row, **loss.columns)
     return Answer(reply, trained + read, trained=trained, learned=np.array([len(x) for x in found]))

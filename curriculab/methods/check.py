@@ -18,7 +18,7 @@ from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Method, Rows
 
 if TYPE_CHECKING:
-    from curriculab.objectives.registry import Objective
+    from curriculab.objectives.objective import Objective
     from curriculab.runs import Runs
 
 

@@ -1,7 +1,7 @@
-"""Objectives: settings of a training step, what they read from rows, and the loss they give.
+"""Objectives: settings of an optimiser step, what they read from rows, and their loss.
 
-Sft(lr=1e-3)            # supervised: negative log-likelihood of the learned tokens
-Grpo(scale="none")      # policy gradient with advantages relative to a group of answers
+Sft(learning_rate=1e-3)                        # supervised: negative log-likelihood of the learned tokens
+Grpo(loss_type="dr_grpo", scale_rewards=False)  # policy gradient with advantages relative to a group of answers
 """
 
 from curriculab.objectives.grpo import Grpo

@@ -2,66 +2,208 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from curriculab.objectives.options import check_number, check_optimiser
+from curriculab.objectives.objective import (
+    LearnedTokens,
+    Objective,
+    SimulatedGain,
+    SimulatedRows,
+    Terms,
+    check_choice,
+    check_number,
+    token_weights,
+)
+from curriculab.objectives.registry import objective
 from curriculab.protocol import Rows
 
+AVERAGES = {"grpo": "rows", "bnpo": "tokens", "dapo": "tokens", "dr_grpo": "length", "cispo": "tokens"}
+BASELINES = ("group", "others", "none")
+SCALES = ("group", "batch", "none")
 
-@dataclass(frozen=True)
-class Grpo:
-    """Policy gradient with advantages relative to a group of answers: GRPO and its kin.
+
+@objective("grpo")
+@dataclass(frozen=True, kw_only=True)
+class Grpo(Objective):
+    """Policy gradient with advantages relative to a group of answers: GRPO and its kin, by TRL's names.
 
     Loss of one token, with ratio = exp(logp - logp when sampled), A the advantage, d = logp of the base - logp:
 
-        - min(ratio A, clip(ratio, 1 - low, 1 + high) A) + beta ratio (exp(d) - d - 1)
+        - min(ratio A, clip(ratio, 1 - epsilon, 1 + epsilon_high) A) + beta ratio (exp(d) - d - 1)
+
+    and for "cispo" - min(ratio, epsilon_high) A logp in the first place, the ratio without gradient.
 
     Reads `advantage`, else `reward` within `group` (groups may be of any size); `weight` (one per answer, times the
     whole loss), `token_weight` (one array per answer), `kl_weight` (one per answer, times beta).
 
-    | as in TRL    | setting |
-    |--------------|---------|
-    | grpo         | Grpo(mean="rows") |
-    | bnpo, dapo   | Grpo(), dapo with high=0.28 |
-    | dr_grpo      | Grpo(mean="constant", longest=max_new_tokens, scale="none") |
-    | cispo        | Grpo(surrogate="cispo", high=5.0) |
+    Parameters
+    ----------
+    learning_rate, weight_decay, max_grad_norm
+        Of the optimiser: `Objective`. The default rate for LoRA is 1e-5, ten times TRL's 1e-6 for all weights and the
+        rate of TRL's guide "LoRA Without Regret" after Schulman et al. (2025).
+    loss_type : str
+        "dapo" and "bnpo": mean over all learned tokens (a step is one batch here, so the two are the same); "grpo":
+        mean over rows of each row's mean; "dr_grpo": sum over the number of rows times `max_completion_length`;
+        "cispo": mean over tokens of the loss of MiniMax-M1 (2025).
+    epsilon, epsilon_high : float
+        Clip range of the ratio (0.2: Schulman et al. 2017). epsilon_high None: as epsilon; 0.28 in DAPO (Yu et al.
+        2025). For "cispo" epsilon_high is the largest ratio, 5.0 in Khatri et al. (2025), and has no default.
+    scale_rewards : str or bool
+        Divide advantages by the standard deviation (n - 1) of the "group" (True) or of the "batch", or by nothing:
+        "none" (False).
+    beta : float
+        Coefficient of the divergence from the base.
+    use_bias_correction_kl : bool
+        Is that term multiplied by the ratio, as in DeepSeek-V3.2 (2025)? False: Shao et al. (2024).
+    num_iterations : int
+        Optimiser steps on the same answers; each is charged as a step.
+    max_completion_length : int, optional
+        Tokens of the longest answer; "dr_grpo" divides by it. None: the bench's.
+    baseline : str
+        What is subtracted from a reward, TRL has the first only: the mean of its "group", of the "others" in its
+        group, or "none".
+    std_epsilon : float
+        Added to the standard deviation; TRL's value.
+    average : str, optional
+        For "cispo" only: average as another loss type does, "rows" or "length" instead of "tokens".
 
-    RLOO is Grpo(baseline="others", scale="none"), REINFORCE Grpo(baseline="none", scale="none").
+    Notes
+    -----
+    RLOO is Grpo(baseline="others", scale_rewards=False), REINFORCE Grpo(baseline="none", scale_rewards=False).
+
+    Examples
+    --------
+    >>> Grpo(scale_rewards=False).scale_rewards
+    'none'
+    >>> Grpo(clip=0.2)
+    Traceback (most recent call last):
+    TypeError: Grpo(clip=0.2): write max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio
     """
 
-    lr: float = 3e-4  # of the pocket model; 1e-5 to 5e-5 is usual for LoRA on 0.5B to 7B models
-    weight_decay: float = 0.0
-    clip: float = 1.0  # norm of the gradient of one adapter; TRL and transformers use the same default
-    baseline: str = "group"  # mean of the group; "others": of its other answers (RLOO); "none": 0
-    scale: str = "group"  # divide by the group's standard deviation (n - 1); "batch": by that of all rewards; "none"
-    epsilon: float = 1e-4  # added to the standard deviation; TRL's value
-    low: float = 0.2  # Schulman et al. 2017
-    high: float = 0.2  # DAPO (Yu et al. 2025): 0.28; cispo: the largest ratio, 5.0 (Khatri et al. 2025)
-    surrogate: str = "clip"  # "cispo": - min(ratio, high) A logp, the ratio without gradient (MiniMax-M1, 2025)
-    mean: str = "tokens"  # over all tokens; "rows": of each row's mean; "constant": sum / (rows longest), Dr. GRPO
-    longest: int | None = None  # tokens, for mean="constant"
-    beta: float = 0.0  # of the divergence from the base
-    kl_ratio: bool = True  # as TRL, after DeepSeek-V3.2 (2025); False leaves `ratio` out of that term: Shao et al. 2024
-    updates: int = 1  # optimiser steps on the same answers; each is charged as a step
+    loss_type: str = "dapo"
+    epsilon: float = 0.2
+    epsilon_high: float | None = None
+    scale_rewards: str | bool = "group"
+    beta: float = 0.0
+    use_bias_correction_kl: bool = True
+    num_iterations: int = 1
+    max_completion_length: int | None = None
+    baseline: str = "group"
+    std_epsilon: float = 1e-4
+    average: str | None = None
+
+    title: ClassVar[str] = "policy gradient relative to groups of answers (GRPO)"
+    kind: ClassVar[str] = "reinforcement"
+    lora_learning_rate: ClassVar[float] = 1e-5  # the docstring gives the source
+    needs_samples: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("advantage", "reward", "group", "weight", "token_weight", "kl_weight")
+    renamed: ClassVar[dict[str, str]] = {
+        "clip": "max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio",
+        "low": "epsilon",
+        "high": "epsilon_high",
+        "mean": "loss_type: 'dapo' averages over tokens, 'grpo' over rows, 'dr_grpo' divides by a constant",
+        "surrogate": "loss_type='cispo', or nothing for the clipped ratio",
+        "longest": "max_completion_length",
+        "scale": "scale_rewards",
+        "updates": "num_iterations",
+        "kl_ratio": "use_bias_correction_kl",
+        "num_generations": "Bench(num_generations=)",
+        "temperature": "Bench(temperature=)",
+    }
 
     def __post_init__(self) -> None:
-        check_optimiser(self)
-        for name in ("epsilon", "low", "high", "beta"):
+        super().__post_init__()
+        if isinstance(self.scale_rewards, bool):
+            object.__setattr__(self, "scale_rewards", "group" if self.scale_rewards else "none")
+        for name in ("epsilon", "beta", "std_epsilon"):
             check_number(self, name, 0)
-        for name, allowed in GRPO_CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"Grpo({name}={getattr(self, name)!r}); choose {' or '.join(map(repr, allowed))}")
-        if (self.mean == "constant") != (self.longest is not None):
-            raise ValueError(f"Grpo(mean={self.mean!r}, longest={self.longest}); mean='constant' wants longest=tokens")
-        if self.baseline == "none" and self.scale == "group":
+        if self.epsilon_high is not None:
+            check_number(self, "epsilon_high", 0)
+        check_choice(self, "loss_type", tuple(AVERAGES))
+        check_choice(self, "scale_rewards", SCALES)
+        check_choice(self, "baseline", BASELINES)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse settings that make no sense beside each other."""
+        if self.loss_type == "cispo" and self.epsilon_high is None:
+            raise ValueError("Grpo(loss_type='cispo') needs epsilon_high, the largest ratio; 5.0 is usual")
+        if self.average is not None:
+            check_choice(self, "average", ("tokens", "rows", "length"))
+            if self.loss_type != "cispo":
+                raise ValueError(
+                    f"Grpo(loss_type={self.loss_type!r}, average={self.average!r}): average goes with 'cispo' only; "
+                    "write loss_type='dapo' (tokens), 'grpo' (rows) or 'dr_grpo' (length)"
+                )
+        if self.baseline == "none" and self.scale_rewards == "group":
             raise ValueError(
-                "Grpo(baseline='none', scale='group') blows up where all rewards of a group are alike; choose scale="
-                "'none' (REINFORCE) or 'batch'"
+                "Grpo(baseline='none', scale_rewards='group') blows up where all rewards of a group are alike; choose "
+                "scale_rewards='none' (REINFORCE) or 'batch'"
             )
-        if not isinstance(self.updates, int) or self.updates < 1:
-            raise ValueError(f"Grpo(updates={self.updates!r}); give at least 1 optimiser step an answered batch")
+        for name, least in (("num_iterations", 1), ("max_completion_length", 1)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+                raise ValueError(f"Grpo({name}={value!r}); give a whole number of at least {least}")
+
+    @property
+    def reads_base(self) -> bool:
+        """Is the learner held near the base?"""
+        return self.beta > 0
+
+    @property
+    def averages(self) -> str:
+        """What the loss is averaged over: "tokens", "rows" or "length"."""
+        return self.average or AVERAGES[self.loss_type]
+
+    def fitted(self, learning_rates: Mapping[str, float], max_completion_length: int | None = None) -> Self:
+        """The same settings with the learning rate filled in, and the length that "dr_grpo" divides by."""
+        found = super().fitted(learning_rates, max_completion_length)
+        if self.averages != "length" or self.max_completion_length is not None:
+            return found
+        return dataclasses.replace(found, max_completion_length=max_completion_length)
+
+    # -- the loss -----------------------------------------------------------------------------------------------------
+    def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
+        """Advantage, weight, log-probability when sampled and, held near the base, its own of every learned token."""
+        if self.averages == "length" and self.max_completion_length is None:
+            raise ValueError("Grpo(loss_type='dr_grpo') divides by max_completion_length; give it")
+        advantage = self.advantages(rows)
+
+        def along(values: np.ndarray) -> list[np.ndarray]:
+            return [np.full(count, value) for count, value in zip(tokens.counts, values, strict=True)]
+
+        found = {
+            "advantage": along(advantage),
+            "sampled": tokens.sampled,
+            "weight": token_weights(rows, tokens.counts, self.averages, self.max_completion_length),
+        }
+        if tokens.base is not None:
+            near = rows["kl_weight"].to_numpy(float) if "kl_weight" in rows else np.ones(len(rows))
+            found |= {"base": tokens.base, "beta": along(self.beta * near)}
+        return Terms(found, {"advantage": advantage})
+
+    def loss(
+        self, torch: Any, logp: Any, *, advantage: Any, sampled: Any, weight: Any, base: Any = None, beta: Any = None
+    ) -> Any:
+        """Weighted sum of the tokens' losses."""
+        now = logp.detach()
+        before = torch.where(torch.isnan(sampled), now, sampled)  # unknown: as if sampled by these very weights
+        ratio = torch.exp(logp - before)
+        high = self.epsilon if self.epsilon_high is None else self.epsilon_high
+        if self.loss_type == "cispo":
+            loss = -ratio.detach().clamp(max=high) * advantage * logp
+        else:
+            loss = -torch.minimum(ratio * advantage, ratio.clamp(1 - self.epsilon, 1 + high) * advantage)
+        if base is not None:
+            off = base - logp
+            divergence = torch.exp(off) - off - 1
+            loss = loss + beta * divergence * (ratio if self.use_bias_correction_kl else 1.0)
+        return (loss * weight).sum()
 
     def advantages(self, rows: Rows) -> np.ndarray:
         """One advantage per answer, (rows,): the column `advantage`, else made of `reward` within `group`.
@@ -83,21 +225,35 @@ class Grpo:
         if bad := np.flatnonzero(rows["group"].isna()).tolist():
             lacking = f"{len(bad)} of {len(rows)} answers"
             raise ValueError(f"row {rows.index[bad[0]]!r} has no `group` ({lacking}); give it one")
-        _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
-        off = value - (np.bincount(of, value) / size)[of]
+        return self._relative(value, rows["group"].to_numpy())
+
+    def _relative(self, reward: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Rewards less the baseline, over the standard deviation, (rows,)."""
+        _, of, size = np.unique(group, return_inverse=True, return_counts=True)
+        off = reward - (np.bincount(of, reward) / size)[of]
         spread = np.sqrt(np.bincount(of, off**2) / np.maximum(size - 1, 1))[of]
-        if self.scale == "batch":
-            spread = np.full(len(value), value.std(ddof=1) if len(value) > 1 else 0.0)
+        if self.scale_rewards == "batch":
+            spread = np.full(len(reward), reward.std(ddof=1) if len(reward) > 1 else 0.0)
         if self.baseline == "none":
-            off = value
+            off = reward
         elif self.baseline == "others":
             off = off * (size / np.maximum(size - 1, 1))[of]
-        return off if self.scale == "none" else off / (spread + self.epsilon)
+        return off if self.scale_rewards == "none" else off / (spread + self.std_epsilon)
+
+    # -- the simulated student ----------------------------------------------------------------------------------------
+    def simulated_gain(self, rows: Rows, known: SimulatedRows) -> SimulatedGain:
+        """Moves along advantage * (right - chance), each answer by its share of the group; lengths likewise."""
+        push, size = self.advantages(rows), _group_size(rows)
+        judged = ~np.isnan(known.right)
+        ability = 2 * push * (np.nan_to_num(known.right, nan=0.0) - known.chance) * judged / size
+        gap = known.length_gap()
+        length = None if gap is None else 2 * push * gap / size
+        return SimulatedGain(ability, length, {"advantage": push})
 
 
-GRPO_CHOICES = {
-    "baseline": ("group", "others", "none"),
-    "scale": ("group", "batch", "none"),
-    "surrogate": ("clip", "cispo"),
-    "mean": ("tokens", "rows", "constant"),
-}
+def _group_size(rows: Rows) -> np.ndarray | float:
+    """Answers in each row's group, (rows,)."""
+    if "group" not in rows:
+        return 1.0
+    _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
+    return size[of]

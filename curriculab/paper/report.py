@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from curriculab.figures import about, export_all
 from curriculab.figures.captions import digests, seeds
 from curriculab.figures.files import write as write_file
+from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import OBJECTIVES
 from curriculab.paper.tables import Table, latex_text
 from curriculab.runs import Record, Runs, digest_of
@@ -115,25 +116,26 @@ def _objective(asked: Mapping[str, Any]) -> str:
     if not found:
         return ""
     said = f"The objective was {_listed([f'{name} ({knobs})' for name, knobs in found])}"
-    if any(name != "supervised fine-tuning" for name, _ in found):
+    classes = [_objective_class(setting["setting"].rpartition(":")[2]) for setting in asked["objectives"]]
+    if any(one.needs_samples for one in classes if one):
         said += f", with {asked['rollouts']} answers a row, sampled at temperature {asked['temperature']:g}, of at most"
         said += f" {asked['max_new_tokens']} tokens"
     return f"{said}."
 
 
-NAMES = {
-    "Sft": "supervised fine-tuning",
-    "Grpo": "policy gradient relative to groups of answers (GRPO)",
-    "Pair": "learning from pairs",
-}
-
-
 def _setting(written: Mapping[str, Any]) -> tuple[str, str]:
-    """Its name, and its learning rate with every knob that is not the default."""
-    kind, fields = written["setting"].rpartition(":")[2], written["fields"]
-    usual = {f.name: f.default for f in dataclasses.fields(next(o for o in OBJECTIVES.values() if o.__name__ == kind))}
-    other = {k: v for k, v in fields.items() if k != "lr" and v != usual.get(k)}
-    return NAMES[kind], ", ".join([f"learning rate {fields['lr']:g}", *(f"{k}={_value(v)}" for k, v in other.items())])
+    """Its title, and its learning rate with every setting that is not the default."""
+    kind, fields = written["setting"].rpartition(":")[2], dict(written["fields"])
+    found = _objective_class(kind)
+    usual = {f.name: f.default for f in dataclasses.fields(found)} if found else {}
+    rate = f"learning rate {fields.pop('learning_rate', float('nan')):g}"
+    other = [f"{name}={_value(value)}" for name, value in fields.items() if value != usual.get(name)]
+    return (found.title if found else kind), ", ".join([rate, *other])
+
+
+def _objective_class(kind: str) -> type[Objective] | None:
+    """The objective whose class has this name; None where no installed package has it."""
+    return next((OBJECTIVES[name] for name in OBJECTIVES if OBJECTIVES[name].__name__ == kind), None)
 
 
 def _budget(asked: Mapping[str, Any]) -> str:

@@ -26,21 +26,6 @@ def _entropy(p: np.ndarray, choices: np.ndarray | int) -> np.ndarray:
     return -p * np.log(p) - (1 - p) * np.log((1 - p) / choices)
 
 
-def _prefer(rows: Rows) -> np.ndarray:
-    if "prefer" not in rows:
-        raise ValueError(
-            f"Train under Pair reads `prefer` (+1 or -1) within `group`; the rows have {list(rows.columns)}"
-        )
-    return rows["prefer"].to_numpy(float)
-
-
-def _group_size(rows: Rows) -> np.ndarray | float:
-    if "group" not in rows:
-        return 1.0
-    _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
-    return size[of]
-
-
 def _key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(str(name).encode(), digest_size=8).digest(), "little")
 

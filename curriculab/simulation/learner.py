@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.pair import Pair
-from curriculab.objectives.registry import OBJECTIVES, Objective
+from curriculab.objectives.objective import Objective
+from curriculab.objectives.sft import Sft
 from curriculab.protocol import Answer, Ask, Copy, Owner, Piece, Rows, Sample, Score, Train
 from curriculab.rewards import verify_rows
 from curriculab.simulation.arithmetic import (
@@ -26,14 +27,12 @@ from curriculab.simulation.arithmetic import (
     _choices,
     _column,
     _entropy,
-    _group_size,
     _guess,
     _is_list,
     _key,
     _lengths,
     _mix,
     _nll,
-    _prefer,
     _wrong,
 )
 from curriculab.simulation.student import FILLER, WORDS, Student
@@ -47,19 +46,30 @@ ANSWERS = ("answer", "test", "probe")  # purposes for which the student answers 
 Writer = Callable[[Rows, np.random.Generator], Sequence[str]]
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What the student knows of rows it is trained on: `objectives.objective.SimulatedRows`."""
+
+    able: np.ndarray
+    chance: np.ndarray
+    right: np.ndarray
+    length_gap: Callable[[], np.ndarray | None]
+
+
 class SimulatedLearner:
     """Answers requests for students that start alike and are told apart by (variant and seed, role).
 
     It knows the truth of every row it was given by id; an unknown row brings its own columns or known `parents`.
     Tokens are bytes: prompt, turns and answer, and one for each end. Settings of objectives are not simulated,
-    only their kind: Sft learns right texts and unlearns wrong ones, Grpo and Pair move along advantage * (right - p).
+    only what an objective says that the student makes of a row (`simulated_gain`): under Sft it learns right texts and
+    unlearns wrong ones, under Grpo it moves along advantage * (right - p).
     """
 
     def __init__(
         self,
         student: Student,
         *tables: Rows,
-        objective: Callable[[Train], Objective] = lambda request: OBJECTIVES["sft"](),
+        objective: Callable[[Train], Objective] = lambda request: Sft(),
         writers: Mapping[str, Mapping[str, Writer]] | None = None,
     ) -> None:
         known = pd.concat(tables) if len(tables) > 1 else tables[0]
@@ -378,40 +388,28 @@ class SimulatedLearner:
 
     # -- Train ------------------------------------------------------------------------------------------------------
     def _train(self, ask: Ask, request: Train) -> Answer:
-        rows, role, kind = request.rows, request.role, self.objective(request)
+        rows, role, setting = request.rows, request.role, self.objective(request)
         if role in ("init", "base"):
             raise ValueError(f"Train of {role!r}, which never changes; copy it to another name and train that")
         skill, able, p = self._right(ask.owner, role, rows)
         learned, right = self._learned(rows)
-        reply = {"loss": _nll(p, right, _choices(rows))}
-        weight = rows["weight"].to_numpy(float) if "weight" in rows else 1.0
-        if isinstance(kind, Grpo | Pair):
-            push = kind.advantages(rows) if isinstance(kind, Grpo) else _prefer(rows)
-            reply |= {"advantage": push} if isinstance(kind, Grpo) else {}
-            gain = 2 * push * (np.nan_to_num(right, nan=0.0) - p) * ~np.isnan(right) / _group_size(rows)
-            if self.student.words:
-                skill, gain, weight = self._wordier(ask, rows, skill, push, gain, weight)
-        else:
-            gain = 4 * able * (1 - able) * np.where(np.isnan(right), 0.0, 2 * right - 1)
-        self._learn(ask.owner, role, skill, weight * gain)
-        return Answer(rows.assign(**reply), int((_lengths(rows, said=False) + learned).sum()), learned=learned)
+        loss = _nll(p, right, _choices(rows))
+        weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
+        gain = setting.simulated_gain(rows, _Known(able, p, right, partial(self._length_gap, ask, rows, skill)))
+        change = weight * gain.ability
+        if gain.length is not None:
+            skill = np.concatenate([skill, self._words(skill)])
+            change = np.concatenate([change, weight * gain.length])
+        self._learn(ask.owner, role, skill, change)
+        reply = rows.assign(loss=loss, **gain.reply)
+        return Answer(reply, int((_lengths(rows, said=False) + learned).sum()), learned=learned)
 
-    def _wordier(
-        self,
-        ask: Ask,
-        rows: Rows,
-        skill: np.ndarray,
-        push: np.ndarray,
-        gain: np.ndarray,
-        weight: np.ndarray | float,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same gains, and behind them those of the numbers of words."""
-        at = self._words(skill)
+    def _length_gap(self, ask: Ask, rows: Rows, skill: np.ndarray) -> np.ndarray | None:
+        """Log number of words of each row less what the student would write, (rows,); None: it writes bare answers."""
+        if not self.student.words:
+            return None
         said = np.array([sum(p.text.count(FILLER) for p in turns if p.learn) for turns in rows["turns"]])
-        off = np.log(np.maximum(said, 0.5)) - self._state(ask.owner, ask.request.role)[at]
-        more = 2 * push * off / _group_size(rows)
-        weight = np.broadcast_to(weight, len(rows))
-        return np.concatenate([skill, at]), np.concatenate([gain, more]), np.concatenate([weight, weight])
+        return np.log(np.maximum(said, 0.5)) - self._state(ask.owner, ask.request.role)[self._words(skill)]
 
     def _learn(self, owner: Owner, role: str, skill: np.ndarray, gain: np.ndarray) -> None:
         ability, first = self._state(owner, role), self._state(owner, "init")

@@ -288,7 +288,7 @@ def test_saved_adapter_loads_in_plain_peft(bench, tiny_folder):
     [
         (
             dict(budget=cl.Budget(steps=2), objective="sgd"),
-            "objective='sgd'; choose among sft, grpo, pair, or give a setting such as Sft(lr=1e-3)",
+            "objective='sgd'; choose among grpo, sft, or give a setting such as Sft(lr=1e-3)",
         ),
         (dict(budget=cl.Budget(steps=2), batch_size=0), "batch_size=0; give the number of rows in a step, at least 1"),
         (

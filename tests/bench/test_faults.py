@@ -116,10 +116,10 @@ def test_numbers_that_are_not_finite_end_that_variant_alone(name, alone, tiny_mo
 @pytest.mark.parametrize(
     ("setting", "line"),
     [
-        (dict(lr=float("nan")), "Sft(lr=nan); give a number from 0 to 10"),
-        (dict(lr="1e-3"), "Sft(lr='1e-3'); give a number from 0 to 10"),
-        (dict(lr=1e6), "Sft(lr=1000000.0); give a number from 0 to 10"),
-        (dict(clip=float("inf")), "Sft(clip=inf); give a number of at least 0"),
+        (dict(lr=float("nan")), "Sft(learning_rate=nan); give a number from 0 to 10"),
+        (dict(lr="1e-3"), "Sft(learning_rate='1e-3'); give a number from 0 to 10"),
+        (dict(lr=1e6), "Sft(learning_rate=1000000.0); give a number from 0 to 10"),
+        (dict(max_grad_norm=float("inf")), "Sft(max_grad_norm=inf); give a number of at least 0"),
         (dict(weight_decay=-0.1), "Sft(weight_decay=-0.1); give a number of at least 0"),
     ],
 )

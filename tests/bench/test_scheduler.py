@@ -161,7 +161,7 @@ def yields(asked):
         ),
         (
             lambda p: Train(p, objective="ppo"),
-            "objective='ppo' is unknown; give one of sft, grpo, pair, or its settings",
+            "objective='ppo'; choose among grpo, sft, or give a setting such as Sft(lr=1e-3)",
         ),
     ],
 )

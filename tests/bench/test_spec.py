@@ -101,7 +101,7 @@ def until(true, seconds):
         partial(methods.shuffled_score, method=partial(methods.easy_to_hard, by="level")),
         partial(methods.competence, pacing=Root()),
         cl.Budget(steps=3),
-        cl.Grpo(lr=1e-4, mean="rows"),
+        cl.Grpo(lr=1e-4, loss_type="grpo"),
         {"a": (1, [2.5, None, "x"])},
     ],
 )

@@ -33,7 +33,7 @@ def test_a_sweep_trains_random_order_at_each_rate():
     )
     np.testing.assert_allclose(own, same, rtol=1e-5)  # the bench's own rate, the same rows in the same order
     assert not np.allclose(same, other)
-    assert next(iter(bench.objectives.values())).lr == 1e-3
+    assert next(iter(bench.objectives.values())).learning_rate == 1e-3
     assert "learning rate" in learning_rate_control(runs, swept).verdict
     with pytest.raises(ValueError, match=r"^rates=\(0,\); give learning rates above 0 around the bench's own 0.001$"):
         learning_rate_sweep(bench, (0,))

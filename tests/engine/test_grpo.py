@@ -31,12 +31,12 @@ from curriculab.protocol import Piece, Sample, Train
 
 pytestmark = pytest.mark.pocket
 CASES = {  # TRL's loss_type, and our setting of it
-    "grpo": Grpo(mean="rows"),
-    "bnpo": Grpo(),
-    "dapo": Grpo(high=0.28),
-    "dr_grpo": Grpo(mean="constant", longest=12, scale="none"),
-    "cispo": Grpo(surrogate="cispo", high=1.1),
-    "grpo, plain kl": Grpo(mean="rows", kl_ratio=False),
+    "grpo": Grpo(loss_type="grpo"),
+    "bnpo": Grpo(loss_type="bnpo"),
+    "dapo": Grpo(epsilon_high=0.28),
+    "dr_grpo": Grpo(loss_type="dr_grpo", max_completion_length=12, scale_rewards=False),
+    "cispo": Grpo(loss_type="cispo", epsilon_high=1.1),
+    "grpo, plain kl": Grpo(loss_type="grpo", use_bias_correction_kl=False),
 }
 
 
@@ -57,33 +57,41 @@ def answers(**columns) -> pd.DataFrame:
 
 def test_advantages_by_hand_in_ragged_groups():
     rows = answers(group=[7, 7, 7, 7, 9, 9, 3], reward=[1.0, 0, 0, 1, 1, 0, 1])
-    assert np.allclose(Grpo(scale="none").advantages(rows), [0.5, -0.5, -0.5, 0.5, 0.5, -0.5, 0])
+    assert np.allclose(Grpo(scale_rewards="none").advantages(rows), [0.5, -0.5, -0.5, 0.5, 0.5, -0.5, 0])
     four, two = np.sqrt(4 * 0.25 / 3) + 1e-4, np.sqrt(2 * 0.25 / 1) + 1e-4
     scaled = [0.5 / four, -0.5 / four, -0.5 / four, 0.5 / four, 0.5 / two, -0.5 / two, 0]
     assert np.allclose(Grpo().advantages(rows), scaled)
     loo = [1 - 1 / 3, 0 - 2 / 3, 0 - 2 / 3, 1 - 1 / 3, 1 - 0, 0 - 1, 0]  # against the mean of the others
-    assert np.allclose(Grpo(baseline="others", scale="none").advantages(rows), loo)
-    assert np.allclose(Grpo(baseline="none", scale="none").advantages(rows), rows.reward)
+    assert np.allclose(Grpo(baseline="others", scale_rewards="none").advantages(rows), loo)
+    assert np.allclose(Grpo(baseline="none", scale_rewards="none").advantages(rows), rows.reward)
     whole = rows.reward.std(ddof=1) + 1e-4
-    assert np.allclose(Grpo(scale="batch").advantages(rows), np.array([0.5, -0.5, -0.5, 0.5, 0.5, -0.5, 0]) / whole)
+    assert np.allclose(
+        Grpo(scale_rewards="batch").advantages(rows), np.array([0.5, -0.5, -0.5, 0.5, 0.5, -0.5, 0]) / whole
+    )
     assert Grpo().advantages(rows.assign(advantage=2.0)).tolist() == [2.0] * 7  # a method's own come first
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Grpo(mean="token"), "Grpo(mean='token'); choose 'tokens' or 'rows' or 'constant'"),
-        (lambda: Grpo(mean="constant"), "Grpo(mean='constant', longest=None); mean='constant' wants longest=tokens"),
+        (
+            lambda: Grpo(loss_type="ppo"),
+            "Grpo(loss_type='ppo'); choose 'grpo' or 'bnpo' or 'dapo' or 'dr_grpo' or 'cispo'",
+        ),
+        (
+            lambda: Grpo(loss_type="cispo"),
+            "Grpo(loss_type='cispo') needs epsilon_high, the largest ratio; 5.0 is usual",
+        ),
         (
             lambda: Grpo(baseline="none"),
-            "Grpo(baseline='none', scale='group') blows up where all rewards of a group are alike; choose scale='none' "
-            "(REINFORCE) or 'batch'",
+            "Grpo(baseline='none', scale_rewards='group') blows up where all rewards of a group are alike; choose "
+            "scale_rewards='none' (REINFORCE) or 'batch'",
         ),
         (
             lambda: Grpo().advantages(answers(reward=[1.0, 0.0], group=[1.0, np.nan])),
             "row 'r1' has no `group` (1 of 2 answers); give it one",
         ),
-        (lambda: Grpo(updates=0), "Grpo(updates=0); give at least 1 optimiser step an answered batch"),
+        (lambda: Grpo(num_iterations=0), "Grpo(num_iterations=0); give a whole number of at least 1"),
         (
             lambda: Grpo().advantages(answers(reward=[1.0, np.nan], group=[0, 0])),
             "the reward of row 'r1' is nan (1 of 2 answers); give every answer a number, or leave it out",
@@ -138,11 +146,11 @@ def trl_trainer(model, adapter, setting, kind, beta, folder):
         num_generations=4,
         max_completion_length=12,
         loss_type=kind.split(",")[0],
-        use_bias_correction_kl=setting.kl_ratio,
+        use_bias_correction_kl=setting.use_bias_correction_kl,
         beta=beta,
-        epsilon=setting.low,
-        epsilon_high=setting.high,
-        scale_rewards=setting.scale,
+        epsilon=setting.epsilon,
+        epsilon_high=setting.epsilon_high,
+        scale_rewards=setting.scale_rewards,
         use_cpu=True,
         bf16=False,
         report_to="none",
@@ -200,7 +208,7 @@ def trl_loss(made, model, rows, advantages, old, beta):
 @pytest.mark.parametrize("beta", [0.0, 0.1], ids=["no kl", "kl"])
 @pytest.mark.parametrize("kind", CASES)
 def test_loss_and_gradient_are_those_of_trl(model, pool, kind, beta, old):
-    setting = replace(CASES[kind], beta=beta, clip=1e9)
+    setting = replace(CASES[kind], beta=beta, max_grad_norm=0.0)
     rows, adapter = completed(model, pool, old=old), moved_adapter(model)
     ours = gradient(model, adapter, rows, setting)
     advantages = setting.advantages(rows)
@@ -227,20 +235,20 @@ def gradient(model, adapter, rows, setting):
     """Our loss (summed with the coefficients of the step) and the flat gradient, before clipping and the step."""
     seen = {}
     step, adapter.step = adapter.step, lambda **how: seen.update(grad=adapter.weights.grad.clone()) or 0.0
-    from curriculab.engine import training as steps
+    from curriculab.engine import losses
 
     sums = []
-    call = steps.PolicyLoss.__call__
+    call = losses.TableLoss.__call__
 
     def listening(self, nll, which):
         sums.append(call(self, nll, which))
         return sums[-1]
 
-    steps.PolicyLoss.__call__ = listening
+    losses.TableLoss.__call__ = listening
     try:
         (answer,) = train_steps(model, [adapter], [rows], [setting])
     finally:
-        steps.PolicyLoss.__call__, adapter.step = call, step
+        losses.TableLoss.__call__, adapter.step = call, step
     assert not isinstance(answer, Exception), answer
     adapter.weights.grad.zero_()
     return float(sum(s.detach() for s in sums)), seen["grad"]
@@ -250,7 +258,7 @@ def gradient(model, adapter, rows, setting):
 @pytest.mark.parametrize("scale", ["group", "batch", "none"])
 def test_advantages_are_those_of_trl(model, scale):
     rewards = [1.0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 0.5, 1]
-    setting = Grpo(scale=scale)
+    setting = Grpo(scale_rewards=scale)
     with tempfile.TemporaryDirectory() as folder:
         made = trl_trainer(model, model.adapter(0), setting, "grpo", 0.0, folder)
         made.reward_funcs = [lambda completions, **kwargs: rewards]
@@ -265,7 +273,7 @@ def test_weights_of_rows_tokens_and_divergence(model, pool):
     """A weight of 0 is as good as an answer that was left out, but for the denominator."""
     rows, adapter = completed(model, pool, old=True), moved_adapter(model)
     rows = rows.assign(advantage=Grpo().advantages(rows))
-    setting = Grpo(mean="constant", longest=12, beta=0.1)
+    setting = Grpo(loss_type="dr_grpo", max_completion_length=12, beta=0.1)
     some = np.r_[np.ones(6), np.zeros(6)]
     loss, grad = gradient(model, adapter, rows.assign(weight=some), setting)
     kept, kept_grad = gradient(model, adapter, rows.iloc[:6], setting)
@@ -283,7 +291,7 @@ def test_weights_of_rows_tokens_and_divergence(model, pool):
 def test_a_prompt_shared_by_its_answers_gives_the_same_as_rows_alone(model, pool, monkeypatch):
     rows, adapter = completed(model, pool, old=True), moved_adapter(model)
     shared = gradient(model, adapter, rows, Grpo())
-    monkeypatch.setattr("curriculab.objectives.steps.shares_prompts", lambda model: False)
+    monkeypatch.setattr("curriculab.engine.training.shares_prompts", lambda model: False)
     alone = gradient(model, adapter, rows, Grpo())
     assert shared[0] == pytest.approx(alone[0], rel=1e-5)
     assert torch.linalg.vector_norm(shared[1] - alone[1]) < 1e-5 * torch.linalg.vector_norm(alone[1])
@@ -314,7 +322,7 @@ def test_a_sampled_piece_is_on_policy_only_where_it_was_sampled(model, pool):
 
 
 def test_several_updates_are_several_steps_and_the_second_is_off_policy(model, pool):
-    learner = ModelLearner(model, {"grpo": Grpo(updates=3, lr=1e-3)}, max_new_tokens=8)
+    learner = ModelLearner(model, {"grpo": Grpo(num_iterations=3, lr=1e-3)}, max_new_tokens=8)
     replies = []
 
     def method(pool, run):
@@ -352,7 +360,10 @@ def test_answers_handed_in_are_trained_as_they_are(model, pool):
 
 def test_reinforce_raises_what_is_rewarded(model, pool):
     """REINFORCE and RLOO by the same code: rewarding one letter makes it more likely."""
-    for setting in (Grpo(baseline="none", scale="none", lr=2e-3), Grpo(baseline="others", scale="none", lr=2e-3)):
+    for setting in (
+        Grpo(baseline="none", scale_rewards="none", lr=2e-3),
+        Grpo(baseline="others", scale_rewards="none", lr=2e-3),
+    ):
         learner = ModelLearner(model, {"grpo": setting}, max_new_tokens=6)
         shares = []
 
@@ -377,7 +388,11 @@ def opened(learner, name, method, pool, seed=0):
 
 def steady(pool, run, *, texts, number=0):
     """Each variant in a way of its own: other rows, temperatures, updates, a divergence from the base."""
-    objective = [Grpo(lr=1e-3, updates=2, beta=0.05), Grpo(lr=1e-3), Grpo(mean="rows", surrogate="cispo", high=2.0)]
+    objective = [
+        Grpo(lr=1e-3, num_iterations=2, beta=0.05),
+        Grpo(lr=1e-3),
+        Grpo(loss_type="cispo", average="rows", epsilon_high=2.0),
+    ]
     while True:
         start = (7 * number + 2 * run.step) % len(pool)
         rows = pool.take([start, (start + 1) % len(pool)])

@@ -27,7 +27,7 @@ VERSIONS = {"curriculab": "0.1.0", "torch": "2.13.0", "numpy": "2.4.6"}
 
 
 def bench(**changes: object) -> dict[str, object]:
-    sft = {"lr": 0.002, "weight_decay": 0.0, "clip": 1.0, "mean": "rows"}
+    sft = {"learning_rate": 0.002, "weight_decay": 0.0, "max_grad_norm": 1.0, "average": "rows"}
     model = {"name": "pocket", "bits": 4, "rank": 16, "alpha": 32, "device": "cpu", "chat": False, "digest": "m"}
     return {
         "objectives": [{"setting": "curriculab.objectives.sft:Sft", "fields": sft}],
@@ -86,7 +86,7 @@ def test_the_methods_paragraph_says_what_was_recorded(runs: Runs):
     for words in [
         "LoRA adapters (rank 16, alpha 32) on the frozen model pocket, quantised to 4 bits, with 1,200 training rows.",
         "the share of 40 held-out test rows that are answered right, measured after 0%, 50% and 100% of the budget.",
-        "The objective was supervised fine-tuning (learning rate 0.002, mean=rows).",
+        "The objective was supervised fine-tuning (learning rate 0.002, average=rows).",
         "the same budget of 80 optimiser steps and at most 7,578 tokens trained, sampled and scored, 8 rows a step",
         f"Variants: {ODD} (baby_steps by loss, buckets=3).",
         "Controls: random order; each measure turned round (reversed); a null band of 1 further random orders.",
@@ -106,12 +106,13 @@ def test_reinforcement_names_its_answers(runs: Runs):
 
     from curriculab.objectives.grpo import Grpo
 
-    fields = asdict(Grpo(lr=5e-5, high=0.28))
+    fields = asdict(Grpo(lr=5e-5, epsilon_high=0.28))
     online = bench(objectives=[{"setting": "curriculab.objectives.grpo:Grpo", "fields": fields}])
     changed = Runs(tuple(replace(r, spec={**r.spec, "bench": online}) for r in runs.records), runs.null)
     said = report.methods_paragraph(changed)
     assert (
-        "(GRPO) (learning rate 5e-05, high=0.28), with 8 answers a row, sampled at temperature 1, of at most 10" in said
+        "(GRPO) (learning rate 5e-05, epsilon_high=0.28), with 8 answers a row, sampled at temperature 1, of at most 10"
+        in said
     )
 
 

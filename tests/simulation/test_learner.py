@@ -16,7 +16,7 @@ from curriculab.bench.simulate import evaluation_shares, simulate
 from curriculab.environments.turns import ask, say, tell
 from curriculab.methods import baby_steps, competence, easy_to_hard, hard_to_easy
 from curriculab.methods.order.random_order import random_order
-from curriculab.objectives.pair import Pair
+from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.registry import OBJECTIVES
 from curriculab.protocol import Ask, Copy, Run, Sample, Score, Train
 from curriculab.rewards import verify
@@ -131,7 +131,7 @@ def test_students_start_apart_by_seed_and_alike_across_variants(pool):
 
 @pytest.mark.parametrize("scale", ["group", "none"])
 def test_grpo_normalises_within_ragged_groups_and_moves_along_the_gradient(pool, scale):
-    room = Room(PLAIN, pool, objective=replace(OBJECTIVES["grpo"](), scale=scale))
+    room = Room(PLAIN, pool, objective=Grpo(scale_rewards=scale))
     rows = say(pool.loc[["a1", "a1", "a1", "b3", "b3"]], ["2", "2", "x", "8", "x"])
     rows = rows.assign(group=[5, 5, 5, 9, 9], reward=[1.0, 1.0, 0.0, 1.0, 0.0])
     reply = room(Train(rows)).reply
@@ -153,13 +153,6 @@ def test_mean_advantage_follows_the_pass_rate():
         answers = room(Sample(rows, n=8)).reply
         advantage = room(Train(answers)).reply.advantage
         assert advantage.abs().mean() == pytest.approx(expected, abs=0.02)
-
-
-def test_pairs_raise_what_is_preferred(pool):
-    room = Room(PLAIN, pool, objective=Pair())
-    rows = say(pool.loc[["a1", "a1"]], ["2", "3"]).assign(group=0, prefer=[1, -1])
-    room(Train(rows))
-    assert room.ability()["a"] > 0
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------
@@ -410,7 +403,7 @@ def test_evaluations_are_at_whole_units_of_the_first_axis():
         ),
         (
             {"steps": 4, "objective": "ppo"},
-            "objective='ppo' is unknown; give one of sft, grpo, pair, or its settings",
+            "objective='ppo'; choose among grpo, sft, or give a setting such as Sft(lr=1e-3)",
         ),
     ],
 )

@@ -4,7 +4,7 @@ Paper    Yu et al. 2025, "DAPO: An Open-Source LLM Reinforcement Learning System
 Kept     0 < right answers < n for every trained group; more prompts than a batch are asked in each round, until it is
          full
 Changed  what is kept beyond a batch is dropped, and every answer is charged; DAPO's other parts are settings of the
-         objective (Grpo(high=0.28), token mean) or left out (shaping of overlong answers)
+         objective (Grpo(epsilon_high=0.28), token mean) or left out (shaping of overlong answers)
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Kept     k m candidates, of which the m with the smallest |V - tau| are answered
          these answers alone and so lags one step; no further answers. Before the first step V is constant
 Changed  V is a ridge regression on the base model's embeddings of the prompts, computed once for each row that was ever
          a candidate (the paper trains a second language model); older answers fade by `memory` a step, as the policy
-         moves. The paper's objective is Grpo(scale="none", mean="rows"), a setting of the bench
+         moves. The paper's objective is Grpo(scale_rewards=False, loss_type="grpo"), a setting of the bench
 """
 
 from __future__ import annotations

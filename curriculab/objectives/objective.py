@@ -1,0 +1,221 @@
+"""The contract of objectives: the optimiser's settings, and what an objective answers for itself.
+
+An objective is one file: a frozen dataclass that derives from `Objective` under the decorator ``@objective("name")``.
+It imports neither torch nor the engine. The engine hands it log-probabilities as tensors and the module torch; the
+simulated student hands it what it knows of the rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from curriculab.protocol import Rows
+
+LARGEST_RATE = 10.0  # Adam moves each weight by about the learning rate: above, float32 is soon at its end
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedTokens:
+    """What the engine knows of the learned tokens of one step's rows.
+
+    Parameters
+    ----------
+    counts : np.ndarray
+        Learned tokens of each row, (rows,).
+    sampled : sequence of np.ndarray
+        Of each row, the log-probabilities (nats) its learned tokens were sampled with, (learned,); NaN where unknown.
+    base : sequence of np.ndarray, optional
+        Of each row, the log-probabilities (nats) of its learned tokens under the frozen base, (learned,); only for an
+        objective whose `reads_base` is true.
+    """
+
+    counts: np.ndarray
+    sampled: Sequence[np.ndarray] = ()
+    base: Sequence[np.ndarray] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What an objective made of one step's rows, before the forward passes.
+
+    Parameters
+    ----------
+    tokens : mapping of str to sequence of np.ndarray
+        By name, and of each row, one number a learned token, (learned,). `Objective.loss` gets them as tensors.
+    reply : mapping of str to np.ndarray
+        Columns that the reply to Train has beside `loss`, (rows,).
+    """
+
+    tokens: Mapping[str, Sequence[np.ndarray]]
+    reply: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class SimulatedRows(Protocol):
+    """What the simulated student knows of rows that it is trained on."""
+
+    able: np.ndarray  # probability to be right by knowing, (rows,)
+    chance: np.ndarray  # probability to be right, guessing included, (rows,)
+    right: np.ndarray  # is the learned text right: 1, 0, NaN where unknown, (rows,)
+
+    def length_gap(self) -> np.ndarray | None:
+        """Log number of words of each row less what the student would write, (rows,); None: its texts have none."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedGain:
+    """How a row moves the simulated student, before its learning rate and the column `weight`.
+
+    Parameters
+    ----------
+    ability : np.ndarray
+        Change of the ability in the row's skill, (rows,).
+    length : np.ndarray, optional
+        Change of the log number of words in that skill, (rows,).
+    reply : mapping of str to np.ndarray
+        Columns that the reply to Train has beside `loss`, (rows,).
+    """
+
+    ability: np.ndarray
+    length: np.ndarray | None = None
+    reply: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """Settings of the optimiser that every objective has, and the contract of an objective.
+
+    Parameters
+    ----------
+    learning_rate : float, optional
+        Step size of AdamW (`lr` is accepted too). None: what the model's configuration says for this kind of
+        objective, else `lora_learning_rate`.
+    weight_decay : float
+        Decoupled weight decay of AdamW.
+    max_grad_norm : float
+        Largest norm of one adapter's gradient; longer ones are scaled down to it. 0: none is.
+    """
+
+    learning_rate: float | None = None
+    weight_decay: float = 0.0  # TRL's default, as is the next
+    max_grad_norm: float = 1.0
+
+    name: ClassVar[str] = ""  # given by the decorator
+    title: ClassVar[str] = ""  # as a methods section calls it
+    kind: ClassVar[str] = "supervised"  # "supervised", "reinforcement" or "preference": which rate a model's card gives
+    lora_learning_rate: ClassVar[float] = 2e-4  # where the model's card gives none
+    needs_samples: ClassVar[bool] = False  # are rows without `turns` answered by the model before they are trained?
+    reads: ClassVar[tuple[str, ...]] = ()  # columns of the rows that decide the loss
+    num_iterations: ClassVar[int] = 1  # optimiser steps on the same rows
+    renamed: ClassVar[Mapping[str, str]] = {}  # settings that do not exist, and what to write instead
+
+    def __post_init__(self) -> None:
+        if self.learning_rate is not None:
+            check_number(self, "learning_rate", 0, LARGEST_RATE)
+        check_number(self, "weight_decay", 0)
+        check_number(self, "max_grad_norm", 0)
+
+    @property
+    def reads_base(self) -> bool:
+        """Does the loss need the log-probabilities of the frozen base?"""
+        return False
+
+    def fitted(self, learning_rates: Mapping[str, float], max_completion_length: int | None = None) -> Self:
+        """The same settings with what was left open filled in: the numbers that stand in a run's record.
+
+        Parameters
+        ----------
+        learning_rates : mapping of str to float
+            By kind of objective, as the model's configuration gives them; may be empty.
+        max_completion_length : int, optional
+            Tokens that an answer may have.
+        """
+        if self.learning_rate is not None:
+            return self
+        return dataclasses.replace(self, learning_rate=self.default_rate(learning_rates))
+
+    def default_rate(self, learning_rates: Mapping[str, float]) -> float:
+        """The learning rate for a model whose configuration gives `learning_rates` by kind of objective."""
+        return float(learning_rates.get(self.kind, self.lora_learning_rate))
+
+    def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
+        """What the loss reads beside log-probabilities, one number a learned token."""
+        raise NotImplementedError(f"the objective {type(self).__name__} has no terms(); its loss reads them")
+
+    def loss(self, torch: Any, logp: Any, **terms: Any) -> Any:
+        """Loss of some rows of the step, summed: a tensor of one number.
+
+        Parameters
+        ----------
+        torch : module
+            The module torch.
+        logp : torch.Tensor
+            Log-probabilities (nats) of the rows' learned tokens one after the other, (tokens,), with gradient.
+        **terms : torch.Tensor
+            `Terms.tokens` of the same rows by name, each (tokens,).
+        """
+        raise NotImplementedError(f"the objective {type(self).__name__} has no loss(); it trains no model")
+
+    def simulated_gain(self, rows: Rows, known: SimulatedRows) -> SimulatedGain:
+        """What the simulated student makes of each row."""
+        raise NotImplementedError(
+            f"the objective {type(self).__name__} has no simulated_gain(); it cannot be simulated"
+        )
+
+
+def token_weights(
+    rows: Rows, counts: np.ndarray, average: str, max_completion_length: int | None = None
+) -> list[np.ndarray]:
+    """Factor of every learned token's loss, of each row (learned,): its weight over the step's denominator.
+
+    Parameters
+    ----------
+    rows : pd.DataFrame
+        Reads `weight` (a number a row) and `token_weight` (an array a row, along its learned tokens), both optional.
+    counts : np.ndarray
+        Learned tokens of each row, (rows,).
+    average : str
+        "tokens": mean over all learned tokens; "rows": mean over rows of each row's mean; "length": sum over the
+        number of rows times `max_completion_length`.
+    """
+    weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
+    if average == "tokens":
+        each = weight / max(counts.sum(), 1)
+    elif average == "rows":
+        each = weight / np.maximum(counts, 1) / len(rows)
+    else:
+        each = weight / (len(rows) * max_completion_length)
+    own = rows["token_weight"].tolist() if "token_weight" in rows else [None] * len(rows)
+    return [_along(rows.index[i], n, c, w) for i, (n, c, w) in enumerate(zip(counts, each, own, strict=True))]
+
+
+def _along(row: object, count: int, factor: float, token_weight: object) -> np.ndarray:
+    """A row's factor along its learned tokens, (learned,)."""
+    missing = token_weight is None or (np.ndim(token_weight) == 0 and token_weight != token_weight)
+    if missing:
+        return np.full(count, factor)
+    if len(token_weight) != count:
+        raise ValueError(f"row {row!r} has {len(token_weight)} token weights for {count} learned tokens")
+    return factor * np.asarray(token_weight, float)
+
+
+def check_number(setting: object, name: str, least: float, most: float = math.inf) -> None:
+    """Refuse a setting that is no finite number from `least` to `most`."""
+    value = getattr(setting, name)
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not least <= value <= most:
+        allowed = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise ValueError(f"{type(setting).__name__}({name}={value!r}); give a number {allowed}")
+
+
+def check_choice(setting: object, name: str, allowed: Sequence[str]) -> None:
+    """Refuse a setting that is not among the allowed ones."""
+    value = getattr(setting, name)
+    if value not in allowed:
+        choices = " or ".join(map(repr, allowed))
+        raise ValueError(f"{type(setting).__name__}({name}={value!r}); choose {choices}")
