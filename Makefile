@@ -65,5 +65,7 @@ bench: .venv     ## ratios to what else you could use, into bench.json; ONLY=sco
 docs: .venv      ## the documentation into site/; notebooks are executed once for each version of the package
 	@$(ONE_THREAD) $(PY) -m tools.docs $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
 
-lint: .venv      ## ruff over code and notebooks
+lint: .venv      ## ruff over code and notebooks, its layout, and which package imports which
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check benchmarks curriculab tests tools
+	.venv/bin/lint-imports --no-cache

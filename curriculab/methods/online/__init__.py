@@ -1,4 +1,4 @@
-"""Curricula that listen: what to train next depends on what just happened."""
+"""Adaptive (online) curricula: what to train next depends on what the model just answered."""
 
 __all__: list[str] = []
 

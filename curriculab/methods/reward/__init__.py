@@ -1,4 +1,4 @@
-"""Rewards that change while the model learns."""
+"""Rewards that change while the model learns: what an answer is worth follows a schedule or the model's own skill."""
 
 __all__: list[str] = []
 
