@@ -1,6 +1,6 @@
 """What all tests share: one thread, no network, and skips by name for what this machine lacks.
 
-    @pytest.mark.needs("chromium")                      # or pdffonts, latex, tmpfs, trl, reasoning-gym, cuda
+    @pytest.mark.needs("chromium")                      # or pdffonts, latex, tmpfs, trl, gguf, reasoning-gym, cuda
     @pytest.mark.needs("data:gsm8k_train.jsonl")        # a file in the folder that CURRICULAB_DATA names
 
 REQUIRE=all turns such a skip into a failure, unless what is missing is a data set or is not part of the set-up.
@@ -75,6 +75,7 @@ NEEDS = {
     "latex": Need(partial(has_program, "pdflatex"), "apt install texlive-latex-recommended"),
     "tmpfs": Need(can_mount_tmpfs, "run as root, where mounting is allowed"),
     "trl": Need(partial(has_module, "trl"), "pip install -c constraints.txt -e '.[bench]'"),
+    "gguf": Need(partial(has_module, "gguf"), "pip install -c constraints.txt -e '.[gguf]'"),
     "reasoning-gym": Need(partial(has_module, "reasoning_gym"), "pip install -c constraints.txt -e '.[gym]'", False),
     "cuda": Need(has_cuda, "a machine with an NVIDIA GPU", False),
 }

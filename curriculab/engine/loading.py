@@ -31,7 +31,7 @@ from curriculab.engine.recipe import (
     refuse_attention,
     refuse_options,
 )
-from curriculab.engine.sources import Source, digest_of_model, find_source
+from curriculab.engine.sources import Source, commit_of, digest_of_model, find_source
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -141,7 +141,7 @@ def load_model(
         dtype=precision(bits, dtype, device),
         lora=lora_settings(adapters),
         chat=chat,
-        revision=revision,
+        revision=None if source.local else commit_of(source, revision, from_pretrained),
         quantization=quantization,
         attn_implementation=attn_implementation,
         options=from_pretrained,
@@ -221,7 +221,7 @@ def _bitsandbytes(config: object) -> BitsAndBytesConfig:
         )
     if not (config.load_in_4bit or config.load_in_8bit):
         raise ValueError(
-            "the BitsAndBytesConfig quantises nothing; give load_in_4bit=True or load_in_8bit=True, or bits="
+            "the BitsAndBytesConfig quantises nothing; give load_in_4bit=True, load_in_8bit=True, or bits="
         )
     return config
 
@@ -234,15 +234,11 @@ def _plain(config: BitsAndBytesConfig) -> dict[str, object]:
 def _of_files(recipe: Recipe, source: Source, adapters: LoraConfig, digest: str, asked: int | None) -> Model:
     _quiet()
     base, tokenizer = _read(recipe, source)
-    commit = str(getattr(base.config, "_commit_hash", None) or "")
-    recipe = replace(recipe, revision=None if source.local else commit or recipe.revision)
     if not source.gguf:
         recipe = replace(recipe, bits=_found_bits(recipe, base))
         if asked is not None and recipe.bits != asked:
-            raise ValueError(
-                f"the files of {recipe.name!r} are quantised to {recipe.bits} bits already; leave bits= out"
-            )
-    return _with_adapters(recipe, base, tokenizer, adapters, digest or commit)
+            raise ValueError(f"the files of {recipe.name!r} hold {recipe.bits} bits already; leave bits={asked} out")
+    return _with_adapters(recipe, base, tokenizer, adapters, digest or recipe.revision or "")
 
 
 def _read(recipe: Recipe, source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -322,7 +318,7 @@ def _of_memory(
         )
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise ValueError(
-            f"tokenizer={tokenizer!r}; a model in memory comes with its tokenizer, as transformers loads it"
+            f"tokenizer={tokenizer!r}; give the tokenizer of the model in memory, as transformers loads it"
         )
     for name, value in unused.items():
         if value is not None:

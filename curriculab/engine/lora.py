@@ -88,7 +88,8 @@ def refuse_other_layers(base: torch.nn.Module) -> None:
         if isinstance(module, LoraLayer) and not isinstance(module.base_layer, torch.nn.Linear):
             kind = type(module.base_layer).__name__
             raise ValueError(
-                f"the layer {name!r} is a {kind}; adapters sit on torch.nn.Linear: choose other target_modules"
+                f"the layer {name!r} is of type {kind}, and adapters sit on torch.nn.Linear; choose other "
+                "target_modules"
             )
 
 

@@ -34,6 +34,23 @@ class Source:
         return _digest_of_files(sorted(found))
 
 
+def commit_of(source: Source, revision: str | None, options: Mapping[str, object]) -> str | None:
+    """The commit on the hub that a branch or tag (None: main) stands for just now; None where it cannot be found.
+
+    The configuration, or the GGUF file, is fetched for it, as loading the model would do next.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    how = {k: v for k, v in options.items() if k in ("cache_dir", "token", "local_files_only", "subfolder")}
+    try:
+        file = hf_hub_download(str(source.path), source.gguf or "config.json", revision=revision, **how)
+    except (OSError, HfHubHTTPError, HFValidationError):
+        return revision  # loading fails too, and says why
+    folders = Path(file).parts
+    return folders[folders.index("snapshots") + 1] if "snapshots" in folders else revision
+
+
 def find_source(name: str, options: Mapping[str, object]) -> Source:
     """The source that a name means; refuses a path that leads nowhere."""
     if name == "pocket":
