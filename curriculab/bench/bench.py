@@ -26,9 +26,10 @@ from curriculab.bench.recording import record
 from curriculab.bench.scheduler import Scheduler
 from curriculab.bench.simulate import evaluation_shares, simulate
 from curriculab.bench.spec import write_spec
+from curriculab.data.rendering import learned_text
 from curriculab.data.validation import validate
 from curriculab.engine.learner import ModelLearner
-from curriculab.engine.model import Model, learned_text
+from curriculab.engine.model import Model
 from curriculab.methods.order.random_order import random_order
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective, resolve

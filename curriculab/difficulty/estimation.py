@@ -344,7 +344,7 @@ class Cast:
 
 def longest(pool: pd.DataFrame, model: Model) -> int | None:
     """Tokens of the longest text to learn in the pool, its end included: room for an answer, as on a bench."""
-    from curriculab.engine.model import learned_text
+    from curriculab.data.rendering import learned_text
 
     known = pool[pool["answer"].map(lambda a: isinstance(a, str)).to_numpy(bool)] if "answer" in pool else pool[:0]
     return 1 + max(len(model.tokens(t)) for t in learned_text(known)) if len(known) else None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from curriculab.data.rendering import learned_text
 from curriculab.data.validation import render_prompt
 from curriculab.engine.adapter import Adapter, Layout
 from curriculab.engine.recipe import Recipe
-from curriculab.protocol import Piece, Rows
+from curriculab.protocol import Backend, Owner, Piece, Rows
 
 MIB = 2**20
 
@@ -56,6 +57,7 @@ class Model:
     tokenizer: object
     layout: Layout
     contents: str  # digest of its files or tensors; of a model on the hub, the commit
+    backend_class: Callable[..., Backend] | None = field(default=None, repr=False)  # answers requests with a model
 
     def __post_init__(self) -> None:
         self._cache: dict[tuple, np.ndarray] = {}
@@ -182,6 +184,29 @@ class Model:
         """Write one adapter as a folder that plain `peft.PeftModel.from_pretrained` loads."""
         return adapter.save(folder, self.peft.peft_config["default"])
 
+    def load_adapter(self, folder: str | Path) -> Adapter:
+        """Read an adapter that `save_adapter` wrote, or a recorded run."""
+        return Adapter.load(self.layout, folder, self.device)
+
+    def backend(
+        self,
+        objectives: Mapping[str, object] | None = None,
+        *,
+        others: Mapping[str, Model] | None = None,
+        adapters: Mapping[Owner, Mapping[str, Adapter]] | None = None,
+        max_new_tokens: int | None = None,
+    ) -> Backend:
+        """A backend that answers requests with this model; whoever holds a model needs no more of the engine.
+
+        objectives: settings by name, where it shall train; others: read-only models by role; adapters: by owner and
+        role, to begin with; max_new_tokens: room for an answer where a request names none.
+        """
+        limits = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
+        backend = self.backend_class(self, objectives or {}, others or {}, **limits)
+        for owner, own in (adapters or {}).items():
+            backend.adapters[owner] = dict(own)
+        return backend
+
     def memory(self, batch_tokens: int = 512) -> pd.Series:
         """What the parts take, MiB: frozen weights, one adapter (16 bytes a parameter while it is stepped), activations
         of a training forward over `batch_tokens` tokens (an estimate from the layer widths), and on CUDA what is
@@ -244,29 +269,3 @@ def spoken(rows: Rows) -> list[tuple[Piece, ...]]:
         own = iter(learned_text(rows[bare]))
         said = [(Piece(next(own), learn=True, end=True),) if b else t for t, b in zip(said, bare, strict=True)]
     return said
-
-
-def learned_text(rows: Rows) -> list[str]:
-    """What supervised training learns of a row nobody has answered: its solution, else its answer.
-
-    Rows with options learn the answer: they are tested by the likelihood of the option, straight after the prompt.
-    """
-    if "answer" not in rows:
-        raise ValueError("rows without a column 'answer' have nothing to learn or score; add one, or say(rows, text)")
-    answers = rows["answer"].tolist()
-    if "solution" in rows:
-        listed = (
-            [isinstance(o, list | tuple | np.ndarray) for o in rows["options"]]
-            if "options" in rows
-            else [False] * len(rows)
-        )
-        answers = [
-            s if isinstance(s, str) and s and not choice else a
-            for s, a, choice in zip(rows["solution"], answers, listed, strict=True)
-        ]
-    missing = [i for i, a in zip(rows.index, answers, strict=True) if not isinstance(a, str)]
-    if missing:
-        raise ValueError(
-            f"row {missing[0]!r} has no answer to learn or score ({len(missing)} such rows); say(rows, text) first"
-        )
-    return answers

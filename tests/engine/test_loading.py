@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from curriculab.data.rendering import learned_text
 from curriculab.engine import loading
 from curriculab.engine.loading import load_model
-from curriculab.engine.model import learned_text
 from curriculab.environments.turns import say, splice, tell
 from curriculab.protocol import Piece
 
