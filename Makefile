@@ -11,6 +11,9 @@ NOTEBOOKS ?=
 # Processes that tests run in.
 WORKERS ?= 2
 
+# Marks of tests that only the full run takes: long, with a real model, with another engine, the documentation.
+LONG := hour or real or engine or docs
+
 EXTRAS := test,bench,lint,docs
 PY := .venv/bin/python
 # Every process computes on one thread: timings stay comparable, sums equal to the bit.
@@ -41,15 +44,15 @@ help:            ## what there is to make
 demo: .venv      ## the first notebook without a browser: a line a cell, the comparison table, figures/
 	@$(ONE_THREAD) $(PY) notebooks/run.py notebooks/00_start_here.ipynb --to figures
 
-test: .venv      ## all tests but the documentation's; REQUIRE=all: nothing skipped but for data sets
-	$(PYTEST) -m "not docs"
+test: .venv      ## all tests but those marked LONG; REQUIRE=all: nothing skipped but for data sets
+	$(PYTEST) -m "not ($(LONG))"
 
 test-all: REQUIRE := all
-test-all: .venv  ## every test, none skipped but for data sets
+test-all: .venv  ## the full run: every test, those marked LONG included, none skipped but for data sets
 	$(PYTEST)
 
 test-fast: .venv ## no browser, no notebooks, no pocket model, nothing marked slow: under 2 minutes
-	$(PYTEST) -m "not browser and not notebook and not pocket and not slow and not docs"
+	$(PYTEST) -m "not browser and not notebook and not pocket and not slow and not ($(LONG))"
 
 soak: .venv      ## 100 kills of benches that go on: rows and weights that differ; hostile files, knobs, folders; attacks
 	$(PYTEST) -m "not browser" -v tests/test_safety.py

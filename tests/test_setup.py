@@ -97,15 +97,25 @@ def test_continuous_integration_installs_the_debian_packages_that_the_readme_lis
     script = (ROOT / ".ci" / "run").read_text().replace("\\\n", " ")
     readme = (ROOT / "README.md").read_text()
     installed = re.search(r"apt-get install [-\w ]*--no-install-recommends +([\w -]+?) *<", script)
-    listed = re.search(r"sudo apt install (.+)\n +make test REQUIRE=all", readme)
+    listed = re.search(r"sudo apt install (.+)\n +make test-all\n", readme)
     assert installed and listed
     assert installed[1].split() == listed[1].split()
 
 
-def test_ruff_finds_nothing() -> None:
-    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise", "."]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
+def dry_run(target: str, *arguments: str) -> str:
+    """What `make target` would run last."""
+    command = ["make", "--dry-run", "--assume-old=.venv/.installed", target, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+
+def test_the_full_run_takes_every_mark_and_skips_nothing() -> None:
+    full, daily = dry_run("test-all", "TORCH_INDEX="), dry_run("test")
+    assert " REQUIRE=all " in full and " -m pytest " in full and full.endswith("--dist worksteal")
+    assert daily.endswith(' -m "not (hour or real or engine or docs)"') and " REQUIRE= " in daily
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["markers"]
+    assert {"hour", "real", "engine", "docs"} <= {line.split(":")[0] for line in declared}
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert script[-1] == "make test-all REQUIRE=all TORCH_INDEX="
 
 
 # make .venv, with a Python that only writes down what it was asked
