@@ -46,3 +46,17 @@ def test_an_unknown_name_says_what_there_is():
 
     with pytest.raises(AttributeError, match="curriculab has no 'Bnech'; it has .*Bench.*load_pool"):
         curriculab.Bnech  # noqa: B018
+
+
+@pytest.mark.slow
+def test_every_module_is_imported_where_windows_and_macos_lack_modules():
+    code = """
+import importlib, pkgutil, sys
+sys.modules.update(fcntl=None, resource=None)
+import curriculab
+names = [m.name for m in pkgutil.walk_packages(curriculab.__path__, "curriculab.") if not m.name.endswith("__main__")]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
+    assert int(run(code)) >= 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import signal
 import threading
@@ -14,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from filelock import lock_descriptor
 from safetensors import SafetensorError
 
 from curriculab.bench.checkpoint import JournalError, checkpoints, read_state
@@ -115,11 +115,7 @@ def taken(folder: Path) -> bool:
 
 def _locked(file: IO) -> bool:
     """Lock the file for this process, if nobody holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
+    return lock_descriptor(file.fileno(), blocking=False)
 
 
 def _same_file(file: IO, path: Path) -> bool:

@@ -7,7 +7,6 @@ export(runs, Path("out"), "tensorboard")
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import lock_descriptor
 
 from curriculab.runs.schema import COLUMNS, Runs
 
@@ -97,12 +97,9 @@ def _held(folder: Path) -> bool:
     """Is a process training this bench? It holds a lock on the file `lock`, and a process that dies lets go."""
     try:
         with (folder / "lock").open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not lock_descriptor(file.fileno(), blocking=False)
     except OSError:
         return False
-    return False
 
 
 def _run(path: Path, size: int, changed: float) -> Entry:
@@ -187,10 +184,8 @@ def _claimed(entry: Entry) -> Iterator[None]:
         yield
         return
     with lock.open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"{entry.id} is kept: it is being trained; end that first") from None
+        if not lock_descriptor(file.fileno(), blocking=False):
+            raise ValueError(f"{entry.id} is kept: it is being trained; end that first")
         yield
 
 
