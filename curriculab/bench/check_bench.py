@@ -18,7 +18,7 @@ from curriculab.methods.check import CheckBench
 from curriculab.methods.order.random_order import random_order
 from curriculab.protocol import Method, Rows, method_name
 from curriculab.runs import Runs
-from curriculab.simulation.arithmetic import _key
+from curriculab.simulation.arithmetic import text_key
 from curriculab.simulation.learner import SimulatedLearner
 from curriculab.simulation.permuted import watched, with_permuted_feedback
 from curriculab.simulation.pools import CHAIN_STUDENT, chain, chain_pool, planted
@@ -71,4 +71,4 @@ class SimulatedCheckBench(CheckBench):
         return simulate(partial(method, **knobs), shown, **how)
 
     def _permuted(self, column: pd.Series) -> np.ndarray:
-        return column.to_numpy()[np.random.default_rng([0, _key(str(column.name))]).permutation(len(column))]
+        return column.to_numpy()[np.random.default_rng([0, text_key(column.name)]).permutation(len(column))]

@@ -20,8 +20,8 @@ from curriculab.bench.job import Job, Pending, open_job
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Answer, Method, Returned, Rows, Run, Train, Use, advance, relay
 from curriculab.runs import COLUMNS, Record, Runs
-from curriculab.simulation.arithmetic import row_bytes
 from curriculab.simulation.learner import SimulatedLearner
+from curriculab.simulation.rows import row_bytes
 from curriculab.simulation.student import Student
 
 

@@ -16,9 +16,10 @@ from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective
 from curriculab.protocol import Backend, Method, Rows, Train, method_name
 from curriculab.runs import Runs
-from curriculab.simulation.arithmetic import row_bytes
-from curriculab.simulation.learner import SimulatedLearner, Writer
+from curriculab.simulation.learner import SimulatedLearner
+from curriculab.simulation.rows import row_bytes
 from curriculab.simulation.student import Student
+from curriculab.simulation.writing import Writer
 
 
 def simulate(

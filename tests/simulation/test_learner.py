@@ -20,9 +20,10 @@ from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.registry import OBJECTIVES
 from curriculab.protocol import Ask, Copy, Run, Sample, Score, Train
 from curriculab.rewards import verify
-from curriculab.simulation.learner import MEASURES, SimulatedLearner
+from curriculab.simulation.learner import SimulatedLearner
 from curriculab.simulation.permuted import with_permuted_feedback
 from curriculab.simulation.pools import CHAIN_STUDENT, chain, chain_pool, planted
+from curriculab.simulation.scoring import MEASURES
 from curriculab.simulation.student import Student
 
 PLAIN = Student(rate=0.1, start=0.0, varies=0.0, spread=1.0)
