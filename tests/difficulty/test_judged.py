@@ -20,15 +20,15 @@ class Judge:
     def __init__(self, says):
         self.says, self.asked = says, []
 
-    def answer(self, kind, tickets):
-        (ticket,) = tickets
-        rows = ticket.request.rows
-        self.asked.append(ticket.request)
+    def answer(self, asks):
+        (ask,) = asks
+        rows = ask.request.rows
+        self.asked.append(ask.request)
         if "options" in rows:
             p = np.array([self.says(prompt) for prompt in rows["prompt"]])
             logp = [np.log([x, 1 - x]) for x in p]
             return [Answer(pd.DataFrame({"options": pd.Series(logp, index=rows.index, dtype=object)}))]
-        out = rows.loc[rows.index.repeat(ticket.request.n)]
+        out = rows.loc[rows.index.repeat(ask.request.n)]
         return [Answer(out.assign(text=[self.says(p) for p in out["prompt"]]))]
 
 

@@ -20,8 +20,8 @@ class Scripted:
     def __init__(self, script):
         self.script, self.asked, self.at = script, [], dict.fromkeys(script, 0)
 
-    def answer(self, kind, tickets):
-        return [self._write(t.request) for t in tickets]
+    def answer(self, asks):
+        return [self._write(t.request) for t in asks]
 
     def _write(self, request):
         self.asked.append(request)
