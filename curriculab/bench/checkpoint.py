@@ -15,6 +15,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     pass
+from curriculab.protocol import Backend, Owner
+from curriculab.runs.store import set_aside
 from curriculab.runs.writing import digest_of_bytes, discard, write_whole
 
 KEPT_BYTES = 1 << 30  # checkpoints that are kept to fork from; the newest is kept whatever its size
@@ -87,3 +89,73 @@ def check_whole(folder: Path, state: Mapping) -> None:
         raise JournalError("the journal is shorter than it was")
     if digest_of_bytes(written) != digest:
         raise JournalError("the journal holds other bytes than were written")
+
+
+def checkpoint_path(folder: Path, call: int) -> Path:
+    """Where the checkpoint after a call lies."""
+    return folder / f"checkpoint-{call:08d}"
+
+
+def reopen(folder: Path, backend: Backend, owners: Sequence[Owner]) -> tuple[Path, int]:
+    """Load the newest checkpoint that can be read into the backend; the replay log cut to its length, and its call.
+
+    A checkpoint that is damaged is set aside, with a warning, and an older one is taken; without any, training begins
+    anew with an empty replay log.
+    """
+    path, length, call = folder / "journal.jsonl", 0, 0
+    for found in reversed(checkpoints(folder)):
+        try:
+            state = read_state(found)
+            check_whole(found, state)
+            backend.load(found)
+        except (ValueError, KeyError, SafetensorError) as error:  # an older one may be whole
+            backend.start(owners)
+            put_aside(found, error)
+            continue
+        length, call = state["journal"][0], state["call"]
+        break
+    damaged = bool(list(folder.glob("damaged-checkpoint-*")))
+    if path.is_dir() or (damaged and not length and path.exists() and path.stat().st_size):
+        os.replace(path, folder / "damaged-journal.jsonl")  # of no use without a checkpoint, but kept
+    discard(folder / "commands")  # for who trained here before
+    with path.open("ab") as file:
+        file.truncate(length)
+    return path, call
+
+
+def put_aside(path: Path, why: Exception) -> None:
+    """Set aside what is damaged, and say so."""
+    target = set_aside(path)
+    said = f"{path.name} is damaged ({' '.join(str(why).split())[:200]})"
+    warnings.warn(f"{said} and was set aside as {target}; what it held is repeated", stacklevel=3)
+
+
+def fork_points(folder: Path | None, states: dict[Path, dict]) -> dict[int, dict[str, int]]:
+    """Checkpoints by their call, with the step each variant (its slowest seed) had reached there.
+
+    states: of checkpoints that were read before; it is filled.
+    """
+    found: dict[int, dict[str, int]] = {}
+    for path in checkpoints(folder) if folder else []:
+        try:
+            state = states.get(path) or read_state(path)
+        except JournalError:
+            continue  # nothing to fork from
+        states[path] = state
+        steps: dict[str, int] = {}
+        for variant, _, _, _, step in state["turns"]:
+            steps[variant] = min(step, steps.get(variant, step))
+        found[state["call"]] = steps
+    return found
+
+
+def turns_at(folder: Path | None, variant: str, call: int) -> dict[int, tuple[int, int]]:
+    """By seed, the turn of a variant and how many tests it had, at the checkpoint after a call."""
+    known = {int(p.name.rpartition("-")[2]): p for p in checkpoints(folder)} if folder else {}
+    if call not in known:
+        raise ValueError(f"no checkpoint at call {call}; there are {', '.join(map(str, known)) or 'none yet'}")
+    state = read_state(known[call])
+    turns = {seed: (turn, tests) for name, seed, turn, tests, _ in state["turns"] if name == variant}
+    if not turns:
+        raise ValueError(f"{variant!r} was not training at call {call}; fork it where it was")
+    return turns

@@ -1,0 +1,231 @@
+"""What all variants of a bench share, and what decides the numbers of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.fingerprint import run_modules
+from curriculab.bench.job import Job, Steer, open_job
+from curriculab.bench.simulate import evaluation_shares
+from curriculab.data.validation import validate
+from curriculab.engine.learner import ModelLearner
+from curriculab.engine.model import Model, learned_text
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.registry import OBJECTIVES, Objective, resolve
+from curriculab.protocol import Backend, Method, Rows, Train
+from curriculab.registry.fingerprint import describe, git, versions
+from curriculab.registry.serialization import written
+from curriculab.runs import Store, digest_of, digest_of_table
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Design:
+    """Everything that the variants of a bench have in common.
+
+    model: what `load_model` returned; train, test: pools without a row in common; objectives: the setting of each by
+    name, the first being the default; budget: when a variant is done; batch_size: rows a step; shares: of its own
+    progress, at which a variant is tested; rollouts: answers a row under reinforcement; temperature: they are sampled
+    at; max_new_tokens: of an answer; others: read-only models by role; store: the folder that finished runs are kept in
+    (None: nothing is kept); make_backend: called for what answers the requests (None: the model in this process).
+    """
+
+    model: Model
+    train: Rows
+    test: Rows
+    objectives: Mapping[str, Objective]
+    budget: Budget
+    batch_size: int
+    shares: Sequence[float]
+    rollouts: int
+    temperature: float
+    max_new_tokens: int
+    others: Mapping[str, Model] = dataclasses.field(default_factory=dict)
+    store: Store | None = None
+    make_backend: Callable[[], Backend] | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """The default objective: the first."""
+        return next(iter(self.objectives.values()))
+
+    @cached_property
+    def tokens_per_row(self) -> float:
+        """Mean number of tokens that training a row takes."""
+        return float(self.model.lengths(self.train).mean())
+
+    def backend(self) -> Backend:
+        """What answers the requests of this design's variants."""
+        if self.make_backend is not None:
+            return self.make_backend()
+        return ModelLearner(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
+
+    def setting(self, request: Train) -> Objective:
+        """The objective that a Train is answered with."""
+        return resolve(self.objectives, request.objective)
+
+    def open_job(
+        self, variant: str, method: Method, seed: int, *, pool: Rows | None = None, **more: object
+    ) -> Job:
+        """A job for one variant and seed, at its beginning; pool: other rows than the training pool."""
+        how = {"batch": self.batch_size, "rollouts": self.rollouts, "objective": self.setting}
+        return open_job(variant, method, self.train if pool is None else pool, seed=seed, **how, **more)
+
+    # -- what decides a run -------------------------------------------------------------------------------------------
+    def decides(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
+        """Everything that decides the numbers of one run; steering: other methods that took over, and when."""
+        steered = [[s.turn, s.evaluated, s.step, describe(s.to) if s.to else "stop"] for s in steering]
+        return {
+            "train": self.train_digest,
+            "test": self.test_digest,
+            "method": describe(method),
+            "seed": seed,
+            "objectives": [[name, dataclasses.asdict(setting)] for name, setting in self.objectives.items()],
+            "budget": dataclasses.asdict(self.budget),
+            "batch_size": self.batch_size,
+            "shares": list(self.shares),
+            "rollouts": self.rollouts,
+            "temperature": self.temperature,
+            "max_new_tokens": self.max_new_tokens,
+            "model": self.model.digest(),
+            "others": {role: model.digest() for role, model in self.others.items()},
+            "versions": versions(),
+            "code": run_modules(self.objectives.values()),
+            **({"steered": steered} if steered else {}),
+        }
+
+    @cached_property
+    def train_digest(self) -> str:
+        return digest_of_table(self.train)
+
+    @cached_property
+    def test_digest(self) -> str:
+        return digest_of_table(self.test)
+
+    def digest(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> str:
+        """The name under which a run is kept and found again."""
+        return digest_of(self.decides(method, seed, steering))
+
+    def spec(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
+        """What is written beside a run: what decides it, what was asked in words, and where it was made."""
+        return {
+            "decides": self.decides(method, seed, steering),
+            "method": written(method),
+            "model": self.model.name,
+            "bits": self.model.bits,
+            "threads": torch.get_num_threads(),
+            "git": git(),
+            "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}",
+            "device": str(self.model.device),
+        }
+
+    def settings(self) -> dict[str, object]:
+        """All but the variants, as JSON that `spec.read_spec` turns back into a design."""
+        return {
+            "objectives": [written(o) for o in self.objectives.values()],
+            "budget": written(self.budget),
+            "batch_size": self.batch_size,
+            "rollouts": self.rollouts,
+            "temperature": self.temperature,
+            "max_new_tokens": self.max_new_tokens,
+            "shares": list(self.shares),
+            "model": self.model.record(),
+            "train": {"rows": len(self.train), "digest": self.train_digest},
+            "test": {"rows": len(self.test), "digest": self.test_digest},
+        }
+
+    def __repr__(self) -> str:
+        axis, total = self.budget.axis()
+        return (
+            f"Bench({self.model.name!r}, {len(self.train)} training and {len(self.test)} test rows, {total} {axis}, "
+            f"{self.batch_size} rows a step, {len(self.shares)} evaluations)"
+        )
+
+
+def make_design(
+    model: Model,
+    train: Rows,
+    test: Rows,
+    *,
+    objective: str | Objective | Sequence[str | Objective],
+    budget: Budget,
+    batch_size: int,
+    evaluate_every: int | None,
+    rollouts: int,
+    temperature: float,
+    max_new_tokens: int | None,
+    others: Mapping[str, Model] | None,
+    store: str | Path | None,
+    make_backend: Callable[[], Backend] | None,
+) -> Design:
+    """A design whose parts fit together; what does not is refused in one line. The arguments are those of `Bench`."""
+    train, test = validate(train, "train").copy(), validate(test, "test").copy()
+    objectives = objectives_by_name(objective)
+    if not (isinstance(batch_size, int) and batch_size > 0):
+        raise ValueError(f"batch_size={batch_size!r}; give the number of rows in a step, at least 1")
+    shares = evaluation_shares(budget, evaluate_every)
+    _refuse_leaks(train, test)
+    lengths = model.lengths(train)
+    model.refuse_too_long(train.index, lengths.to_numpy(), "train")
+    model.refuse_too_long(test.index, model.lengths(test).to_numpy(), "test")
+    answers = rollouts if isinstance(next(iter(objectives.values())), Grpo) else 0
+    if max_new_tokens is None:
+        texts = [*learned_text(test), *(learned_text(train) if answers else ())]
+        max_new_tokens = 1 + max(len(model.tokens(text)) for text in texts)
+    longest = lengths + max_new_tokens * bool(answers)  # an answer may be as long as it is let
+    work = budget.work or default_ceiling(longest, budget, batch_size, answers)
+    return Design(
+        model,
+        train,
+        test,
+        objectives,
+        dataclasses.replace(budget, work=work),
+        batch_size,
+        shares,
+        rollouts,
+        temperature,
+        max_new_tokens,
+        dict(others or {}),
+        None if store is None else Store(Path(store)),
+        make_backend,
+    )
+
+
+def _refuse_leaks(train: Rows, test: Rows) -> None:
+    """Refuse a row of both pools; warn of test rows that repeat a training row."""
+    both = train.index.intersection(test.index)
+    if len(both):
+        raise ValueError(
+            f"{len(both)} rows are in train and in test, such as {both[0]!r}; use cl.split(pool, test=...)"
+        )
+    known = set(zip(train.prompt, train.answer, strict=True))
+    texts = zip(test.index, test.prompt, test.answer, strict=True)
+    same = [row for row, prompt, answer in texts if (prompt, answer) in known]
+    if same:
+        message = f"{len(same)} test rows repeat a training row word for word, such as {same[0]!r}"
+        warnings.warn(message, stacklevel=4)
+
+
+def objectives_by_name(given: str | Objective | Sequence[str | Objective]) -> dict[str, Objective]:
+    """The setting of each objective by its name, in the order given."""
+    found: dict[str, Objective] = {}
+    for one in list(given) if isinstance(given, list | tuple) else [given]:
+        known = ", ".join(OBJECTIVES)
+        if isinstance(one, str) and one not in OBJECTIVES:
+            raise ValueError(f"objective={one!r}; choose among {known}, or give a setting such as Sft(lr=1e-3)")
+        setting = OBJECTIVES[one]() if isinstance(one, str) else one
+        name = next((name for name, kind in OBJECTIVES.items() if isinstance(setting, kind)), None)
+        if name is None:
+            raise ValueError(f"objective={one!r}; give a name among {known}, or a setting such as Sft(lr=1e-3)")
+        if name in found:
+            raise ValueError(f"two settings of the objective {name!r}; a bench holds one of each")
+        found[name] = setting
+    return found
