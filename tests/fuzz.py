@@ -163,13 +163,13 @@ VARIANTS = {"random": methods.random_order, "self paced": methods.self_paced}
 
 
 def often(drive: object) -> None:
-    if drive.loop.pending and drive.loop.call % 2 == 0:
+    if drive.scheduler.pending and drive.scheduler.call % 2 == 0:
         drive.checkpoint()
 
 
 def stopping(drive: object) -> None:
     often(drive)
-    if drive.loop.call == 9:
+    if drive.scheduler.call == 9:
         raise Stopped
 
 
@@ -252,7 +252,7 @@ def unfinished(model: Model, whole: cl.Runs, source: Path, home: Path, seed: int
         asked, seen = bench(model, store).ask(VARIANTS, seeds=1), []
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            runs = asked.runs(asked.train(lambda drive: seen.append(drive.loop.call)))
+            runs = asked.runs(asked.train(lambda drive: seen.append(drive.scheduler.call)))
         lines = [str(w.message) for w in said if issubclass(w.category, UserWarning)]
         assert all(clear(line) and "was set aside" in line for line in lines), lines
         found = differences(runs, whole)

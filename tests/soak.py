@@ -44,7 +44,7 @@ from tests.conftest import _save_tiny
 
 # The moment that a phase names is the entry of its function.
 PHASES: dict[str, tuple[object, str]] = {
-    "opening": (session.Drive, "_open_folder"),
+    "opening": (session.TrainingSession, "_open_folder"),
     "step": (learner, "train_steps"),
     "writing": (learner, "write"),
     "scoring": (learner, "score"),
@@ -133,8 +133,8 @@ class Trial:
 def train(trial: Trial, folder: Path) -> None:
     """Take the bench up where it is, checkpoint it often, finish it."""
 
-    def watch(driven: session.Drive) -> None:
-        if driven.loop.call % EVERY == 0 and driven.loop.pending:
+    def watch(driven: session.TrainingSession) -> None:
+        if driven.scheduler.call % EVERY == 0 and driven.scheduler.pending:
             driven.checkpoint()
 
     asked = trial.asked(folder)

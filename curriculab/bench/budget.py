@@ -71,3 +71,13 @@ class Spent:
     generated: int = 0
     work: int = 0
     seconds: float = 0.0
+
+
+def evaluation_shares(budget: Budget, every: int | None) -> tuple[float, ...]:
+    """At which shares of the budget tests happen: the start, every `every` units of its first axis, the end."""
+    if every is None:
+        return 0.0, 1.0
+    if every < 1:
+        raise ValueError(f"evaluate_every={every}; give a number of at least 1, or None for start and end")
+    _, whole = budget.axis()
+    return (*(at / whole for at in range(0, whole, every)), 1.0)

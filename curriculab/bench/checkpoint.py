@@ -7,14 +7,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from safetensors import SafetensorError
 
-if TYPE_CHECKING:
-    pass
 from curriculab.protocol import Backend, Owner
 from curriculab.runs.store import set_aside
 from curriculab.runs.writing import digest_of_bytes, discard, write_whole
@@ -28,7 +27,7 @@ class JournalError(ValueError):
 
 def checkpoint(folder: Path, call: int, state: Mapping[str, object], save: Callable[[Path], None]) -> Path:
     """Write `checkpoint-<call>` into a bench's folder, whole by rename. `save(folder)` writes the adapters."""
-    final = folder / f"checkpoint-{call:08d}"
+    final = checkpoint_path(folder, call)
     if final.exists():
         return final
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))

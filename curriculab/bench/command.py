@@ -6,11 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from curriculab.bench.run_set import Asked
+from curriculab.bench.foreground import finish
+from curriculab.bench.run_set import RunSet
 from curriculab.bench.spec import read_spec
+from curriculab.statistics import compare
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", help="the folder of runs (default: where the spec lies)")
     given = parser.parse_args(arguments)
     try:
-        asked = read_spec(given.spec, given.store)
-        print(f"{len(asked.todo)} runs to train, {len(asked.whole) - len(asked.todo)} recorded: {asked.bench}")
-        return _train(asked)
+        chosen = read_spec(given.spec, given.store)
+        print(f"{len(chosen.todo)} runs to train, {len(chosen.whole) - len(chosen.todo)} recorded: {chosen.design}")
+        return _train(chosen)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -32,10 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _train(asked: Asked) -> int:
+def _train(chosen: RunSet) -> int:
     """Train, with a line about every tenth of the way, and at the end the verdict."""
-    from curriculab.statistics import compare
-
     last, began = -1, time.monotonic()
 
     def show(progress: float, jobs: object) -> None:
@@ -44,7 +42,7 @@ def _train(asked: Asked) -> int:
             last = int(10 * progress)
             print(f"{progress:4.0%} after {time.monotonic() - began:.0f} s", flush=True)
 
-    runs = asked.finish(show)
+    runs = finish(chosen, show)
     print(runs.accuracy().groupby(["variant", "step"], sort=False).accuracy.mean().unstack("step").round(3).to_string())
     if len(runs.variants) > 1 and len(runs.seeds) > 1:
         print(compare(runs).verdict)

@@ -11,19 +11,21 @@ from pathlib import Path
 
 import torch
 
-from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.budget import Budget, default_ceiling, evaluation_shares
 from curriculab.bench.fingerprint import run_modules
 from curriculab.bench.job import Job, Steer, open_job
-from curriculab.bench.simulate import evaluation_shares
+from curriculab.data.rendering import learned_text
 from curriculab.data.validation import validate
 from curriculab.engine.learner import ModelLearner
-from curriculab.engine.model import Model, learned_text
-from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.registry import OBJECTIVES, Objective, resolve
+from curriculab.engine.model import Model
+from curriculab.objectives.objective import Objective
+from curriculab.objectives.registry import as_objective, resolve
 from curriculab.protocol import Backend, Method, Rows, Train
 from curriculab.registry.fingerprint import describe, git, versions
 from curriculab.registry.serialization import written
 from curriculab.runs import Store, digest_of, digest_of_table
+
+TOO_LARGE = 5  # times the usual learning rate, from where on the bench warns; the pocket model's are 5 and 30 times
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,9 +73,7 @@ class Design:
         """The objective that a Train is answered with."""
         return resolve(self.objectives, request.objective)
 
-    def open_job(
-        self, variant: str, method: Method, seed: int, *, pool: Rows | None = None, **more: object
-    ) -> Job:
+    def open_job(self, variant: str, method: Method, seed: int, *, pool: Rows | None = None, **more: object) -> Job:
         """A job for one variant and seed, at its beginning; pool: other rows than the training pool."""
         how = {"batch": self.batch_size, "rollouts": self.rollouts, "objective": self.setting}
         return open_job(variant, method, self.train if pool is None else pool, seed=seed, **how, **more)
@@ -176,7 +176,7 @@ def make_design(
     lengths = model.lengths(train)
     model.refuse_too_long(train.index, lengths.to_numpy(), "train")
     model.refuse_too_long(test.index, model.lengths(test).to_numpy(), "test")
-    answers = rollouts if isinstance(next(iter(objectives.values())), Grpo) else 0
+    answers = rollouts if next(iter(objectives.values())).needs_samples else 0
     if max_new_tokens is None:
         texts = [*learned_text(test), *(learned_text(train) if answers else ())]
         max_new_tokens = 1 + max(len(model.tokens(text)) for text in texts)
@@ -186,7 +186,7 @@ def make_design(
         model,
         train,
         test,
-        objectives,
+        _fitted(objectives, model, max_new_tokens),
         dataclasses.replace(budget, work=work),
         batch_size,
         shares,
@@ -215,17 +215,26 @@ def _refuse_leaks(train: Rows, test: Rows) -> None:
 
 
 def objectives_by_name(given: str | Objective | Sequence[str | Objective]) -> dict[str, Objective]:
-    """The setting of each objective by its name, in the order given."""
+    """The settings of each objective by its name, in the order given."""
     found: dict[str, Objective] = {}
     for one in list(given) if isinstance(given, list | tuple) else [given]:
-        known = ", ".join(OBJECTIVES)
-        if isinstance(one, str) and one not in OBJECTIVES:
-            raise ValueError(f"objective={one!r}; choose among {known}, or give a setting such as Sft(lr=1e-3)")
-        setting = OBJECTIVES[one]() if isinstance(one, str) else one
-        name = next((name for name, kind in OBJECTIVES.items() if isinstance(setting, kind)), None)
-        if name is None:
-            raise ValueError(f"objective={one!r}; give a name among {known}, or a setting such as Sft(lr=1e-3)")
-        if name in found:
-            raise ValueError(f"two settings of the objective {name!r}; a bench holds one of each")
-        found[name] = setting
+        setting = as_objective(one)
+        if setting.name in found:
+            raise ValueError(f"two settings of the objective {setting.name!r}; a bench holds one of each")
+        found[setting.name] = setting
+    return found
+
+
+def _fitted(objectives: Mapping[str, Objective], model: Model, max_new_tokens: int) -> dict[str, Objective]:
+    """Fill in what the objectives leave to the model and the bench; say where a rate is far above the usual."""
+    known, found = model.learning_rates, {}
+    for name, setting in objectives.items():
+        usual, rate = setting.default_rate(known), setting.learning_rate
+        if setting.kind not in known and rate is not None and rate >= TOO_LARGE * usual:
+            warnings.warn(
+                f"{type(setting).__name__}(learning_rate={rate:g}) is {rate / usual:.2g} times the usual {usual:g} "
+                f"for LoRA on a model such as {model.name!r}; leave it out to take that",
+                stacklevel=4,
+            )
+        found[name] = setting.fitted(known, max_new_tokens)
     return found

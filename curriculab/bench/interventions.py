@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from curriculab.bench.job import Steer
 from curriculab.protocol import Method, method_name
-
-if TYPE_CHECKING:
-    pass
-
-import inspect
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 from curriculab.registry.fingerprint import describe
 from curriculab.registry.serialization import made, written
 from curriculab.runs import digest_of
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -29,7 +19,7 @@ class Event:
     """An intervention between two calls of a bench.
 
     call: after which call; what: "pause", "resume", "stop", "swap", "fork" or "halved"; variant: whom it concerns;
-    to: the method that takes over; turns: after which turn, and how many exams, of each seed; of, since: a fork's
+    to: the method that takes over; turns: after which turn, and how many tests, of each seed; of, since: a fork's
     parent, and the call it branches off at.
     """
 
@@ -51,7 +41,7 @@ class Event:
 
     @classmethod
     def of_json(cls, found: Mapping) -> Event:
-        turns = {int(k): (int(turn), int(sat)) for k, (turn, sat) in found["turns"].items()}
+        turns = {int(k): (int(turn), int(tests)) for k, (turn, tests) in found["turns"].items()}
         return cls(**{**found, "turns": turns, "to": None if found["to"] is None else _method(found["to"])})
 
 
@@ -102,7 +92,7 @@ def steers(events: Sequence[Event], key: Key) -> list[Steer]:
     return found
 
 
-def root(events: Sequence[Event], variant: str) -> str:
+def parent_variant(events: Sequence[Event], variant: str) -> str:
     """The variant that a fork, or a fork of a fork, began as."""
     parents = {e.variant: e.of for e in events if e.what == "fork"}
     while variant in parents:

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 from filelock import lock_descriptor
 from safetensors import SafetensorError
 
-from curriculab.bench.checkpoint import JournalError, checkpoints, read_state
+from curriculab.bench.checkpoint import JournalError, checkpoints, put_aside, read_state
 from curriculab.runs.store import set_aside
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _claim(folder: Path) -> IO:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "lock").is_dir():
-            _aside(folder / "lock", ValueError("it is a folder"))
+            put_aside(folder / "lock", ValueError("it is a folder"))
         file = (folder / "lock").open("ab", buffering=0)
         if not _locked(file):
             file.close()
@@ -131,13 +131,6 @@ def pid_of(folder: Path) -> str:
     except OSError:
         number = b""
     return number.decode() if number.isdigit() else "of unknown number"
-
-
-def _aside(path: Path, why: Exception) -> None:
-    """Set aside what is damaged, and say so."""
-    target = set_aside(path)
-    said = f"{path.name} is damaged ({' '.join(str(why).split())[:200]})"
-    warnings.warn(f"{said} and was set aside as {target}; what it held is repeated", stacklevel=3)
 
 
 @contextmanager

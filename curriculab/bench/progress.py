@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -13,11 +12,8 @@ from curriculab.bench.job import Job
 from curriculab.engine.learner import MICRO_BATCH, memory_line
 from curriculab.engine.model import Model
 
-if TYPE_CHECKING:
-    pass
 
-
-class _Bar:
+class ProgressBar:
     """One progress bar for all variants, with the time left and the last accuracies."""
 
     def __init__(self, wanted: bool, model: Model) -> None:

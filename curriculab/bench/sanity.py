@@ -1,6 +1,6 @@
 """Is what this machine trains what was asked for, and does a seed mean what it says? A few seconds, before any result.
 
-truth_test(model, train)       # a table of eight checks; raises Untrue where one does not hold
+truth_test(model, train)       # a table of eight checks; raises SanityCheckError where one does not hold
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ BATCH = 4
 CLOSE = {"cpu": 1e-4, "cuda": 2e-2}  # nats between a loss while training and one read apart; bf16 on a GPU is coarse
 
 
-class Untrue(RuntimeError):
+class SanityCheckError(RuntimeError):
     """What was trained is not what was asked, or a seed does not decide what it should."""
 
 
 @dataclass
-class Heard:
-    """What one witness asked for and was told: row ids (steps, rows), losses read apart and losses of training."""
+class Trace:
+    """What one method asked for and was told: row ids (steps, rows), losses read apart and losses of training."""
 
     seed: int
     asked: list[list[str]] = field(default_factory=list)
@@ -53,21 +53,23 @@ class Heard:
 def truth_test(model: Model, pool: Rows) -> pd.DataFrame:
     """Train a random order three times for ten steps, twice with the same seed, and hold it against what was asked.
 
-    Columns: found (in words), holds. Raises Untrue, naming every check that fails.
+    Columns: found (in words), holds. Raises SanityCheckError, naming every check that fails.
     """
-    first, again, other = (_witnessed(model, pool, seed) for seed in (0, 0, 1))
+    first, again, other = (_traced(model, pool, seed) for seed in (0, 0, 1))
     table = pd.DataFrame(
         [*_of_seeds(first, again, other, model), *_of_rows(first, model)], columns=["check", "found", "holds"]
     ).set_index("check")
     if not table.holds.all():
         failed = "; ".join(f"{check}: {line.found}" for check, line in table[~table.holds].iterrows())
-        raise Untrue(f"the truth test failed ({failed}); no result of this machine means anything until it passes")
+        raise SanityCheckError(
+            f"the truth test failed ({failed}); no result of this machine means anything until it passes"
+        )
     return table
 
 
-def _witnessed(model: Model, pool: Rows, seed: int) -> Heard:
-    """One short run in random order on a bench of its own, and what its method heard."""
-    heard = Heard(seed)
+def _traced(model: Model, pool: Rows, seed: int) -> Trace:
+    """One short run in random order on a bench of its own, and what its method asked and was told."""
+    trace = Trace(seed)
     few = pool.iloc[: STEPS * BATCH + 1]
     if len(few) <= STEPS * BATCH:
         raise ValueError(f"the truth test wants {STEPS * BATCH + 1} rows, the pool has {len(few)}; load more")
@@ -83,32 +85,32 @@ def _witnessed(model: Model, pool: Rows, seed: int) -> Heard:
             max_new_tokens=1,
             store=None,
         )
-    runs = bench.run({"witness": _witness(heard)}, seeds=[seed], progress=False)
+    runs = bench.run({"witness": _tracing(trace)}, seeds=[seed], progress=False)
     if runs.failed:
-        raise Untrue(f"the truth test failed: the witness {next(iter(runs.failed.values()))}")
-    heard.recorded = runs.exposure.groupby("step").id.apply(list).tolist()
-    heard.start = model.adapter(seed).weights.data.cpu()
-    return heard
+        raise SanityCheckError(f"the truth test failed: the witness {next(iter(runs.failed.values()))}")
+    trace.recorded = runs.exposure.groupby("step").id.apply(list).tolist()
+    trace.start = model.adapter(seed).weights.data.cpu()
+    return trace
 
 
-def _witness(heard: Heard) -> Callable:
+def _tracing(trace: Trace) -> Callable:
     def witness(pool: Rows, run: Run):
         order = run.rng.permutation(len(pool))
         for at in range(0, len(order), run.batch):
             rows = pool.iloc[order[at : at + run.batch]]
-            heard.asked.append(rows.index.tolist())
-            heard.read.append((yield Score(rows, "nll")).nll.to_numpy(float))
+            trace.asked.append(rows.index.tolist())
+            trace.read.append((yield Score(rows, "nll")).nll.to_numpy(float))
             out = yield Train(rows)
-            heard.replied.append(out.index.tolist())
-            heard.losses.append(out.loss.to_numpy(float))
+            trace.replied.append(out.index.tolist())
+            trace.losses.append(out.loss.to_numpy(float))
 
     return witness
 
 
-def _of_seeds(first: Heard, again: Heard, other: Heard, model: Model) -> list[tuple[str, str, bool]]:
+def _of_seeds(first: Trace, again: Trace, other: Trace, model: Model) -> list[tuple[str, str, bool]]:
     exact = model.device.type == "cpu"
 
-    def three(a: Heard, b: Heard) -> dict[str, bool]:
+    def three(a: Trace, b: Trace) -> dict[str, bool]:
         losses = [np.concatenate(x.losses) for x in (a, b)]
         near = losses[0].shape == losses[1].shape and np.allclose(*losses, rtol=0, atol=0 if exact else CLOSE["cuda"])
         return {
@@ -122,11 +124,11 @@ def _of_seeds(first: Heard, again: Heard, other: Heard, model: Model) -> list[tu
     return [*lines, *((f"another seed: {what}", said[same], not same) for what, same in three(first, other).items())]
 
 
-def _of_rows(heard: Heard, model: Model) -> list[tuple[str, str, bool]]:
-    rows, *others = [[id for step in told for id in step] for told in (heard.asked, heard.replied, heard.recorded)]
+def _of_rows(trace: Trace, model: Model) -> list[tuple[str, str, bool]]:
+    rows, *others = [[id for step in told for id in step] for told in (trace.asked, trace.replied, trace.recorded)]
     same = sum(a == b == c for a, b, c in zip(rows, *others, strict=False))
-    exact = heard.asked == heard.replied == heard.recorded
-    off, most = heard.off(), CLOSE[model.device.type]
+    exact = trace.asked == trace.replied == trace.recorded
+    off, most = trace.off(), CLOSE[model.device.type]
     return [
         ("asked, trained, recorded: rows", f"{same} of {len(rows)} equal, in their order", exact),
         ("asked, trained: losses of these rows", f"at most {off:.1e} nats apart", off <= most),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
-from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.budget import Budget, default_ceiling, evaluation_shares
 from curriculab.bench.job import open_job
 from curriculab.bench.recording import record
 from curriculab.bench.scheduler import Scheduler
@@ -66,16 +66,6 @@ def simulate(
     Scheduler(backend, budget, tests, shares).drive(jobs)
     spec = {"simulated": True, "batch_size": batch_size, "objective": str(objective), "budget": asdict(budget)}
     return Runs(tuple(record(job, tests, spec) for job in jobs))
-
-
-def evaluation_shares(budget: Budget, every: int | None) -> tuple[float, ...]:
-    """At which shares of the budget tests happen: the start, every `every` units of its first axis, the end."""
-    if every is None:
-        return 0.0, 1.0
-    if every < 1:
-        raise ValueError(f"evaluate_every={every}; give a number of at least 1, or None for start and end")
-    _, whole = budget.axis()
-    return (*(at / whole for at in range(0, whole, every)), 1.0)
 
 
 def _objective(request: Train | None, *, default: str | Objective) -> Objective:

@@ -9,13 +9,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
+from curriculab.bench.bench import Bench
 from curriculab.methods.order.random_order import random_order
 from curriculab.runs import Runs
-
-if TYPE_CHECKING:
-    from curriculab.bench.bench import Bench
 
 
 def learning_rate_sweep(
@@ -55,6 +52,7 @@ def learning_rate_sweep(
     records = []
     for rate in dict.fromkeys(rates):
         own = copy.copy(bench)
-        own.objectives = {name: dataclasses.replace(setting, learning_rate=float(rate)), **dict(rest)}
+        objectives = {name: dataclasses.replace(setting, learning_rate=float(rate)), **dict(rest)}
+        own.design = dataclasses.replace(bench.design, objectives=objectives)
         records += own.run({f"random, lr {rate:g}": random_order}, seeds=seeds, progress=progress).records
     return Runs(tuple(records))

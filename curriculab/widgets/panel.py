@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from curriculab.bench.background import BackgroundRun, panel
 from curriculab.figures.training import AXES, QUANTITIES, training
 from curriculab.protocol import Method
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import ipywidgets
     import plotly.graph_objects as go
 
-    from curriculab.bench.background import Live
 
 STATES = {
     "training": "training",
@@ -32,10 +32,11 @@ STATES = {
 }
 
 
+@panel("live")
 class Panel:
-    """Controls and curves of a `Live`. It holds no state of its own: shown again, it shows the whole history."""
+    """Controls and curves of a `BackgroundRun`. Without state of its own: shown again, it shows the whole history."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: BackgroundRun) -> None:
         import ipywidgets as w
 
         self.live = live
@@ -48,13 +49,13 @@ class Panel:
         self.variant = w.Dropdown(options=names, value=names[0], description="variant", style=WIDE)
         self.stop = w.Button(tooltip="test it where it stands and record it", layout=wide)
         self.side = Side(
-            "to", "easy_to_hard", measures_of(live.asked.bench.train), lambda: None, having_knobs("order", "online")
+            "to", "easy_to_hard", measures_of(live.chosen.design.train), lambda: None, having_knobs("order", "online")
         )
         self.swap = w.Button(tooltip="the method beside takes over from here on", layout=wide)
         self.fork = w.Button(tooltip="a branch goes on with the method beside", layout=wide)
         self.since = w.Dropdown(options=[("now", None)], value=None, description="branch at", style=WIDE)
         self.x = w.Dropdown(options=[(v, k) for k, v in AXES.items()], value="step", description="over", style=WIDE)
-        value = "accuracy" if len(live.asked.bench.shares) > 2 else "loss"  # with two tests there is no curve
+        value = "accuracy" if len(live.chosen.design.shares) > 2 else "loss"  # with two tests there is no curve
         self.y = w.Dropdown(
             options=[(v, k) for k, v in QUANTITIES.items()], value=value, description="show", style=WIDE
         )
@@ -113,7 +114,7 @@ class Panel:
         show(self.figure, self._fresh())
 
     def _fresh(self) -> go.Figure:
-        null = [v for v, kind in self.live.asked.kinds.items() if kind["null"]]
+        null = [v for v, kind in self.live.chosen.kinds.items() if kind["null"]]
         return training(self.live.points, self.y.value, x=self.x.value, variants=self.live.variants, null=null)
 
     def _chosen(self) -> None:
@@ -150,7 +151,7 @@ class Panel:
         return self.widget._repr_mimebundle_(**options)
 
 
-def _left(live: Live) -> str:
+def _left(live: BackgroundRun) -> str:
     """How much longer, in words."""
     if live.done or math.isnan(live.left):
         return ""
@@ -161,7 +162,7 @@ def _left(live: Live) -> str:
     return f", about {max(seconds, 1):.0f} s left"
 
 
-def _told(live: Live) -> str:
+def _told(live: BackgroundRun) -> str:
     """The last thing that went wrong, if anything did."""
     wrong = [p for p in live.points if p["kind"] in ("refused", "failed")]
     stopped = [p for p in live.points if p["kind"] == "end" and str(p["why"]).startswith("failed")]

@@ -10,7 +10,7 @@ import pytest
 
 import curriculab as cl
 from curriculab import methods
-from curriculab.bench.background import Attached, Interrupted, Live
+from curriculab.bench.background import AttachedRun, BackgroundRun, Interrupted
 from tests.bench.test_session import same
 
 
@@ -41,7 +41,7 @@ def until(true, seconds=60):
 @pytest.mark.slow
 def test_it_returns_at_once_and_gives_what_run_gives(tiny_model, small_pools, tmp_path):
     live = made(tiny_model, small_pools, tmp_path / "a").start(VARIANTS, seeds=2)
-    assert isinstance(live, Live) and live.status == "training"
+    assert isinstance(live, BackgroundRun) and live.status == "training"
     runs = asyncio.run(_awaited(live))
     assert live.status == "finished" and live.progress == 1.0
     same(runs, made(tiny_model, small_pools, tmp_path / "b").run(VARIANTS, seeds=2, progress=False))
@@ -153,7 +153,7 @@ def test_cancelling_the_wait_stops_the_bench_resumable(tiny_model, small_pools, 
 
 def test_an_error_in_the_training_thread_comes_out_where_it_is_awaited(tiny_model, small_pools, tmp_path, monkeypatch):
     bench = made(tiny_model, small_pools, tmp_path)
-    monkeypatch.setattr(cl.bench.session.Drive, "_keep", lambda self, job: 1 / 0)
+    monkeypatch.setattr(cl.bench.session.TrainingSession, "_keep", lambda self, job: 1 / 0)
     live = bench.start(VARIANTS, seeds=1)
     with pytest.raises(ZeroDivisionError):
         live.wait(30)
@@ -174,7 +174,7 @@ def test_another_process_follows_and_steers(tiny_model, small_pools, tmp_path):
     """Here both are one process: the lock is of a file, and so is everything they tell each other."""
     bench = made(tiny_model, small_pools, tmp_path, steps=150)
     live = bench.start(VARIANTS, seeds=1)
-    follower = Attached(bench.ask(VARIANTS, seeds=1)).begin()
+    follower = AttachedRun(bench.ask(VARIANTS, seeds=1)).begin()
     until(lambda: follower.progress > 0 and len(follower.points))
     follower.pause()
     until(lambda: live.status == "paused" and follower.status == "paused")
@@ -239,7 +239,7 @@ def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(tiny
 def test_what_lies_in_the_folder_cannot_stop_the_training(tiny_model, small_pools, tmp_path):
     live = made(tiny_model, small_pools, tmp_path, steps=60).start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0)
-    commands = live.asked.folder / "commands"
+    commands = live.chosen.folder / "commands"
     commands.mkdir(exist_ok=True)
     nowhere = {"setting": "curriculab.nope:X", "fields": {}}
     bad = [{"do": "swap", "variant": "easy", "to": nowhere}, [1], {"do": "dance"}]
@@ -253,7 +253,7 @@ def test_what_lies_in_the_folder_cannot_stop_the_training(tiny_model, small_pool
 def test_a_follower_gets_the_runs_of_a_steered_bench(tiny_model, small_pools, tmp_path):
     bench = made(tiny_model, small_pools, tmp_path, steps=150)
     live = bench.start(VARIANTS, seeds=1)
-    follower = Attached(bench.ask(VARIANTS, seeds=1)).begin()
+    follower = AttachedRun(bench.ask(VARIANTS, seeds=1)).begin()
     until(lambda: follower.progress > 0)
     live.fork("random", methods.hard_to_easy, name="branch")
     live.stop("easy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -94,10 +95,14 @@ def test_a_finished_run_is_loaded_and_a_changed_knob_or_row_is_not(bench):
     assert len(list(bench.store.root.iterdir())) == calls
     assert again.variants == ["another name"]
     pd.testing.assert_frame_equal(first.metrics.drop(columns="variant"), again.metrics.drop(columns="variant"))
-    digests = {bench.digest(easy, 0), bench.digest(easy, 1), bench.digest(partial(easy, by="topic"), 0)}
+    digests = {
+        bench.design.digest(easy, 0),
+        bench.design.digest(easy, 1),
+        bench.design.digest(partial(easy, by="topic"), 0),
+    }
     bench.train.iloc[0, 0] += " "
-    del bench._train_digest
-    assert len(digests | {bench.digest(easy, 0)}) == 4
+    vars(bench.design).pop("train_digest")
+    assert len(digests | {bench.design.digest(easy, 0)}) == 4
 
 
 @pytest.mark.slow
@@ -128,9 +133,9 @@ def test_a_closure_a_global_and_a_default_are_part_of_what_a_method_is(bench):
     def plain(pool, run, *, first=2):
         yield cl.Train(pool.iloc[:first])
 
-    before = bench.digest(plain, 0)
+    before = bench.design.digest(plain, 0)
     plain.__kwdefaults__ = {"first": 3}
-    assert bench.digest(plain, 0) != before
+    assert bench.design.digest(plain, 0) != before
     runs = [bench.run({"mine": make(k)}, seeds=1, progress=False) for k in (2, 3)]
     assert [r.metrics.rows.tolist() for r in runs] == [[2], [3]]
 
@@ -142,7 +147,7 @@ def test_a_bad_request_changes_nothing_for_its_neighbour(bench, tmp_path):
 
     with pytest.warns(UserWarning, match="'bad' with seed 0 failed: ValueError: Train: row .* has no learned tokens"):
         beside = bench.run({"bad": bad, "random": methods.random_order}, seeds=1, progress=False)
-    bench.store = type(bench.store)(tmp_path / "alone")
+    bench.design = replace(bench.design, store=type(bench.store)(tmp_path / "alone"))
     alone = bench.run({"random": methods.random_order}, seeds=1, progress=False)
     ours, theirs = weights(beside, "random", 0), weights(alone, "random", 0)
     assert all(torch.equal(ours[k], theirs[k]) for k in ours)
@@ -243,7 +248,9 @@ def test_use_changes_how_a_variant_is_tested_and_hides_the_gold(bench):
 
 @pytest.mark.slow
 def test_plan_says_what_it_will_take_and_trains_nothing(bench, monkeypatch):
-    monkeypatch.setattr("curriculab.bench.bench.EXAMINED", len(bench.test) - 1)  # as where there are many test rows
+    monkeypatch.setattr(
+        "curriculab.bench.planning.TIMED_TESTS", len(bench.test) - 1
+    )  # as where there are many test rows
     table = bench.plan({"random": methods.random_order}, seeds=2)
     assert table.loc["random", "steps"] == 6 and table.loc["random", "seeds"] == 2
     expected = 6 * 4 * bench.model.lengths(bench.train).mean()

@@ -59,7 +59,7 @@ def train(bench, watch):
 
 def stopping(at):
     def watch(drive):
-        if drive.loop.call == at:
+        if drive.scheduler.call == at:
             raise Stopped
 
     return watch
@@ -69,7 +69,7 @@ def stopping(at):
 def whole(request, tiny_model, small_pools, tmp_path_factory):
     bench = made(tiny_model, small_pools, tmp_path_factory.mktemp(request.param), request.param)
     calls = []
-    runs = train(bench, lambda drive: calls.append(drive.loop.call))
+    runs = train(bench, lambda drive: calls.append(drive.scheduler.call))
     return request.param, runs, max(calls)
 
 
@@ -82,7 +82,7 @@ def test_stopped_between_any_two_calls_it_goes_on_to_the_same_bits(whole, tiny_m
             train(bench, stopping(at))
         assert [p.name[:7] for p in (tmp_path / str(at)).iterdir() if p.name.startswith(".")] == [".bench-"]
         seen = []
-        again = train(bench, lambda drive, seen=seen: seen.append(drive.loop.call))
+        again = train(bench, lambda drive, seen=seen: seen.append(drive.scheduler.call))
         assert min(seen) == at  # nothing was trained twice
         same(again, runs)
         assert not list((tmp_path / str(at)).glob(".*"))
@@ -90,7 +90,7 @@ def test_stopped_between_any_two_calls_it_goes_on_to_the_same_bits(whole, tiny_m
 
 def steered(drive):
     """A stop, a swap, and two forks: one from here, one from an earlier checkpoint."""
-    call = drive.loop.call
+    call = drive.scheduler.call
     if call == 4:
         drive.checkpoint()
     if call == 5 and not drive.events:
@@ -174,5 +174,5 @@ def test_a_bench_whose_first_run_is_recorded_already_is_still_taken_up_where_it_
     assert [p.parent.name[:5] for p in tmp_path.glob("*/spec.json")] == ["short"]
     seen = []
     again = bench.ask(both, seeds=1)
-    runs = again.runs(again.train(lambda drive: seen.append(drive.loop.call)))
+    runs = again.runs(again.train(lambda drive: seen.append(drive.scheduler.call)))
     assert min(seen) == 5 and [r.key for r in runs.records] == [("short", 0), ("random", 0)]

@@ -14,7 +14,7 @@ import pytest
 
 import curriculab as cl
 from curriculab import methods
-from curriculab.bench.background import Attached
+from curriculab.bench.background import AttachedRun
 from curriculab.bench.spec import read_spec
 from curriculab.methods.pacing import Root
 from curriculab.registry.serialization import made, written
@@ -47,7 +47,7 @@ def test_a_spec_asks_for_the_very_same_runs(tiny_model, small_pools, tmp_path):
     again = read_spec(path)
     assert again.digests == bench.ask(VARIANTS, seeds=2, controls=["reverse"]).digests
     assert again.kinds["easy, reversed"] == {"null": False, "control": True}
-    pd.testing.assert_frame_equal(again.bench.train, bench.train)
+    pd.testing.assert_frame_equal(again.design.train, bench.train)
 
 
 @pytest.mark.slow
@@ -72,7 +72,7 @@ def test_a_notebook_attaches_to_what_a_process_trains(tiny_model, small_pools, t
         try:
             until(lambda: list(tmp_path.glob(".bench-*/now.json")) or process.poll() is not None, 60)
             live = bench.start(VARIANTS, seeds=1)
-            assert isinstance(live, Attached), process.stderr and process.poll()
+            assert isinstance(live, AttachedRun), process.stderr and process.poll()
             until(lambda: live.progress > 0, 30)
             live.pause()
             until(lambda: live.status == "paused", 30)
@@ -144,7 +144,7 @@ def test_a_spec_cannot_call_anything_else(found, message):
 def test_a_damaged_table_or_spec_is_named(tiny_model, small_pools, tmp_path):
     bench = bench_in(tiny_model, small_pools, tmp_path)
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=1)
-    (table,) = [p for p in (tmp_path / "tables").iterdir() if p.stem == bench.settings()["test"]["digest"]]
+    (table,) = [p for p in (tmp_path / "tables").iterdir() if p.stem == bench.design.settings()["test"]["digest"]]
     table.write_text(table.read_text().replace("ladder", "bladder", 1))
     with pytest.raises(ValueError, match=r"test|tables.*its digest is another"):
         read_spec(path)

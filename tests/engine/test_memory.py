@@ -107,7 +107,7 @@ def test_a_halving_is_an_event_and_a_bench_goes_on_behind_it_to_the_same_bits(
             asked = bench(tiny_model, small_pools, tmp_path / str(at)).ask(VARIANTS, seeds=1)
 
             def watch(drive, at=at):
-                if drive.loop.call == at:
+                if drive.scheduler.call == at:
                     raise Stopped
 
             with pytest.raises(Stopped):
@@ -147,7 +147,7 @@ def recorded(tiny_model, small_pools, tmp_path_factory):
 
 
 def often(drive):
-    if drive.loop.pending:
+    if drive.scheduler.pending:
         drive.checkpoint()
 
 

@@ -514,7 +514,7 @@ def test_prerequisites_from_pairs_a_column_or_levels():
 
 
 def answers_by_topic(method, mastered, blocks):
-    """Drive a method whose probes come out as `mastered` says; which skills it trains, block by block."""
+    """TrainingSession a method whose probes come out as `mastered` says; which skills it trains, block by block."""
     request, trained = next(method), []
     while len(trained) < blocks:
         if isinstance(request, Train):

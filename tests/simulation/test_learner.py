@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.bench.budget import Budget
-from curriculab.bench.simulate import evaluation_shares, simulate
+from curriculab.bench.budget import Budget, evaluation_shares
+from curriculab.bench.simulate import simulate
 from curriculab.environments.turns import ask, say, tell
 from curriculab.methods import baby_steps, competence, easy_to_hard, hard_to_easy
 from curriculab.methods.order.random_order import random_order
