@@ -194,7 +194,7 @@ def test_a_command_given_as_it_is_taken_up_again_finds_it_where_it_stood(tiny_mo
     live = bench.start(VARIANTS, seeds=1)
     until(lambda: live.progress > 0.2)
     live.interrupt()
-    until(live._settled)
+    until(lambda: live.settled)
     again = bench.start(VARIANTS, seeds=1)
     again.stop("easy")
     runs = again.wait(60)
@@ -230,7 +230,7 @@ def test_an_own_method_takes_over_and_is_taken_up_again_by_the_same_process(tiny
             live.swap("easy", wrong)
     live.swap("easy", mine)
     live.interrupt()
-    until(live._settled)
+    until(lambda: live.settled)
     runs = bench.start(VARIANTS, seeds=1).wait(60)
     assert runs.exposure[runs.exposure.variant == "easy"].id.iloc[-1] == bench.train.index[-1]
 

@@ -67,7 +67,7 @@ def test_tables_are_tidy_and_say_what_was_trained(bench):
 def test_side_by_side_equals_alone_to_the_bit(bench, tmp_path):
     together = bench.run(SIX, seeds=1, progress=False)
     for name, method in SIX.items():
-        bench.store = type(bench.store)(tmp_path / f"alone-{name}")
+        bench.design = replace(bench.design, store=type(bench.store)(tmp_path / f"alone-{name}"))
         alone = bench.run({name: method}, seeds=1, progress=False)
         ours, theirs = weights(together, name, 0), weights(alone, name, 0)
         assert all(torch.equal(ours[k], theirs[k]) for k in ours)
@@ -78,7 +78,7 @@ def test_side_by_side_equals_alone_to_the_bit(bench, tmp_path):
 @pytest.mark.slow
 def test_the_same_seed_repeats_and_another_differs(bench, tmp_path):
     first = bench.run({"random": methods.random_order}, seeds=[0, 1], progress=False)
-    bench.store = type(bench.store)(tmp_path / "again")
+    bench.design = replace(bench.design, store=type(bench.store)(tmp_path / "again"))
     again = bench.run({"random": methods.random_order}, seeds=[0, 1], progress=False)
     assert first.metrics.loss.tolist() == again.metrics.loss.tolist()
     by_seed = first.exposure.groupby("seed").id.apply(list)
