@@ -7,23 +7,18 @@ import os
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from filelock import lock_descriptor
 from safetensors import SafetensorError
 
 from curriculab.bench.checkpoint import JournalError, checkpoints, put_aside, read_state
-from curriculab.runs.store import set_aside
-
-if TYPE_CHECKING:
-    pass
 from curriculab.bench.interventions import Key
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no quotas
 
 
 class Stopped(Exception):
