@@ -29,7 +29,7 @@ from curriculab.bench.job import open_job
 from curriculab.bench.scheduler import Scheduler
 from curriculab.data.loading import load_pool
 from curriculab.data.validation import render_prompt
-from curriculab.engine.learner import ModelLearner
+from curriculab.engine.backend import ModelBackend
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model
 from curriculab.objectives.grpo import Grpo
@@ -118,7 +118,7 @@ def in_order(pool: Rows, run: Run, *, work: list[Rows]) -> Generator:
 def side_by_side(model: Model, work: list[list[Rows]], count: Count, clock: Clock) -> None:
     """All variants in one loop."""
     steps = len(work[0])
-    learner = ModelLearner(model, {"grpo": SETTING}, max_new_tokens=LONGEST)
+    learner = ModelBackend(model, {"grpo": SETTING}, max_new_tokens=LONGEST)
     jobs = [
         open_job(
             f"variant {i}",

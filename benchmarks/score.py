@@ -20,8 +20,9 @@ from benchmarks.sft import plain_base
 from curriculab.data.loading import load_pool
 from curriculab.difficulty import survey
 from curriculab.engine.loading import load_model
-from curriculab.engine.model import Model, Text
+from curriculab.engine.model import Model
 from curriculab.engine.scoring import score
+from curriculab.engine.texts import Text
 
 SHORTEST, LONGEST = 16, 256  # tokens
 BATCH = 32

@@ -23,7 +23,7 @@ from curriculab.bench.job import Job, open_job
 from curriculab.bench.scheduler import Scheduler
 from curriculab.data.files import data_path
 from curriculab.data.loading import load_pool
-from curriculab.engine.learner import ModelLearner
+from curriculab.engine.backend import ModelBackend
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model
 from curriculab.engine.training import train_steps
@@ -127,7 +127,7 @@ def pool_of(work: list[Rows]) -> Rows:
     return whole[~whole.index.duplicated()]
 
 
-def side_by_side(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int | None = None) -> ModelLearner:
+def side_by_side(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int | None = None) -> ModelBackend:
     """All variants in one loop."""
     learner, jobs, loop = _open(model, work, range(len(work)), steps)
     clock.time(lambda: loop.drive(jobs))
@@ -145,8 +145,8 @@ def one_by_one(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int
 
 def _open(
     model: Model, work: list[list[Rows]], which: Sequence[int], steps: int | None
-) -> tuple[ModelLearner, list[Job], Scheduler]:
-    learner = ModelLearner(model, {"sft": SETTING})
+) -> tuple[ModelBackend, list[Job], Scheduler]:
+    learner = ModelBackend(model, {"sft": SETTING})
     jobs = [
         open_job(
             f"variant {i}",

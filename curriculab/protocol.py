@@ -27,7 +27,7 @@ class Piece:
     """A stretch of text behind the prompt; the column `turns` holds a tuple of these.
 
     The model's own words come with the tokens and log-probabilities (nats) they were sampled with and are never
-    tokenised again. The log-probabilities count only where they were sampled, `behind` that text and by that role:
+    tokenised again. The log-probabilities count only where they were sampled: behind that text, and by that role:
     a piece that was moved elsewhere is trained as if it had been sampled there.
     """
 
@@ -38,7 +38,7 @@ class Piece:
     tokens: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     logprobs: tuple[float, ...] | None = field(default=None, compare=False, repr=False)
     temperature: float = field(default=1.0, compare=False, repr=False)  # that the tokens were sampled at
-    behind: str = field(default="", compare=False, repr=False)  # digest of the role and of all tokens before the piece
+    context_hash: str = field(default="", compare=False, repr=False)  # of the role and of all tokens before the piece
     sample: int | None = field(default=None, compare=False, repr=False)  # which answer of the run this is
 
 

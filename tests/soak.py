@@ -36,7 +36,7 @@ from safetensors.torch import load_file
 import curriculab as cl
 from curriculab import methods
 from curriculab.bench import checkpoint, replay, scheduler, session
-from curriculab.engine import learner
+from curriculab.engine import backend
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model
 from curriculab.runs import Store, writing
@@ -45,13 +45,13 @@ from tests.conftest import _save_tiny
 # The moment that a phase names is the entry of its function.
 PHASES: dict[str, tuple[object, str]] = {
     "opening": (session.TrainingSession, "_open_folder"),
-    "step": (learner, "train_steps"),
-    "writing": (learner, "write"),
-    "scoring": (learner, "score"),
+    "step": (backend, "train_steps"),
+    "writing": (backend, "write"),
+    "scoring": (backend, "score"),
     "evaluation": (scheduler.Scheduler, "_finish_evaluation"),
     "journal": (replay.ReplayLog, "_write"),
     "sync": (replay.ReplayLog, "sync"),
-    "checkpoint": (learner.ModelLearner, "save"),
+    "checkpoint": (backend.ModelBackend, "save"),
     "whole file": (checkpoint, "write_whole"),
     "thinning": (checkpoint, "thin"),
     "recording": (Store, "save"),

@@ -16,7 +16,7 @@ from curriculab.bench.budget import Budget
 from curriculab.bench.job import open_job
 from curriculab.bench.scheduler import Scheduler
 from curriculab.data.loading import load_pool
-from curriculab.engine.learner import ModelLearner
+from curriculab.engine.backend import ModelBackend
 from curriculab.engine.loading import load_model
 from curriculab.engine.training import train_steps
 from curriculab.objectives.grpo import Grpo
@@ -185,7 +185,7 @@ def test_made_up_replies_look_like_those_of_a_model() -> None:
         seen["embedding"] = yield Score(pool.iloc[:2], "embedding")
         seen["angle"] = yield Score(pool.iloc[:2], "angle")
 
-    learner = ModelLearner(load_model("pocket", bits=32), {"grpo": Grpo()}, max_new_tokens=4)
+    learner = ModelBackend(load_model("pocket", bits=32), {"grpo": Grpo()}, max_new_tokens=4)
     job = open_job("v", method, pool, seed=0, batch=2, rollouts=8, objective=learner.setting)
     Scheduler(learner, Budget(steps=2)).drive([job])
     assert job.ended == "returned", job.ended

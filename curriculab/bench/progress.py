@@ -9,8 +9,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from curriculab.bench.job import Job
-from curriculab.engine.learner import MICRO_BATCH, memory_line
+from curriculab.engine.memory import memory_line
 from curriculab.engine.model import Model
+from curriculab.engine.packing import MICRO_BATCH
 
 
 class ProgressBar:

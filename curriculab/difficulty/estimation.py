@@ -30,7 +30,7 @@ from curriculab.protocol import Answer, Ask, Backend, Request, Returned, Score, 
 
 if TYPE_CHECKING:
     from curriculab.engine.adapter import Adapter
-    from curriculab.engine.learner import ModelLearner
+    from curriculab.engine.backend import ModelBackend
     from curriculab.engine.model import Model
 
 
@@ -332,10 +332,10 @@ class Cast:
     def learner(self, pool: pd.DataFrame, wanted: Mapping[str, tuple[Callable, object]], seed: int) -> Backend:
         if self.model is None:
             return _Nobody()
-        from curriculab.engine.learner import ModelLearner
+        from curriculab.engine.backend import ModelBackend
         from curriculab.objectives.sft import Sft
 
-        learner: ModelLearner = ModelLearner(self.model, {"sft": Sft()}, self.others)
+        learner: ModelBackend = ModelBackend(self.model, {"sft": Sft()}, self.others)
         learner.adapters["difficulty", seed] = dict(self.adapters)
         if any("max_new_tokens" in inspect.signature(m.requests).parameters for m, _ in wanted.values()):
             learner.max_new_tokens = longest(pool, self.model) or learner.max_new_tokens

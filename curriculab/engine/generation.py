@@ -201,13 +201,13 @@ def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int]) -> lis
     cache = _Decode(seen, owner, final[owner])
     answers = [Written(wave[o]) for o in owner]
     noise = _noise(own)
-    heat = torch.as_tensor([own[o].temperature for o in owner], device=device, dtype=torch.float32)
+    temperature = torch.as_tensor([own[o].temperature for o in owner], device=device, dtype=torch.float32)
     limit = np.array([own[o].max_new_tokens for o in owner])
     held, done = np.arange(len(answers)), np.zeros(len(answers), bool)
     logits = logits[torch.as_tensor(owner, device=device)]
     for step in range(int(limit.max())):
         u = torch.as_tensor(noise[held, step], device=device)
-        token, logprob, spread = draw(logits, heat[torch.as_tensor(held, device=device)], u)
+        token, logprob, spread = draw(logits, temperature[torch.as_tensor(held, device=device)], u)
         for i, t, lp, h in zip(held, token.tolist(), logprob.tolist(), spread.tolist(), strict=True):
             if not done[i]:
                 done[i] = _grown(model, answers[i], own[owner[i]], t, lp, h)

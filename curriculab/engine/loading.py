@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from curriculab.engine.learner import ModelLearner
+from curriculab.engine.backend import ModelBackend
 from curriculab.engine.linear import attach
 from curriculab.engine.lora import lora_config, lora_settings, refuse_other_layers
 from curriculab.engine.model import Model
@@ -367,7 +367,7 @@ def _with_adapters(
     peft.requires_grad_(False)
     peft.train()  # in eval mode bitsandbytes repacks NF4 weights on a CPU, and the packed ones have no backward
     layout = attach(peft, adapters, recipe.attn_implementation)
-    return Model(recipe, peft, tokenizer, layout, digest, ModelLearner)
+    return Model(recipe, peft, tokenizer, layout, digest, ModelBackend)
 
 
 def _refuse_other_attention(base: PreTrainedModel) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from curriculab.engine.model import Text
+from curriculab.engine.texts import Text
 from curriculab.objectives.objective import LearnedTokens, Objective
 from curriculab.protocol import Rows
 

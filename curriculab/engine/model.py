@@ -1,4 +1,4 @@
-"""Loads a quantised base once, puts LoRA on every linear layer through PEFT, and turns rows into tokens.
+"""A frozen base model with LoRA layers, its tokenizer, and the backend that answers requests with it.
 
 model = load_model("pocket", bits=4)          # the embedded model; a local folder or a hub id goes the same way
 model.memory(batch_tokens=512)                # what weights, one adapter and activations take, in MiB
@@ -7,60 +7,68 @@ model.memory(batch_tokens=512)                # what weights, one adapter and ac
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 
-from curriculab.data.rendering import learned_text
-from curriculab.data.validation import render_prompt
 from curriculab.engine.adapter import Adapter, Layout
 from curriculab.engine.recipe import Recipe
+from curriculab.engine.texts import Text, TextEncoder
 from curriculab.protocol import Backend, Owner, Piece, Rows
+
+if TYPE_CHECKING:
+    from curriculab.objectives.objective import Objective
 
 MIB = 2**20
 
 
-@dataclass(frozen=True, eq=False)
-class Text:
-    """One row as tokens: `tokens` (t,), and `learned` (t,) bool: is this token's prediction scored or trained?
-
-    Of the learned tokens: `sampled`, the log-probabilities (nats) they were sampled with, NaN where nobody knows, and
-    `heat`, the temperatures; None where neither matters.
-    """
-
-    tokens: np.ndarray
-    learned: np.ndarray
-    sampled: np.ndarray | None = None
-    heat: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    @cached_property
-    def targets(self) -> np.ndarray:
-        """Places of the tokens to be predicted: learned ones, but for a first token, which nothing predicts."""
-        return 1 + np.flatnonzero(self.learned[1:])
-
-
 @dataclass(eq=False)
 class Model:
-    """A frozen base with LoRA layers, its tokenizer, and the layout that all its adapters share."""
+    """A frozen base with LoRA layers, its tokenizer, and the layout that all its adapters share.
+
+    `load_model` makes it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How it was loaded.
+    peft : torch.nn.Module
+        The PEFT model around the base.
+    tokenizer : PreTrainedTokenizerBase
+        Its tokenizer.
+    layout : Layout
+        Which layers every adapter has, and where they stand in its vector.
+    contents : str
+        Digest of its files or tensors; of a model on the hub, the commit.
+    backend_class : callable
+        Makes the backend that answers requests with a model.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> model.bits, model.positions
+    (32, 512)
+    """
 
     recipe: Recipe
     peft: torch.nn.Module
     tokenizer: object
     layout: Layout
-    contents: str  # digest of its files or tensors; of a model on the hub, the commit
-    backend_class: Callable[..., Backend] | None = field(default=None, repr=False)  # answers requests with a model
+    contents: str
+    backend_class: Callable[..., Backend]
+
+    texts: TextEncoder = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._cache: dict[tuple, np.ndarray] = {}
+        self.texts = TextEncoder(self.tokenizer, self.name, self.positions, self.chat)
 
     @property
     def name(self) -> str:
@@ -84,6 +92,7 @@ class Model:
 
     @property
     def device(self) -> torch.device:
+        """Where the base lies."""
         return self.base.get_input_embeddings().weight.device
 
     @property
@@ -97,87 +106,55 @@ class Model:
         `learning_rates` of the model's config.json gives them; empty where it gives none."""
         return getattr(self.base.config, "learning_rates", None) or {}
 
-    # -- text to tokens ------------------------------------------------------------------------------------------
+    # -- text to tokens -----------------------------------------------------------------------------------------------
     def tokens(self, text: str) -> np.ndarray:
         """Tokens of plain text, no special ones added or recognised, (t,)."""
-        found = self._cache.get(text)
-        if found is None:
-            if len(self._cache) > 200_000:
-                self._cache.clear()
-            ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
-            found = self._cache[text] = np.asarray(ids, dtype=np.int64)
-        return found
+        return self.texts.tokens(text)
 
     def prompt(self, prompt: str, options: Sequence[str] | None = None) -> np.ndarray:
-        """Tokens before the answer: the plain rendering, or the model's own chat template when `chat` is on."""
-        text = render_prompt(prompt, options if isinstance(options, list | tuple | np.ndarray) else None)
-        if self.chat and text:
-            messages = [{"role": "user", "content": text.rstrip("\n")}]
-            rendered = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-            return np.asarray(self.tokenizer(rendered, add_special_tokens=False).input_ids, dtype=np.int64)
-        start = self.tokenizer.bos_token_id
-        if start is None and not text:
-            start = self.tokenizer.eos_token_id  # something must stand before the first token of a plain text
-        return np.concatenate([[start] if start is not None else [], self.tokens(text)]).astype(np.int64)
+        """Tokens before the answer, (t,): the plain rendering, or the model's chat template when `chat` is on."""
+        return self.texts.prompt(prompt, options)
 
     def piece(self, piece: Piece) -> np.ndarray:
-        if piece.tokens is not None:
-            return np.asarray(piece.tokens, dtype=np.int64)
-        if piece.turn:
-            if not self.chat:
-                return self.tokens(f"\n{piece.text}\n")
-            said = [{"role": "user", "content": "\0"}, {"role": "assistant", "content": "\1"}]
-            said += [{"role": "user", "content": piece.text}]
-            rendered = self.tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
-            after = rendered[rendered.index("\1") + 1 :]
-            return np.asarray(self.tokenizer(after, add_special_tokens=False).input_ids, dtype=np.int64)
-        end = [self.tokenizer.eos_token_id] if piece.end else []
-        return np.concatenate([self.tokens(piece.text), end]).astype(np.int64)
+        """Tokens of what was said behind a prompt, (t,)."""
+        return self.texts.piece(piece)
 
     def encode(self, rows: Rows, *, purpose: str = "Train", role: str | None = None) -> list[Text]:
         """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit.
 
         role: also take along the log-probabilities that this role sampled, just where they stand now.
         """
-        texts = []
-        options = rows["options"] if "options" in rows else [None] * len(rows)
-        for i, prompt, choice, said in zip(rows.index, rows["prompt"], options, spoken(rows), strict=True):
-            if not isinstance(prompt, str):
-                raise ValueError(f"{purpose}: the prompt of row {i!r} is {prompt!r}; a prompt is a string")
-            parts = [self.prompt(prompt, choice), *map(self.piece, said)]
-            learned = [np.zeros(len(parts[0]), bool)]
-            learned += [np.full(len(t), p.learn) for t, p in zip(parts[1:], said, strict=True)]
-            own = {} if role is None else _sampled(parts, said, role)
-            texts.append(Text(np.concatenate(parts), np.concatenate(learned), **own))
-            if not texts[-1].learned[1:].any():
-                raise ValueError(f"{purpose}: row {i!r} has no learned tokens; say(rows, text) adds some")
-        self.refuse_too_long(rows.index, np.array([len(t) for t in texts]), purpose)
-        return texts
+        return self.texts.encode(rows, purpose=purpose, role=role)
 
     def lengths(self, rows: Rows) -> pd.Series:
-        """Tokens of each row with its learned text, prompt included; compare with `model.positions`."""
-        options = rows["options"] if "options" in rows else [None] * len(rows)
-        said = learned_text(rows)
-        count = [
-            len(self.prompt(p, o)) + len(self.tokens(t)) + 1
-            for p, o, t in zip(rows["prompt"], options, said, strict=True)
-        ]
-        return pd.Series(count, index=rows.index, name="tokens")
+        """Count the tokens of each row with its learned text, prompt and end of text included.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Rows of a pool, with `prompt` and `answer`.
+
+        Returns
+        -------
+        Series
+            Tokens, by the rows' ids; compare with `model.positions`.
+
+        Examples
+        --------
+        >>> import curriculab as cl
+        >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=40, seed=0)
+        >>> bool((model.lengths(pool) <= model.positions).all())
+        True
+        """
+        return self.texts.lengths(rows)
 
     def refuse_too_long(self, ids: pd.Index, lengths: np.ndarray, purpose: str) -> None:
-        long = np.flatnonzero(lengths > self.positions)
-        if len(long):
-            named = ", ".join(f"{ids[i]!r} ({lengths[i]} tokens)" for i in long[:3])
-            raise ValueError(
-                f"{purpose}: {len(long)} of {len(ids)} rows are longer than the {self.positions} tokens "
-                f"{self.name!r} takes: "
-                f"{named}{', ...' if len(long) > 3 else ''}; "
-                "keep the others with pool[model.lengths(pool) <= model.positions]"
-            )
+        """Refuse rows of more tokens than the model takes, by name and number."""
+        self.texts.refuse_too_long(ids, lengths, purpose)
 
-    # -- adapters and memory --------------------------------------------------------------------------------------
+    # -- adapters and backend -----------------------------------------------------------------------------------------
     def adapter(self, seed: int) -> Adapter:
-        """A fresh adapter: A uniform as PEFT draws it, B zero; equal for equal seeds."""
+        """Make the adapter that every variant of a seed begins with: A uniform as PEFT draws it, B zero."""
         return Adapter.fresh(self.layout, seed=seed, device=self.device)
 
     def save_adapter(self, adapter: Adapter, folder: str | Path) -> Path:
@@ -190,27 +167,70 @@ class Model:
 
     def backend(
         self,
-        objectives: Mapping[str, object] | None = None,
+        objectives: Mapping[str, Objective] | None = None,
         *,
         others: Mapping[str, Model] | None = None,
         adapters: Mapping[Owner, Mapping[str, Adapter]] | None = None,
+        temperature: float = 1.0,
         max_new_tokens: int | None = None,
     ) -> Backend:
-        """A backend that answers requests with this model; whoever holds a model needs no more of the engine.
+        """Make a backend that answers requests with this model; whoever holds a model needs no more of the engine.
 
-        objectives: settings by name, where it shall train; others: read-only models by role; adapters: by owner and
-        role, to begin with; max_new_tokens: room for an answer where a request names none.
+        Parameters
+        ----------
+        objectives : mapping of str to objective, optional
+            Settings by name, the default first, where it shall train.
+        others : mapping of str to Model, optional
+            Models that are only read, by role.
+        adapters : mapping, optional
+            Adapters by owner (variant, seed) and role, to begin with.
+        temperature : float
+            Of answers where a request names none.
+        max_new_tokens : int, optional
+            Room for an answer, tokens, where a request names none; 64 if left out.
+
+        Returns
+        -------
+        Backend
+
+        Examples
+        --------
+        >>> import curriculab as cl
+        >>> from curriculab.protocol import Ask
+        >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=40, seed=0)
+        >>> request = cl.Score(pool.iloc[:3], "nll", role="base")
+        >>> (answer,) = model.backend().answer([Ask(("", 0), turn=1, place=0, stream=(0,), request=request)])
+        >>> answer.reply.shape
+        (3, 1)
         """
         limits = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
-        backend = self.backend_class(self, objectives or {}, others or {}, **limits)
+        backend = self.backend_class(self, objectives or {}, others or {}, temperature, **limits)
         for owner, own in (adapters or {}).items():
             backend.adapters[owner] = dict(own)
         return backend
 
+    # -- what it takes, and what it is --------------------------------------------------------------------------------
     def memory(self, batch_tokens: int = 512) -> pd.Series:
-        """What the parts take, MiB: frozen weights, one adapter (16 bytes a parameter while it is stepped), activations
-        of a training forward over `batch_tokens` tokens (an estimate from the layer widths), and on CUDA what is
-        allocated now and free."""
+        """Estimate what the parts take, MiB.
+
+        Parameters
+        ----------
+        batch_tokens : int
+            Tokens of one training forward.
+
+        Returns
+        -------
+        Series
+            MiB of the frozen `weights`, of one `adapter` while it is trained (16 bytes a parameter), and of the
+            `activations` of a training forward, from the layers' widths; on CUDA also what is `allocated` now and
+            `free`.
+
+        Examples
+        --------
+        >>> import curriculab as cl
+        >>> list(cl.load_model("pocket", bits=4, device="cpu").memory().index)
+        ['weights', 'adapter', 'activations']
+        """
         seen = {p.data_ptr(): p.numel() * p.element_size() for n, p in self.base.named_parameters() if "lora_" not in n}
         widths = sum(e.out_features + 2 * e.in_features + 2 * self.layout.rank for e in self.layout.entries)
         size = 2 if self.device.type == "cuda" else 4
@@ -235,37 +255,28 @@ class Model:
         return {**self.recipe.record(), "digest": self.digest()}
 
     def __repr__(self) -> str:
-        million = sum(e.out_features * e.in_features for e in self.layout.entries) / 1e6
+        layout = self.layout
         return (
-            f"Model({self.name!r}, {self.bits} bits, {million:.1f}M weights in {len(self.layout.entries)} linear "
-            "layers, "
-            f"LoRA r={self.layout.rank} with {self.layout.size / 1e6:.2f}M, {self.device})"
+            f"Model({self.name!r}, {self.bits} bits, LoRA r={layout.rank} on {len(layout.entries)} layers, "
+            f"{layout.size / 1e6:.2f}M weights an adapter, {self.device})"
         )
 
-
-def place(role: str, tokens: np.ndarray) -> str:
-    """What a sampled piece keeps of where it was sampled: digest (16 hex digits) of the role and all tokens before."""
-    return hashlib.blake2b(role.encode() + b"\0" + tokens.astype(np.int64).tobytes(), digest_size=8).hexdigest()
-
-
-def _sampled(parts: list[np.ndarray], said: Sequence[Piece], role: str) -> dict[str, np.ndarray]:
-    """Log-probabilities and temperatures of a row's learned tokens; of pieces that came from elsewhere: unknown, 1."""
-    known, heat = [], []
-    for i, (piece, tokens) in enumerate(zip(said, parts[1:], strict=True)):
-        if not piece.learn:
-            continue
-        here = piece.logprobs is not None and piece.behind == place(role, np.concatenate(parts[: i + 1]))
-        known.append(np.asarray(piece.logprobs, float) if here else np.full(len(tokens), np.nan))
-        heat.append(np.full(len(tokens), piece.temperature if here and piece.temperature > 0 else 1.0))
-    return {"sampled": np.concatenate(known), "heat": np.concatenate(heat)} if known else {}
-
-
-def spoken(rows: Rows) -> list[tuple[Piece, ...]]:
-    """What stands behind each row's prompt: its `turns`, or its own text to learn where nothing was said yet."""
-    if "turns" not in rows:
-        return [(Piece(text, learn=True, end=True),) for text in learned_text(rows)]
-    said, bare = list(rows["turns"]), ~rows["turns"].map(lambda t: isinstance(t, tuple)).to_numpy(bool)
-    if bare.any():
-        own = iter(learned_text(rows[bare]))
-        said = [(Piece(next(own), learn=True, end=True),) if b else t for t, b in zip(said, bare, strict=True)]
-    return said
+    def _repr_html_(self) -> str:
+        """A small table for notebooks; it has the page's own colours, light or dark."""
+        layout = self.layout
+        adapted = sum(e.out_features * e.in_features for e in layout.entries)
+        lines = {
+            "model": self.name,
+            "commit" if self.recipe.revision else "digest": self.contents,
+            "precision": f"{self.bits} bits, else {self.recipe.dtype}, on {self.device}",
+            "adapted": f"{adapted / 1e6:.1f}M weights in {len(layout.entries)} linear layers",
+            "an adapter": f"r={layout.rank}, lora_alpha={layout.alpha:g}, {layout.size / 1e6:.2f}M weights",
+            "longest text": f"{self.positions:,} tokens",
+        }
+        cell = "padding:.15em 1em .15em 0;text-align:left;background:transparent;color:inherit"
+        rows = "".join(
+            f"<tr style='background:transparent'><th style='{cell};font-weight:normal;opacity:.7'>{name}</th>"
+            f"<td style='{cell}'>{html.escape(str(value))}</td></tr>"
+            for name, value in lines.items()
+        )
+        return f"<table style='border-collapse:collapse;color:currentColor'>{rows}</table>"

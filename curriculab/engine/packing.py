@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.attention import Shape
 from curriculab.engine.forward import forward
-from curriculab.engine.model import Model, Text
+from curriculab.engine.model import Model
 from curriculab.engine.plan import Span
+from curriculab.engine.texts import Text
 
 # Tokens in one forward and backward on a CPU. Variants share forwards up to it; one whose step fills it trains by
 # itself, for there stacking gains nothing (`make bench`: 1.4x at 2 rows a step, 1.25x at 4, 1.15x at 8, none from 16).
@@ -156,7 +157,7 @@ def run_batch(
 
     inside: a list that gets the states of all tokens, (n, d), in the order of the batch's packs.
     """
-    packs, spans, wanted, targets, heat, owners, at = [], [], [], [], [], [], 0
+    packs, spans, wanted, targets, temperature, owners, at = [], [], [], [], [], [], 0
     for i, own in sorted(batch, key=lambda piece: piece[0]):
         start = at
         for pack in own:
@@ -164,7 +165,7 @@ def run_batch(
                 text = works[i].texts[row]
                 wanted.append(at + places)
                 targets.append(text.tokens[text.targets])
-                heat.append(np.ones(len(places)) if text.heat is None else text.heat)
+                temperature.append(np.ones(len(places)) if text.temperature is None else text.temperature)
                 owners.append((i, row, len(places)))
             packs.append(pack)
             at += len(pack)
@@ -180,7 +181,7 @@ def run_batch(
         inside=inside,
     )
     goal = torch.as_tensor(np.concatenate(targets), device=logits.device)
-    hot = np.concatenate(heat)
+    hot = np.concatenate(temperature)
     if (hot != 1).any():
         logits = logits / torch.as_tensor(hot, dtype=logits.dtype, device=logits.device)[:, None]
     return read(logits, goal), owners

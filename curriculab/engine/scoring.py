@@ -13,7 +13,7 @@ import torch
 
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.forward import forward
-from curriculab.engine.model import Model, Text
+from curriculab.engine.model import Model
 from curriculab.engine.packing import (
     MICRO_BATCH,
     Pack,
@@ -28,19 +28,20 @@ from curriculab.engine.packing import (
     shares_prompts,
 )
 from curriculab.engine.plan import Span
+from curriculab.engine.texts import Text
 from curriculab.environments.turns import say
 from curriculab.protocol import Answer, Rows
 
-READERS: dict[str, Reader] = {"nll": likelihood, "entropy": entropy}
+TOKEN_MEASURES: dict[str, Reader] = {"nll": likelihood, "entropy": entropy}
 
 
-INSIDE = ("angle", "embedding")
+STATE_MEASURES = ("angle", "embedding")
 
 
-MEASURES = (*READERS, *INSIDE, "options", "grad_norm")
+MEASURES = (*TOKEN_MEASURES, *STATE_MEASURES, "options", "grad_norm")
 
 
-ARRAYS = ("options", "embedding")  # measures whose value is an array for each row
+ARRAY_MEASURES = ("options", "embedding")  # measures whose value is an array for each row
 
 
 def score(
@@ -70,7 +71,7 @@ def score(
         return _options(model, adapters, tables, budget)
     if measures == ("grad_norm",):
         return [_grad_norm(model, a, t) for a, t in zip(adapters, tables, strict=True)]
-    if per == "token" and set(measures) <= set(INSIDE):
+    if per == "token" and set(measures) <= set(STATE_MEASURES):
         raise ValueError(f"Score({measures[0]!r}, per={per!r}); it is one value a row")
     return _forward(model, adapters, tables, measures, per, budget)
 
@@ -84,8 +85,8 @@ def _forward(
     budget: int,
 ) -> list[Answer]:
     """All measures of learned tokens and of states out of one forward a batch."""
-    tokens = [m for m in measures if m in READERS]
-    inside = [m for m in measures if m in INSIDE]
+    tokens = [m for m in measures if m in TOKEN_MEASURES]
+    inside = [m for m in measures if m in STATE_MEASURES]
     works = [
         Work(a, _texts(model, t, bool(tokens)), shares_prompts(model)) for a, t in zip(adapters, tables, strict=True)
     ]
@@ -95,7 +96,7 @@ def _forward(
         states: list[torch.Tensor] | None = [] if inside else None
 
         def read(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-            return torch.stack([READERS[m](logits, targets) for m in tokens])
+            return torch.stack([TOKEN_MEASURES[m](logits, targets) for m in tokens])
 
         if tokens:
             values, owners = run_batch(model, works, batch, read, grad=False, inside=states)
@@ -115,8 +116,8 @@ def _forward(
     for i, (work, table) in enumerate(zip(works, tables, strict=True)):
         columns = {}
         for m in measures:
-            arrays = m in ARRAYS or (m in READERS and per == "token")
-            values = [v if arrays or m in INSIDE else float(v.mean()) for v in found[m][i]]
+            arrays = m in ARRAY_MEASURES or (m in TOKEN_MEASURES and per == "token")
+            values = [v if arrays or m in STATE_MEASURES else float(v.mean()) for v in found[m][i]]
             columns[m] = pd.Series(values, index=table.index, dtype=object if arrays else float)
         answers.append(Answer(pd.DataFrame(columns), sum(map(len, work.texts))))
     return answers

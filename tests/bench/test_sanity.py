@@ -11,7 +11,7 @@ import pytest
 import curriculab as cl
 from curriculab.bench import bench, recording
 from curriculab.bench.sanity import SanityCheckError, truth_test
-from curriculab.engine import learner
+from curriculab.engine import backend
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model
 
@@ -39,9 +39,9 @@ def shuffled(rows, rng):
 
 @pytest.mark.slow
 def test_it_fails_loudly_on_a_loader_that_shuffles_a_batch(model, pool, monkeypatch):
-    inner, rng = learner.train_steps, np.random.default_rng(0)
+    inner, rng = backend.train_steps, np.random.default_rng(0)
     monkeypatch.setattr(
-        learner,
+        backend,
         "train_steps",
         lambda m, a, tables, *more, **how: inner(m, a, [shuffled(t, rng) for t in tables], *more, **how),
     )
@@ -51,13 +51,13 @@ def test_it_fails_loudly_on_a_loader_that_shuffles_a_batch(model, pool, monkeypa
 
 @pytest.mark.slow
 def test_it_fails_on_a_loader_that_trains_other_rows_under_the_names_of_those_asked(model, pool, monkeypatch):
-    inner, rng = learner.train_steps, np.random.default_rng(0)
+    inner, rng = backend.train_steps, np.random.default_rng(0)
 
     def swapped(m, adapters, tables, *more, **how):
         others = [pool.sample(len(t), random_state=int(rng.integers(99))).set_axis(t.index) for t in tables]
         return inner(m, adapters, others, *more, **how)
 
-    monkeypatch.setattr(learner, "train_steps", swapped)
+    monkeypatch.setattr(backend, "train_steps", swapped)
     with pytest.raises(SanityCheckError, match=r"losses of these rows: at most .* nats apart"):
         truth_test(model, pool)
 

@@ -18,11 +18,11 @@ from curriculab.bench.job import open_job
 from curriculab.bench.scheduler import Scheduler
 from curriculab.data.files import data_path
 from curriculab.engine.attention import RowAttention
+from curriculab.engine.backend import ModelBackend
 from curriculab.engine.generation import Prompt, write
-from curriculab.engine.learner import ModelLearner
 from curriculab.engine.loading import load_model
-from curriculab.engine.model import place
 from curriculab.engine.packing import Work, read_tokens
+from curriculab.engine.texts import context_hash
 from curriculab.engine.training import train_steps
 from curriculab.environments.turns import say, tell
 from curriculab.objectives.grpo import Grpo
@@ -119,8 +119,8 @@ def completed(model, pool, *, old: bool, seed: int = 0) -> pd.DataFrame:
     pieces = []
     for prompt, (said,) in zip(prompts, write(model, prompts), strict=True):
         known = tuple((np.array(said.logprobs) + rng.normal(0, 0.3, len(said.tokens))).tolist()) if old else None
-        behind = place("learner", prompt.tokens)
-        pieces.append((Piece("", learn=True, tokens=tuple(said.tokens), logprobs=known, behind=behind),))
+        behind = context_hash("learner", prompt.tokens)
+        pieces.append((Piece("", learn=True, tokens=tuple(said.tokens), logprobs=known, context_hash=behind),))
     reward = np.array([1.0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 0.5, 1])
     return rows.assign(turns=pieces, reward=reward, group=np.repeat([1, 2, 3], 4))
 
@@ -298,7 +298,7 @@ def test_a_prompt_shared_by_its_answers_gives_the_same_as_rows_alone(model, pool
 
 
 def test_a_sampled_piece_is_on_policy_only_where_it_was_sampled(model, pool):
-    learner = ModelLearner(model, {"grpo": Grpo()}, max_new_tokens=12)
+    learner = ModelBackend(model, {"grpo": Grpo()}, max_new_tokens=12)
     seen = {}
 
     def method(pool, run):
@@ -313,16 +313,16 @@ def test_a_sampled_piece_is_on_policy_only_where_it_was_sampled(model, pool):
     assert job.ended == "budget of steps spent"
     here = seen["here"]
     assert all(np.isfinite(t.sampled).all() and len(t.sampled) == len(t.targets) for t in here)
-    assert [t.heat[0] for t in here] == [1.0] * 4 + [0.5] * 4
-    again = read_tokens(model, [Work(learner.init(0), here)])[0]
+    assert [t.temperature[0] for t in here] == [1.0] * 4 + [0.5] * 4
+    again = read_tokens(model, [Work(learner.roles.init(0), here)])[0]
     for text, nll in zip(here, again, strict=True):  # read at the temperature they were sampled at
         assert np.allclose(-nll, text.sampled, atol=1e-4)
     for other in (seen["moved"], seen["role"]):
-        assert all(np.isnan(t.sampled).all() and (t.heat == 1).all() for t in other)
+        assert all(np.isnan(t.sampled).all() and (t.temperature == 1).all() for t in other)
 
 
 def test_several_updates_are_several_steps_and_the_second_is_off_policy(model, pool):
-    learner = ModelLearner(model, {"grpo": Grpo(num_iterations=3, lr=1e-3)}, max_new_tokens=8)
+    learner = ModelBackend(model, {"grpo": Grpo(num_iterations=3, lr=1e-3)}, max_new_tokens=8)
     replies = []
 
     def method(pool, run):
@@ -339,7 +339,7 @@ def test_several_updates_are_several_steps_and_the_second_is_off_policy(model, p
 
 def test_answers_handed_in_are_trained_as_they_are(model, pool):
     """Filtered, copied, weighted and replaced by a method: nothing is sampled again, and all of it is charged."""
-    learner = ModelLearner(model, {"grpo": Grpo(), "sft": Sft()}, max_new_tokens=8)
+    learner = ModelBackend(model, {"grpo": Grpo(), "sft": Sft()}, max_new_tokens=8)
 
     def method(pool, run):
         out = yield Sample(pool.iloc[:6], run.rollouts)
@@ -364,7 +364,7 @@ def test_reinforce_raises_what_is_rewarded(model, pool):
         Grpo(baseline="none", scale_rewards="none", lr=2e-3),
         Grpo(baseline="others", scale_rewards="none", lr=2e-3),
     ):
-        learner = ModelLearner(model, {"grpo": setting}, max_new_tokens=6)
+        learner = ModelBackend(model, {"grpo": setting}, max_new_tokens=6)
         shares = []
 
         def method(pool, run, shares=shares):
@@ -402,7 +402,7 @@ def steady(pool, run, *, texts, number=0):
 
 
 def driven(model, pool, names, steps):
-    learner, texts = ModelLearner(model, {"grpo": Grpo()}, max_new_tokens=8), {n: [] for n in names}
+    learner, texts = ModelBackend(model, {"grpo": Grpo()}, max_new_tokens=8), {n: [] for n in names}
     jobs = [opened(learner, n, partial(steady, texts=texts[n], number=int(n)), pool) for n in names]
     Scheduler(learner, Budget(steps=steps)).drive(jobs)
     assert {j.ended for j in jobs} == {"budget of steps spent"}
@@ -433,7 +433,7 @@ def test_with_two_threads_the_first_steps_samples_are_the_same(model, pool):
 
 def test_new_rows_with_parents_are_answered_trained_and_recorded(model, pool):
     """A method may make rows of its own: they appear in a request with a new id and their parents, and are charged."""
-    learner = ModelLearner(model, {"grpo": Grpo(), "sft": Sft()}, max_new_tokens=6)
+    learner = ModelBackend(model, {"grpo": Grpo(), "sft": Sft()}, max_new_tokens=6)
 
     def method(pool, run):
         parent = pool.iloc[[0]]
@@ -451,7 +451,7 @@ def test_new_rows_with_parents_are_answered_trained_and_recorded(model, pool):
 
 def test_a_conversation_adds_to_the_line_of_its_group(model, pool):
     """Answer, hear more, answer again: one group, all of it charged, and trained as the answers that it is."""
-    learner = ModelLearner(model, {"grpo": Grpo()}, max_new_tokens=6)
+    learner = ModelBackend(model, {"grpo": Grpo()}, max_new_tokens=6)
 
     def method(pool, run):
         out = yield Sample(pool.iloc[:2], 4)

@@ -13,7 +13,7 @@ import torch
 import curriculab as cl
 from curriculab import methods
 from curriculab.bench.locking import Stopped, StoreFull
-from curriculab.engine import learner, training
+from curriculab.engine import packing, training
 from curriculab.engine.adapter import Adapter
 from curriculab.runs.retention import entries
 from tests.bench.test_session import same
@@ -83,7 +83,7 @@ def test_a_halved_step_has_the_gradient_of_the_whole_one(tiny_model, small_pools
             seen = small_device(monkeypatch, where)
         runs = bench(tiny_model, small_pools, None, objective, steps=1).run(VARIANTS, seeds=1, progress=False)
     assert max(seen) <= FEW or where == "backward"
-    assert [e["what"] for e in runs.interventions] == ["halved"] * round(math.log2(learner.MICRO_BATCH / FEW))
+    assert [e["what"] for e in runs.interventions] == ["halved"] * round(math.log2(packing.MICRO_BATCH / FEW))
     whole, halved = found[:2], found[2:]
     assert len(whole) == len(halved) == 2
     for a, b in zip(whole, halved, strict=True):

@@ -13,7 +13,7 @@ from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.job import Steer, open_job
 from curriculab.bench.replay import ReplayLog
 from curriculab.bench.scheduler import Scheduler
-from curriculab.engine.learner import ModelLearner
+from curriculab.engine.backend import ModelBackend
 from curriculab.engine.loading import load_model
 from curriculab.methods import CATALOG
 from curriculab.objectives.grpo import Grpo
@@ -37,7 +37,7 @@ def pool(model):
     return whole[model.lengths(whole) <= 30].iloc[:64]
 
 
-class Listening(ModelLearner):
+class Listening(ModelBackend):
     """The model, keeping what it was asked."""
 
     def answer(self, asks):
