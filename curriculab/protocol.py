@@ -317,7 +317,8 @@ class Ask:
 
     owner: variant and seed whose adapters are meant; turn, place: the request is number `place` of what the generator
     asked for in its turn number `turn`; stream: key of the request's random numbers, the same for equal questions of
-    two variants of one seed; evaluation: number of the test that asks, 0 for the method itself.
+    two variants of one seed; evaluation: number of the test that asks, 0 for the method itself; rate_factor: what a
+    Train's learning rate is multiplied by at this point of the budget.
     """
 
     owner: Owner
@@ -326,6 +327,7 @@ class Ask:
     stream: tuple[int, ...]
     request: Request
     evaluation: int = 0
+    rate_factor: float = 1.0
 
     @property
     def first_number(self) -> int:

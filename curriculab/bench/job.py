@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from curriculab.bench.budget import Spent
+from curriculab.bench.budget import Budget, Spent
 from curriculab.bench.replay import Key, Past
 from curriculab.bench.validation import check_origin, check_request
 from curriculab.objectives.objective import Objective
@@ -81,6 +81,7 @@ class Job:
     clock: Clock = field(default_factory=Clock)  # what `run` shows; only a method's own job moves it
     objective: Callable[[Train], Objective] | None = None  # what answer_first asks; None: requests go out as they are
     steering: list[Steer] = field(default_factory=list)
+    budget: Budget | None = None  # over which schedules of learning rates go; None: they stay as they are
     pool: Rows | None = None
     past: dict[Key, Past] = field(default_factory=dict)  # answers to replay, those of its tests too
     evaluation: int = 0  # number among the tests of its parent, from 1 on; 0: a method
@@ -130,13 +131,27 @@ class Job:
             return []
         self.turn += 1
         self.asked, self.replies = asked, {}
-        return [Pending(self, self._ask(place, request)) for place, request in enumerate(many)]
+        try:
+            return [Pending(self, self._ask(place, request)) for place, request in enumerate(many)]
+        except ValueError as error:  # a schedule that does not go with the budget
+            self.close(f"failed: {type(error).__name__}: {error}")
+            return []
 
     def _ask(self, place: int, request: Request) -> Ask:
         """A request as it travels to the backend."""
         parent = self.root
         stream = (*self.stream, self.turn, place)
-        return Ask((parent.variant, parent.seed), self.turn, place, stream, request, self.evaluation)
+        factor = self._rate_factor(place, request)
+        return Ask((parent.variant, parent.seed), self.turn, place, stream, request, self.evaluation, factor)
+
+    def _rate_factor(self, place: int, request: Request) -> float:
+        """Where the schedule of the learning rate stands, by the budget's first axis: the same for all variants."""
+        if self.budget is None or self.objective is None or not isinstance(request, Train):
+            return 1.0
+        axis, total = self.budget.axis()
+        earlier = as_list(self.asked)[:place]
+        before = sum(isinstance(one, Train) for one in earlier) if axis == "steps" else 0
+        return self.objective(request).rate_factor(getattr(self.spent, axis) + before, total, axis)
 
     @property
     def failed(self) -> bool:

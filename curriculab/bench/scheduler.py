@@ -54,7 +54,7 @@ class Scheduler:
         """Answer requests until all are done. The variant furthest behind decides which kind is answered next."""
         self.jobs = list(jobs)
         for number, job in enumerate(self.jobs):
-            job.number = number
+            job.number, job.budget = number, self.budget
             job.due = self.evaluations.due()
         self._test_the_start()
         self.started = True
@@ -64,7 +64,7 @@ class Scheduler:
 
     def add(self, job: Job) -> None:
         """Let another job join between two calls, with a past that begins with another's of its seed: a fork."""
-        job.number = len(self.jobs)
+        job.number, job.budget = len(self.jobs), self.budget
         self.jobs.append(job)
         job.due = self.evaluations.due()
         self.evaluations.take_start(job)

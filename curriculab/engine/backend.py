@@ -154,6 +154,7 @@ class ModelBackend:
             [request.rows for request in requests],
             settings,
             roles=[request.role for request in requests],
+            rate_factors=[ask.rate_factor for ask in asks],
             budget=self.micro_batch,
         )
 

@@ -36,11 +36,13 @@ def train_steps(
     settings: Sequence[Objective],
     *,
     roles: Sequence[str] | None = None,
+    rate_factors: Sequence[float] | None = None,
     budget: int = MICRO_BATCH,
 ) -> list[Answer | Exception]:
     """One optimiser step of each (different) adapter on its own table, in shared forwards.
 
-    roles: names the adapters go by, to tell whether log-probabilities in the rows are theirs.
+    roles: names the adapters go by, to tell whether log-probabilities in the rows are theirs; rate_factors: what the
+    learning rate of each is multiplied by (None: 1).
     """
     settings = [s.fitted(model.learning_rates) for s in settings]
     share = shares_prompts(model)
@@ -56,7 +58,8 @@ def train_steps(
         values, owners = run_batch(model, works, batch, likelihood, grad=True)
         sum(losses[i](part, rows) for i, rows, part in _by_work(values, owners)).backward()
         deal(values.detach().cpu().numpy(), owners, found)
-    return [_stepped(*each) for each in zip(works, tables, settings, losses, found, strict=True)]
+    factors = rate_factors or [1.0] * len(tables)
+    return [_stepped(*each) for each in zip(works, tables, settings, losses, found, factors, strict=True)]
 
 
 def _losses(
@@ -83,7 +86,7 @@ def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[t
 
 
 def _stepped(
-    work: Work, table: Rows, setting: Objective, loss: TableLoss, found: list[np.ndarray]
+    work: Work, table: Rows, setting: Objective, loss: TableLoss, found: list[np.ndarray], factor: float
 ) -> Answer | Exception:
     per_row = np.array([x.mean() if len(x) else 0.0 for x in found], dtype=float)
     if not np.isfinite(per_row).all():
@@ -94,7 +97,8 @@ def _stepped(
         )
     try:
         clip = setting.max_grad_norm or math.inf  # 0: as in TRL, no clipping
-        work.adapter.step(lr=setting.learning_rate, weight_decay=setting.weight_decay, clip=clip)
+        rate = setting.learning_rate * factor
+        work.adapter.step(lr=rate, weight_decay=setting.weight_decay, clip=clip)
     except FloatingPointError as error:
         rows = ", ".join(map(repr, dict.fromkeys(table.index[:3]))) + (", ..." if len(table) > 3 else "")
         return FloatingPointError(f"{error} {rows}; the step was not taken")

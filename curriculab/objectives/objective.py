@@ -99,11 +99,18 @@ class Objective:
         Decoupled weight decay of AdamW.
     max_grad_norm : float
         Largest norm of one adapter's gradient; longer ones are scaled down to it. 0: none is.
+    lr_scheduler_type : str
+        "constant", "linear" or "cosine": how the learning rate falls to 0 over the budget.
+    warmup_steps : float
+        Steps in which the learning rate rises from 0; below 1 a share of the budget (`warmup_ratio` is accepted too).
+        The first step of a warm-up is taken at a rate of 0, as in transformers.
     """
 
     learning_rate: float | None = None
     weight_decay: float = 0.0  # TRL's default, as is the next
     max_grad_norm: float = 1.0
+    lr_scheduler_type: str = "constant"
+    warmup_steps: float = 0
 
     name: ClassVar[str] = ""  # given by the decorator
     title: ClassVar[str] = ""  # as a methods section calls it
@@ -119,6 +126,8 @@ class Objective:
             check_number(self, "learning_rate", 0, LARGEST_RATE)
         check_number(self, "weight_decay", 0)
         check_number(self, "max_grad_norm", 0)
+        check_choice(self, "lr_scheduler_type", ("constant", "linear", "cosine"))
+        check_number(self, "warmup_steps", 0)
 
     @property
     def reads_base(self) -> bool:
@@ -142,6 +151,40 @@ class Objective:
     def default_rate(self, learning_rates: Mapping[str, float]) -> float:
         """The learning rate for a model whose configuration gives `learning_rates` by kind of objective."""
         return float(learning_rates.get(self.kind, self.lora_learning_rate))
+
+    def rate_factor(self, spent: float, total: float, axis: str = "steps") -> float:
+        """What the learning rate is multiplied by for the next step.
+
+        Parameters
+        ----------
+        spent, total : float
+            What was spent before the step, and the whole budget, both on its first axis.
+        axis : str
+            That axis: "steps", "tokens" or "rollouts".
+
+        Raises
+        ------
+        ValueError
+            Where `warmup_steps` counts steps and the budget does not.
+        """
+        warmup = self.warmup_steps
+        if warmup >= 1 and axis != "steps":
+            raise ValueError(
+                f"{type(self).__name__}(warmup_steps={warmup:g}) counts steps, and the budget is of {axis}; give a "
+                "share below 1, such as 0.05"
+            )
+        if warmup < 1:
+            warmup = math.ceil(total * warmup) if axis == "steps" else total * warmup
+        else:
+            warmup = int(warmup)
+        if spent < warmup:
+            return spent / warmup
+        if self.lr_scheduler_type == "constant":
+            return 1.0
+        done = (spent - warmup) / max(total - warmup, 1)
+        if self.lr_scheduler_type == "linear":
+            return max(0.0, 1.0 - done)
+        return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
     def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
         """What the loss reads beside log-probabilities, one number a learned token."""
