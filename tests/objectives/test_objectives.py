@@ -1,0 +1,166 @@
+"""One contract for every registered objective, and one that another package could have written."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import curriculab as cl
+from curriculab.environments.turns import say
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.objective import LearnedTokens, Objective, SimulatedGain, Terms
+from curriculab.objectives.registry import OBJECTIVES, as_objective, objective
+from curriculab.objectives.sft import Sft
+
+COUNTS = np.array([2, 3, 1])
+
+
+def rows() -> pd.DataFrame:
+    """Three rows with every column that an objective of the package reads."""
+    table = pd.DataFrame({"prompt": ["1+1", "2+2", "3+3"], "answer": ["2", "4", "6"]}, index=["a", "b", "c"])
+    table = say(table, ["2", "5", "6"])
+    return table.assign(reward=[1.0, 0.0, 1.0], group=[0, 0, 0], prefer=[1, -1, 1])
+
+
+@pytest.mark.parametrize("name", list(OBJECTIVES))
+def test_an_objective_answers_for_itself(name):
+    setting = as_objective(name)
+    assert setting.name == name and setting.title and setting.kind in ("supervised", "reinforcement", "preference")
+    assert dataclasses.is_dataclass(setting) and setting == type(setting)() and hash(setting) == hash(type(setting)())
+    assert pickle.loads(pickle.dumps(setting)) == setting and dataclasses.replace(setting) == setting
+    assert setting.learning_rate is None
+    assert setting.fitted({setting.kind: 0.5}).learning_rate == 0.5
+    assert setting.fitted({}).learning_rate == setting.lora_learning_rate
+    assert dataclasses.replace(setting, learning_rate=0.25).fitted({setting.kind: 0.5}).learning_rate == 0.25
+    sampled = [np.full(n, np.nan) for n in COUNTS]
+    terms = setting.terms(rows(), LearnedTokens(COUNTS, sampled))
+    for values in terms.tokens.values():
+        assert [len(v) for v in values] == COUNTS.tolist()
+    assert all(len(column) == 3 for column in terms.reply.values())
+    logp = torch.full((6,), -1.0, dtype=torch.float64, requires_grad=True)
+    known = {key: torch.as_tensor(np.concatenate(list(values))) for key, values in terms.tokens.items()}
+    loss = setting.loss(torch, logp, **known)
+    loss.backward()
+    assert loss.shape == () and torch.isfinite(logp.grad).all() and logp.grad.abs().sum() > 0
+    half = np.full(3, 0.5)
+    known = SimpleNamespace(able=half, chance=half, right=np.array([1.0, 0.0, 1.0]), length_gap=lambda: None)
+    gain = setting.simulated_gain(rows(), known)
+    assert gain.ability.shape == (3,) and np.isfinite(gain.ability).all()
+
+
+def test_the_package_of_objectives_does_not_import_torch():
+    code = "import sys, curriculab.objectives.grpo, curriculab.objectives.sft; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Grpo(clip=0.2),
+            "Grpo(clip=0.2): write max_grad_norm for the gradient's norm, or epsilon for the clip",
+        ),
+        (lambda: Grpo(low=0.2), "Grpo(low=0.2): write epsilon"),
+        (lambda: Grpo(mean="rows"), "Grpo(mean='rows'): write loss_type"),
+        (lambda: Grpo(scale="none"), "Grpo(scale='none'): write scale_rewards"),
+        (lambda: Grpo(updates=2), "Grpo(updates=2): write num_iterations"),
+        (lambda: Sft(mean="rows"), "Sft(mean='rows'): write average='tokens' or 'rows'"),
+        (lambda: Sft(max_steps=3), "Sft(max_steps=3): write Budget(steps=)"),
+        (
+            lambda: Sft(weight_deca=0),
+            "Sft(weight_deca=0): Sft has no setting 'weight_deca'; did you mean",
+        ),
+        (lambda: Sft(lr=1e-3, learning_rate=1e-3), "Sft(learning_rate=, lr=): both mean the same; give one"),
+    ],
+)
+def test_a_name_that_is_none_says_what_to_write(make, message):
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}") as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+def test_pair_is_not_public_until_it_trains():
+    assert not hasattr(cl, "Pair") and "pair" not in OBJECTIVES
+    with pytest.raises(ValueError, match="objective='pair'; choose among grpo, sft, or give a setting"):
+        as_objective("pair")
+
+
+def test_weights_by_hand():
+    table = rows().assign(weight=[1.0, 2.0, 0.0], token_weight=[None, [1.0, 0.0, 2.0], None])
+    found = Sft().terms(table, LearnedTokens(COUNTS)).tokens["weight"]
+    assert np.allclose(np.concatenate(found), np.array([1, 1, 2, 0, 4, 0]) / 6)
+    found = Sft(average="rows").terms(table, LearnedTokens(COUNTS)).tokens["weight"]
+    assert np.allclose(np.concatenate(found), [1 / 6, 1 / 6, 2 / 9, 0, 4 / 9, 0])
+
+
+@pytest.fixture
+def registered():
+    """An objective as another package would write it: likelihood above a floor is worth no more."""
+
+    @objective("floor")
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Floor(Objective):
+        floor: float = 0.1
+        title = "likelihood up to a floor"
+
+        def terms(self, rows, tokens):
+            return Terms({"share": [np.full(n, 1 / tokens.counts.sum()) for n in tokens.counts]})
+
+        def loss(self, torch, logp, *, share):
+            return (torch.clamp(-logp - self.floor, min=0) * share).sum()
+
+        def simulated_gain(self, rows, known):
+            return SimulatedGain(known.able * (1 - known.able))
+
+    yield Floor
+    OBJECTIVES._registered.pop("floor")
+
+
+def test_an_objective_of_another_package_trains_and_is_simulated(registered, tiny_model, small_pools):
+    train, test = small_pools
+    assert "floor" in OBJECTIVES
+    how = dict(budget=cl.Budget(steps=12), batch_size=8, store=None, max_new_tokens=4)
+    bench = cl.Bench(tiny_model, train, test, objective=registered(lr=3e-3), **how)
+    runs = bench.run({"random": cl.methods.random_order}, seeds=1, progress=False)
+    assert not runs.failed and runs.metrics.loss.iloc[-1] < runs.metrics.loss.iloc[0]
+    how = dict(steps=100, batch_size=8, objective="floor", tests=train)
+    simulated = cl.simulate(cl.methods.random_order, train, **how)
+    correct = simulated.items.groupby("share").correct.mean()
+    assert not simulated.failed and correct[1.0] > correct[0.0]
+
+
+# -- learning rates ---------------------------------------------------------------------------------------------------
+def test_the_rate_comes_from_the_models_configuration(tiny_model, small_pools):
+    assert cl.load_model("pocket", bits=32).learning_rates == {
+        "supervised": 1e-3,
+        "reinforcement": 3e-4,
+        "preference": 3e-4,
+    }
+
+
+def test_a_model_whose_card_is_silent_gets_the_usual_rate_and_a_warning(save_tiny, small_pools, tmp_path, recwarn):
+    import json
+
+    folder = save_tiny(tmp_path / "silent", "llama")
+    config = json.loads((folder / "config.json").read_text())
+    del config["learning_rates"]
+    (folder / "config.json").write_text(json.dumps(config))
+    model = cl.load_model(str(folder), bits=32)
+    train, test = small_pools
+    how = dict(budget=cl.Budget(steps=2), batch_size=4, store=None, max_new_tokens=4)
+    bench = cl.Bench(model, train, test, objective=["sft", Grpo()], **how)
+    assert [s.learning_rate for s in bench.objectives.values()] == [2e-4, 1e-5]
+    assert bench.settings()["objectives"][0]["fields"]["learning_rate"] == 2e-4  # what stands in the record
+    assert bench.plan({"random": cl.methods.random_order}, seeds=1).learning_rate.tolist() == [2e-4]
+    said = "Sft(learning_rate=0.001) is 5 times the usual 0.0002 for LoRA on a model such as"
+    with pytest.warns(UserWarning, match=re.escape(said)):
+        cl.Bench(model, train, test, objective=Sft(lr=1e-3), **how)
