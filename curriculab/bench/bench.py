@@ -195,7 +195,7 @@ class Bench:
     def plan(
         self, variants: Mapping[str, Method], *, seeds: int | Iterable[int] = 3, controls: bool | Sequence[str] = False
     ) -> pd.DataFrame:
-        """What `run` would take, a line a variant: steps, tokens (trained, sampled, scored, of tests), minutes, bytes.
+        """What `run` would take, a line a variant: learning rate, steps, tokens of each kind, minutes, bytes.
 
         Nothing of it trains: what a method asks for is seen on the simulated learner, and the speed on a few steps with
         an adapter that is thrown away. `recorded` seeds are loaded, not trained.

@@ -186,7 +186,7 @@ def make_design(
         model,
         train,
         test,
-        _fitted(objectives, model, max_new_tokens),
+        _fitted(objectives, model, budget, max_new_tokens),
         dataclasses.replace(budget, work=work),
         batch_size,
         shares,
@@ -225,7 +225,9 @@ def objectives_by_name(given: str | Objective | Sequence[str | Objective]) -> di
     return found
 
 
-def _fitted(objectives: Mapping[str, Objective], model: Model, max_new_tokens: int) -> dict[str, Objective]:
+def _fitted(
+    objectives: Mapping[str, Objective], model: Model, budget: Budget, max_new_tokens: int
+) -> dict[str, Objective]:
     """Fill in what the objectives leave to the model and the bench; say where a rate is far above the usual."""
     known, found = model.learning_rates, {}
     for name, setting in objectives.items():
@@ -236,5 +238,7 @@ def _fitted(objectives: Mapping[str, Objective], model: Model, max_new_tokens: i
                 f"for LoRA on a model such as {model.name!r}; leave it out to take that",
                 stacklevel=4,
             )
+        axis, total = budget.axis()
+        setting.rate_factor(0, total, axis)  # refuses a warm-up that does not go with the budget
         found[name] = setting.fitted(known, max_new_tokens)
     return found

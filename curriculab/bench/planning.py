@@ -33,6 +33,7 @@ def plan(design: Design, variants: Mapping[str, Method], seeds: Sequence[int]) -
         todo = len(seeds) - recorded
         seconds = sum(n / speed[kind] for kind, n in tokens.items()) + test_tokens / speed["test"]
         lines[name] = {
+            "learning_rate": design.objective.learning_rate,
             "steps": steps,
             **{f"{kind}_tokens": n if math.isnan(n) else int(n) for kind, n in tokens.items()},
             "test_tokens": int(test_tokens),
