@@ -159,7 +159,7 @@ def test_a_model_whose_card_is_silent_gets_the_usual_rate_and_a_warning(save_tin
     how = dict(budget=cl.Budget(steps=2), batch_size=4, store=None, max_new_tokens=4)
     bench = cl.Bench(model, train, test, objective=["sft", Grpo()], **how)
     assert [s.learning_rate for s in bench.objectives.values()] == [2e-4, 1e-5]
-    assert bench.settings()["objectives"][0]["fields"]["learning_rate"] == 2e-4  # what stands in the record
+    assert bench.design.settings()["objectives"][0]["fields"]["learning_rate"] == 2e-4  # what stands in the record
     assert bench.plan({"random": cl.methods.random_order}, seeds=1).learning_rate.tolist() == [2e-4]
     said = "Sft(learning_rate=0.001) is 5 times the usual 0.0002 for LoRA on a model such as"
     with pytest.warns(UserWarning, match=re.escape(said)):
