@@ -390,3 +390,6 @@ class RemoteBackend(Backend, Protocol):
 
     def collect(self, number: int) -> list[Answer | Exception]:
         """Wait for the answers to what was submitted under a number."""
+
+    def close(self) -> None:
+        """Let go of what is elsewhere; called when a training session ends."""

@@ -15,7 +15,7 @@ import pandas as pd
 from curriculab.bench import planning
 from curriculab.bench.background import BackgroundRun, start
 from curriculab.bench.budget import Budget
-from curriculab.bench.design import make_design
+from curriculab.bench.design import Design, make_design
 from curriculab.bench.foreground import finish
 from curriculab.bench.interventions import Event
 from curriculab.bench.progress import ProgressBar
@@ -57,7 +57,7 @@ class Bench:
     store : path or None
         The folder that finished runs are kept in and reused from; None: nothing is kept.
     backend : callable, optional
-        Called for what answers the requests; None: the model in this process.
+        Called with the bench's design for what answers the requests; None: the model in this process.
 
     Raises
     ------
@@ -80,7 +80,7 @@ class Bench:
         max_new_tokens: int | None = None,
         others: Mapping[str, Model] | None = None,
         store: str | Path | None = "runs",
-        backend: Callable[[], Backend] | None = None,
+        backend: Callable[[Design], Backend] | None = None,
     ) -> None:
         self.design = make_design(
             model,

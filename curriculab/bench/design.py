@@ -36,7 +36,8 @@ class Design:
     name, the first being the default; budget: when a variant is done; batch_size: rows a step; shares: of its own
     progress, at which a variant is tested; rollouts: answers a row under reinforcement; temperature: they are sampled
     at; max_new_tokens: of an answer; others: read-only models by role; store: the folder that finished runs are kept in
-    (None: nothing is kept); make_backend: called for what answers the requests (None: the model in this process).
+    (None: nothing is kept); make_backend: called with the design for what answers the requests (None: the model in
+    this process).
     """
 
     model: Model
@@ -51,7 +52,7 @@ class Design:
     max_new_tokens: int
     others: Mapping[str, Model] = dataclasses.field(default_factory=dict)
     store: Store | None = None
-    make_backend: Callable[[], Backend] | None = None
+    make_backend: Callable[[Design], Backend] | None = None
 
     @property
     def objective(self) -> Objective:
@@ -66,7 +67,7 @@ class Design:
     def backend(self) -> Backend:
         """What answers the requests of this design's variants."""
         if self.make_backend is not None:
-            return self.make_backend()
+            return self.make_backend(self)
         return ModelBackend(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
 
     def setting(self, request: Train) -> Objective:
@@ -164,7 +165,7 @@ def make_design(
     max_new_tokens: int | None,
     others: Mapping[str, Model] | None,
     store: str | Path | None,
-    make_backend: Callable[[], Backend] | None,
+    make_backend: Callable[[Design], Backend] | None,
 ) -> Design:
     """A design whose parts fit together; what does not is refused in one line. The arguments are those of `Bench`."""
     train, test = validate(train, "train").copy(), validate(test, "test").copy()

@@ -119,6 +119,8 @@ class TrainingSession:
             raise
         finally:
             self.log.close()
+            if hasattr(self.backend, "close"):  # a backend that is elsewhere
+                self.backend.close()
         if self.folder is not None:
             discard(self.folder)
         return self.records
