@@ -15,7 +15,7 @@ import pytest
 import curriculab as cl
 from curriculab import methods
 from curriculab.bench.process import BackendLost, ProcessBackend
-from curriculab.engine.learner import ModelLearner
+from curriculab.engine.backend import ModelBackend
 from curriculab.engine.loading import load_model
 from curriculab.protocol import Ask, Piece, Sample, Score, Train
 from curriculab.simulation.learner import SimulatedLearner
@@ -30,7 +30,7 @@ def served(folder, objectives, max_new_tokens):
     import torch
 
     torch.set_num_threads(1)
-    return ModelLearner(load_model(folder, bits=32), objectives, {}, 1.0, max_new_tokens)
+    return ModelBackend(load_model(folder, bits=32), objectives, {}, 1.0, max_new_tokens)
 
 
 def elsewhere(folder, design):
