@@ -53,3 +53,29 @@ def test_the_fixed_names_open_the_readme():
         'cl.figures.export(figure, "figures/curves", width=3.25)',
     ):
         assert line in first
+
+
+def test_the_readme_opens_with_what_it_does_a_picture_and_a_bench_with_its_output():
+    readme = (ROOT / "README.md").read_text()
+    opening, first, rest = re.split(r"```python\n(.*?)```", readme, maxsplit=1, flags=re.DOTALL)
+    picture = re.search(r"!\[[^\]]{20,}\]\((docs/images/\w+\.png)\)", opening)
+    assert picture and "curriculum learning" in opening and "    make demo\n" in opening
+    assert (ROOT / picture[1]).read_bytes().startswith(b"\x89PNG")
+    assert (ROOT / picture[1]).stat().st_size < 400_000
+    assert len([line for line in first.splitlines() if line]) <= 14
+    output = re.match(r"\s*```text\n(.*?)```", rest, flags=re.DOTALL)
+    assert output and "p_holm    mde" in output[1] and "detectable difference" in output[1]
+
+
+def test_the_tree_has_a_line_for_every_package():
+    readme = (ROOT / "README.md").read_text()
+    architecture = (ROOT / "docs" / "architecture.md").read_text()
+    packages = sorted(path.parent.name for path in (ROOT / "curriculab").glob("*/__init__.py"))
+    assert sorted(re.findall(r"^\| `curriculab/(\w+)/` \|", readme, re.MULTILINE)) == packages
+    assert sorted(re.findall(r"^\| `(\w+)/` \|", architecture, re.MULTILINE)) == packages
+
+
+def test_every_file_that_the_readme_names_is_there():
+    readme = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (ROOT / target).exists(), target

@@ -28,7 +28,7 @@ from curriculab.figures import find_browser
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 300_000  # ms; training takes most of it
-WINDOW = {"width": 1500, "height": 1180}
+WINDOW = {"width": 1500, "height": 1360}
 COLOURS = 128  # of the PNG's palette: a third of the size, and no difference that the eye sees
 PLACES = (
     "JUPYTER_CONFIG_DIR",
@@ -101,6 +101,8 @@ def run_cells(page: Page, address: str) -> None:
         page.keyboard.press("Shift+Enter")
         page.wait_for_timeout(200)
     page.locator(".jp-OutputArea-output table").last.wait_for(state="visible")
+    # a library's notice of a kernel that this machine lacks; it is no part of the workbench
+    page.add_style_tag(content='.jp-OutputArea-child:has([data-mime-type$="stderr"]) { display: none }')
     page.wait_for_timeout(3000)  # the panel's last drawing
 
 
@@ -109,9 +111,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images" / "workbench.png")
     options = parser.parse_args(arguments)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
         folder = Path(name)
         (folder / "work").mkdir()
+        quiet = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
+        quiet.mkdir(parents=True)
+        (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')  # else it asks the reader
         nbformat.write(notebook, folder / "work" / "bench.ipynb")
         with jupyterlab(folder) as address:
             browser = driver.chromium.launch(executable_path=str(find_browser()), args=["--no-sandbox"])
