@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from curriculab.engine.plan import _active
+from curriculab.engine.plan import active_plans
 
 BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)  # padded lengths inside attention, tokens
 
@@ -35,8 +35,8 @@ def packed_attention(module, query, key, value, attention_mask, scaling=None, dr
     Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of rows without padding.
     """
     window = kwargs.get("sliding_window")
-    if _active:
-        out = _active[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window)
+    if active_plans:
+        out = active_plans[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window)
         return out.unsqueeze(0), None
     if (attention_mask is not None and not bool(attention_mask.all())) or 1 < query.shape[2] < key.shape[2] or window:
         raise ValueError(
@@ -256,7 +256,7 @@ def _added(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None
 
 
 @contextmanager
-def _watched(inner: torch.nn.Module, inside: list[torch.Tensor] | None, tokens: int):
+def watched(inner: torch.nn.Module, inside: list[torch.Tensor] | None, tokens: int):
     """While this is open, what `inner` makes of its first `tokens` tokens goes into `inside` too."""
     if inside is None:
         yield

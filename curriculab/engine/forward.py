@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from curriculab.engine.adapter import FEWEST
-from curriculab.engine.attention import RowAttention, Shape, _watched, kernel_of
+from curriculab.engine.attention import RowAttention, Shape, kernel_of, watched
 from curriculab.engine.plan import Plan, Span, running
 
 
@@ -44,7 +44,7 @@ def forward(
     attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes, kernel_of(base))
     model = base if len(wanted) else base.base_model
     head = dict(logits_to_keep=keep) if len(wanted) else {}
-    with running(Plan(spans, attend)), torch.set_grad_enabled(grad), _watched(base.base_model, inside, total):
+    with running(Plan(spans, attend)), torch.set_grad_enabled(grad), watched(base.base_model, inside, total):
         embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
         at = torch.as_tensor(positions, device=device)[None]
         out = model(inputs_embeds=embedded, position_ids=at, use_cache=False, **head)

@@ -13,7 +13,7 @@ import torch
 
 from curriculab.engine.adapter import Entry, Layout
 from curriculab.engine.attention import implementation, packed_attention
-from curriculab.engine.plan import Span, _active
+from curriculab.engine.plan import Span, active_plans
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 ONEDNN_ROWS = 8  # below, the call costs more than it saves
 
 
-_onednn = torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
+onednn_linear = torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
 
 
 def product(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     """x (n, in) times w (out, in) transposed. oneDNN where it pays on a CPU: PyTorch's default (MKL) reaches less than
     half its speed on AMD processors, and rounds differently for fewer than eight rows."""
-    if x.shape[0] >= ONEDNN_ROWS and _onednn and x.device.type == "cpu" and x.dtype == w.dtype == torch.float32:
-        return _onednn(x, w, None, "none", [], "")
+    if x.shape[0] >= ONEDNN_ROWS and onednn_linear and x.device.type == "cpu" and x.dtype == w.dtype == torch.float32:
+        return onednn_linear(x, w, None, "none", [], "")
     return x @ w.T
 
 
@@ -45,21 +45,21 @@ def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
     state = getattr(layer.weight, "quant_state", None)
     if state is None:
         return layer.weight.to(dtype)
-    held = _held[-1].get(layer) if _held else None
+    held = kept_weights[-1].get(layer) if kept_weights else None
     if held is not None and held.dtype == dtype:
         return held
     from bitsandbytes.functional import dequantize_4bit
 
     weight = dequantize_4bit(layer.weight.data, state).to(dtype)
-    if _held and sum(w.nbytes for w in _held[-1].values()) + weight.nbytes <= HELD:
-        _held[-1][layer] = weight
+    if kept_weights and sum(w.nbytes for w in kept_weights[-1].values()) + weight.nbytes <= KEPT_BYTES:
+        kept_weights[-1][layer] = weight
     return weight
 
 
-HELD = 2**27  # bytes of weights taken out of NF4 once for a whole decode: all of the pocket model's
+KEPT_BYTES = 2**27  # bytes of weights taken out of NF4 once for a whole decode: all of the pocket model's
 
 
-_held: list[dict[torch.nn.Module, torch.Tensor]] = []
+kept_weights: list[dict[torch.nn.Module, torch.Tensor]] = []
 
 
 @contextmanager
@@ -68,11 +68,11 @@ def holding(device: torch.device):
     if device.type != "cpu":
         yield
         return
-    _held.append({})
+    kept_weights.append({})
     try:
         yield
     finally:
-        _held.pop()
+        kept_weights.pop()
 
 
 def frozen_product(x: torch.Tensor, base: torch.nn.Module) -> torch.Tensor:
@@ -194,9 +194,9 @@ def attach(peft: torch.nn.Module, lora: LoraConfig, attention: str | None = None
 
 def _mixed_forward(index: int, scale: float, own):
     def forward(self, x: torch.Tensor, *args, **kwargs) -> torch.Tensor:
-        if not _active:
+        if not active_plans:
             return own(x, *args, **kwargs)
-        plan, base, flat = _active[-1], self.base_layer, x.reshape(-1, x.shape[-1])
+        plan, base, flat = active_plans[-1], self.base_layer, x.reshape(-1, x.shape[-1])
         if not torch.is_grad_enabled():  # autograd's own bookkeeping is a tenth of a decoded token
             y = base(flat) if hasattr(base, "state") else frozen_product(flat, base)
             add_adapters(y, flat, index, scale, plan.spans)
@@ -213,12 +213,12 @@ def _frozen_forward(own):
     """A linear layer without adapters, multiplied as the others are: a row's bits do not hang on its neighbours."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not _active:
+        if not active_plans:
             return own(x)
         flat = x.reshape(-1, x.shape[-1])
         if not torch.is_grad_enabled():
             return frozen_product(flat, self).view(*x.shape[:-1], -1)
-        y = MixedLinear.apply(flat, _active[-1].spark, self, -1, 0.0, [])
+        y = MixedLinear.apply(flat, active_plans[-1].spark, self, -1, 0.0, [])
         return y.view(*x.shape[:-1], y.shape[-1])
 
     return forward

@@ -112,7 +112,7 @@ def load_model(
     >>> import curriculab as cl
     >>> model = cl.load_model("pocket", bits=32, r=8, lora_alpha=16, device="cpu")
     >>> model.layout.rank, model.positions
-    (8, 512)
+    (8, 2048)
     """
     refuse_options(from_pretrained)
     refuse_attention(attn_implementation)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from curriculab.engine.model import MIB, Model
+from curriculab.engine.footprint import MIB
+from curriculab.engine.model import Model
 
 STATM = Path("/proc/self/statm")  # Linux: pages that this process holds
 

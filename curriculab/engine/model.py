@@ -7,7 +7,6 @@ model.memory(batch_tokens=512)                # what weights, one adapter and ac
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,43 +18,29 @@ import pandas as pd
 import torch
 
 from curriculab.engine.adapter import Adapter, Layout
+from curriculab.engine.footprint import facts, footprint
 from curriculab.engine.recipe import Recipe
 from curriculab.engine.texts import Text, TextEncoder
 from curriculab.protocol import Backend, Owner, Piece, Rows
+from curriculab.runs.display import as_html
 
 if TYPE_CHECKING:
     from curriculab.objectives.objective import Objective
-
-MIB = 2**20
 
 
 @dataclass(eq=False)
 class Model:
     """A frozen base with LoRA layers, its tokenizer, and the layout that all its adapters share.
 
-    `load_model` makes it.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How it was loaded.
-    peft : torch.nn.Module
-        The PEFT model around the base.
-    tokenizer : PreTrainedTokenizerBase
-        Its tokenizer.
-    layout : Layout
-        Which layers every adapter has, and where they stand in its vector.
-    contents : str
-        Digest of its files or tensors; of a model on the hub, the commit.
-    backend_class : callable
-        Makes the backend that answers requests with a model.
+    `load_model` makes it: `recipe` says how it was loaded, `peft` is PEFT's model around the base, `contents` the digest
+    of its files or tensors (of a model on the hub: the commit), `backend_class` makes what answers requests with it.
 
     Examples
     --------
     >>> import curriculab as cl
     >>> model = cl.load_model("pocket", bits=32, device="cpu")
     >>> model.bits, model.positions
-    (32, 512)
+    (32, 2048)
     """
 
     recipe: Recipe
@@ -231,19 +216,7 @@ class Model:
         >>> list(cl.load_model("pocket", bits=4, device="cpu").memory().index)
         ['weights', 'adapter', 'activations']
         """
-        seen = {p.data_ptr(): p.numel() * p.element_size() for n, p in self.base.named_parameters() if "lora_" not in n}
-        widths = sum(e.out_features + 2 * e.in_features + 2 * self.layout.rank for e in self.layout.entries)
-        size = 2 if self.device.type == "cuda" else 4
-        head = 3 * self.base.get_output_embeddings().weight.shape[0] * 4
-        parts = {
-            "weights": sum(seen.values()),
-            "adapter": 16 * self.layout.size,
-            "activations": batch_tokens * (widths * size + head),
-        }
-        if self.device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self.device)
-            parts |= {"allocated": torch.cuda.memory_allocated(self.device), "free": free}
-        return pd.Series(parts, name="MiB") / MIB
+        return footprint(self.base, self.layout, batch_tokens)
 
     def digest(self) -> str:
         """What decides the numbers of this model: its weights, and all that `load_model` was told (16 hex digits)."""
@@ -262,21 +235,10 @@ class Model:
         )
 
     def _repr_html_(self) -> str:
-        """A small table for notebooks; it has the page's own colours, light or dark."""
-        layout = self.layout
-        adapted = sum(e.out_features * e.in_features for e in layout.entries)
         lines = {
-            "model": self.name,
             "commit" if self.recipe.revision else "digest": self.contents,
             "precision": f"{self.bits} bits, else {self.recipe.dtype}, on {self.device}",
-            "adapted": f"{adapted / 1e6:.1f}M weights in {len(layout.entries)} linear layers",
-            "an adapter": f"r={layout.rank}, lora_alpha={layout.alpha:g}, {layout.size / 1e6:.2f}M weights",
+            **facts(self.layout),
             "longest text": f"{self.positions:,} tokens",
         }
-        cell = "padding:.15em 1em .15em 0;text-align:left;background:transparent;color:inherit"
-        rows = "".join(
-            f"<tr style='background:transparent'><th style='{cell};font-weight:normal;opacity:.7'>{name}</th>"
-            f"<td style='{cell}'>{html.escape(str(value))}</td></tr>"
-            for name, value in lines.items()
-        )
-        return f"<table style='border-collapse:collapse;color:currentColor'>{rows}</table>"
+        return as_html(f"Model {self.name}", pd.Series(lines).to_frame(""))

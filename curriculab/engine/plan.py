@@ -33,14 +33,14 @@ class Plan:
         self.spark = torch.zeros((), requires_grad=True)  # puts a layer on the way back though nothing before it learns
 
 
-_active: list[Plan] = []
+active_plans: list[Plan] = []
 
 
 @contextmanager
 def running(plan: Plan):
     """While this is open, LoRA layers and attention follow the plan instead of PEFT's own way."""
-    _active.append(plan)
+    active_plans.append(plan)
     try:
         yield
     finally:
-        _active.pop()
+        active_plans.pop()
