@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class Model:
     """A frozen base with LoRA layers, its tokenizer, and the layout that all its adapters share.
 
-    `load_model` makes it: `recipe` says how it was loaded, `peft` is PEFT's model around the base, `contents` the digest
-    of its files or tensors (of a model on the hub: the commit), `backend_class` makes what answers requests with it.
+    `load_model` makes it: `recipe` says how it was loaded, `peft` is the PEFT model around the base, `contents` digests
+    its files or tensors (of a model on the hub: the commit), `backend_class` makes what answers requests with it.
 
     Examples
     --------
