@@ -42,7 +42,7 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
         raise ValueError(f"x={x!r} is not an axis of learning curves; choose from {', '.join(AXES)}")
     curves = _curves(runs, by, AXES[x][0])
     labels = [v for name in runs.variants for v in curves.label[curves.variant == name].unique()]
-    panels = [v for v in labels if v != "random"] if by == "variant" else sorted(curves[by].unique()) if by else [None]
+    panels = _panels(curves, labels, by)
     titles = {None: [""], "variant": panels}.get(by, [f"{by} {p}" for p in panels])
     figure = panelled(titles, x=AXES[x][1], y="accuracy", ratio=0.6)
     for panel, value in enumerate(panels):
@@ -55,6 +55,15 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
                 draw(figure, part[part.label == label], panel, label, style)
         _signs(figure, runs, part[part.label.isin(shown)], panel)
     return tell(arrange(figure), f"Accuracy against {AXES[x][1]}", _caption(runs, curves, level), runs)
+
+
+def _panels(curves: pd.DataFrame, labels: Sequence[str], by: str | None) -> list:
+    """What each panel shows: one variant, one value of a column, or everything (None)."""
+    if by is None:
+        return [None]
+    if by == "variant":
+        return [label for label in labels if label != "random"]
+    return sorted(curves[by].unique())
 
 
 def _caption(runs: Runs, curves: pd.DataFrame, level: float) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from curriculab import statistics
 from curriculab.figures.captions import seeds, seeds_of, tell
-from curriculab.figures.panels import arrange, cells, panelled
+from curriculab.figures.panels import arrange, cells, panelled, texts_of
 from curriculab.runs import Runs
 from curriculab.statistics import Comparison
 
@@ -62,7 +62,12 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level") -> go.Figure:
     for panel, variant in enumerate(variants):
         z = table[table.variant == variant].pivot(index="trained", columns="tested", values="change")
         z = z.reindex(index=rows, columns=columns).to_numpy(float)
-        text = [["" if np.isnan(v) else f"{100 * v:+.0f}" if abs(v) >= 0.005 else "0" for v in line] for line in z]
+        text = texts_of(z, _hundredths)
         cells(figure, panel, rows, columns, z, text, most=most)
     said = f"Change of accuracy on each tested {by} while each {by} was trained, hundredths; means of {seeds_of(runs)}."
     return tell(arrange(figure), f"Transfer between {by}s", said, runs)
+
+
+def _hundredths(change: float) -> str:
+    """ "+3" for 0.03; no sign where it rounds to 0."""
+    return f"{100 * change:+.0f}" if abs(change) >= 0.005 else "0"

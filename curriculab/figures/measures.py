@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from curriculab.figures.captions import tell
-from curriculab.figures.panels import arrange, on_panel, panelled
+from curriculab.figures.panels import arrange, on_panel, panelled, texts_of
 from curriculab.figures.pool import numeric_columns
 from curriculab.figures.theme import COLOURS, DIVERGING, GROUPS, template
 
@@ -60,7 +61,7 @@ def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     found = pool[names].rank().corr().to_numpy()[1:, :-1]
     shown = np.where(np.tri(len(names) - 1, dtype=bool), found, np.nan)
     labels = [name.replace("_", " ") for name in names]
-    text = [["" if np.isnan(v) else f"{v:.2f}" for v in line] for line in shown]
+    text = texts_of(shown, "{:.2f}".format)
     figure = go.Figure(
         go.Heatmap(
             x=labels[:-1],
@@ -94,7 +95,8 @@ def agreements(
     n, labels = len(below), [str(name).replace("_", " ") for name in below]
     z = np.where(np.tri(n, k=-1, dtype=bool), below, above).astype(float)
     np.fill_diagonal(z, np.nan)
-    text = [["" if np.isnan(v) else f"{v:.2f}" for v in line] for line in z]
+    text = texts_of(z, "{:.2f}".format)
+    pairs = np.reshape([f"{a} and {b}" for a, b in product(labels, labels)], (n, n))
     wrapped = [label.replace(" ", "<br>", 1) for label in labels]
     title = f"{names[0]} below the diagonal, {names[1]} above"
     figure = panelled([""], x=title, y="", lines=2.1 * n)
@@ -111,7 +113,7 @@ def agreements(
             showscale=False,
             xgap=2,
             ygap=2,
-            customdata=[[f"{a} and {b}" for b in labels] for a in labels],
+            customdata=pairs.tolist(),
             hovertemplate="%{customdata}: %{z:.2f}<extra></extra>",
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ def arrange(
     n = meta["panels"]
     rows = -(-n // min(n, most, max(1, int(width // (13.5 * px)))))
     columns = -(-n // rows)
-    gap_x, gap_y = ((1.3 * px, 1.0 * px) if meta["shared"] else (4.4 * px, 4.0 * px)) if n > 1 else (0, 0)
+    gap_x, gap_y = _gaps(n, px, shared=meta["shared"])
     across = width - 5.5 * px
     panel_width = (across - gap_x * (columns - 1)) / columns
     titles = [wrap(t, panel_width / (0.53 * px), lines=2) for t in meta["titles"]]
@@ -80,10 +80,10 @@ def arrange(
         left, top = column * (panel_width + gap_x) / across, 1 - row * (strip + panel_height + gap_y) / total
         x, y = (left, left + panel_width / across), (top - (strip + panel_height) / total, top - strip / total)
         alone, lowest, leftmost = not meta["shared"], i + columns >= n, column == 0
-        told = alone or lowest, alone or leftmost
-        names = meta["x"][i] if told[0] else "", meta["y"] if leftmost else ""
-        figure.layout[_axis("x", i)].update(domain=np.clip(x, 0, 1), showticklabels=told[0], title_text=names[0])
-        figure.layout[_axis("y", i)].update(domain=np.clip(y, 0, 1), showticklabels=told[1], title_text=names[1])
+        has_x, has_y = alone or lowest, alone or leftmost
+        names = meta["x"][i] if has_x else "", meta["y"] if leftmost else ""
+        figure.layout[_axis("x", i)].update(domain=np.clip(x, 0, 1), showticklabels=has_x, title_text=names[0])
+        figure.layout[_axis("y", i)].update(domain=np.clip(y, 0, 1), showticklabels=has_y, title_text=names[1])
         place = dict(x=left, y=min(max(y[1], 0), 1), yshift=0.35 * px)
         figure.update_annotations(place | dict(text=title), selector=dict(name=f"panel {i}"))
     figure.layout.height = height or round(total + above + below)
@@ -94,6 +94,13 @@ def arrange(
         figure.layout.coloraxis.colorbar.y = 1 - 1.4 * px / figure.layout.height
         figure.update_annotations(dict(yshift=above - 0.2 * px), selector=dict(name="bar"))
     return figure
+
+
+def _gaps(panels: int, px: float, *, shared: bool) -> tuple[float, float]:
+    """Space between panels across and down, in pixels; wider where each has axis labels of its own."""
+    if panels == 1:
+        return 0, 0
+    return (1.3 * px, 1.0 * px) if shared else (4.4 * px, 4.0 * px)
 
 
 def _has_bar(figure: go.Figure) -> bool:
@@ -109,10 +116,19 @@ def wrap(text: str, characters: float, *, lines: int) -> str:
 def _legend_rows(figure: go.Figure, width: float, px: float) -> int:
     """Rows that plotly's horizontal legend will need: one if all fit, else columns as wide as the widest entry."""
     names = [t.name for t in figure.data if t.showlegend is not False and t.name and t.type != "heatmap"]
-    wide = [0.56 * px * max(len(part) for part in n.split("<br>")) + 40 for n in names]
+    wide = [0.56 * px * max(map(len, name.split("<br>"))) + 40 for name in names]
     if sum(wide) <= width:
         return int(bool(names))
     return -(-len(names) // max(1, int(width // max(wide))))
+
+
+def texts_of(values: np.ndarray, write: Callable[[float], str]) -> list[list[str]]:
+    """A matrix of numbers as texts to print in its cells; "" where there is no number."""
+
+    def text(value: float) -> str:
+        return "" if np.isnan(value) else write(value)
+
+    return [list(map(text, line)) for line in values]
 
 
 def stairs(edges: np.ndarray, heights: np.ndarray, colour: str, panel: int, **more: Any) -> go.Scatter:

@@ -183,14 +183,19 @@ def binned(figure: go.Figure) -> go.Figure:
     if sum(len(t.x) for t in clouds) <= MOST_MARKS or any(t.meta == BINNED for t in clouds):
         return figure
     side = int(np.sqrt(MOST_MARKS / len(clouds)))
-    bins = {name: np.concatenate([np.asarray(t[name], float) for t in clouds]) for name in "xy"}
-    edges = [np.histogram_bin_edges(values[np.isfinite(values)], side) for values in bins.values()]
+    edges = [_edges(clouds, name, side) for name in "xy"]
     most = max(_bin(trace, edges) for trace in clouds)
     for trace in clouds:  # the largest mark fills a third of a column's narrowest cell
         trace.marker.update(sizemode="area", sizeref=2 * most / 10**2, sizemin=1.2, opacity=0.8, line_width=0)
         trace.update(customdata=trace.marker.size, meta=BINNED, hovertemplate="%{customdata} points<extra></extra>")
-    told = about(figure)
-    return tell(figure, told.title, f"{told.caption} Marks stand for several points: their area goes by the number.")
+    words = about(figure)
+    return tell(figure, words.title, f"{words.caption} Marks stand for several points: their area goes by the number.")
+
+
+def _edges(clouds: Sequence[Any], name: str, bins: int) -> np.ndarray:
+    """Edges of the bins along one axis, common to all clouds, (bins + 1,)."""
+    values = np.concatenate([np.asarray(trace[name], float) for trace in clouds])
+    return np.histogram_bin_edges(values[np.isfinite(values)], bins)
 
 
 def _bin(trace: Any, edges: Sequence[np.ndarray]) -> int:

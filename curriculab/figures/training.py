@@ -88,7 +88,8 @@ def training(
         wrong, allowed = (x, AXES) if x not in AXES else (y, QUANTITIES)
         raise ValueError(f"no axis {wrong!r} here; choose among {', '.join(allowed)}")
     drawn = lines(points, y)
-    variants = [v for v in dict.fromkeys([*variants, *(line.variant for line in drawn)]) if v not in null]
+    names = dict.fromkeys([*variants, *[line.variant for line in drawn]])
+    variants = [name for name in names if name not in null]
     figure = go.Figure(layout=dict(template=template(), height=380, hovermode="x"))
     if null:
         band = _seeds([line for line in drawn if line.variant in null], x, NULL, {"color": GREY})
@@ -99,11 +100,11 @@ def training(
         figure.add_trace(_seeds(own if len(own) > 1 else [], x, variant, style))
         figure.add_trace(_mean(own, x, variant, style))
     figure.add_trace(_signs(points, drawn, x, variants))
-    told = dict(text="" if drawn else EMPTY, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False)
+    empty = dict(text="" if drawn else EMPTY, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False)
     return figure.update_layout(
         xaxis=dict(title=dict(text=AXES[x]), rangemode="tozero"),
         yaxis=dict(title=dict(text=QUANTITIES[y])),
-        annotations=[told | dict(font=dict(color=INK))],
+        annotations=[empty | dict(font=dict(color=INK))],
         margin=dict(t=20, r=20),
         legend=dict(orientation="v", x=1.01, xanchor="left", y=1, yanchor="top"),
     )

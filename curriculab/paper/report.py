@@ -153,9 +153,14 @@ def _budget(asked: Mapping[str, Any]) -> str:
 
 def _variants(runs: Runs) -> str:
     methods = {r.key[0]: _method(r) for r in runs.records if r.key[0] not in (*runs.null, *runs.controls)}
-    steered = [v for v in methods if any(r.spec.get("decides", {}).get("steering") for r in _of(runs, v))]
+    steered = [variant for variant in methods if _is_steered(runs, variant)]
     said = f"Variants: {'; '.join(f'{name}{how}' for name, how in methods.items())}." if methods else ""
     return said + (f" Steered by hand while they trained: {_listed(steered)}." if steered else "")
+
+
+def _is_steered(runs: Runs, variant: str) -> bool:
+    """Was a variant changed by hand while it trained?"""
+    return any(record.spec.get("decides", {}).get("steering") for record in _of(runs, variant))
 
 
 def _of(runs: Runs, variant: str) -> list[Record]:
@@ -164,13 +169,13 @@ def _of(runs: Runs, variant: str) -> list[Record]:
 
 def _method(record: Record) -> str:
     """ " (baby_steps by loss, buckets=3)": the method, its measure, its other knobs; "" where it was not recorded."""
-    told = record.spec.get("method")
-    if not isinstance(told, Mapping) or "method" not in told:
+    made = record.spec.get("method")
+    if not isinstance(made, Mapping) or "method" not in made:
         name = str(record.spec.get("decides", {}).get("method", {}).get("function", "")).rpartition(".")[2]
         return f" ({name}, defined by its author)" if name else ""
-    knobs = dict(told.get("knobs", {}))
+    knobs = dict(made.get("knobs", {}))
     by = knobs.pop("by", None) or _default(record, "by")
-    words = [f"{told['method']}{f' by {by}' if by else ''}", *(f"{k}={_value(v)}" for k, v in knobs.items())]
+    words = [f"{made['method']}{f' by {by}' if by else ''}", *(f"{k}={_value(v)}" for k, v in knobs.items())]
     return f" ({', '.join(words)})"
 
 
@@ -210,14 +215,14 @@ def _controls(runs: Runs) -> str:
 
 
 def _seeds(runs: Runs) -> str:
-    each = {v: sorted(r.key[1] for r in _of(runs, v)) for v in (*runs.variants, *runs.null)}
-    same = len({tuple(s) for s in each.values()}) == 1
-    numbers = _listed(map(str, runs.seeds))
-    said = (
-        f"Each ran with {seeds(map(len, each.values()))} ({numbers}{'' if same else '; not every variant with each'})."
-    )
+    each: dict[str, set[int]] = {name: set() for name in (*runs.variants, *runs.null)}
+    for record in runs.records:
+        each[record.key[0]].add(record.key[1])
+    same = len(set(map(frozenset, each.values()))) == 1
+    numbers = _listed(map(str, runs.seeds)) + ("" if same else "; not every variant with each")
+    sentence = f"Each ran with {seeds(map(len, each.values()))} ({numbers})."
     failed = [f"{v}, seed {s}, {why}" for (v, s), why in runs.failed.items()]
-    return said + (f" Left out: {'; '.join(failed)}." if failed else "")
+    return sentence + (f" Left out: {'; '.join(failed)}." if failed else "")
 
 
 def _tests(result: Comparison, controls: Sequence[str]) -> str:

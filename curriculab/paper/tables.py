@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -151,12 +152,12 @@ class Table:
         head = " & ".join(latex_text(c.head) for c in self.columns)
         kinds = "".join("r" if c.numeric and i else "l" for i, c in enumerate(self.columns))
         rows = [f"    {' & '.join(self._latex_cells(i))} \\\\" for i in range(len(self))]
-        told = f"\\label{{tab:{label}}}" if label else ""
+        reference = f"\\label{{tab:{label}}}" if label else ""
         return "\n".join(
             [
                 r"\begin{table}[tb]",
                 r"  \centering\small\setlength{\tabcolsep}{4pt}",
-                f"  \\caption{{{latex_text(self.title)}}}{told}",
+                f"  \\caption{{{latex_text(self.title)}}}{reference}",
                 f"  \\begin{{tabular}}{{{kinds}}}",
                 r"    \toprule",
                 f"    {head} \\\\",
@@ -204,15 +205,21 @@ class Table:
         """One number a cell: an interval has two columns of its own; `bold` and `marks` where there are any."""
         made = io.StringIO()
         writer = csv.writer(made, lineterminator="\n")
-        ends = [("low", "high") if c.low else () for c in self.columns]
-        names = [n for c, e in zip(self.columns, ends, strict=True) for n in (c.name, *(f"{c.name} {x}" for x in e))]
-        extra = ["bold"] * bool(self.bold[1]) + ["marks"] * any(self.marks)
-        writer.writerow([*names, *extra])
-        for row in range(len(self)):
-            cells = [v for c in self.columns for v in (c.cells[row], *((c.low[row], c.high[row]) if c.low else ()))]
-            told = {"bold": "yes" if row in self.bold[1] else "", "marks": self._marks(row)}
-            writer.writerow([*cells, *(told[name] for name in extra)])
+        names, values = zip(*self._csv_columns(), strict=True)
+        writer.writerow(names)
+        writer.writerows(zip(*values, strict=True))
         return made.getvalue()
+
+    def _csv_columns(self) -> Iterator[tuple[str, Sequence[str]]]:
+        for column in self.columns:
+            yield column.name, column.cells
+            if column.low:
+                yield f"{column.name} low", column.low
+                yield f"{column.name} high", column.high
+        if self.bold[1]:
+            yield "bold", ["yes" if row in self.bold[1] else "" for row in range(len(self))]
+        if any(self.marks):
+            yield "marks", self.marks
 
     def write(self, path: str | Path) -> list[Path]:
         """`path`.tex, .md and .csv."""
@@ -248,7 +255,7 @@ def _p(value: float) -> str:
 
 
 def _differences(result: Comparison, places: int) -> Column:
-    cells = [tuple(number(v, places, sign=True) for v in result.table[c]) for c in ("difference", "low", "high")]
+    cells = [_printed(result.table[name], places, sign=True) for name in ("difference", "low", "high")]
     return Column("difference", *cells, f"{result.level:.0%} interval")
 
 
@@ -266,10 +273,10 @@ def comparison(result: Comparison, *, controls: Sequence[str] = (), places: int 
         Column("p (Holm)", tuple(_p(v) for v in table.p_holm)),
         Column("detectable", tuple(number(v, places) for v in table.mde)),
     ]
-    said, marks = _marked(result, controls)
+    meanings, marks = _marked(result, controls)
     bold = frozenset(int(i) for i in np.flatnonzero(table.differs))
     title = f"Accuracy against {result.to}" + ("" if result.at == "end" else f", at {result.at:.0%} of the budget")
-    return Table(title, tuple(columns), ("difference", bold), marks, (*said, *_design(result)))
+    return Table(title, tuple(columns), ("difference", bold), marks, (*meanings, *_design(result)))
 
 
 def _marked(result: Comparison, controls: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -285,8 +292,12 @@ def _marked(result: Comparison, controls: Sequence[str]) -> tuple[tuple[str, ...
         "tested by a solver that sees the answers.": table.gold.to_numpy(bool),
     }
     used = [(text, np.asarray(rows, bool)) for text, rows in meanings.items() if np.any(rows)]
-    marks = ["".join(MARKS[k] for k, (_, rows) in enumerate(used) if rows[i]) for i in range(len(table))]
-    return tuple(f"{MARKS[k]} {text}" for k, (text, _) in enumerate(used)), tuple(marks) if any(marks) else ()
+    notes, marks = [], [""] * len(table)
+    for mark, (text, rows) in zip(MARKS, used, strict=False):
+        notes.append(f"{mark} {text}")
+        for row in np.flatnonzero(rows):
+            marks[row] += mark
+    return tuple(notes), tuple(marks) if used else ()
 
 
 def _design(result: Comparison) -> Iterator[str]:
@@ -308,8 +319,8 @@ def levels(result: Comparison, *, places: int = 3) -> Table:
         raise ValueError("no levels to show: the test rows have no column 'level'")
     wide = result.levels.pivot(index="variant", columns="level", values="accuracy").reindex(result.table.index)
     rows = result.levels.drop_duplicates("level").set_index("level").rows
-    columns = [Column(f"level {name}", tuple(number(v, places) for v in wide[name])) for name in wide]
-    note = f"Means over seeds; test rows a level: {', '.join(f'{rows[name]}' for name in wide)}."
+    columns = [Column(f"level {name}", _printed(wide[name], places, sign=False)) for name in wide]
+    note = f"Means over seeds; test rows a level: {', '.join(map(str, rows[list(wide)]))}."
     return Table("Accuracy by level", (Column("variant", tuple(map(str, wide.index))), *columns), notes=(note,))
 
 
@@ -325,15 +336,15 @@ def of(
     """Any table, its index first. intervals: {"forgetting": ("low", "high")} prints three columns as one; signed:
     columns of differences."""
     intervals = dict(intervals or {})
-    for name in (*intervals, *(end for ends in intervals.values() for end in ends), *signed):
+    ends = list(chain.from_iterable(intervals.values()))
+    for name in (*intervals, *ends, *signed):
         if name not in frame:
             raise ValueError(f"the table has no column {name!r}; it has {', '.join(map(str, frame.columns))}")
-    ends = {end for pair in intervals.values() for end in pair}
     whole = frame if frame.index.names == [None] and isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
     columns = []
     for name in (c for c in whole if c not in ends):
         parts = [name, *intervals.get(name, ())]
-        columns.append(Column(str(name), *(_printed(whole[part], places, name in signed) for part in parts)))
+        columns.append(Column(str(name), *[_printed(whole[part], places, name in signed) for part in parts]))
     return Table(title, tuple(columns), notes=tuple(notes))
 
 

@@ -90,8 +90,8 @@ def show(root: Path, found: list[Entry], given: argparse.Namespace) -> int:
             print(f"  {bytes_of(path.stat().st_size):>9}  {path.relative_to(entry.path)}")
         return 0
     record = load_record(entry.path)
-    told = {k: v for k, v in record.spec.items() if k not in ("variant", "seed", "decides", "events")}
-    print("\n".join(f"  {k:<10} {short(v)}" for k, v in told.items()))
+    settings = {k: v for k, v in record.spec.items() if k not in ("variant", "seed", "decides", "events")}
+    print("\n".join(f"  {k:<10} {short(v)}" for k, v in settings.items()))
     for part, value in dict(record.spec.get("decides", {})).items():
         print(f"  decides    {part} = {short(value)}")
     runs = Runs((record,))
@@ -134,8 +134,8 @@ def take_out(root: Path, found: list[Entry], given: argparse.Namespace) -> int:
 # -- which ------------------------------------------------------------------------------------------------------------
 def picked(found: list[Entry], given: argparse.Namespace) -> list[Entry]:
     """What a prune is about: named entries, or all of the states asked for, of a variant, older than an age."""
-    asked = (given.ids, given.variant, given.older_than, given.unfinished, given.damaged, given.failed)
-    if not any(asked):
+    filters = (given.ids, given.variant, given.older_than, given.unfinished, given.damaged, given.failed)
+    if not any(filters):
         raise ValueError(
             "prune removes nothing by itself: name runs, or say --variant, --older-than, --unfinished, "
             "--damaged or --failed"
@@ -170,14 +170,12 @@ def age(text: str) -> float:
 # -- lines of text ----------------------------------------------------------------------------------------------------
 def table(found: Sequence[Entry]) -> str:
     head = ("variant", "seed", "steps", "accuracy", "size", "date", "state", "id")
-    cells = [head, *(_cells(entry) for entry in found)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(head) - 1)]
-    right = ("seed", "steps", "accuracy", "size")
-    rows = [
-        "  ".join(c.rjust(w) if h in right else c.ljust(w) for c, w, h in zip(line, widths, head, strict=False))
-        + f"  {line[-1]}"
-        for line in cells
-    ]
+    columns = []
+    for name, *cells in zip(head, *map(_cells, found), strict=True):
+        width = 0 if name == head[-1] else max(map(len, (name, *cells)))
+        align = ">" if name in ("seed", "steps", "accuracy", "size") else "<"
+        columns.append([f"{cell:{align}{width}}" for cell in (name, *cells)])
+    rows = ["  ".join(line) for line in zip(*columns, strict=True)]
     why = [f"    {entry.id}: {printable(entry.why)}" for entry in found if entry.why]
     return "\n".join(row.rstrip() for row in [*rows, *why])
 

@@ -14,7 +14,7 @@ import json
 import re
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,15 @@ def trainer_state(path: Path) -> list[Part]:
                 f"{path}, entry {place} of log_history: found {show(line)}, expected an object with the number step; "
                 "copy the file again, or leave the entry out"
             )
-    logged = [
-        {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in line.items()}
-        for line in state["log_history"]
-    ]
+    logged = [_plain_values(line) for line in state["log_history"]]
     planned = state.get("max_steps")
     planned = planned if isinstance(planned, int | float) and planned > 0 else None
     return [Part(_by_step(pd.DataFrame(logged, columns=None if logged else ["step"])), planned=planned)]
+
+
+def _plain_values(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers and texts as they are, all else as JSON."""
+    return {k: v if isinstance(v, int | float | str) else json.dumps(v) for k, v in line.items()}
 
 
 def _json(path: Path) -> Any:
@@ -243,7 +245,7 @@ def harness(path: Path, *, metric: str | None = None, filter: str | None = None)
             "remove one of the two"
         )
     items = pd.DataFrame({"id": ids, "correct": _shares(table[metric], path, metric), "topic": name})
-    return [Part(items=items.assign(**_told(table)).reset_index(drop=True))]
+    return [Part(items=items.assign(**_about_rows(table)).reset_index(drop=True))]
 
 
 def _filtered(table: pd.DataFrame, path: Path, wanted: str | None) -> pd.DataFrame:
@@ -262,7 +264,7 @@ def _metric(table: pd.DataFrame, path: Path, wanted: str | None) -> str:
     """The metric to take: the one there is, or the one that was asked for."""
     listed = table["metrics"].iloc[0] if "metrics" in table else None
     names = listed if isinstance(listed, list) else [c for c in table if c not in ABOUT]
-    found = [c for c in names if c in table and all(isinstance(v, int | float) for v in table[c])]
+    found = [name for name in names if name in table and _is_numbers(table[name])]
     if wanted is not None and wanted in table:
         return wanted
     if wanted is None and len(found) == 1:
@@ -271,6 +273,10 @@ def _metric(table: pd.DataFrame, path: Path, wanted: str | None) -> str:
     if wanted is not None:
         raise ValueError(f"{path}: no metric {wanted!r};{closest(wanted, found)} it has {has}; pass one as metric=")
     raise ValueError(f"{path}: found the metrics {has}, expected one that tells right from wrong; pass it as metric=")
+
+
+def _is_numbers(values: pd.Series) -> bool:
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _shares(values: pd.Series, path: Path, metric: str) -> np.ndarray:
@@ -283,18 +289,18 @@ def _shares(values: pd.Series, path: Path, metric: str) -> np.ndarray:
     return values.to_numpy(float)
 
 
-def _told(table: pd.DataFrame) -> dict[str, list]:
+def _about_rows(table: pd.DataFrame) -> dict[str, list]:
     """Target, answer, digest and level of each row, where the file has them for all rows."""
-    told: dict[str, list] = {"target": table["target"].map(str).tolist()}
+    found: dict[str, list] = {"target": table["target"].map(str).tolist()}
     if "filtered_resps" in table:
         texts = [r[0] if isinstance(r, list) and r else r for r in table["filtered_resps"]]
         if all(isinstance(text, str) for text in texts):
-            told["text"] = texts
+            found["text"] = texts
     if "doc_hash" in table and table["doc_hash"].notna().all():
-        told["doc_hash"] = table["doc_hash"].tolist()
+        found["doc_hash"] = table["doc_hash"].tolist()
     docs = table["doc"] if "doc" in table else [None] * len(table)
     levels = [_level(doc.get("level")) if isinstance(doc, dict) else None for doc in docs]
-    return told | ({"level": levels} if None not in levels else {})
+    return found | ({"level": levels} if None not in levels else {})
 
 
 def _level(value: object) -> int | None:

@@ -80,15 +80,22 @@ def import_runs(
         near = closest(wrong[0], TARGETS)
         raise ValueError(f"columns has the target {wrong[0]!r};{near} known are {', '.join(TARGETS)}")
     found: dict[tuple[str, int], list[Named]] = {}
-    for path, told in _places(str(source)):
+    for path, named in _places(str(source)):
         for part in _parts(path, metric, filter):
-            inside = _match(names, part.name, path) if names else {"variant": part.name} if part.name else {}
-            own = {"variant": variant or _folder(path), "seed": seed, "step": step} | inside | told
+            own = {"variant": variant or _folder(path), "seed": seed, "step": step}
+            own |= _named_inside(part, names, path) | named
             key = str(own["variant"]), int(own["seed"])
             number = None if own["step"] is None else int(own["step"])
             found.setdefault(key, []).append(Named(*key, number, part, path))
     _same_rows([n for parts in found.values() for n in parts])
     return Runs(tuple(_record(parts, columns or {}) for parts in found.values()))
+
+
+def _named_inside(part: Part, names: str | None, path: Path) -> dict[str, str]:
+    """Variant, seed and step as the name that a file gives its run tells them."""
+    if names:
+        return _match(names, part.name, path)
+    return {"variant": part.name} if part.name else {}
 
 
 def join(*runs: Runs) -> Runs:
@@ -109,8 +116,9 @@ def _places(source: str) -> Iterator[tuple[Path, dict[str, str]]]:
     if not paths:
         raise ValueError(f"{source}: no such file or folder in {Path.cwd()}; give a path, or a pattern that fits some")
     for path in paths:
-        told = {} if plain else _match(source, path, Path(path))
-        yield from ((file, told) for file in ([Path(path)] if Path(path).is_file() else _inside(Path(path))))
+        named = {} if plain else _match(source, path, Path(path))
+        for file in [Path(path)] if Path(path).is_file() else _inside(Path(path)):
+            yield file, named
 
 
 def _holes(pattern: str, text: str | Mapping[str, str]) -> str:

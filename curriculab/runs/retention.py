@@ -195,7 +195,8 @@ def export(runs: Runs, folder: Path, form: str) -> list[Path]:
         raise ValueError(f"cannot export to {form!r}; choose from {', '.join(FORMATS)}")
     folder.mkdir(parents=True, exist_ok=True)
     if form == "tensorboard":
-        return [_events(runs, key, folder) for key in dict.fromkeys(r.key for r in runs.records)]
+        keys = dict.fromkeys(record.key for record in runs.records)
+        return [_events(runs, key, folder) for key in keys]
     written = []
     for name in COLUMNS:
         path, part = folder / f"{name}.{form}", folder / f".part-{name}.{form}"

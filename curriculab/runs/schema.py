@@ -102,7 +102,8 @@ class Runs:
     @property
     def variants(self) -> list[str]:
         """Names in the order they were asked for, null-band orders left out."""
-        return [v for v in dict.fromkeys(r.key[0] for r in self.records) if v not in self.null]
+        names = dict.fromkeys(record.key[0] for record in self.records)
+        return [name for name in names if name not in self.null]
 
     @property
     def seeds(self) -> list[int]:
@@ -126,7 +127,8 @@ class Runs:
     @property
     def interventions(self) -> list[Mapping[str, object]]:
         """What was done by hand while these runs trained: `bench.run(..., interventions=...)` repeats it."""
-        return max((list(r.spec.get("events", ())) for r in self.records), key=len, default=[])
+        events = [list(record.spec.get("events", ())) for record in self.records]
+        return max(events, key=len, default=[])
 
     def accuracy(self, by: str | None = None) -> pd.DataFrame:
         """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, and SO_FAR."""
@@ -154,15 +156,15 @@ class Runs:
         taken: dict[str, list[Record]] = {name: [] for name in self.variants}
         for record in self.records:
             taken.get(record.key[0], []).append(record)
-        lines = {
-            name: {
+        failed = self.failed
+        lines = {}
+        for name, records in taken.items():
+            lines[name] = {
                 "seeds": len(records),
                 "steps": max(record.steps for record in records),
                 "accuracy": _last_accuracy(records),
-                "failed": sum(record.key in self.failed for record in records),
+                "failed": sum(record.key in failed for record in records),
             }
-            for name, records in taken.items()
-        }
         return pd.DataFrame.from_dict(lines, orient="index").rename_axis("variant").round(3)
 
 

@@ -1,8 +1,8 @@
-"""Work that goes on behind a panel: the newest is wanted, what is older is called off and never shown.
+"""Computation in the background of a panel: only the newest request is finished and shown, older ones are cancelled.
 
-behind = Behind(work=lambda unwanted, knobs: simulated(knobs), show=lambda result, error: ...)
-behind.ask(knobs)     # returns at once; asked again before it is done, it begins anew
-behind.wait()         # what the newest came to
+newest = Debounced(work=lambda cancelled, knobs: simulated(knobs), show=lambda result, error: ...)
+newest.request(knobs)   # returns at once; requested again before it is done, it begins anew
+newest.wait()           # the result of the newest request
 """
 
 from __future__ import annotations
@@ -12,11 +12,25 @@ import time
 from collections.abc import Callable
 
 
-class Behind:
-    """One computation in a thread, begun `pause` seconds after it was last asked for.
+class Debounced:
+    """One computation in a thread, begun some time after it was last requested.
 
-    work(unwanted, ...) gets what `ask` was given and should look at `unwanted()` now and then; show(result, error) is
-    called with one of them None, by one thread at a time.
+    Parameters
+    ----------
+    work : callable
+        Called as work(cancelled, *arguments) with the arguments of `request`; should look at `cancelled()` now and
+        then.
+    show : callable
+        Called as show(result, error), one of them None, by one thread at a time.
+    pause : float
+        Seconds without another request before the work begins.
+
+    Examples
+    --------
+    >>> double = Debounced(lambda cancelled, x: 2 * x, lambda result, error: None, pause=0.0)
+    >>> double.request(21)
+    >>> double.wait(timeout=10)
+    42
     """
 
     def __init__(
@@ -31,17 +45,17 @@ class Behind:
         self._done: tuple[int, object, Exception | None] = (0, None, None)
 
     @property
-    def asked(self) -> bool:
-        """Was it ever asked for?"""
+    def requested(self) -> bool:
+        """Was the computation ever requested?"""
         return self._number > 0
 
-    def ask(self, *about: object) -> None:
-        """Begin anew; whatever goes on is unwanted from now on."""
+    def request(self, *arguments: object) -> None:
+        """Begin anew; whatever is being computed is cancelled."""
         self._number += 1
-        threading.Thread(target=self._run, args=(self._number, about), daemon=True).start()
+        threading.Thread(target=self._run, args=(self._number, arguments), daemon=True).start()
 
     def wait(self, timeout: float | None = None) -> object:
-        """Block until what was asked last is shown; what it came to."""
+        """Block until the newest request is shown; its result, or the exception it raised."""
         with self._shown:
             if not self._shown.wait_for(lambda: self._done[0] == self._number, timeout):
                 raise TimeoutError(f"not done within {timeout} s; wait longer, or for fewer steps")
@@ -50,17 +64,17 @@ class Behind:
             raise error
         return result
 
-    def _run(self, number: int, about: tuple) -> None:
+    def _run(self, number: int, arguments: tuple) -> None:
         time.sleep(self._pause)
         if number != self._number:
             return
         result, error = None, None
         try:
-            result = self._work(lambda: number != self._number, *about)
+            result = self._work(lambda: number != self._number, *arguments)
         except Exception as problem:
             error = problem
         with self._shown:
-            if number == self._number:  # else it was called off, or came too late
+            if number == self._number:  # else it was cancelled, or is done too late
                 self._show(result, error)
                 self._done = (number, result, error)
                 self._shown.notify_all()

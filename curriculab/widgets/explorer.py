@@ -19,6 +19,7 @@ from curriculab.figures.explore import EXPLORED, quantities
 from curriculab.protocol import Rows
 from curriculab.runs import Record, Runs, Store, load_runs
 from curriculab.widgets.controls import WIDE, Slider, control, live_figure, show, stacked
+from curriculab.widgets.html import html_table
 from curriculab.widgets.saving import Save
 
 PAGE = 8  # answers shown together
@@ -57,12 +58,9 @@ def answers_of(runs: Runs, pool: Rows | None = None) -> pd.DataFrame:
 def as_html(table: pd.DataFrame) -> str:
     """A table of answers; whatever a model or a data set wrote is shown as text, never as HTML."""
     columns = [c for c in ANSWERS if c in table]
-    head = "".join(f"<th scope='col'>{escape(HEADS.get(c, c))}</th>" for c in columns)
-    lines = "".join(
-        f"<tr>{''.join(f'<td>{_cell(v)}</td>' for v in line)}</tr>"
-        for line in table[columns].itertuples(index=False, name=None)
-    )
-    return f"<table class='curriculab-answers'><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    head = [escape(HEADS.get(name, name)) for name in columns]
+    rows = [map(_cell, line) for line in table[columns].itertuples(index=False, name=None)]
+    return html_table(head, rows, table="class='curriculab-answers'")
 
 
 def _cell(value: object) -> str:

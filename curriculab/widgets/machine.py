@@ -26,6 +26,8 @@ from types import ModuleType
 
 import pandas as pd
 
+from curriculab.widgets.html import html_table
+
 GIB = 2**30
 
 
@@ -50,6 +52,16 @@ FREE = 2 * GIB  # bytes of disk that a few benches with their adapters take
 FONTS = {"Liberation Sans": "LiberationSans-Regular.ttf", "Arial": "arial.ttf", "Helvetica": "Helvetica.ttc"}
 
 
+FONT_FOLDERS = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "~/.local/share/fonts",
+    "~/.fonts",
+    "/System/Library/Fonts",
+    "/Library/Fonts",
+)
+
+
 @dataclass(frozen=True)
 class Line:
     """One thing: what it is, what was found, how that is (one of STATES), and the command that mends it."""
@@ -58,6 +70,12 @@ class Line:
     found: str
     state: str = "ok"
     mend: str = ""
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """The same as HTML."""
+        command = f"<code>{escape(self.mend)}</code>" if self.mend else ""
+        return escape(self.what), escape(self.found), self.state, command
 
     def __str__(self) -> str:
         return f"{self.state:<8}  {self.what:<14}  {self.found}" + (f"  ->  {self.mend}" if self.mend else "")
@@ -83,13 +101,9 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("", "found", "", "mended by"))
-        cells = [
-            (escape(x.what), escape(x.found), x.state, f"<code>{escape(x.mend)}</code>" if x.mend else "")
-            for x in self.lines
-        ]
-        rows = ["".join(f"<td style='text-align:left'>{cell}</td>" for cell in line) for line in cells]
-        return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+        left = "style='text-align:left'"
+        rows = [line.cells for line in self.lines]
+        return html_table(("", "found", "", "mended by"), rows, heads=left, cells=left)
 
 
 def check() -> Report:
@@ -106,10 +120,10 @@ def check() -> Report:
         "JupyterLab": lab,
         "disk": disk,
     }
-    return Report(tuple(line for what, probe in probes.items() for line in _asked(what, probe)))
+    return Report(tuple(line for what, probe in probes.items() for line in _found(what, probe)))
 
 
-def _asked(what: str, probe: Callable[[], list[Line]]) -> list[Line]:
+def _found(what: str, probe: Callable[[], list[Line]]) -> list[Line]:
     try:
         return probe()
     except Exception as error:  # a report on a broken machine must not break
@@ -126,8 +140,8 @@ def packages() -> list[Line]:
     """One line for all that are there in their range, one for each that is not."""
     from packaging.requirements import Requirement
 
-    asked = [Requirement(text) for text in importlib.metadata.requires("curriculab") or ()]
-    needed = [r for r in asked if r.marker is None or r.marker.evaluate({"extra": ""})]
+    listed = [Requirement(text) for text in importlib.metadata.requires("curriculab") or ()]
+    needed = [r for r in listed if r.marker is None or r.marker.evaluate({"extra": ""})]
     lacking = [line for line in map(_package, needed) if line]
     versions = ", ".join(f"{name} {version}" for name in SHOWN if (version := version_of(name)))
     return [Line("packages", f"{len(needed) - len(lacking)} of {len(needed)} as needed: {versions}"), *lacking]
@@ -206,7 +220,7 @@ def plan(shape: Shape, *, adapters: int = 6, rank: int = 16, tokens: int = 2048)
 
 def gpu() -> list[Line]:
     """What the driver lists, and whether torch can use it."""
-    listed = told("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    listed = output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
     if importlib.util.find_spec("torch") is None:
         return [Line("GPU", f"{listed or 'none listed'}; torch is missing", "missing", install("torch"))]
     import torch
@@ -257,7 +271,8 @@ def bitsandbytes() -> list[Line]:
 
     cuda = bool(getattr(cextension.lib, "compiled_with_cuda", False))
     broken = "ErrorHandler" in type(cextension.lib).__name__
-    found = f"{version}, {'no library loads' if broken else 'CUDA backend' if cuda else 'CPU backend'}"
+    backend = "CUDA backend" if cuda else "CPU backend"
+    found = f"{version}, {'no library loads' if broken else backend}"
     if broken or (torch.cuda.is_available() and not cuda):
         again = f"{sys.executable} -m pip install --upgrade --force-reinstall --no-deps bitsandbytes"
         return [Line("bitsandbytes", found, "missing", again)]
@@ -270,7 +285,7 @@ def browser() -> list[Line]:
 
     path = find_browser()
     if path:
-        return [Line("browser", f"{told(path, '--version') or 'Chromium'} ({path})")]
+        return [Line("browser", f"{output(path, '--version') or 'Chromium'} ({path})")]
     return [Line("browser", "none: figures are HTML only, no PDF, SVG, PNG", "missing", get_browser())]
 
 
@@ -282,7 +297,7 @@ def get_browser() -> str:
 
 def font() -> list[Line]:
     """The family that figures are set in; Arial and Helvetica have the same widths, so figures keep their layout."""
-    names = told("fc-list", ":", "family", "file") or "\n".join(map(str, _font_files()))
+    names = output("fc-list", ":", "family", "file") or "\n".join(map(str, _font_files()))
     there = [name for name, file in FONTS.items() if name in names or file.lower() in names.lower()]
     if there:
         return [Line("font", there[0] + ("" if there[0] == "Liberation Sans" else ", as wide as Liberation Sans"))]
@@ -290,18 +305,12 @@ def font() -> list[Line]:
 
 
 def _font_files() -> list[Path]:
-    places = [
-        Path(p).expanduser()
-        for p in (
-            "/usr/share/fonts",
-            "/usr/local/share/fonts",
-            "~/.local/share/fonts",
-            "~/.fonts",
-            "/System/Library/Fonts",
-            "/Library/Fonts",
-        )
-    ]
-    return [path for place in places if place.is_dir() for path in place.rglob("*.tt?")]
+    found: list[Path] = []
+    for place in FONT_FOLDERS:
+        folder = Path(place).expanduser()
+        if folder.is_dir():
+            found += folder.rglob("*.tt?")
+    return found
 
 
 def lab() -> list[Line]:
@@ -325,8 +334,8 @@ def disk() -> list[Line]:
     return [Line("disk", f"{free / GIB:.1f} GiB free in {os.getcwd()}", "ok" if good else "missing", mend)]
 
 
-def told(*command: str) -> str:
-    """What a program says, empty where it is not there, fails or takes too long."""
+def output(*command: str) -> str:
+    """Run a program and return its output; empty where it is not there, fails or takes too long."""
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):

@@ -16,6 +16,7 @@ from curriculab.bench.background import BackgroundRun, panel
 from curriculab.figures.training import AXES, QUANTITIES, training
 from curriculab.protocol import Method
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
+from curriculab.widgets.html import html_table
 from curriculab.widgets.saving import Save
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Panel:
             button.disabled = live.done
         self._menus()
         self._chosen()
-        self.message.value = _told(live)
+        self.message.value = _problems(live)
         show(self.figure, self._fresh())
 
     def _fresh(self) -> go.Figure:
@@ -162,26 +163,24 @@ def _left(live: BackgroundRun) -> str:
     return f", about {max(seconds, 1):.0f} s left"
 
 
-def _told(live: BackgroundRun) -> str:
+def _problems(live: BackgroundRun) -> str:
     """The last thing that went wrong, if anything did."""
     wrong = [p for p in live.points if p["kind"] in ("refused", "failed")]
     stopped = [p for p in live.points if p["kind"] == "end" and str(p["why"]).startswith("failed")]
-    told = [str(p["why"]) for p in wrong[-1:]] + [f"{p['variant']!r}, seed {p['seed']}: {p['why']}" for p in stopped]
-    return "<br>".join(f"<b role='alert'>{escape(line)}</b>" for line in told)
+    problems = [str(p["why"]) for p in wrong[-1:]]
+    problems += [f"{p['variant']!r}, seed {p['seed']}: {p['why']}" for p in stopped]
+    return "<br>".join(f"<b role='alert'>{escape(line)}</b>" for line in problems)
 
 
 def _doing(table: pd.DataFrame | None) -> str:
     """A few rows as text; whatever a model wrote is shown as it is."""
     if table is None or not len(table):
         return "<i>Nothing yet.</i>"
-    head = "".join(f"<th scope='col'>{escape(str(c))}</th>" for c in table)
-    cells = (
-        "".join(f"<td style='white-space:pre-wrap'>{escape(_short(v))}</td>" for v in line)
-        for line in table.itertuples(index=False, name=None)
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{c}</tr>' for c in cells)}</tbody></table>"
+    rows = [map(_short, line) for line in table.itertuples(index=False, name=None)]
+    return html_table([escape(str(name)) for name in table], rows, cells="style='white-space:pre-wrap'")
 
 
 def _short(value: object) -> str:
+    """A cell as HTML, of 200 characters at most."""
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 200 else f"{text[:200]} …"
+    return escape(text if len(text) <= 200 else f"{text[:200]} …")

@@ -15,10 +15,10 @@ from curriculab.protocol import Method, Rows
 from curriculab.runs import Record, Runs
 from curriculab.widgets.controls import FIXED, WIDE, Side, Slider, control, live_figure, measures_of, show, stacked
 from curriculab.widgets.copying import copy_button
-from curriculab.widgets.debounce import Behind
+from curriculab.widgets.debounce import Debounced
 
 SEEDS = tuple(range(5))  # of the prediction
-TESTED = 200  # rows that the simulated learner is asked
+TESTED = 200  # rows that the simulated learner is tested on
 CURVE = 10  # tests on the way
 WAITING = "Predicting: five simulated learners take each schedule to its end …"
 PREDICTED = (
@@ -65,7 +65,7 @@ class Schedules:
         self.figure = live_figure(figures.schedules(self.runs, self._drawn, self._by, group=self._group))
         self._shown = [*self.runs.records]
         self.line.value = self.copy.text = self.source
-        self._behind = Behind(self._predicted, self._show_prediction)
+        self._background = Debounced(self._predicted, self._show_prediction)
         boxes = w.HBox([side.box for side in self.sides.values()])
         shown = [boxes, self.steps, self.message, self.figure, self.line, self.copy, self.status, self.prediction]
         self.widget = stacked(shown)
@@ -90,17 +90,18 @@ class Schedules:
             self.message.value = f"<b role='alert'>{escape(str(error))}</b>"
             return
         self.message.value, self.line.value, self.copy.text = "", self.source, self.source
-        fresh = [r.key[0] for r in self.runs.records if not any(r is shown for shown in self._shown)]
+        shown = set(map(id, self._shown))
+        fresh = [record.key[0] for record in self.runs.records if id(record) not in shown]
         figures.redraw_schedules(self.figure, self.runs, self._drawn, self._by, group=self._group, only=fresh)
         self._shown = [*self.runs.records]
-        if self._behind.asked:
-            self._ask()
+        if self._background.requested:
+            self._request_prediction()
 
     def predict(self, timeout: float | None = None) -> Runs:
         """Wait for what five simulated learners make of both schedules and of random order."""
-        if not self._behind.asked:
-            self._ask()
-        return self._behind.wait(timeout)
+        if not self._background.requested:
+            self._request_prediction()
+        return self._background.wait(timeout)
 
     @property
     def _by(self) -> list[str]:
@@ -120,19 +121,19 @@ class Schedules:
             self._kept[side.name] = key, runs.records[0]
         return self._kept[side.name][1]
 
-    def _ask(self) -> None:
+    def _request_prediction(self) -> None:
         self.status.value = WAITING
-        asked = {side.label: (side.source, side.variant) for side in self.sides.values()}
-        asked["random"] = "random", methods.random_order
-        self._behind.ask(asked, self.steps.value)
+        variants = {side.label: (side.source, side.variant) for side in self.sides.values()}
+        variants["random"] = "random", methods.random_order
+        self._background.request(variants, self.steps.value)
 
-    def _predicted(self, unwanted: Callable[[], bool], asked: dict[str, tuple[str, Method]], steps: int) -> Runs:
-        """Accuracy of simulated learners on the way, with random order to compare with; called off when unwanted."""
+    def _predicted(self, cancelled: Callable[[], bool], variants: dict[str, tuple[str, Method]], steps: int) -> Runs:
+        """Accuracy of simulated learners on the way, with random order to compare with."""
         records: list[Record] = []
-        for label, (python, method) in asked.items():
+        for label, (python, method) in variants.items():
             key = label, python, steps
             if key not in self._predictions:
-                self._predictions[key] = self._taught(droppable({label: method}, unwanted), steps)
+                self._predictions[key] = self._taught(droppable({label: method}, cancelled), steps)
             records += self._predictions[key]
         return Runs(tuple(records))
 
@@ -153,8 +154,8 @@ class Schedules:
         self.status.value = PREDICTED
 
     def _repr_mimebundle_(self, **options: object) -> object:
-        if not self._behind.asked:
-            self._ask()
+        if not self._background.requested:
+            self._request_prediction()
         return self.widget._repr_mimebundle_(**options)
 
 

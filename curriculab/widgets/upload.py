@@ -26,6 +26,7 @@ from curriculab.data.files import FILES, read_table
 from curriculab.data.loading import load_pool
 from curriculab.data.mapping import Column, after, guess_columns, steps
 from curriculab.data.validation import PoolError, show
+from curriculab.widgets.html import html_table
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -87,7 +88,7 @@ class Look:
         if made is None:
             return pd.DataFrame(columns=["from", "first row"])
         names = list(made.columns) if self.pool is not None else list(self.columns)
-        lines = {c: (_said(self.columns.get(c, c)), _first(made, c)) for c in names}
+        lines = {c: (_described(self.columns.get(c, c)), _first(made, c)) for c in names}
         return pd.DataFrame(lines.values(), index=pd.Index(lines, name="column"), columns=["from", "first row"])
 
     @property
@@ -108,14 +109,14 @@ def examine(path: Path, *, columns: Mapping[str, Column] | None = None, model: M
     except PoolError as error:
         return Look(path.name, dict(columns or {}), None, None, None, unit, (str(error),))
     mapping = dict(guess_columns(table) if columns is None else columns)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
         try:
             pool = load_pool(path, columns={t: c for t, c in mapping.items() if t != c})
         except PoolError as error:
             return Look(path.name, mapping, table, None, None, unit, (str(error),))
     lengths = _words(pool) if model is None else model.lengths(pool)
-    problems = [str(w.message) for w in told if issubclass(w.category, UserWarning)]
+    problems = [str(w.message) for w in warned if issubclass(w.category, UserWarning)]
     return Look(path.name, mapping, table, pool, lengths, unit, (*problems, *_too_long(lengths, model)))
 
 
@@ -135,19 +136,17 @@ def _too_long(lengths: pd.Series, model: Model | None) -> list[str]:
     ]
 
 
-def _said(column: Column) -> str:
+def _described(column: Column) -> str:
     if isinstance(column, after):
         return f"{column.column}, behind {column.marker}"
     return f"{column.column}, its lines counted" if isinstance(column, steps) else str(column)
 
 
 def _code(column: Column) -> str:
-    return (
-        repr(column)
-        if isinstance(column, str)
-        else f"cl.{type(column).__name__}({column.column!r}"
-        + (f", {column.marker!r})" if isinstance(column, after) else ")")
-    )
+    if isinstance(column, str):
+        return repr(column)
+    marker = f", {column.marker!r}" if isinstance(column, after) else ""
+    return f"cl.{type(column).__name__}({column.column!r}{marker})"
 
 
 def _first(table: pd.DataFrame, column: str) -> str:
@@ -217,7 +216,7 @@ class Upload:
         """Menus with the file's columns, set to the mapping."""
         self._muted = True
         names = [] if self.look.table is None else list(map(str, self.look.table.columns))
-        choices = [("", None), *((_said(c), c) for n in names for c in (n, after(n, "####"), steps(n)))]
+        choices = [("", None), *((_described(c), c) for n in names for c in (n, after(n, "####"), steps(n)))]
         simple = [("", None), *((n, n) for n in names)]
         for target, menu in self.menus.items():
             menu.options = choices if target in ("answer", "level") else simple
@@ -292,7 +291,9 @@ def _problems(lines: tuple[str, ...] | list[str]) -> str:
 
 def _table(table: pd.DataFrame) -> str:
     names = (table.index.name or "", *table.columns)
-    head = "".join(f"<th style='text-align:left'>{escape(str(c))}</th>" for c in names)
-    rows = [[index, *values] for index, values in zip(table.index, table.to_numpy(object), strict=True)]
-    cells = ["".join(f"<td>{escape(str(np.asarray(v).item()))}</td>" for v in row) for row in rows]
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+    rows = [map(_cell, line) for line in table.itertuples(name=None)]
+    return html_table([escape(str(name)) for name in names], rows, heads="style='text-align:left'")
+
+
+def _cell(value: object) -> str:
+    return escape(str(np.asarray(value).item()))

@@ -97,7 +97,7 @@ def test_each_missing_thing_has_one_command(monkeypatch, tmp_path):
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     monkeypatch.setattr("curriculab.figures.find_browser", lambda: None)
-    monkeypatch.setattr(module, "told", lambda *command: "")
+    monkeypatch.setattr(module, "output", lambda *command: "")
     monkeypatch.setattr(module, "_font_files", lambda: [])
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Use", (), {"free": 10**9}))
     found = {x.what: x for x in module.check().lines}
@@ -114,9 +114,9 @@ def test_each_missing_thing_has_one_command(monkeypatch, tmp_path):
 
 
 def test_fonts_of_the_same_widths_will_do(monkeypatch):
-    monkeypatch.setattr(module, "told", lambda *command: "/x/arial.ttf: Arial\n")
+    monkeypatch.setattr(module, "output", lambda *command: "/x/arial.ttf: Arial\n")
     assert font() == [Line("font", "Arial, as wide as Liberation Sans")]
-    monkeypatch.setattr(module, "told", lambda *command: "")
+    monkeypatch.setattr(module, "output", lambda *command: "")
     monkeypatch.setattr(module, "_font_files", lambda: [Path("/x/LiberationSans-Regular.ttf")])
     assert font() == [Line("font", "Liberation Sans")]
 

@@ -11,7 +11,7 @@ import curriculab as cl
 from curriculab import methods
 from curriculab.engine.loading import load_model
 from curriculab.figures.training import EMPTY, NULL, lines, training
-from curriculab.widgets.panel import _doing, _told
+from curriculab.widgets.panel import _doing, _problems
 
 
 def step(variant, seed, number, **more):
@@ -123,8 +123,8 @@ def test_hands_on_the_panel_do_what_the_buttons_say(tiny_folder, tmp_path):
     assert {t.name for t in panel.figure.data} >= {"random", "easy", "easy > hard_to_easy", "by hand"}
 
 
-def test_what_went_wrong_is_told_as_text():
+def test_what_went_wrong_is_problems_as_text():
     class Wrong:
         points = [{"kind": "refused", "why": "no variant '<b>'"}]
 
-    assert _told(Wrong) == "<b role='alert'>no variant &#x27;&lt;b&gt;&#x27;</b>"
+    assert _problems(Wrong) == "<b role='alert'>no variant &#x27;&lt;b&gt;&#x27;</b>"

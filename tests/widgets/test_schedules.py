@@ -19,7 +19,7 @@ from curriculab import methods, widgets
 from curriculab.methods.pacing import Geometric, Linear, Ramp, Root, Stairs
 from curriculab.simulation.student import Student
 from curriculab.widgets import KNOBS, Picker, Schedules, Slider, having_knobs, source
-from curriculab.widgets.debounce import Behind
+from curriculab.widgets.debounce import Debounced
 from curriculab.widgets.schedules import WAITING
 
 
@@ -130,36 +130,36 @@ def test_the_prediction_is_what_simulate_says_of_five_seeds(panel: Schedules, po
     assert all(old is new for old, new in zip(runs.records[5:], again.records[5:], strict=True))
 
 
-def test_an_older_computation_is_called_off_and_never_shown() -> None:
+def test_an_older_computation_is_cancelled_and_never_shown() -> None:
     shown, begun, noticed = [], threading.Event(), threading.Event()
 
-    def work(unwanted: Callable[[], bool], name: str) -> str:
+    def work(cancelled: Callable[[], bool], name: str) -> str:
         if name == "old":
             begun.set()
-            while not unwanted():
+            while not cancelled():
                 time.sleep(0.001)
             noticed.set()
         return name
 
-    behind = Behind(work, lambda result, error: shown.append((result, error)), pause=0.0)
-    behind.ask("old")
+    newest = Debounced(work, lambda result, error: shown.append((result, error)), pause=0.0)
+    newest.request("old")
     assert begun.wait(10)
-    behind.ask("new")
-    assert behind.wait(10) == "new"
+    newest.request("new")
+    assert newest.wait(10) == "new"
     assert noticed.wait(10)
     time.sleep(0.05)
     assert shown == [("new", None)]
 
 
-def test_what_goes_wrong_behind_is_shown_and_raised() -> None:
+def test_what_goes_wrong_in_the_background_is_shown_and_raised() -> None:
     shown = []
-    behind = Behind(lambda unwanted: 1 / 0, lambda result, error: shown.append(repr(error)), pause=0.0)
-    behind.ask()
+    newest = Debounced(lambda cancelled: 1 / 0, lambda result, error: shown.append(repr(error)), pause=0.0)
+    newest.request()
     with pytest.raises(ZeroDivisionError):
-        behind.wait(10)
+        newest.wait(10)
     assert shown == ["ZeroDivisionError('division by zero')"]
-    slow = Behind(lambda unwanted: time.sleep(1), lambda result, error: None, pause=0.0)
-    slow.ask()
+    slow = Debounced(lambda cancelled: time.sleep(1), lambda result, error: None, pause=0.0)
+    slow.request()
     with pytest.raises(TimeoutError, match=r"^not done within 0.01 s; wait longer, or for fewer steps$"):
         slow.wait(0.01)
 
