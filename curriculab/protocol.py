@@ -18,6 +18,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
+
 Rows = pd.DataFrame
 Method = Callable[..., Generator]
 
@@ -42,6 +44,7 @@ class Piece:
     sample: int | None = field(default=None, compare=False, repr=False)  # which answer of the run this is
 
 
+@also_named(max_new_tokens="max_completion_length")
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
     """Write: continue every row `n` times (one number, or one per row) behind its prompt and its `turns`.
@@ -55,7 +58,7 @@ class Sample:
     n: int | Sequence[int] = 1
     role: str = "learner"
     temperature: float | Sequence[float] | None = None  # one, or one per row; None: the bench's, as is the next
-    max_new_tokens: int | None = None
+    max_completion_length: int | None = None  # tokens; `max_new_tokens` is accepted too
     stop: tuple[str, ...] = ()
     purpose: str = "answer"  # names the ledger line, and the simulated learner's writer
 
@@ -82,10 +85,10 @@ class Train:
     """Learn: one optimiser step of `role` on the learned pieces of these rows.
 
     Rows that nobody has answered: under Sft their own solution (else answer) is learned; under Grpo they are sampled
-    first, `run.rollouts` times. Answers that a method sampled, filtered, weighted or replaced are trained as they are
-    handed in; an `advantage` that an earlier step left goes before a new `reward`: drop it. `Grpo(updates=k)` takes k
-    steps; the reply is that of the first. Reply: the rows trained with `loss` (mean nats a token; and `advantage`), as
-    they were before the step. `note` names figures to be recorded beside it.
+    first, `run.num_generations` times. Answers that a method sampled, filtered, weighted or replaced are trained as
+    they are handed in; an `advantage` that an earlier step left goes before a new `reward`: drop it.
+    `Grpo(num_iterations=k)` takes k steps; the reply is that of the first. Reply: the rows trained with `loss` (mean
+    nats a token; and `advantage`), as they were before the step. `note` names figures to be recorded beside it.
     """
 
     rows: Rows
@@ -137,7 +140,7 @@ class Run:
     """What a method may know about its own run, read only.
 
     rng: the only source of chance a method may use; progress: share of the budget spent, in [0, 1];
-    step: optimiser steps taken; batch: rows a step; rollouts: answers a row.
+    step: optimiser steps taken; batch: rows a step; num_generations (or rollouts): answers a row.
     """
 
     __slots__ = ("_batch", "_clock", "_rng", "_rollouts")
@@ -150,7 +153,8 @@ class Run:
     progress = property(lambda self: self._clock.progress)
     step = property(lambda self: self._clock.step)
     batch = property(lambda self: self._batch)
-    rollouts = property(lambda self: self._rollouts)
+    num_generations = property(lambda self: self._rollouts)
+    rollouts = num_generations  # the same by another name
 
 
 def method_name(method: Callable[..., Generator]) -> str:

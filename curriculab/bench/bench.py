@@ -26,9 +26,11 @@ from curriculab.methods.controls import controls as make_controls
 from curriculab.objectives.objective import Objective
 from curriculab.protocol import Backend, Method, Rows
 from curriculab.registry.knobs import check_knobs
+from curriculab.registry.names import also_named
 from curriculab.runs import Runs, Store
 
 
+@also_named(rollouts="num_generations", max_new_tokens="max_completion_length")
 class Bench:
     """Trains and tests variants under equal terms.
 
@@ -46,12 +48,13 @@ class Bench:
         Rows a step.
     evaluate_every : int, optional
         In units of the budget's first axis; None: at the start and at the end.
-    rollouts : int
-        Answers a row under reinforcement (`num_generations` in TRL).
+    num_generations : int
+        Answers a row under reinforcement (`rollouts` is accepted too).
     temperature : float
         Answers are sampled at.
-    max_new_tokens : int, optional
-        Of an answer; None: of the longest text tested or, by answers, trained.
+    max_completion_length : int, optional
+        Tokens of an answer (`max_new_tokens` is accepted too); None: the objective's, else of the longest text
+        tested or, by answers, trained.
     others : mapping of str to Model, optional
         Read-only models by the role that methods ask them by.
     store : path or None
@@ -75,9 +78,9 @@ class Bench:
         budget: Budget,
         batch_size: int = 8,
         evaluate_every: int | None = None,
-        rollouts: int = 8,
+        num_generations: int = 8,
         temperature: float = 1.0,
-        max_new_tokens: int | None = None,
+        max_completion_length: int | None = None,
         others: Mapping[str, Model] | None = None,
         store: str | Path | None = "runs",
         backend: Callable[[Design], Backend] | None = None,
@@ -90,9 +93,9 @@ class Bench:
             budget=budget,
             batch_size=batch_size,
             evaluate_every=evaluate_every,
-            rollouts=rollouts,
+            rollouts=num_generations,
             temperature=temperature,
-            max_new_tokens=max_new_tokens,
+            max_new_tokens=max_completion_length,
             others=others,
             store=store,
             make_backend=backend,

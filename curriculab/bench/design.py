@@ -178,6 +178,7 @@ def make_design(
     model.refuse_too_long(train.index, lengths.to_numpy(), "train")
     model.refuse_too_long(test.index, model.lengths(test).to_numpy(), "test")
     answers = rollouts if next(iter(objectives.values())).needs_samples else 0
+    max_new_tokens = _answer_length(objectives, max_new_tokens)
     if max_new_tokens is None:
         texts = [*learned_text(test), *(learned_text(train) if answers else ())]
         max_new_tokens = 1 + max(len(model.tokens(text)) for text in texts)
@@ -198,6 +199,18 @@ def make_design(
         None if store is None else Store(Path(store)),
         make_backend,
     )
+
+
+def _answer_length(objectives: Mapping[str, Objective], given: int | None) -> int | None:
+    """Tokens of an answer: the bench's, else the first objective's; two that differ are refused where both limit."""
+    setting = next(iter(objectives.values()))
+    own = setting.max_completion_length
+    if None not in (own, given) and own != given and not setting.divides_by_length:
+        raise ValueError(
+            f"Bench(max_completion_length={given}) and {type(setting).__name__}(max_completion_length={own}) differ; "
+            "give one of them"
+        )
+    return given or own
 
 
 def _refuse_leaks(train: Rows, test: Rows) -> None:

@@ -15,6 +15,7 @@ from curriculab.bench.scheduler import Scheduler
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective
 from curriculab.protocol import Backend, Method, Rows, Train, method_name
+from curriculab.registry.names import also_named
 from curriculab.runs import Runs
 from curriculab.simulation.learner import SimulatedLearner
 from curriculab.simulation.rows import row_bytes
@@ -22,6 +23,7 @@ from curriculab.simulation.student import Student
 from curriculab.simulation.writing import Writer
 
 
+@also_named(rollouts="num_generations")
 def simulate(
     method: Method | Mapping[str, Method],
     pool: Rows,
@@ -32,7 +34,7 @@ def simulate(
     learner: Student | Backend | None = None,
     tests: Rows | None = None,
     evaluate_every: int | None = None,
-    rollouts: int = 8,
+    num_generations: int = 8,
     objective: str | Objective = "sft",
     budget: Budget | None = None,
     name: str | None = None,
@@ -40,7 +42,8 @@ def simulate(
     """Run one method (or several, by name) on simulated students: the same tables as a bench, without a model.
 
     steps or budget: when a variant is done; seed: one or several; learner: a Student, or anything that answers;
-    tests: rows asked at the start, at the end and every `evaluate_every` units of the budget's first axis.
+    tests: rows asked at the start, at the end and every `evaluate_every` units of the budget's first axis;
+    num_generations: answers a row under reinforcement (`rollouts` is accepted too).
     """
     if (steps is None) == (budget is None):
         raise ValueError("give simulate steps=, or budget=Budget(...), and not both")
@@ -49,7 +52,9 @@ def simulate(
     samples = resolve(None).needs_samples
     budget = budget or Budget(steps=steps)
     whole = row_bytes(pool)
-    budget = replace(budget, work=budget.work or default_ceiling(whole, budget, batch_size, rollouts if samples else 0))
+    budget = replace(
+        budget, work=budget.work or default_ceiling(whole, budget, batch_size, num_generations if samples else 0)
+    )
     backend = learner
     if learner is None or isinstance(learner, Student):
         tables = (pool,) if tests is None else (pool, tests)
@@ -58,7 +63,7 @@ def simulate(
     seeds = [seed] if isinstance(seed, int) else list(seed)
     shares = evaluation_shares(budget, evaluate_every)
     jobs = [
-        open_job(variant, m, pool, seed=s, batch=batch_size, rollouts=rollouts, objective=resolve)
+        open_job(variant, m, pool, seed=s, batch=batch_size, rollouts=num_generations, objective=resolve)
         for variant, m in variants.items()
         for s in seeds
     ]

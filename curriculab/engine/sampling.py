@@ -23,7 +23,7 @@ def prompts_of(
     n = np.broadcast_to(np.asarray(request.n, dtype=int), len(rows))
     hot = temperature if request.temperature is None else request.temperature
     hot = np.broadcast_to(np.asarray(hot, dtype=float), len(rows))
-    most = request.max_new_tokens or max_new_tokens
+    most = request.max_completion_length or max_new_tokens
     options = rows["options"] if "options" in rows else [None] * len(rows)
     prompts = []
     for at, (prompt, choice, said) in enumerate(zip(rows["prompt"], options, _turns(rows), strict=True)):

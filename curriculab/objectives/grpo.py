@@ -160,6 +160,11 @@ class Grpo(Objective):
         """What the loss is averaged over: "tokens", "rows" or "length"."""
         return self.average or AVERAGES[self.loss_type]
 
+    @property
+    def divides_by_length(self) -> bool:
+        """Is `max_completion_length` the loss's denominator?"""
+        return self.averages == "length"
+
     def fitted(self, learning_rates: Mapping[str, float], max_completion_length: int | None = None) -> Self:
         """The same settings with the learning rate filled in, and the length that "dr_grpo" divides by."""
         found = super().fitted(learning_rates, max_completion_length)

@@ -119,6 +119,8 @@ class Objective:
     needs_samples: ClassVar[bool] = False  # are rows without `turns` answered by the model before they are trained?
     reads: ClassVar[tuple[str, ...]] = ()  # columns of the rows that decide the loss
     num_iterations: ClassVar[int] = 1  # optimiser steps on the same rows
+    max_completion_length: ClassVar[int | None] = None  # tokens that an answer may have; None: the bench's
+    divides_by_length: ClassVar[bool] = False  # is that number the loss's denominator too?
     renamed: ClassVar[Mapping[str, str]] = {}  # settings that do not exist, and what to write instead
 
     def __post_init__(self) -> None:

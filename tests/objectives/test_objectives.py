@@ -164,3 +164,74 @@ def test_a_model_whose_card_is_silent_gets_the_usual_rate_and_a_warning(save_tin
     said = "Sft(learning_rate=0.001) is 5 times the usual 0.0002 for LoRA on a model such as"
     with pytest.warns(UserWarning, match=re.escape(said)):
         cl.Bench(model, train, test, objective=Sft(lr=1e-3), **how)
+
+
+# -- TRL's names on the bench -----------------------------------------------------------------------------------------
+def test_answers_by_trls_names_and_by_those_of_before(tiny_model, small_pools):
+    train, test = small_pools
+    how = dict(objective="grpo", budget=cl.Budget(steps=1), store=None)
+    made = [
+        cl.Bench(tiny_model, train, test, num_generations=4, max_completion_length=6, **how),
+        cl.Bench(tiny_model, train, test, rollouts=4, max_new_tokens=6, **how),
+        cl.Bench(tiny_model, train, test, num_generations=4, **{**how, "objective": Grpo(max_completion_length=6)}),
+    ]
+    assert {(b.design.rollouts, b.design.max_new_tokens) for b in made} == {(4, 6)}
+    both = "Bench(num_generations=, rollouts=): both mean the same; give num_generations"
+    with pytest.raises(TypeError, match=re.escape(both)):
+        cl.Bench(tiny_model, train, test, rollouts=4, num_generations=4, **how)
+    with pytest.raises(ValueError, match="differ; give one of them"):
+        how["objective"] = Grpo(max_completion_length=6)
+        cl.Bench(tiny_model, train, test, max_completion_length=8, **how)
+    assert cl.Sample(train, max_new_tokens=3).max_completion_length == 3
+    assert cl.Run(0, batch=2, rollouts=5).num_generations == 5
+
+
+def test_the_constant_of_dr_grpo_is_the_benchs(tiny_model, small_pools):
+    train, test = small_pools
+    setting = Grpo(loss_type="dr_grpo", scale_rewards=False)
+    bench = cl.Bench(tiny_model, train, test, objective=setting, budget=cl.Budget(steps=1), store=None)
+    (fitted,) = bench.objectives.values()
+    assert fitted.max_completion_length == bench.design.max_new_tokens
+
+
+# -- TRL's own configurations -----------------------------------------------------------------------------------------
+SHARED = ("learning_rate", "weight_decay", "max_grad_norm", "lr_scheduler_type", "warmup_steps")
+POLICY = ("loss_type", "epsilon", "epsilon_high", "scale_rewards", "beta", "use_bias_correction_kl", "num_iterations")
+
+
+def value(config: object, name: str) -> object:
+    found = getattr(config, name)
+    return getattr(found, "value", found)  # transformers keeps the kind of schedule as an enumeration
+
+
+@pytest.mark.needs("trl")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        Sft(learning_rate=2e-4),
+        Sft(lr=1e-4, weight_decay=0.1, max_grad_norm=0.5, lr_scheduler_type="cosine", warmup_ratio=0.1),
+        Grpo(learning_rate=1e-5),
+        Grpo(lr=1e-6, loss_type="dr_grpo", scale_rewards=False, beta=0.04, max_completion_length=256, warmup_steps=10),
+        Grpo(lr=1e-6, loss_type="cispo", epsilon_high=5.0, num_iterations=2, scale_rewards="batch"),
+    ],
+)
+def test_the_same_names_have_the_same_values_in_trl(setting, tmp_path):
+    from trl import GRPOConfig, SFTConfig
+
+    names = SHARED if isinstance(setting, Sft) else (*SHARED, *POLICY)
+    ours = {name: getattr(setting, name) for name in names}
+    if getattr(setting, "max_completion_length", None):
+        ours["max_completion_length"] = setting.max_completion_length
+    kind = SFTConfig if isinstance(setting, Sft) else GRPOConfig
+    theirs = kind(output_dir=str(tmp_path), bf16=False, use_cpu=True, report_to="none", **ours)
+    assert {name: value(theirs, name) for name in ours} == ours
+
+
+@pytest.mark.needs("trl")
+def test_defaults_that_the_table_calls_equal_are_equal(tmp_path):
+    from trl import GRPOConfig, SFTConfig
+
+    how = dict(output_dir=str(tmp_path), bf16=False, use_cpu=True, report_to="none")
+    same = ("weight_decay", "max_grad_norm", "warmup_steps")
+    for ours, theirs, names in ((Sft(), SFTConfig(**how), same), (Grpo(), GRPOConfig(**how), (*same, *POLICY))):
+        assert {n: getattr(ours, n) for n in names} == {n: value(theirs, n) for n in names}
