@@ -27,7 +27,7 @@ from playwright.sync_api import Page, sync_playwright
 from curriculab.figures import find_browser
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 300_000  # ms; training takes most of it
+PATIENCE = 900_000  # ms; training takes most of it, and the machine may be busy
 WINDOW = {"width": 1500, "height": 1360}
 COLOURS = 128  # of the PNG's palette: a third of the size, and no difference that the eye sees
 PLACES = (
