@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs").glob("add_a_*.md"))
+PAGES = sorted((ROOT / "docs").glob("add_a*_*.md"))
 
 
 def blocks(page: str) -> list[str]:
@@ -84,6 +84,7 @@ def test_the_readme_links_every_page():
         "add_a_measure.md",
         "add_a_method.md",
         "add_a_task.md",
+        "add_an_objective.md",
     ]
     assert all(f"docs/{page.name}" in readme for page in PAGES)
 
@@ -143,6 +144,15 @@ def test_the_task_loads_splits_and_is_judged(copy):
     assert run(copy, "-c", answers + derive) == "True\n"
     wrong = "import curriculab as cl\ntry: cl.load_pool('clock', levels=7)\nexcept cl.PoolError as e: print(e)"
     assert run(copy, "-c", wrong) == "clock: no level 7; choose from (1, 2, 3)\n"
+
+
+@pytest.mark.slow
+def test_the_objective_has_its_loss_and_trains_a_student(copy):
+    part, use = blocks("add_an_objective.md")
+    assert apply(part, copy) and not apply(use, copy)
+    run(copy, "-c", use)
+    wrong = "import curriculab as cl\ntry: cl.objectives.OBJECTIVES['focal'](gamma=-1)\nexcept ValueError as e: print(e)"
+    assert run(copy, "-c", wrong) == "Focal(gamma=-1); give a number of at least 0\n"
 
 
 @pytest.mark.slow
