@@ -151,7 +151,8 @@ def test_the_objective_has_its_loss_and_trains_a_student(copy):
     part, use = blocks("add_an_objective.md")
     assert apply(part, copy) and not apply(use, copy)
     run(copy, "-c", use)
-    wrong = "import curriculab as cl\ntry: cl.objectives.OBJECTIVES['focal'](gamma=-1)\nexcept ValueError as e: print(e)"
+    assert passed(copy, "focal", "tests/objectives") >= 1
+    wrong = "from curriculab.objectives.registry import OBJECTIVES\ntry: OBJECTIVES['focal'](gamma=-1)\nexcept ValueError as e: print(e)"
     assert run(copy, "-c", wrong) == "Focal(gamma=-1); give a number of at least 0\n"
 
 
