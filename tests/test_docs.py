@@ -152,7 +152,8 @@ def test_the_objective_has_its_loss_and_trains_a_student(copy):
     assert apply(part, copy) and not apply(use, copy)
     run(copy, "-c", use)
     assert passed(copy, "focal", "tests/objectives") >= 1
-    wrong = "from curriculab.objectives.registry import OBJECTIVES\ntry: OBJECTIVES['focal'](gamma=-1)\nexcept ValueError as e: print(e)"
+    wrong = "from curriculab.objectives.registry import OBJECTIVES\n"
+    wrong += "try: OBJECTIVES['focal'](gamma=-1)\nexcept ValueError as e: print(e)"
     assert run(copy, "-c", wrong) == "Focal(gamma=-1); give a number of at least 0\n"
 
 
