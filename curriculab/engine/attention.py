@@ -132,10 +132,8 @@ class AttendRows(torch.autograd.Function):
     def forward(
         ctx, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int], masks: list, scale: float
     ) -> torch.Tensor:
-        held = [
-            _flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale)
-            for *row, mask in zip(*(_by_row(x, lengths) for x in (q, k, v)), masks, strict=True)
-        ]
+        rows = zip(_by_row(q, lengths), _by_row(k, lengths), _by_row(v, lengths), masks, strict=True)
+        held = [_flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale) for *row, mask in rows]
         ctx.save_for_backward(q, k, v)
         ctx.held, ctx.lengths, ctx.masks, ctx.scale = held, lengths, masks, scale
         return _packed([out for out, _ in held])

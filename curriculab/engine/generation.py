@@ -117,10 +117,11 @@ class _Decode:
         """owner: the prompt of each answer; final: the most tokens it may come to, prompt included; (answers,)."""
         self.length = torch.as_tensor(seen.lengths[owner], device=seen.device)
         size = np.ceil(np.log2(final / STRIDE)).clip(0) if seen.device.type == "cpu" else np.zeros(len(final))
-        self.parts = [
-            _Part(rows, seen, owner[rows], -(-int(final[rows].max()) // STRIDE) * STRIDE)
-            for rows in (np.flatnonzero(size == s) for s in np.unique(size))
-        ]
+        self.parts = []
+        for s in np.unique(size):
+            rows = np.flatnonzero(size == s)
+            places = -(-int(final[rows].max()) // STRIDE) * STRIDE
+            self.parts.append(_Part(rows, seen, owner[rows], places))
 
     def prepare(self) -> None:
         """Once per token: where it goes, and what it may not look at."""

@@ -1,7 +1,7 @@
 """Rows packed into forwards: many adapters in one, and a prompt that several rows share only once.
 
-Rows of several tickets share a forward; where a ticket's own rows are cut and joined is decided by them alone, so a
-ticket's numbers do not depend on who shares its forward. Eight answers of 9 tokens to a prompt of 80 are one pack of
+Rows of several requests share a forward; where a request's own rows are cut and joined is decided by them alone, so its
+numbers do not depend on who shares its forward. Eight answers of 9 tokens to a prompt of 80 are one pack of
 152 tokens instead of eight rows of 89: every answer looks at the prompt and at itself.
 """
 

@@ -41,6 +41,9 @@ STATE_MEASURES = ("angle", "embedding")
 MEASURES = (*TOKEN_MEASURES, *STATE_MEASURES, "options", "grad_norm")
 
 
+Values = dict[str, list[list]]  # what was measured, by measure, work and row
+
+
 ARRAY_MEASURES = ("options", "embedding")  # measures whose value is an array for each row
 
 
@@ -91,7 +94,9 @@ def _forward(
         Work(a, _texts(model, t, bool(tokens)), shares_prompts(model)) for a, t in zip(adapters, tables, strict=True)
     ]
     said = ["turns" in t for t in tables]
-    found = {m: [[None] * len(w.texts) for w in works] for m in measures}
+    found: Values = {}
+    for m in measures:
+        found[m] = [[None] * len(work.texts) for work in works]
     for batch in micro_batches(works, budget):
         states: list[torch.Tensor] | None = [] if inside else None
 
@@ -104,23 +109,41 @@ def _forward(
                 deal(each, owners, found[m])
         else:
             _states_only(model, works, batch, states)
-        at = 0
-        for i, packs in sorted(batch, key=lambda piece: piece[0]) if inside else ():
-            for pack in packs:
-                x = states[0][at : at + len(pack)].float()
-                at += len(pack)
-                for m in inside:
-                    for row, value in _seen(m, x, pack, works[i].texts, said[i]):
-                        found[m][i][row] = value
+        if inside:
+            _measure_states(inside, states[0], batch, works, said, found)
     answers = []
     for i, (work, table) in enumerate(zip(works, tables, strict=True)):
-        columns = {}
-        for m in measures:
-            arrays = m in ARRAY_MEASURES or (m in TOKEN_MEASURES and per == "token")
-            values = [v if arrays or m in STATE_MEASURES else float(v.mean()) for v in found[m][i]]
-            columns[m] = pd.Series(values, index=table.index, dtype=object if arrays else float)
+        columns = {m: _column(m, found[m][i], table.index, per) for m in measures}
         answers.append(Answer(pd.DataFrame(columns), sum(map(len, work.texts))))
     return answers
+
+
+def _measure_states(
+    measures: Sequence[str],
+    states: torch.Tensor,
+    batch: list[tuple[int, list[Pack]]],
+    works: Sequence[Work],
+    said: Sequence[bool],
+    found: Values,
+) -> None:
+    """Put the measures of a batch's states (n, d) where their works and rows are."""
+    at = 0
+    for i, packs in sorted(batch, key=lambda piece: piece[0]):
+        for pack in packs:
+            x = states[at : at + len(pack)].float()
+            at += len(pack)
+            for m in measures:
+                for row, value in _seen(m, x, pack, works[i].texts, said[i]):
+                    found[m][i][row] = value
+
+
+def _column(measure: str, values: Sequence, index: pd.Index, per: str) -> pd.Series:
+    """One measure of every row: numbers, or an array a row."""
+    if measure in ARRAY_MEASURES or (measure in TOKEN_MEASURES and per == "token"):
+        return pd.Series(values, index=index, dtype=object)
+    if measure in TOKEN_MEASURES:
+        values = [float(v.mean()) for v in values]
+    return pd.Series(values, index=index, dtype=float)
 
 
 def _texts(model: Model, table: Rows, answered: bool) -> list[Text]:
@@ -196,8 +219,9 @@ def _options(model: Model, adapters: Sequence[Adapter | None], tables: Sequence[
     ]
     answers = []
     for work, table, found in zip(works, tables, read_tokens(model, works, budget=budget), strict=True):
-        total = iter([-float(v.sum()) for v in found])
-        logprobs = [np.array([next(total) for _ in options]) for options in table["options"]]
+        total = np.array([-float(v.sum()) for v in found])
+        ends = np.cumsum([len(options) for options in table["options"]])
+        logprobs = np.split(total, ends[:-1]) if len(ends) else []
         best = [options[int(np.argmax(lp))] for options, lp in zip(table["options"], logprobs, strict=True)]
         reply = pd.DataFrame({"options": pd.Series(logprobs, index=table.index, dtype=object), "text": best})
         answers.append(Answer(reply, sum(map(len, work.texts))))
