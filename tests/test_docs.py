@@ -126,7 +126,7 @@ def test_the_method_passes_the_contract_and_its_check(copy):
 @pytest.mark.pocket
 def test_the_measure_passes_the_contract(copy):
     assert all([apply(block, copy) for block in blocks("add_a_measure.md")])
-    assert passed(copy, "digit_count", "tests/difficulty/test_contract.py") >= 5
+    assert passed(copy, "digit_count", "tests/difficulty/test_survey.py") >= 5
     code = "import curriculab as cl, pandas as pd; p = pd.DataFrame({'prompt': ['12 + 345', 'one'], 'answer': 'x'}); "
     assert run(copy, "-c", code + "print(cl.difficulty.digit_count(p).tolist())") == "[5.0, 0.0]\n"
 
