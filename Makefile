@@ -70,5 +70,5 @@ docs: .venv      ## the documentation into site/; notebooks are executed once fo
 
 lint: .venv      ## ruff over code and notebooks, its layout, and which package imports which
 	$(PY) -m ruff check .
-	$(PY) -m ruff format --check benchmarks curriculab tests tools
+	$(PY) -m ruff format --check .
 	.venv/bin/lint-imports --no-cache

@@ -40,7 +40,12 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 MATHJAX = re.compile(r'<script src="https://[^">]*mathjax[^">]*"></script>')
 
 
-def execute(notebook: NotebookNode, *, cwd: Path | None = None, report: Callable[[str], None] = print) -> None:
+def execute(
+    notebook: NotebookNode,
+    *,
+    cwd: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> None:
     """Run all cells in a fresh kernel; outputs go into the notebook, a line per finished cell to `report`."""
     started = 0.0
     total = len(notebook.cells)
@@ -49,8 +54,12 @@ def execute(notebook: NotebookNode, *, cwd: Path | None = None, report: Callable
         nonlocal started
         started = time.perf_counter()
 
-    def after(cell: NotebookNode, cell_index: int, execute_reply: dict[str, object]) -> None:
-        report(f"{cell_index + 1:3}/{total} {time.perf_counter() - started:6.1f} s  {first_line(cell.source)}")
+    def after(
+        cell: NotebookNode, cell_index: int, execute_reply: dict[str, object]
+    ) -> None:
+        report(
+            f"{cell_index + 1:3}/{total} {time.perf_counter() - started:6.1f} s  {first_line(cell.source)}"
+        )
         if not is_table(cell):
             for line in printed(cell).splitlines():
                 report(f"{line:>{len(line) + 16}}" if line else "")
@@ -59,7 +68,10 @@ def execute(notebook: NotebookNode, *, cwd: Path | None = None, report: Callable
         notebook,
         kernel_name="python3",
         store_widget_state=False,  # every FigureWidget would bring 5 MB of JavaScript
-        extra_arguments=[f"--IPKernelApp.exec_lines={WIDE}", "--IPKernelApp.log_level=ERROR"],
+        extra_arguments=[
+            f"--IPKernelApp.exec_lines={WIDE}",
+            "--IPKernelApp.log_level=ERROR",
+        ],
         on_cell_execute=before,
         on_cell_executed=after,
     )
@@ -79,7 +91,9 @@ def is_table(cell: NotebookNode) -> bool:
 
 def printed(cell: NotebookNode) -> str:
     """What a cell wrote to standard output; of a line written over and over (a progress bar) its last state."""
-    text = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
+    text = "".join(
+        output.text for output in cell.outputs if output.get("name") == "stdout"
+    )
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
@@ -88,7 +102,11 @@ def tables(notebook: NotebookNode) -> Iterator[str]:
     for cell in filter(is_table, notebook.cells):
         for output in cell.get("outputs", []):
             text = output.get("text") or output.get("data", {}).get("text/plain")
-            if text and output.get("name") != "stderr" and WIDGET not in output.get("data", {}):
+            if (
+                text
+                and output.get("name") != "stderr"
+                and WIDGET not in output.get("data", {})
+            ):
                 yield text.rstrip("\n")
 
 
@@ -97,14 +115,20 @@ def without_widgets(notebook: NotebookNode) -> NotebookNode:
     notebook = deepcopy(notebook)
     for cell in notebook.cells:
         if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if WIDGET not in output.get("data", {})
+            ]
     return notebook
 
 
 def write_html(notebook: NotebookNode, path: Path) -> None:
     """The notebook as one page that links nothing from the network; written whole or not at all."""
     exporter = HTMLExporter(require_js_url="", jquery_url="", mathjax_url="")
-    page, _ = exporter.from_notebook_node(without_widgets(notebook), {"metadata": {"name": path.stem}})
+    page, _ = exporter.from_notebook_node(
+        without_widgets(notebook), {"metadata": {"name": path.stem}}
+    )
     page = MATHJAX.sub("", page)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -115,7 +139,12 @@ def write_html(notebook: NotebookNode, path: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.splitlines()[0])
     parser.add_argument("notebook", type=Path)
-    parser.add_argument("--to", type=Path, default=Path("figures"), help="folder for the HTML (default: figures)")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=Path("figures"),
+        help="folder for the HTML (default: figures)",
+    )
     options = parser.parse_args(arguments)
     if not options.notebook.is_file():
         parser.error(f"no notebook at {options.notebook}")
@@ -131,7 +160,11 @@ def main(arguments: list[str] | None = None) -> int:
     write_html(notebook, options.to / f"{options.notebook.stem}.html")
     for text in tables(notebook):
         print(f"\n{text}")
-    written = sorted(path for path in options.to.rglob("*") if path.is_file() and path.stat().st_mtime >= began - 1)
+    written = sorted(
+        path
+        for path in options.to.rglob("*")
+        if path.is_file() and path.stat().st_mtime >= began - 1
+    )
     print(f"\n{time.time() - began:.0f} s; written:", *written, sep="\n  ")
     return int(failed)
 
