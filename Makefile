@@ -16,7 +16,7 @@ LONG := hour or real or engine or docs
 
 EXTRAS := test,bench,lint,docs
 PY := .venv/bin/python
-# Every process computes on one thread: timings stay comparable, sums equal to the bit.
+# Every process computes on one thread: timings stay comparable, sums bit-identical.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 PYTEST = $(ONE_THREAD) REQUIRE=$(REQUIRE) $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
