@@ -30,7 +30,28 @@ class Dropped(Exception):
 
 
 class Preview:
-    """Draws one schedule after another from one pool, each for a student that begins anew."""
+    """Draws one schedule after another from one pool, each for a student that begins anew.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        Rows to draw from, by id.
+    batch_size : int
+        Rows a step.
+    seed : int
+        Of the method and the student.
+    student : Student, optional
+        How the student learns. None: `Student()`.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> from curriculab.simulation.pools import chain_pool
+    >>> preview = Preview(chain_pool(skills=2, rows=8), batch_size=4)
+    >>> runs = preview("easy first", cl.methods.easy_to_hard, steps=2)
+    >>> [row.split("/")[1] for row in runs.exposure.id]  # skills: half of the steps for each
+    ['1', '1', '1', '1', '2', '2', '2', '2']
+    """
 
     def __init__(self, pool: Rows, *, batch_size: int, seed: int = 0, student: Student | None = None) -> None:
         self.pool, self.batch_size, self.seed = plain(pool), batch_size, seed

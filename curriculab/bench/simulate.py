@@ -41,9 +41,40 @@ def simulate(
 ) -> Runs:
     """Run one method (or several, by name) on simulated students: the same tables as a bench, without a model.
 
-    steps or budget: when a variant is done; seed: one or several; learner: a Student, or anything that answers;
-    tests: rows asked at the start, at the end and every `evaluate_every` units of the budget's first axis;
-    num_generations: answers a row under reinforcement (`rollouts` is accepted too).
+    Parameters
+    ----------
+    method : callable or mapping of str to callable
+        One method, or several by the names of their variants.
+    pool : pd.DataFrame
+        Rows to train on, by id.
+    steps, budget : int or Budget
+        When a variant is done, one of them: optimiser steps, or a budget.
+    batch_size : int
+        Rows a step.
+    seed : int or sequence of int
+        One seed or several.
+    learner : Student or Backend, optional
+        How the students learn, or anything that answers requests. None: `Student()`.
+    tests : pd.DataFrame, optional
+        Rows to test at the start, at the end and every `evaluate_every` units of the budget's first axis.
+    num_generations : int
+        Answers a row, where the objective samples (`rollouts` is accepted too).
+    objective : str or Objective
+        "sft", "grpo" or another registered name, or its settings.
+    name : str, optional
+        Name of the variant of a single method. None: that of the function.
+
+    Returns
+    -------
+    Runs
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> from curriculab.simulation.pools import planted
+    >>> pool, student = planted({"easy": 0.9, "hard": 0.1}, rate=0.1)
+    >>> simulate({"random": cl.methods.random_order}, pool, steps=10, batch_size=4, learner=student, tests=pool)
+    Runs(1 variants x 1 seeds, up to 10 steps)
     """
     if (steps is None) == (budget is None):
         raise ValueError("give simulate steps=, or budget=Budget(...), and not both")

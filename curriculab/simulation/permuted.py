@@ -12,8 +12,10 @@ from curriculab.protocol import Method, Rows, Run, as_list, relay
 
 
 def with_permuted_feedback(method: Method, columns: Sequence[str]) -> Method:
-    """The same method; `columns` of every reply are permuted among its lines. What it trains on keeps the true values,
-    but for what the method itself made of the permuted ones."""
+    """Wrap a method so that `columns` of every reply are permuted among its lines.
+
+    What it trains on keeps the true values, but for what the method itself made of the permuted ones.
+    """
     if not columns:
         return method
 
@@ -21,11 +23,11 @@ def with_permuted_feedback(method: Method, columns: Sequence[str]) -> Method:
     def permuted(pool: Rows, run: Run, **knobs: object) -> Generator:
         rng = np.random.default_rng(0)
 
-        def through(asked: object) -> Generator:
-            if isinstance(asked, list):
-                replies = yield [_restored(request) for request in asked]
+        def through(requested: object) -> Generator:
+            if isinstance(requested, list):
+                replies = yield [_restored(request) for request in requested]
                 return [_permuted(reply, columns, rng) for reply in replies]
-            reply = yield _restored(asked)
+            reply = yield _restored(requested)
             return _permuted(reply, columns, rng)
 
         return relay(method(pool, run, **knobs), through)
@@ -45,7 +47,7 @@ def _permuted(reply: Rows | None, columns: Sequence[str], rng: np.random.Generat
 
 
 def _restored(request: object) -> object:
-    """A request whose rows hold the true values again wherever the method left those that it was shown."""
+    """Put the true values back into a request's rows wherever the method left those that it was shown."""
     rows = getattr(request, "rows", None)
     if rows is None or not any(str(c).startswith("true ") for c in rows):
         return request
@@ -59,13 +61,13 @@ def _restored(request: object) -> object:
 
 
 def watched(method: Method, seen: list) -> Method:
-    """The same method; what it asks for is put into `seen`, for checks that look at the rows it trains."""
+    """Wrap a method so that each of its requests is appended to `seen`, for checks of the rows that it trains."""
 
     @wraps(method)
     def watching(pool: Rows, run: Run, **knobs: object) -> Generator:
-        def through(asked: object) -> Generator:
-            seen.extend(as_list(asked))
-            return (yield asked)
+        def through(requested: object) -> Generator:
+            seen.extend(as_list(requested))
+            return (yield requested)
 
         return relay(method(pool, run, **knobs), through)
 

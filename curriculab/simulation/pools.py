@@ -12,7 +12,13 @@ from curriculab.simulation.student import Student
 
 
 def chain(*skills: object) -> tuple[tuple[str, str], ...]:
-    """Prerequisites in a row: chain("a", "b", "c") -> (("b", "a"), ("c", "b"))."""
+    """Make each skill a prerequisite of the next.
+
+    Examples
+    --------
+    >>> chain("a", "b", "c")  # pairs (skill, what it needs)
+    (('b', 'a'), ('c', 'b'))
+    """
     return tuple((str(b), str(a)) for a, b in zip(skills, skills[1:], strict=False))
 
 
@@ -22,14 +28,34 @@ CHAIN_STUDENT = Student(rate=0.1, start=-2.0, spread=0.0)
 
 
 def planted(rates: Mapping[str, float], *, rows: int = 40, **student: object) -> tuple[Rows, Student]:
-    """A pool with one topic per pass rate, and a student that has just these rates: planted({"easy": .9, "hard": .1}).
+    """Make a pool with one topic per pass rate, and a student that has just these rates.
 
-    The student learns nothing (rate 0) unless `student` says otherwise; `level` counts the topics from easy to hard.
+    Parameters
+    ----------
+    rates : mapping of str to float
+        Probability of a right answer, in (0, 1), by topic.
+    rows : int
+        Rows of each topic.
+    **student
+        Settings of the Student; without any it learns nothing (rate 0).
+
+    Returns
+    -------
+    pool : pd.DataFrame
+        Its `level` counts the topics from easy to hard.
+    student : Student
+
+    Examples
+    --------
+    >>> pool, student = planted({"easy": 0.9, "hard": 0.1}, rows=2)
+    >>> pool.level.to_dict()["planted/hard/00001"]
+    2
     """
     by_rate = sorted(rates, key=lambda topic: -rates[topic])
-    parts = [
-        (f"planted/{t}/{i:05d}", t, by_rate.index(t) + 1, np.log(1 / rates[t] - 1)) for t in rates for i in range(rows)
-    ]
+    parts = []
+    for topic, rate in rates.items():
+        level, logit = by_rate.index(topic) + 1, np.log(1 / rate - 1)
+        parts += [(f"planted/{topic}/{i:05d}", topic, level, logit) for i in range(rows)]
     pool = pd.DataFrame(parts, columns=["id", "topic", "level", "logit"]).set_index("id")
     pool = pool.assign(prompt=[f"question {i}" for i in pool.index], answer="yes")
     spread, middle = float(pool.logit.std(ddof=0)), float(pool.logit.mean())
@@ -38,7 +64,7 @@ def planted(rates: Mapping[str, float], *, rows: int = 40, **student: object) ->
 
 
 def chain_pool(skills: int = 6, rows: int = 80) -> Rows:
-    """Rows of skills in a chain: topic "skill i" at level i; `score` is a made-up loss, exp of the level plus noise."""
+    """Make rows of skills in a chain: topic "skill i" at level i; `score`: a made-up loss, exp(level + noise)."""
     rng = np.random.default_rng(0)
     level = np.repeat(np.arange(1, skills + 1), rows)
     ids = [f"chain/{k}/{i:05d}" for k, i in zip(level, np.tile(np.arange(rows), skills), strict=True)]

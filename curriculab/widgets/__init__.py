@@ -1,7 +1,7 @@
 """Controls for a notebook: they only call public functions, so everything they show can be had without them.
 
 panel = Schedules(pool, steps=150, batch_size=8)       # two schedules side by side; nothing trains
-panel.sides["A"].set(method="baby_steps", buckets=3)   # what a hand on the slider does
+panel.sides["A"].set(method="baby_steps", buckets=3)   # the same as moving the slider
 panel.sides["A"].source        # 'partial(cl.methods.baby_steps, by="level", buckets=3)'
 picker = Picker(pool, chosen=["random_order", "sec"])  # methods to tick; picker.variants is what a bench is given
 explorer = Explorer("runs", pool)                      # all recorded runs, filtered and compared, answers to read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-# Browsers give the clipboard only to pages of this machine or behind https; elsewhere the old command still copies.
+# Browsers give the clipboard only to pages of this machine or over https; elsewhere the old command still copies.
 ESM = """
 async function copied(text) {
     try { await navigator.clipboard.writeText(text); return true; } catch (refused) {

@@ -1,7 +1,7 @@
 """All recorded runs: filtered, compared over any axis, and their answers read.
 
 explorer = Explorer("runs")                # the folder of a bench's store; or Explorer(runs)
-explorer.set(x="generated", smoothing=9)   # what a hand on the controls does
+explorer.set(x="generated", smoothing=9)   # the same as moving the controls
 explorer.figure, explorer.answers          # what is shown: a figure, and a table of answers
 """
 
@@ -74,8 +74,27 @@ def _cell(value: object) -> str:
 class Explorer:
     """Recorded runs, filtered and compared: curves over an axis of choice, and answers by level and reward.
 
-    runs: Runs, a store's folder, or a Store; a folder is read again by the button, or by `reload()`. pool: where
-    prompts and levels of answers are looked up. `chosen` are the runs that are shown, `answers` the answers.
+    `chosen` are the runs that are shown, `answers` the answers.
+
+    Parameters
+    ----------
+    runs : Runs, Store, str or Path
+        Recorded runs, or the store that holds them, which the button and `reload()` read again.
+    pool : pd.DataFrame, optional
+        Where prompts and levels of answers are looked up.
+    x : str
+        Axis of the curves at first, such as "steps" or "generated".
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> from curriculab.simulation.pools import chain_pool
+    >>> pool = chain_pool()
+    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=5, batch_size=4, seed=[0, 1], tests=pool)
+    >>> explorer = Explorer(runs)
+    >>> explorer.set(seeds=[1])
+    >>> explorer.chosen.seeds
+    [1]
     """
 
     def __init__(self, runs: Runs | Store | str | Path = "runs", pool: Rows | None = None, *, x: str = "steps") -> None:
@@ -214,7 +233,7 @@ class Explorer:
             then()
 
     def draw(self) -> None:
-        """Filter and draw; what cannot be drawn is said above the drawing."""
+        """Filter and draw; show above the drawing why nothing can be drawn."""
         import plotly.graph_objects as go
 
         knobs = {name: knob.value for name, knob in self.controls.items()}

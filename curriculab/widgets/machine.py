@@ -3,7 +3,7 @@
 cl.check()                        # in a notebook: a table
 curriculab check        # in a terminal: a line each; exit 1 where something is missing
 
-It never raises: what cannot be told says why.
+It never raises: what cannot be found out says why.
 """
 
 from __future__ import annotations

@@ -39,8 +39,31 @@ class Picker:
 
     `variants` is what a bench is given, `source` its Python, `runs` the tables of the last drawing. The budget is in
     answers (steps * batch_size * rollouts each), as a bench should have it where some methods reject answers.
-    by: the column whose shares are drawn; noted: columns of `runs.metrics` to draw instead, for methods that differ in
-    something else than the rows they take. student: who answers; None: Student() as it is.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        Rows to draw from, by id.
+    offered, chosen : sequence of str
+        Names of the methods that have a box, and of those that are ticked at first.
+    steps, batch_size, rollouts : int
+        Optimiser steps, rows a step, and answers a row.
+    seed : int
+        Of the methods and the simulated learner.
+    by : str
+        Column of the pool whose shares are drawn.
+    noted : sequence of str
+        Columns of `runs.metrics` to draw instead, for methods that differ in something else than the rows they take.
+    student : Student, optional
+        How the simulated learner learns. None: `Student()`.
+
+    Examples
+    --------
+    >>> from curriculab.simulation.pools import chain_pool
+    >>> picker = Picker(chain_pool(), ["random_order", "sec"], chosen=["random_order"], steps=4)
+    >>> picker.choose("sec")
+    >>> list(picker.variants)
+    ['sec']
     """
 
     def __init__(
@@ -123,7 +146,7 @@ class Picker:
             self.draw()
 
     def draw(self) -> None:
-        """Simulate what is ticked and show it; what cannot run is said above the drawing."""
+        """Simulate the ticked methods and draw them; show above the drawing why one cannot run."""
         try:
             self.runs = self._simulated()
         except ValueError as error:
@@ -135,7 +158,7 @@ class Picker:
         show(self.figure, drawn.update_layout(autosize=True))
 
     def _simulated(self) -> Runs:
-        """All ticked variants; one that was drawn before with the same knobs is taken from then."""
+        """Simulate all ticked variants, those that were simulated before with the same knobs excepted."""
         return Runs(tuple(self._record(name, variant) for name, variant in self.variants.items()))
 
     def _record(self, name: str, variant: partial) -> Record:

@@ -43,7 +43,7 @@ class Save:
         self.widget = w.HBox([self.button, self.links])
 
     def save(self) -> None:
-        """Make the files, and show a link to each; what is wrong is said instead."""
+        """Make the files and show a link to each, or what went wrong."""
         self.button.disabled, self.links.value = True, "<i>drawing …</i>"
         try:
             with tempfile.TemporaryDirectory() as folder:

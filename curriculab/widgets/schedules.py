@@ -32,6 +32,25 @@ class Schedules:
 
     `runs` are the tables of the last drawing, `figure` is what is shown, `sides["A"].source` is the Python line. Once
     the panel is shown, a prediction follows every drawing in the background: `predict()` waits for it.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        Rows to draw from, by id.
+    steps, batch_size : int
+        Optimiser steps, and rows a step.
+    seed : int
+        Of the methods and the simulated learner.
+    left, right : str
+        Names of the two methods.
+
+    Examples
+    --------
+    >>> from curriculab.simulation.pools import chain_pool
+    >>> panel = Schedules(chain_pool(), steps=20, batch_size=4)
+    >>> panel.sides["B"].set(method="baby_steps", by="score", buckets=3)
+    >>> panel.sides["B"].source
+    'partial(cl.methods.baby_steps, by="score", buckets=3)'
     """
 
     def __init__(
@@ -72,7 +91,7 @@ class Schedules:
 
     @property
     def variants(self) -> dict[str, Method]:
-        """What the bench would be given, by what it is called."""
+        """Both methods with their knobs set, by label."""
         return {side.label: side.variant for side in self.sides.values()}
 
     @property
@@ -83,7 +102,7 @@ class Schedules:
         return f"runs = cl.simulate({{{variants}}},\n    pool, {more})"
 
     def draw(self) -> None:
-        """Draw what the controls say; what cannot run is said above the drawing."""
+        """Draw the schedules that the controls set; show above the drawing why one cannot run."""
         try:
             self.runs = self._simulated()
         except ValueError as error:
@@ -98,7 +117,7 @@ class Schedules:
             self._request_prediction()
 
     def predict(self, timeout: float | None = None) -> Runs:
-        """Wait for what five simulated learners make of both schedules and of random order."""
+        """Wait for the runs of five simulated learners on both schedules and on random order."""
         if not self._background.requested:
             self._request_prediction()
         return self._background.wait(timeout)
@@ -111,7 +130,7 @@ class Schedules:
         return Runs(tuple(self._record(side) for side in self.sides.values()))
 
     def _record(self, side: Side) -> Record:
-        """What a side draws; of one that was not touched, what it drew before."""
+        """Simulate the schedule of a side, or return its last record where nothing changed."""
         key = f"{side.source} {self.steps.value}"
         if self._kept.get(side.name, ("", None))[0] != key:
             fixed = side.method.value in FIXED

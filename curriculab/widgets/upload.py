@@ -2,7 +2,7 @@
 
     upload = Upload(model)                            # drop a file on it, or:
     upload.take("mine.csv", Path("mine.csv").read_bytes())
-    upload.set(prompt="question", answer="result")    # what a hand on the menus does
+    upload.set(prompt="question", answer="result")    # the same as choosing from the menus
     upload.pool, upload.source                        # the pool, and the Python line that loads it again
 
 `examine` does the work and needs no widget: `examine(Path("mine.csv"), model=model)`.
@@ -99,9 +99,29 @@ class Look:
 
 
 def examine(path: Path, *, columns: Mapping[str, Column] | None = None, model: Model | None = None) -> Look:
-    """Read a file, map its columns (as guessed, unless `columns` says how), measure its rows; refusals become lines.
+    """Read a file, map its columns and measure its rows; what is wrong becomes `problems`.
 
-    Lengths are tokens of `model`, prompt, answer and end; without one, words of prompt and answer.
+    Parameters
+    ----------
+    path : Path
+        The file: .jsonl, .json, .csv or .parquet, also as .gz.
+    columns : mapping, optional
+        Column of the pool to column of the file. None: guessed.
+    model : Model, optional
+        Lengths are its tokens of prompt, answer and end; without one, words of prompt and answer.
+
+    Returns
+    -------
+    Look
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name, "mine.csv")
+    >>> length = path.write_text("question,answer\\n1+1=,2\\n")
+    >>> examine(path).mapping["from"].to_dict()
+    {'prompt': 'question', 'answer': 'answer'}
     """
     unit = "words" if model is None else "tokens"
     try:
@@ -162,7 +182,20 @@ def safe_name(name: str) -> str:
 
 # -- the widget -------------------------------------------------------------------------------------------------------
 class Upload:
-    """A place to drop a file on: its mapping with menus to change it, its rows' lengths, and what does not fit."""
+    """A place to drop a file on: its mapping with menus to change it, its rows' lengths, and what does not fit.
+
+    Parameters
+    ----------
+    model : Model, optional
+        Measures the rows in tokens; without one they are measured in words.
+
+    Examples
+    --------
+    >>> upload = Upload()
+    >>> look = upload.take("mine.csv", b"question,answer\\n1+1=,2\\n")
+    >>> upload.pool.prompt.tolist()
+    ['1+1=']
+    """
 
     def __init__(self, model: Model | None = None) -> None:
         import ipywidgets as w
@@ -191,14 +224,14 @@ class Upload:
         return self.look.source if self.look else ""
 
     def take(self, name: str, content: bytes) -> Look:
-        """What dropping a file does: look at its bytes under a name of our own, and guess its mapping."""
+        """Examine the bytes of a file and guess its mapping, as dropping the file does."""
         self._folder = tempfile.TemporaryDirectory(prefix="curriculab-")  # the one before goes with its object
         self._path = Path(self._folder.name) / safe_name(name)
         self._path.write_bytes(content)
         return self._examine(None)
 
     def set(self, **columns: Column | None) -> Look:
-        """What a hand on the menus does: another mapping, None for columns to leave out of it."""
+        """Set the mapping, as the menus do; None leaves a column out of it."""
         if self._path is None:
             raise ValueError("no file was taken yet; drop one on the widget, or call take(name, content)")
         if wrong := [c for c in columns if c not in TARGETS]:
