@@ -18,10 +18,14 @@ from curriculab.engine.plan import Span, active_plans
 if TYPE_CHECKING:
     from peft import LoraConfig
 
+KEPT_BYTES = 2**27  # bytes of weights taken out of NF4 once for a whole decode: all of the pocket model's
+
 ONEDNN_ROWS = 8  # below, the call costs more than it saves
 
 
 onednn_linear = torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
+
+kept_weights: list[dict[torch.nn.Module, torch.Tensor]] = []
 
 
 def product(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
@@ -54,12 +58,6 @@ def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
     if kept_weights and sum(w.nbytes for w in kept_weights[-1].values()) + weight.nbytes <= KEPT_BYTES:
         kept_weights[-1][layer] = weight
     return weight
-
-
-KEPT_BYTES = 2**27  # bytes of weights taken out of NF4 once for a whole decode: all of the pocket model's
-
-
-kept_weights: list[dict[torch.nn.Module, torch.Tensor]] = []
 
 
 @contextmanager

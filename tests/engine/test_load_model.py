@@ -14,6 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GPTQConfig
 
 from curriculab.engine.adapter import Adapter
+from curriculab.engine.attention import KERNELS
 from curriculab.engine.loading import load_model, load_recorded
 from curriculab.engine.model import Model
 from curriculab.engine.scoring import score
@@ -328,7 +329,15 @@ def test_files_that_are_quantised_already_say_their_bits(tiny_folder, tmp_path):
 
 
 @pytest.mark.parametrize("kernel", ["sdpa", "eager"])
-def test_every_attention_computes_the_same(qwen, kernel):
+def test_every_attention_computes_the_same(qwen, kernel, monkeypatch):
+    inner, rows = KERNELS[kernel], []
+
+    def counted(q, *more) -> torch.Tensor:
+        rows.append(q.shape[2])
+        return inner(q, *more)
+
+    monkeypatch.setitem(KERNELS, kernel, counted)
+
     def trained(**how: object) -> tuple[np.ndarray, torch.Tensor]:
         model = load_model(str(qwen), bits=32, **how)
         adapter = model.adapter(seed=0)
@@ -336,6 +345,7 @@ def test_every_attention_computes_the_same(qwen, kernel):
         return loss(model, adapter), adapter.weights.detach()
 
     values, weights = trained()
+    assert not rows
     other_values, other_weights = trained(attn_implementation=kernel)
     assert other_values == pytest.approx(values, abs=1e-5)
     assert torch.linalg.vector_norm(other_weights - weights) < 0.02 * torch.linalg.vector_norm(weights)
