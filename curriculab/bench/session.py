@@ -165,15 +165,11 @@ class TrainingSession:
         method = self.variants[parent_variant(self._given, job.variant)]
         steering = steers(self._given, key)  # what a job was told at its start counts, whenever it happens
         digest = design.digest(method, job.seed, steering)
-        given = [e.as_json() for e in self._given]
         spec = {
             **design.spec(method, job.seed, steering),
             **self.kinds.get(job.variant, {}),
             "digest": digest,
-            "began": self.began,
-            "finished": time.time(),
-            "events": given,
-            "bench": {**self.about, "interventions": given},
+            **_story(self.began, self.about, self._given),
         }
         made = record(job, design.test, spec)
         if design.store:
@@ -204,7 +200,7 @@ class TrainingSession:
         return self._intervene("swap", variant, to)
 
     def _intervene(self, what: str, variant: str, to: Method | None) -> Event:
-        event = Event(self.scheduler.call, what, variant, to, self._turns(variant), step=self._step(variant))
+        event = Event(self.scheduler.call, what, variant, to, turns_now(self.jobs, variant), step=self._step(variant))
         self._happen(event, planned=False)
         return event
 
@@ -220,7 +216,7 @@ class TrainingSession:
         since: the call of one of `forkable()`.
         """
         refuse_what_cannot_take_over(to)
-        now = self._turns(of) if since is None else {}
+        now = turns_now(self.jobs, of) if since is None else {}
         name = name or f"{of} > {method_name(to)}"
         if name in {j.variant for j in self.jobs} | set(self.variants):
             raise ValueError(f"a variant {name!r} exists already; give the fork another name")
@@ -270,15 +266,27 @@ class TrainingSession:
         for key in keys:
             self.scheduler.add(self._job(key, pasts[key]))
 
-    def _turns(self, variant: str) -> dict[int, tuple[int, int]]:
-        """By seed, the turn a variant is at and how many tests it had; one that cannot be steered is refused."""
-        names = list(dict.fromkeys(j.variant for j in self.jobs))
-        if variant not in names:
-            raise ValueError(f"no variant {variant!r}; there are {', '.join(names)}")
-        found = {j.seed: (j.turn, j.evaluated) for j in self.jobs if j.variant == variant and j.open}
-        if not found:
-            raise ValueError(f"{variant!r} has ended; only a variant that trains can be steered")
-        return found
-
     def _step(self, variant: str) -> int:
         return max(j.run.step for j in self.jobs if j.variant == variant)
+
+
+def turns_now(jobs: Sequence[Job], variant: str) -> dict[int, tuple[int, int]]:
+    """By seed, the turn a variant is at and how many tests it had; one that cannot be steered is refused."""
+    names = list(dict.fromkeys(job.variant for job in jobs))
+    if variant not in names:
+        raise ValueError(f"no variant {variant!r}; there are {', '.join(names)}")
+    found = {job.seed: (job.turn, job.evaluated) for job in jobs if job.variant == variant and job.open}
+    if not found:
+        raise ValueError(f"{variant!r} has ended; only a variant that trains can be steered")
+    return found
+
+
+def _story(began: float, about: Mapping[str, object], events: Sequence[Event]) -> dict[str, object]:
+    """When a run was trained, beside which others, and what was done by hand."""
+    given = [event.as_json() for event in events]
+    return {
+        "began": began,
+        "finished": time.time(),
+        "events": given,
+        "bench": {**about, "interventions": given},
+    }
