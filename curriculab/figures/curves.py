@@ -37,6 +37,14 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
     The null band reaches from the worst to the best of the random orders' means over seeds. A seed that ended before
     the others of its variant keeps its thin line, ends in a cross and is left out of the mean. What was done by hand
     while they trained is a sign on the mean that it changed, a pause at the foot.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> runs = cl.simulate(cl.methods.random_order, pool, tests=pool, steps=2, batch_size=4)
+    >>> learning_curves(runs).data[0].type
+    'scatter'
     """
     if x not in AXES:
         raise ValueError(f"x={x!r} is not an axis of learning curves; choose from {', '.join(AXES)}")

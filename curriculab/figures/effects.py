@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
 
 def comparison(result: Comparison) -> go.Figure:
-    """Difference of every variant: one point a seed, the mean with its interval; filled where it differs after Holm."""
+    """Difference of every variant: one point a seed, the mean with its interval; filled where it differs after Holm.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
+    >>> type(comparison(cl.compare(runs))).__name__
+    'Figure'
+    """
     table, null = result.table.drop(index=result.to), result.null
     if table.empty:
         raise ValueError(f"nothing to show: only {result.to!r} was compared, with itself")

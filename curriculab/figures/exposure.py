@@ -24,6 +24,14 @@ def draws(runs: Runs, pool: pd.DataFrame, by: str = "level", *, bins: int = 50) 
     A column of names, or with at most 16 numbers, is shown as shares of each step (or bin of steps); any other column
     of numbers as a map of difficulty by step, darker where more of the step's rows lie. Rows that are not in the pool
     (new ones that a method made) are shown apart, or counted in the panel's title.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=3, batch_size=4)
+    >>> type(draws(runs, pool, by="level")).__name__
+    'Figure'
     """
     exposure = runs.exposure[runs.exposure.variant.isin(runs.variants)]
     if exposure.empty:

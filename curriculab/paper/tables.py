@@ -263,6 +263,15 @@ def comparison(result: Comparison, *, controls: Sequence[str] = (), places: int 
     """Every variant of `cl.compare` with its difference, interval, p after Holm, and what could have been detected.
 
     controls: names that were added as controls (`runs.controls`); they claim nothing, and a mark says so.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
+    >>> "easy first" in comparison(cl.compare(runs)).markdown()
+    True
     """
     table = result.table
     columns = [

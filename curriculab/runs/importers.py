@@ -99,7 +99,27 @@ def _named_inside(part: Part, names: str | None, path: Path) -> dict[str, str]:
 
 
 def join(*runs: Runs) -> Runs:
-    """Several sets of runs as one, such as your own beside imported ones; no variant may have a seed twice."""
+    """Several sets of runs as one, such as your own beside imported ones; no variant may have a seed twice.
+
+    Parameters
+    ----------
+    *runs : Runs
+        Sets without a variant and seed in common.
+
+    Raises
+    ------
+    ValueError
+        Where two of them hold the same variant and seed.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> mine = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4)
+    >>> theirs = cl.simulate(cl.methods.easy_to_hard, pool, steps=2, batch_size=4)
+    >>> join(mine, theirs).variants
+    ['random_order', 'easy_to_hard']
+    """
     records = [record for some in runs for record in some.records]
     keys = [record.key for record in records]
     if twice := [key for key in keys if keys.count(key) > 1]:

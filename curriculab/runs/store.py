@@ -106,7 +106,29 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
 
 
 def load_runs(root: str | Path) -> Runs:
-    """Every finished run of a store that is whole; damaged ones are named in a warning."""
+    """Every finished run of a store that is whole; damaged ones are named in a warning.
+
+    Parameters
+    ----------
+    root : str or Path
+        A store's folder, such as "runs".
+
+    Returns
+    -------
+    Runs
+        Without those that ended before their budget was spent.
+
+    Raises
+    ------
+    ValueError
+        Where the folder holds no finished run.
+
+    Examples
+    --------
+    >>> load_runs("empty")
+    Traceback (most recent call last):
+    ValueError: no recorded runs in empty; train some with Bench.run, or name another folder
+    """
     records, damaged = [], []
     for folder in sorted(p for p in Path(root).glob("*") if p.is_dir() and not p.name.startswith(".")):
         if folder.name.startswith(DAMAGED):

@@ -38,12 +38,24 @@ class Interval:
 
 # -- numbers --------------------------------------------------------------------------------------------------------
 def mean(scores: Scores) -> np.ndarray:
-    """Mean over runs and tasks, `(..., runs, tasks)` to `(...)`."""
+    """Mean over runs and tasks, `(..., runs, tasks)` to `(...)`.
+
+    Examples
+    --------
+    >>> float(mean([[0.0, 1.0], [1.0, 1.0]]))
+    0.75
+    """
     return np.asarray(scores, dtype=float).mean(axis=(-2, -1))
 
 
 def median(scores: Scores) -> np.ndarray:
-    """Median over tasks of the means over runs, `(..., runs, tasks)` to `(...)` (Agarwal et al. 2021, section 3)."""
+    """Median over tasks of the means over runs, `(..., runs, tasks)` to `(...)` (Agarwal et al. 2021, section 3).
+
+    Examples
+    --------
+    >>> float(median([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]]))
+    0.5
+    """
     return np.median(np.asarray(scores, dtype=float).mean(axis=-2), axis=-1)
 
 
@@ -51,6 +63,11 @@ def iqm(scores: Scores) -> np.ndarray:
     """Interquartile mean, `(..., runs, tasks)` to `(...)`: of all runs and tasks together the middle half's mean.
 
     A quarter of the values, rounded down, is cut off at either end (Agarwal et al. 2021, section 4.3).
+
+    Examples
+    --------
+    >>> float(iqm([[0.0, 0.4], [0.6, 1.0]]))
+    0.5
     """
     x = np.asarray(scores, dtype=float)
     x = x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
@@ -59,7 +76,13 @@ def iqm(scores: Scores) -> np.ndarray:
 
 
 def optimality_gap(scores: Scores, target: float = 1.0) -> np.ndarray:
-    """How far scores fall short of `target` on average, no credit beyond it (Agarwal et al. 2021, section 4.3)."""
+    """How far scores fall short of `target` on average, no credit beyond it (Agarwal et al. 2021, section 4.3).
+
+    Examples
+    --------
+    >>> float(optimality_gap([[0.5, 1.5]]))
+    0.25
+    """
     return target - np.minimum(np.asarray(scores, dtype=float), target).mean(axis=(-2, -1))
 
 
@@ -68,6 +91,11 @@ def probability_of_improvement(first: Scores, second: Scores) -> np.ndarray:
 
     Of all pairs of runs on a task the share that first wins, ties counting half (Mann and Whitney 1947); the mean over
     tasks (Agarwal et al. 2021, section 4.3). Runs need not be as many on both sides; a half is no difference.
+
+    Examples
+    --------
+    >>> float(probability_of_improvement([[2.0], [3.0]], [[1.0], [2.0]]))
+    0.875
     """
     return _wins(first, second).mean(axis=(-3, -2, -1))
 
@@ -77,6 +105,11 @@ def performance_profile(scores: Scores, thresholds: Sequence[float] | np.ndarray
 
     The score distributions of Agarwal et al. 2021, section 4.2. A curve wholly above another is better at any
     aggregate of single scores.
+
+    Examples
+    --------
+    >>> performance_profile([[0.2, 0.6], [0.4, 0.8]], [0.3, 0.7]).tolist()
+    [0.75, 0.25]
     """
     x = np.asarray(scores, dtype=float)
     flat = np.sort(x.reshape(*x.shape[:-2], 1, -1), axis=-1)

@@ -70,6 +70,37 @@ def compare(
     seed: of the bootstrap's resamples. Below ten seeds the interval is Student's t over the seeds' differences, from
     ten on the bootstrap over seeds. Null-band orders are no variants: they make `Comparison.null`, and the verdict.
     The intervals in `levels` are not adjusted for their number: they describe, the verdict does not rest on them.
+
+    Parameters
+    ----------
+    runs : Runs
+        Recorded or simulated runs with evaluations.
+    to : str
+        Variant that the others are compared with.
+    at : str or float
+        "end", or a share of the budget at which all were evaluated.
+    level : float
+        Confidence.
+    seed : int
+        Of the bootstrap's resamples.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        Where no variant is called `to`, or it was never evaluated.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
+    >>> compare(runs)
+    Comparison(1 variants against 'random', up to 3 seeds; 0 differ)
     """
     if not 0 < level < 1:
         raise ValueError(f"level={level!r} is not a confidence; give a share between 0 and 1, such as 0.95")

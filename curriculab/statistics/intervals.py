@@ -42,6 +42,12 @@ def paired_t(differences: Sequence[float] | np.ndarray, *, level: float = 0.95) 
     spread of zero t would call any difference certain. No difference in any seed has p = 1.
     Coverage at 95%, simulated at 3, 5 and 10 seeds: on normal differences 94.5, 94.6 and 95.0%, of accuracies near the
     ceiling 96.5, 95.7 and 94.8%, on strongly skewed ones (exponential) 89, 88 and 90%.
+
+    Examples
+    --------
+    >>> found = paired_t([0.40, 0.35, 0.40])
+    >>> round(float(found.mean), 3), round(float(found.low), 3), round(float(found.high), 3)
+    (0.383, 0.312, 0.455)
     """
     from scipy.special import stdtr, stdtrit
 
@@ -65,6 +71,12 @@ def bootstrap(differences: Sequence[float] | np.ndarray, *, level: float = 0.95,
     Coverage at 95%, simulated at 3, 5 and 10 seeds: on normal differences 75, 92 and 94.5%, of accuracies near the
     ceiling 74, 93 and 94.8%, on strongly skewed ones (exponential) 70, 87 and 92%: for ten seeds and more. At 20 seeds
     95.0% on normal and 93% on skewed ones (plain percentile: 90% and 86% at 10, 93% and 90% at 20).
+
+    Examples
+    --------
+    >>> found = bootstrap([0.01, 0.03, 0.02, 0.04, 0.02, 0.03, 0.01, 0.02, 0.03, 0.04])
+    >>> bool(found.low > 0), found.n
+    (True, 10)
     """
     from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
@@ -86,6 +98,20 @@ def estimate(differences: Sequence[float] | np.ndarray, *, level: float = 0.95, 
 
     Coverage at 95%, simulated at 3, 5 and 10 seeds: on normal differences 95.0, 95.5 and 94.7%, of accuracies near the
     ceiling 96.8, 95.8 and 95.0%, on strongly skewed ones (exponential) 88, 88 and 91%.
+
+    Parameters
+    ----------
+    differences : array-like, (seeds,)
+        Of a variant and the baseline in the same seed.
+    level : float
+        Confidence.
+    seed : int
+        Of the bootstrap's resamples.
+
+    Examples
+    --------
+    >>> estimate([0.40, 0.35, 0.40]).label
+    't, n=3'
     """
     d = np.asarray(differences, dtype=float)
     return paired_t(d, level=level) if len(d) < FEW_SEEDS else bootstrap(d, level=level, seed=seed)
@@ -101,6 +127,12 @@ def jackknife(
     `paired_t` itself. Everything measured on one run leaves with it, so tasks of one run may depend on each other.
     Coverage at 95%, simulated at 3, 5 and 10 seeds: of differences of interquartile means 95.5, 95.0 and 95.3% on
     normal scores, 96.4, 95.4 and 95.3% on accuracies; of probabilities of improvement 93, 93 and 94%, 95, 94 and 95%.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(jackknife([1.0, 2.0, 3.0], np.mean).mean, 6)
+    2.0
     """
     x = np.asarray(scores, dtype=float)
     n, whole = len(x), float(statistic(x)) if len(x) else float("nan")

@@ -16,6 +16,22 @@ def minimum_detectable_effect(sd: float, n: int, *, m: int = 1, power: float = P
 
     `sd` is that of the seeds' differences, in whose unit the answer is; each test gets the share of the error that
     Holm's first step gives it. NaN below two seeds or without a spread.
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation of the seeds' differences.
+    n : int
+        Seeds.
+    m : int
+        Tests made.
+    power, level : float
+        Chance to find the effect; confidence of the tests.
+
+    Examples
+    --------
+    >>> round(minimum_detectable_effect(0.02, 3), 3)
+    0.065
     """
     from scipy.optimize import brentq
     from scipy.stats import nct, t
@@ -41,6 +57,27 @@ def seeds_needed(
     `sd` is that of the seeds' differences, from a pilot: with three seeds it is known to a factor of about two
     (`Comparison.table.sd_difference`). None where more than `most` were needed. The counterpart of
     `minimum_detectable_effect`: with one seed fewer that one is above `effect`.
+
+    Parameters
+    ----------
+    effect, sd : float
+        The difference to plan for, and the standard deviation of the seeds' differences, in one unit.
+    m : int
+        Tests made.
+    power, level : float
+        Chance to find the effect; confidence of the tests.
+    most : int
+        Largest number of seeds that is tried.
+
+    Raises
+    ------
+    ValueError
+        Where the effect is 0 or the spread is not above 0.
+
+    Examples
+    --------
+    >>> seeds_needed(0.02, 0.02)
+    10
     """
     if not (np.isfinite(effect) and effect != 0 and sd > 0):
         raise ValueError(

@@ -15,7 +15,23 @@ ANSWERS_FOR = "exact McNemar within one seed: it generalises to new test rows, n
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm's adjusted p along the last axis; NaN (no test was made) stays NaN and is not counted."""
+    """Holm's adjusted p along the last axis; NaN (no test was made) stays NaN and is not counted.
+
+    Parameters
+    ----------
+    p : array-like, (..., tests)
+        Unadjusted p-values.
+
+    Returns
+    -------
+    np.ndarray, (..., tests)
+        Adjusted p-values, at most 1.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
     p = np.asarray(p, dtype=float)
     order = np.argsort(p, axis=-1)  # NaN goes last
     tests = np.sum(~np.isnan(p), axis=-1, keepdims=True)
@@ -31,6 +47,22 @@ def holm_levels(p: Sequence[float] | np.ndarray, *, level: float = 0.95) -> np.n
 
     The k-th smallest of m is tested at (1 - level) / (m - k + 1); from the first that is not rejected on, all others
     are held to that one's level.
+
+    Parameters
+    ----------
+    p : array-like, (tests,)
+        Unadjusted p-values.
+    level : float
+        Confidence of the whole family.
+
+    Returns
+    -------
+    np.ndarray, (tests,)
+
+    Examples
+    --------
+    >>> holm_levels([0.01, 0.30]).round(3).tolist()
+    [0.975, 0.95]
     """
     p = np.asarray(p, dtype=float)
     alpha = np.full(len(p), np.nan)
@@ -48,6 +80,20 @@ def benjamini_hochberg(p: Sequence[float] | np.ndarray) -> np.ndarray:
     Rejecting what is at most q keeps the expected share of false ones among the rejected at q, where tests are
     independent or positively dependent (Benjamini and Hochberg 1995; Benjamini and Yekutieli 2001, theorem 1.2), as
     those of variants that share one reference are. A list to look into, not a claim for each: for that there is `holm`.
+
+    Parameters
+    ----------
+    p : array-like, (..., tests)
+        Unadjusted p-values.
+
+    Returns
+    -------
+    np.ndarray, (..., tests)
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.04, 0.04]
     """
     p = np.asarray(p, dtype=float)
     order = np.argsort(p, axis=-1)  # NaN goes last
@@ -77,6 +123,21 @@ def mcnemar(first: Sequence | np.ndarray, second: Sequence | np.ndarray) -> McNe
     (McNemar 1947; exact form: Cochran 1950); two-sided, twice the smaller tail. The runs are held fixed, rows are what
     is sampled: p says whether these two adapters would differ on other rows, nothing about training again. Seeds are
     lines of their own, never laid end to end: the same row in three seeds is not three rows.
+
+    Parameters
+    ----------
+    first, second : array-like, (..., rows)
+        Right (1) or wrong (0) on the same rows.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes differ or a value is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> round(float(mcnemar([1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]).p), 5)
+    0.03125
     """
     from scipy.special import bdtr
 
