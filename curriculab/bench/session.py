@@ -200,7 +200,9 @@ class TrainingSession:
         return self._intervene("swap", variant, to)
 
     def _intervene(self, what: str, variant: str, to: Method | None) -> Event:
-        event = Event(self.scheduler.call, what, variant, to, turns_now(self.jobs, variant), step=self._step(variant))
+        event = Event(
+            self.scheduler.call, what, variant, to, turns_now(self.jobs, variant), step=step_of(self.jobs, variant)
+        )
         self._happen(event, planned=False)
         return event
 
@@ -224,7 +226,7 @@ class TrainingSession:
             raise ValueError("the start is being tested; fork once training has begun")
         turns = now if since is None else turns_at(self.folder, of, since)
         branch = self.scheduler.call if since is None else since
-        event = Event(self.scheduler.call, "fork", name, to, turns, of, branch, self._step(of))
+        event = Event(self.scheduler.call, "fork", name, to, turns, of, branch, step_of(self.jobs, of))
         self._hold(event)
         self._happen(event, planned=False)
         return event
@@ -266,9 +268,6 @@ class TrainingSession:
         for key in keys:
             self.scheduler.add(self._job(key, pasts[key]))
 
-    def _step(self, variant: str) -> int:
-        return max(j.run.step for j in self.jobs if j.variant == variant)
-
 
 def turns_now(jobs: Sequence[Job], variant: str) -> dict[int, tuple[int, int]]:
     """By seed, the turn a variant is at and how many tests it had; one that cannot be steered is refused."""
@@ -279,6 +278,11 @@ def turns_now(jobs: Sequence[Job], variant: str) -> dict[int, tuple[int, int]]:
     if not found:
         raise ValueError(f"{variant!r} has ended; only a variant that trains can be steered")
     return found
+
+
+def step_of(jobs: Sequence[Job], variant: str) -> int:
+    """The step that a variant has reached, of its fastest seed."""
+    return max(job.run.step for job in jobs if job.variant == variant)
 
 
 def _story(began: float, about: Mapping[str, object], events: Sequence[Event]) -> dict[str, object]:
