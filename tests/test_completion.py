@@ -41,6 +41,7 @@ def test_the_package_completes_to_its_public_names() -> None:
         ("cl.load_pool('ladder', n=10, seed=0)", {"groupby", "index", "columns", "query"}),
         ("cl.Bench(model, train, test).run({})", {"items", "exposure", "metrics", "variants", "seeds", "failed"}),
         ("cl.compare(runs)", {"table", "levels", "scores", "verdict", "null"}),
+        ("cl.difficulty.answer_loss(pool, model)", {"groupby", "rank", "to_frame"}),
         ("cl.load_runs('runs')", {"items", "exposure"}),
         ("cl.simulate({}, pool)", {"items", "exposure"}),
         ("cl.tables", {"comparison", "levels"}),
