@@ -1,94 +1,38 @@
 """Difficulty of examples: a pool (and a model) -> one score per row, always higher = harder.
 
-train["loss"] = answer_loss(train, model)       # Series on the pool's index, nats a token
+train["loss"] = cl.difficulty.answer_loss(train, model)       # Series on the pool's index, nats a token
 
-Text and labels (text), one forward (forward), sampled answers (rollouts), recorded runs (dynamics), learned and
-propagated (propagated), judged (judged); several at once, their uncertainty and their cost: several. Item response
-theory stands apart, it takes answers of many people: irt.
+Here belong the measures (measures/, found by registry.py), what answers those that ask a model (estimation.py,
+roles.py, cache.py), several at once with their uncertainty and cost (survey.py), their comparison (atlas.py), and item
+response theory, which takes answers of many people (irt/). Nothing here knows the engine: a model brings its backend.
+
+Public names are listed in `__init__.pyi`, which `python -m tools.make_stubs` writes from the registry.
 """
 
 from __future__ import annotations
 
-import lazy_loader as _lazy_loader
+import importlib
 
-from curriculab.difficulty.dynamics import confidence, emergence_step, forgetting_events, variability
-from curriculab.difficulty.forward import (
-    angle_concentration,
-    answer_entropy,
-    answer_loss,
-    gradient_norm,
-    instruction_difficulty,
-    option_probability,
-    perplexity,
-    prefix_entropy,
-    self_perplexity,
-)
-from curriculab.difficulty.judged import bradley_terry, comparisons, rating
-from curriculab.difficulty.propagated import prompt_value, propagated_difficulty, teacher_gap
-from curriculab.difficulty.rollouts import expected_advantage, pass_rate, self_consistency, turns_to_solve
-from curriculab.difficulty.survey import MEASURES, NEEDS_MODEL, NEEDS_RUNS, Survey, asked, measure, survey, token_length
-from curriculab.difficulty.text import (
-    bloom_stage,
-    flesch_kincaid,
-    level,
-    ngram_perplexity,
-    prompt_length,
-    reasoning_steps,
-    source_rank,
-    type_token_ratio,
-    word_count,
-    word_rarity,
-)
+from curriculab.difficulty.measures.judged import bradley_terry as bradley_terry
+from curriculab.difficulty.registry import MEASURES as MEASURES
+from curriculab.difficulty.survey import Survey as Survey
+from curriculab.difficulty.survey import measure as measure
+from curriculab.difficulty.survey import request_scores as request_scores
+from curriculab.difficulty.survey import survey as survey
 
-__all__ = [
-    "MEASURES",
-    "NEEDS_MODEL",
-    "NEEDS_RUNS",
-    "Survey",
-    "angle_concentration",
-    "answer_entropy",
-    "answer_loss",
-    "asked",
-    "atlas",
-    "bloom_stage",
-    "bradley_terry",
-    "comparisons",
-    "confidence",
-    "emergence_step",
-    "expected_advantage",
-    "flesch_kincaid",
-    "forgetting_events",
-    "gradient_norm",
-    "instruction_difficulty",
-    "irt",
-    "level",
-    "measure",
-    "ngram_perplexity",
-    "option_probability",
-    "pass_rate",
-    "perplexity",
-    "prefix_entropy",
-    "prompt_length",
-    "prompt_value",
-    "propagated_difficulty",
-    "rating",
-    "reasoning_steps",
-    "self_consistency",
-    "self_perplexity",
-    "source_rank",
-    "survey",
-    "teacher_gap",
-    "token_length",
-    "turns_to_solve",
-    "type_token_ratio",
-    "variability",
-    "word_count",
-    "word_rarity",
-]
+_MODULES = ("atlas", "irt")  # with names of their own, imported when first used: item response theory needs scipy
+_OTHERS = ("MEASURES", "Survey", "bradley_terry", "measure", "request_scores", "survey")
 
-# Modules with names of their own, imported when first used: item response theory needs scipy.
-__getattr__, _, _ = _lazy_loader.attach(__name__, ["atlas", "irt"])
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "__all__":
+        return __dir__()
+    if name.startswith("_") or name not in MEASURES:
+        raise AttributeError(f"curriculab.difficulty has no {name!r}; it has {', '.join(__dir__())}")
+    return MEASURES[name]
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*MEASURES, *_OTHERS, *_MODULES])

@@ -12,13 +12,13 @@ higher is harder, an error is a standard error in the score's unit, NaN where a 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from curriculab.engine.model import Model
+from curriculab.difficulty.estimation import answer_measures
+from curriculab.difficulty.roles import LanguageModel, ModelRoles, longest_answer
+from curriculab.protocol import Sample
 
 METHODS = ("spearman", "kendall")
 EQUAL = 1e-9  # scores closer than this are equal: a mean of shares carries rounding error
@@ -155,38 +155,33 @@ def furthest(scores: pd.DataFrame) -> tuple[str, str]:
 
 
 def crowd(
-    pool: pd.DataFrame, model: Model, members: Mapping[str, Mapping[str, object]], *, seed: int = 0
+    pool: pd.DataFrame, model: LanguageModel, members: Mapping[str, Mapping[str, object]], *, seed: int = 0
 ) -> pd.DataFrame:
     """Answers of an artificial crowd, (members, rows), 1 right, 0 wrong: everybody answers every row once.
 
     members: name -> what makes this one differ: temperature (1 where not said), adapter (the folder of a saved one; the
     bare base where not said), before (text put before every prompt). Each has noise of its own. For irt.fit.
     """
-    from curriculab.difficulty.estimation import Cast, drive
-    from curriculab.difficulty.rollouts import pass_rate
-    from curriculab.engine.adapter import Adapter
-    from curriculab.protocol import Sample
-
-    cast, roles = Cast(model, None), {}
+    roles, role_of = ModelRoles(model), {}
     for name, own in members.items():
         unknown = own.keys() - {"temperature", "adapter", "before"}
         if unknown:
             raise ValueError(f"{name}: {sorted(unknown)[0]!r} makes no member; give temperature, adapter or before")
         adapter = own.get("adapter")
-        role = roles.setdefault(adapter, "base" if adapter is None else f"member {len(roles)}")
-        if adapter is not None and role not in cast.adapters:
-            cast.adapters[role] = Adapter.load(model.layout, adapter, model.device)
+        role = role_of.setdefault(adapter, "base" if adapter is None else f"member {len(role_of)}")
+        if adapter is not None and role not in roles.adapters:
+            roles.adapters[role] = roles.loaded(adapter)
 
-    def asked(role: str) -> Generator:
-        mine = [n for n, own in members.items() if roles[own.get("adapter")] == role]
+    def answers(role: str) -> Generator:
+        mine = [n for n, own in members.items() if role_of[own.get("adapter")] == role]
         rows = pd.concat([pool.assign(prompt=str(members[n].get("before", "")) + pool["prompt"]) for n in mine])
-        heat = np.repeat([float(members[n].get("temperature", 1.0)) for n in mine], len(pool)).tolist()
-        out = yield Sample(rows, 1, role=role, temperature=heat, purpose="probe")
+        temperatures = np.repeat([float(members[n].get("temperature", 1.0)) for n in mine], len(pool)).tolist()
+        out = yield Sample(rows, 1, role=role, temperature=temperatures, purpose="probe")
         right = out["correct"].to_numpy(float).reshape(len(mine), len(pool))
         return pd.DataFrame(right, mine, pool.index)
 
-    room = cast.learner(pool, {"crowd": (pass_rate, {})}, seed)
-    found, _ = drive({role: asked(role) for role in roles.values()}, room, seed)
+    backend = roles.backend(seed, longest_answer(pool, model))
+    found, _ = answer_measures({role: answers(role) for role in role_of.values()}, backend, seed)
     return pd.concat(found.values()).loc[list(members)].rename_axis("member")
 
 

@@ -33,13 +33,13 @@ def check_pool(name: str, pool: pd.DataFrame, *columns: str) -> None:
         )
 
 
-def check_asked(name: str, pool: pd.DataFrame) -> None:
+def check_prompts(name: str, pool: pd.DataFrame) -> None:
     """Refuse rows that ask nothing."""
     check_pool(name, pool, "prompt")
     refuse(name, pool.index[pool["prompt"].to_numpy() == ""], "has an empty prompt; a plain text cannot be answered")
 
 
-def check_said(name: str, pool: pd.DataFrame) -> None:
+def check_texts(name: str, pool: pd.DataFrame) -> None:
     """Refuse rows without a text to read: no turns, no solution, no answer."""
     check_pool(name, pool, "prompt", *(() if "turns" in pool else ("answer",)))
     texts = [pool[c].map(lambda v: isinstance(v, str | tuple)) for c in ("turns", "solution", "answer") if c in pool]

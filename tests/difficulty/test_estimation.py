@@ -74,8 +74,8 @@ def test_a_method_pays_for_what_it_asks():
     pool = cl.load_pool("ladder", n=40, seed=0)
 
     def curriculum(rows, run):
-        table = yield from D.asked(["answer_loss", "answer_entropy", "level"], rows)
-        hard, error = yield from D.asked("pass_rate", rows, n=4, uncertainty=True)
+        table = yield from D.request_scores(["answer_loss", "answer_entropy", "level"], rows)
+        hard, error = yield from D.request_scores("pass_rate", rows, n=4, uncertainty=True)
         yield cl.Train(rows.loc[table.answer_loss.nsmallest(4).index])
         return table.assign(hard=hard, error=error)
 
@@ -95,7 +95,7 @@ def test_a_method_on_the_model_gets_what_the_function_gives(model):
     train = train.iloc[:16]
 
     def curriculum(rows, run):
-        loss = yield from D.asked("answer_loss", rows)
+        loss = yield from D.request_scores("answer_loss", rows)
         yield cl.Train(rows.iloc[:2])
         return loss.to_frame()
 
@@ -110,7 +110,7 @@ def test_a_method_on_the_model_gets_what_the_function_gives(model):
 def test_what_a_method_cannot_ask_for(name, pool):
     message = f"{name}: cannot be asked for in a method; put it into a column of the pool before"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        next(D.asked(name, pool))
+        next(D.request_scores(name, pool))
 
 
 # -- kept -------------------------------------------------------------------------------------------------------------

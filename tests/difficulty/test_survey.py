@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import curriculab as cl
-from curriculab.difficulty import MEASURES, NEEDS_MODEL, NEEDS_RUNS
+from curriculab.difficulty import MEASURES
 from curriculab.engine.loading import load_model
 
 pytestmark = pytest.mark.pocket
 EVERY = list(MEASURES)
+NEEDS_MODEL = [n for n in EVERY if MEASURES[n].needs in ("model", "tokenizer")]
+NEEDS_RUNS = [n for n in EVERY if MEASURES[n].needs == "runs"]
 LADDER, CLINIC = "ladder", "clinic"
 SAMPLED = ("pass_rate", "expected_advantage", "self_consistency")
 # What a measure needs besides a pool and a model: other rows, or settings that fit the embedded model.

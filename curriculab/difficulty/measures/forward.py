@@ -1,7 +1,7 @@
 """Difficulty for a model as it reads the rows: one forward, nothing is written.
 
 answer_loss, perplexity, prefix_entropy, answer_entropy and angle_concentration share one forward when asked together
-(several.measure). These are computed exactly, given model and row, and so have no uncertainty; the probability of an
+(survey.measure). These are computed exactly, given model and row, and so have no uncertainty; the probability of an
 option has one where several models are asked. A plain text (empty prompt) is read as the text said.
 """
 
@@ -13,34 +13,34 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.validation import render_prompt
-from curriculab.difficulty.estimation import asks
-from curriculab.difficulty.validation import check_asked, check_pool, check_said, refuse
+from curriculab.difficulty.registry import measure
+from curriculab.difficulty.validation import check_pool, check_prompts, check_texts, refuse
 from curriculab.environments.turns import say
 from curriculab.protocol import Sample, Score
 
 
-@asks
+@measure(needs="model")
 def answer_loss(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """Mean negative log-likelihood of the row's own solution (else answer) given its prompt, nats a token."""
     out = yield Score(_read("answer_loss", pool), "nll", role=role)
     return out["nll"]
 
 
-@asks
+@measure(needs="model")
 def perplexity(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """exp of the answer loss: among how many equally likely tokens the model chooses at every one of the answer."""
     out = yield Score(_read("perplexity", pool), "nll", role=role)
     return np.exp(out["nll"])
 
 
-@asks
+@measure(needs="model")
 def answer_entropy(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """Mean entropy of the model's predictions along the row's own solution (else answer), nats a token."""
     out = yield Score(_read("answer_entropy", pool), "entropy", role=role)
     return out["entropy"]
 
 
-@asks
+@measure(needs="model")
 def prefix_entropy(pool: pd.DataFrame, *, role: str = "learner", prefix: int = 32, written: bool = False) -> Generator:
     """Mean entropy of the model's predictions over the first `prefix` tokens of an answer, nats a token (EDCO, 2026).
 
@@ -51,14 +51,14 @@ def prefix_entropy(pool: pd.DataFrame, *, role: str = "learner", prefix: int = 3
     if prefix < 1:
         raise ValueError(f"prefix_entropy(prefix={prefix}); give at least 1 token")
     if written:
-        check_asked("prefix_entropy", pool)
+        check_prompts("prefix_entropy", pool)
         out = yield Sample(pool, 1, role=role, temperature=0.0, max_new_tokens=prefix, purpose="probe")
         return out["entropy"]
     out = yield Score(_read("prefix_entropy", pool), "entropy", role=role, per="token")
     return out["entropy"].map(lambda h: float(np.mean(h[:prefix])))
 
 
-@asks
+@measure(needs="model")
 def angle_concentration(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """1 - mean cosine between the last layer's states of the prompt's tokens, in [0, 2] (GAIN-RL, Wang et al. 2025,
     who train concentrated prompts first). They add the cosines between the question and a system prompt before it."""
@@ -70,7 +70,7 @@ def angle_concentration(pool: pd.DataFrame, *, role: str = "learner") -> Generat
     return 1.0 - out["angle"]
 
 
-@asks
+@measure(needs="model")
 def gradient_norm(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """Norm of the gradient of the row's mean loss by the adapter, nats: a step on a hard row would move it more
     (Paul et al. 2021 rank so). Without an adapter, by a fresh one, whose A is random (by the seed) and B zero. A
@@ -79,14 +79,14 @@ def gradient_norm(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     return out["grad_norm"]
 
 
-@asks
+@measure(needs="model")
 def instruction_difficulty(pool: pd.DataFrame, *, role: str = "learner", ratio: str = "perplexity") -> Generator:
     """Instruction-following difficulty: perplexity of the answer behind its prompt over that without it (Li et al.
     2024, Superfiltering); above 1 the prompt does not help. ratio="loss": of the losses, as in Li et al. 2023."""
     if ratio not in ("perplexity", "loss"):
         raise ValueError(f"instruction_difficulty(ratio={ratio!r}); give 'perplexity' or 'loss'")
-    check_asked("instruction_difficulty", pool)
-    check_said("instruction_difficulty", pool)
+    check_prompts("instruction_difficulty", pool)
+    check_texts("instruction_difficulty", pool)
     bare = pool.assign(prompt="")  # options stay: without a prompt they are not shown, but say what is learned
     with_prompt, without = yield [Score(pool, "nll", role=role), Score(bare, "nll", role=role)]
     if ratio == "loss":
@@ -94,12 +94,12 @@ def instruction_difficulty(pool: pd.DataFrame, *, role: str = "learner", ratio: 
     return np.exp(with_prompt["nll"] - without["nll"])
 
 
-@asks
+@measure(needs="model")
 def self_perplexity(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """exp of the mean loss over the row's whole text, prompt and solution (else answer): what the model itself finds
     unlikely (CLIMB, Martinez et al. 2023). CLIMB leaves one token out at a time of a masked model, which sees both
     sides; a causal model predicts each token from those before it, in one forward."""
-    check_said("self_perplexity", pool)
+    check_texts("self_perplexity", pool)
     options = pool["options"] if "options" in pool else [None] * len(pool)
     prompts = [
         render_prompt(p, o if isinstance(o, list | tuple | np.ndarray) else None)
@@ -114,14 +114,14 @@ def self_perplexity(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     return np.exp(out["nll"])
 
 
-@asks
+@measure(needs="model")
 def option_probability(pool: pd.DataFrame, *, roles: str | Sequence[str] = "learner") -> Generator:
     """1 - P(gold option), in [0, 1]; P: softmax of the options' log-likelihoods behind the prompt that lists them.
 
     Human-inspired ordering (system 9) reads the option's letter; here it is the whole text: small models can. Of
     several models or adapters (`roles`) the mean, as there; the uncertainty is its standard error over them.
     """
-    check_asked("option_probability", pool)
+    check_prompts("option_probability", pool)
     check_pool("option_probability", pool, "options", "answer")
     lists = pool["options"].map(lambda o: isinstance(o, list | tuple | np.ndarray)).to_numpy(bool)
     refuse("option_probability", pool.index[~lists], "has no options; choose the multiple-choice rows first")
@@ -143,7 +143,7 @@ def _softmax(x: np.ndarray) -> np.ndarray:
 
 def _read(name: str, pool: pd.DataFrame) -> pd.DataFrame:
     """The rows to be read; texts without prompts as said, so that they have states of their own."""
-    check_said(name, pool)
+    check_texts(name, pool)
     if "turns" in pool or (pool["prompt"] != "").any():
         return pool
     return say(pool, pool["answer"])

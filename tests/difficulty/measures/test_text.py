@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
-from curriculab.difficulty import text
+from curriculab.difficulty.measures import text
 
 
 def rows(*prompts: str, **columns: object) -> pd.DataFrame:

@@ -11,16 +11,16 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.estimation import asks
-from curriculab.difficulty.rollouts import right_answers
-from curriculab.difficulty.validation import check_asked, check_pool, check_said
+from curriculab.difficulty.measures.rollouts import right_answers
+from curriculab.difficulty.registry import measure
+from curriculab.difficulty.validation import check_pool, check_prompts, check_texts
 from curriculab.protocol import Sample, Score
 
 Observed = str | pd.Series | None
 BLOCK = 1024  # rows whose similarities to all others are held at once
 
 
-@asks
+@measure(needs="model")
 def prompt_value(
     pool: pd.DataFrame,
     *,
@@ -64,7 +64,7 @@ def ridge(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np
     return base + z @ (s / (s**2 + chosen) * (u.T @ (y - base))), np.sqrt(best * (1 + leverage))
 
 
-@asks
+@measure(needs="model")
 def propagated_difficulty(
     pool: pd.DataFrame,
     *,
@@ -131,7 +131,7 @@ def neighbourhood(texts: pd.Series, neighbours: int):
     return sparse.vstack(parts, format="csr")
 
 
-@asks
+@measure(needs="model")
 def teacher_gap(
     pool: pd.DataFrame,
     *,
@@ -148,12 +148,12 @@ def teacher_gap(
     if teacher is None:
         raise ValueError("teacher_gap: nobody to compare with; give teacher=, a model or an adapter of the model")
     if how == "loss":
-        check_said("teacher_gap", pool)
+        check_texts("teacher_gap", pool)
         student, other = yield [Score(pool, "nll", role=role), Score(pool, "nll", role=teacher)]
         return student["nll"] - other["nll"]
     if how != "answers":
         raise ValueError(f"teacher_gap(how={how!r}); give 'loss' or 'answers'")
-    check_asked("teacher_gap", pool)
+    check_prompts("teacher_gap", pool)
     more = {"temperature": temperature, "max_new_tokens": max_new_tokens, "purpose": "probe"}
     replies = yield [Sample(pool, n, role=r, **more) for r in (role, teacher)]
     mean, error = zip(*(_rate("teacher_gap", pool, out, n) for out in replies), strict=True)
@@ -171,7 +171,7 @@ def _observe(
     name: str, pool: pd.DataFrame, observed: Observed, role: str, share: float, n: int, seed: int
 ) -> Generator[Sample, pd.DataFrame, pd.Series]:
     """Known difficulties on the pool's index, NaN where nothing is known; asked for where none are given."""
-    check_asked(name, pool)
+    check_prompts(name, pool)
     if observed is None:
         rng = np.random.default_rng([seed, len(pool)])
         many = min(len(pool), max(8, round(share * len(pool))))

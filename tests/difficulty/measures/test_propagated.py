@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import curriculab as cl
-from curriculab.difficulty.propagated import neighbourhood, ridge, spread
+from curriculab.difficulty.measures.propagated import neighbourhood, ridge, spread
 
 D = cl.difficulty
 
@@ -88,7 +88,7 @@ def test_prompt_values_of_what_a_state_can_tell():
 
     def method(rows, run):
         observed = (rows["level"] / 6).where(np.arange(len(rows)) % 2 == 0)
-        score, error = yield from D.asked("prompt_value", rows, observed=observed, uncertainty=True)
+        score, error = yield from D.request_scores("prompt_value", rows, observed=observed, uncertainty=True)
         yield cl.Train(rows.iloc[:2])
         return pd.DataFrame({"score": score, "error": error})
 

@@ -8,14 +8,14 @@ Runs test a handful of times: three evaluations give a confidence four values. N
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.estimation import Found, pick
+from curriculab.difficulty.estimation import Found
+from curriculab.difficulty.registry import measure
 from curriculab.difficulty.validation import aligned, check_pool, checked, refuse
 from curriculab.runs import Runs
 
@@ -28,20 +28,7 @@ class History:
     right: np.ndarray
 
 
-def recorded(inner: Callable[..., Found]) -> Callable[..., pd.Series | tuple[pd.Series, pd.Series]]:
-    """A plain function `name(pool, runs, *, knobs, uncertainty=False)`; `.found` gives score and error, or None."""
-
-    @functools.wraps(inner)
-    def measure(
-        pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, uncertainty: bool = False, **knobs: object
-    ) -> pd.Series | tuple[pd.Series, pd.Series]:
-        return pick(inner.__name__, inner(pool, runs, **knobs), uncertainty)
-
-    measure.found = inner
-    return measure
-
-
-@recorded
+@measure(needs="runs")
 def confidence(
     pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
 ) -> Found:
@@ -50,7 +37,7 @@ def confidence(
     return _over_seeds("confidence", pool, runs, variant, column, lambda h: 1 - h.right.mean(0))
 
 
-@recorded
+@measure(needs="runs")
 def variability(
     pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
 ) -> Found:
@@ -59,7 +46,7 @@ def variability(
     return _over_seeds("variability", pool, runs, variant, column, lambda h: h.right.std(0), least=2)
 
 
-@recorded
+@measure(needs="runs")
 def forgetting_events(
     pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
 ) -> Found:
@@ -73,7 +60,7 @@ def forgetting_events(
     return _over_seeds("forgetting_events", pool, runs, variant, column, events, least=2)
 
 
-@recorded
+@measure(needs="runs")
 def emergence_step(
     pool: pd.DataFrame,
     runs: Runs | pd.DataFrame,
@@ -110,12 +97,12 @@ def _over_seeds(
     runs: Runs | pd.DataFrame,
     variant: str | None,
     column: str,
-    measure: Callable[[History], np.ndarray],
+    score: Callable[[History], np.ndarray],
     *,
     least: int = 1,
 ) -> Found:
-    """The mean of a measure over seeds, (rows,), and its standard error where there are several."""
-    found = np.stack([measure(h) for h in histories(name, pool, runs, variant, column, least)])
+    """The mean of a score over seeds, (rows,), and its standard error where there are several."""
+    found = np.stack([score(h) for h in histories(name, pool, runs, variant, column, least)])
     seeds = len(found)
     error = None if seeds < 2 else aligned(found.std(0, ddof=1) / seeds**0.5, f"se_{name}", pool)
     return checked(found.mean(0), name, pool), error

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.mapping import steps
+from curriculab.difficulty.registry import measure
 from curriculab.difficulty.validation import check_pool, checked, refuse
 
 # Anderson & Krathwohl 2001, table 5.1: the six stages with their cognitive processes and the other names given there;
@@ -50,12 +51,14 @@ CLIMB: tuple[str | tuple[str, ...], ...] = (
 
 
 # -- labels ---------------------------------------------------------------------------------------------------------
+@measure
 def level(pool: pd.DataFrame) -> pd.Series:
     """The level that the rows' makers or judges gave them (ordinal, their own unit)."""
     check_pool("level", pool, "level")
     return checked(pd.to_numeric(pool["level"]).astype(float), "level", pool)
 
 
+@measure
 def bloom_stage(pool: pd.DataFrame, *, column: str = "bloom") -> pd.Series:
     """Stage of Bloom's taxonomy as revised by Anderson & Krathwohl 2001, 1 (remember) to 6 (create); Corgi (Lee et
     al. 2024) orders by it. Read from the column `column` (names or numbers), else the highest stage whose verb is a
@@ -74,6 +77,7 @@ def bloom_stage(pool: pd.DataFrame, *, column: str = "bloom") -> pd.Series:
     return checked(found, "bloom_stage", pool)
 
 
+@measure
 def source_rank(
     pool: pd.DataFrame, *, order: Sequence[str | Sequence[str]] = CLIMB, column: str = "source"
 ) -> pd.Series:
@@ -91,6 +95,7 @@ def source_rank(
     return checked(found, "source_rank", pool)
 
 
+@measure
 def reasoning_steps(pool: pd.DataFrame, *, column: str = "solution", marker: str = "####") -> pd.Series:
     """Number of steps of the worked solution: its lines before `marker` that are not empty; where no solution of the
     pool has a line break, its sentences."""
@@ -107,16 +112,19 @@ def reasoning_steps(pool: pd.DataFrame, *, column: str = "solution", marker: str
 
 
 # -- the text -------------------------------------------------------------------------------------------------------
+@measure
 def prompt_length(pool: pd.DataFrame) -> pd.Series:
     """Length of the prompt in UTF-8 bytes (the tokens of the embedded model); of the text where there is no prompt."""
     return checked(_text("prompt_length", pool).map(lambda t: float(len(t.encode()))), "prompt_length", pool)
 
 
+@measure
 def word_count(pool: pd.DataFrame) -> pd.Series:
     """Length of the prompt in words."""
     return checked(_words("word_count", pool).map(len), "word_count", pool)
 
 
+@measure
 def word_rarity(pool: pd.DataFrame) -> pd.Series:
     """Mean negative log frequency of a row's words in the pool itself, nats (Platanios et al. 2019, section 4.1,
     who sum over the words; the mean takes the length out). Words are runs of characters between white space, in lower
@@ -131,6 +139,7 @@ def word_rarity(pool: pd.DataFrame) -> pd.Series:
     return checked(score, "word_rarity", pool)
 
 
+@measure
 def type_token_ratio(pool: pd.DataFrame) -> pd.Series:
     """Different words over words, in (0, 1]: more variety is harder. Falls with length by itself (Herdan 1960)."""
     words = _words("type_token_ratio", pool)
@@ -138,6 +147,7 @@ def type_token_ratio(pool: pd.DataFrame) -> pd.Series:
     return checked(words.map(lambda row: len(set(row)) / len(row)), "type_token_ratio", pool)
 
 
+@measure
 def flesch_kincaid(pool: pd.DataFrame) -> pd.Series:
     """School grade that the prompt asks for: 0.39 words a sentence + 11.8 syllables a word - 15.59 (Kincaid et al.
     1975). Only words of letters count. Syllables by rule of thumb: runs of vowels, less one for a final e (not -le), at
@@ -152,6 +162,7 @@ def flesch_kincaid(pool: pd.DataFrame) -> pd.Series:
     return checked(score, "flesch_kincaid", pool)
 
 
+@measure
 def ngram_perplexity(pool: pd.DataFrame, *, n: int = 2, unit: str = "word") -> pd.Series:
     """exp of the mean negative log-probability of a row's words, and of its end, under an n-gram model of all *other*
     rows: leaving the row out keeps rare rows from being known by heart. CLIMB (Martinez et al. 2023) uses n=1.

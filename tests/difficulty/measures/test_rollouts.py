@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.difficulty import rollouts
-from curriculab.difficulty.estimation import drive
+from curriculab.difficulty.estimation import answer_measures
+from curriculab.difficulty.measures import rollouts
 from curriculab.protocol import Answer, Piece, Sample
 from curriculab.rewards import verify_rows
 
@@ -41,7 +41,7 @@ def pool(*ids):
 
 
 def found(name, rows, learner, **knobs):
-    raw, _ = drive({name: getattr(rollouts, name).requests(rows, **knobs)}, learner)
+    raw, _ = answer_measures({name: getattr(rollouts, name).requests(rows, **knobs)}, learner)
     return raw[name]
 
 
@@ -97,7 +97,7 @@ def test_the_same_answers_serve_several_measures():
     names = ("pass_rate", "expected_advantage", "self_consistency", "turns_to_solve")
     generators = {n: getattr(rollouts, n).requests(pool("a", "b")) for n in names}
     learner = Scripted({"a": "7123", "b": "7777"})
-    _, ledger = drive(generators, learner)
+    _, ledger = answer_measures(generators, learner)
     assert [r.n for r in learner.asked if isinstance(r, Sample)][:2] == [8, 1]
     assert ledger.measures.iloc[0] == "pass_rate, expected_advantage, self_consistency"
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.validation import render_prompt
-from curriculab.difficulty.estimation import asks
-from curriculab.difficulty.validation import check_asked, refuse
+from curriculab.difficulty.registry import measure
+from curriculab.difficulty.validation import check_prompts, refuse
 from curriculab.environments.turns import ask
 from curriculab.protocol import Sample, Score
 
@@ -26,7 +26,7 @@ COMPARE = "Which of these two tasks is harder for a student?\n\nThe first: {firs
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
-@asks
+@measure(needs="model")
 def rating(
     pool: pd.DataFrame,
     *,
@@ -41,7 +41,7 @@ def rating(
     """The first number in the judge's answer to `template`, from `low` to `high`; of `n` answers the mean, and with
     more than one its standard error. One answer is the likeliest, several are sampled. A row without a number is
     refused."""
-    check_asked("rating", pool)
+    check_prompts("rating", pool)
     if "{prompt}" not in template or n < 1:
         raise ValueError("rating: the template has no {prompt}, or n is below 1; give both")
     heat = (0.0 if n == 1 else None) if temperature is None else temperature
@@ -63,7 +63,7 @@ def rating(
     return score if n == 1 else (score, value.groupby(level=0).std().reindex(pool.index) / n**0.5)
 
 
-@asks
+@measure(needs="model")
 def comparisons(
     pool: pd.DataFrame,
     *,
@@ -79,7 +79,7 @@ def comparisons(
     In every round all rows stand in a random ring and are compared with both neighbours, in both orders, since judges
     prefer a place. What counts is the probability the judge gives to either answer, not the likelier one alone.
     """
-    check_asked("comparisons", pool)
+    check_prompts("comparisons", pool)
     if not all(part in template for part in ("{first}", "{second}")) or rounds < 1 or len(pool) < 2:
         raise ValueError(
             f"comparisons: {len(pool)} rows, {rounds} rounds; give at least 2 rows, 1 round, and a template with "

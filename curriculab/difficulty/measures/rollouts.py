@@ -13,8 +13,8 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from curriculab.difficulty.estimation import asks
-from curriculab.difficulty.validation import check_asked, refuse
+from curriculab.difficulty.registry import measure
+from curriculab.difficulty.validation import check_prompts, refuse
 from curriculab.environments.turns import tell
 from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Sample
@@ -23,7 +23,7 @@ from curriculab.rewards import final
 GRID = 2000  # places in [0, 1] that integrals over a pass rate are summed at
 
 
-@asks
+@measure(needs="model")
 def pass_rate(
     pool: pd.DataFrame,
     *,
@@ -42,7 +42,7 @@ def pass_rate(
     return wrong / total, np.sqrt(right * wrong / (total**2 * (total + 1)))
 
 
-@asks
+@measure(needs="model")
 def expected_advantage(
     pool: pd.DataFrame,
     *,
@@ -80,7 +80,7 @@ def mean_advantage(p: np.ndarray, group: int) -> np.ndarray:
     return total
 
 
-@asks
+@measure(needs="model")
 def self_consistency(
     pool: pd.DataFrame,
     *,
@@ -92,7 +92,7 @@ def self_consistency(
     """1 - share of the most frequent of `n` sampled answers, in [0, 1 - 1/n] (Wang et al. 2022); needs no right answer.
     Compared are final answers (rewards.final) up to white space. The uncertainty is the standard deviation of a Beta
     posterior of that share, which takes the winner as if it had been named before."""
-    check_asked("self_consistency", pool)
+    check_prompts("self_consistency", pool)
     out = yield _answers("self_consistency", pool, role, n, temperature, max_new_tokens)
     said = out["text"].map(lambda t: " ".join(final(t)[0].split()))
     top = said.groupby(level=0).agg(lambda texts: max(Counter(texts).values())).reindex(pool.index)
@@ -100,7 +100,7 @@ def self_consistency(
     return 1 - top / n, np.sqrt(a * b / ((a + b) ** 2 * (a + b + 1)))
 
 
-@asks
+@measure(needs="model")
 def turns_to_solve(
     pool: pd.DataFrame,
     *,
@@ -115,7 +115,7 @@ def turns_to_solve(
     `feedback` and goes on. Mean over `n` conversations, and with more than one its standard error."""
     if attempts < 2 or n < 1:
         raise ValueError(f"turns_to_solve(attempts={attempts}, n={n}); give at least 2 attempts in 1 conversation")
-    check_asked("turns_to_solve", pool)
+    check_prompts("turns_to_solve", pool)
     turns = np.full((len(pool), n), attempts + 1.0)
     lines, rows, each = np.arange(turns.size), pool, n
     for attempt in range(1, attempts + 1):
@@ -135,7 +135,7 @@ def turns_to_solve(
 def _answers(
     name: str, pool: pd.DataFrame, role: str, n: int, temperature: float | None, max_new_tokens: int | None
 ) -> Sample:
-    check_asked(name, pool)
+    check_prompts(name, pool)
     if n < 1:
         raise ValueError(f"{name}(n={n}); give at least 1 answer a row")
     return Sample(pool, n, role=role, temperature=temperature, max_new_tokens=max_new_tokens, purpose="probe")

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.difficulty import bradley_terry, judged
-from curriculab.difficulty.estimation import drive
+from curriculab.difficulty import bradley_terry
+from curriculab.difficulty.estimation import answer_measures
+from curriculab.difficulty.measures import judged
 from curriculab.protocol import Answer
 
 
@@ -36,7 +37,7 @@ POOL = pd.DataFrame({"prompt": ["easy one", "middle one", "hard one"], "answer":
 
 
 def found(name, judge, **knobs):
-    raw, _ = drive({name: getattr(judged, name).requests(POOL, **knobs)}, judge)
+    raw, _ = answer_measures({name: getattr(judged, name).requests(POOL, **knobs)}, judge)
     return raw[name]
 
 
