@@ -129,7 +129,17 @@ def _legend_of_marks(figure: go.Figure, table: pd.DataFrame, level: float) -> No
 
 
 def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
-    """Final accuracy of every variant on each level, or (`value="difference"`) its difference with the interval."""
+    """Final accuracy of every variant on each level, or (`value="difference"`) its difference with the interval.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
+    >>> type(levels(cl.compare(runs))).__name__
+    'Figure'
+    """
     import plotly.graph_objects as go
 
     if value not in ("accuracy", "difference"):
@@ -177,6 +187,15 @@ def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
     """Best earlier accuracy minus final accuracy of every group of test rows: means with intervals, and null bands.
 
     The numbers are those of `statistics.forgetting`; right of 0 is forgotten.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
+    >>> type(forgetting(runs, by="level")).__name__
+    'Figure'
     """
     import plotly.graph_objects as go
 

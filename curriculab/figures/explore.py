@@ -101,6 +101,15 @@ def explore(
     "rollouts", "generated" (tokens) or "seconds"; smooth: points averaged, an odd number: then the thin lines are still
     the raw ones, and the legend names the width. Means and bands reach as far as all seeds of a variant do. Null-band
     orders are a grey band, worst to best. among: names that colours go by (None: runs.variants).
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
+    >>> type(explore(runs)).__name__
+    'Figure'
     """
     if x not in EXPLORED:
         raise ValueError(f"x={x!r} is not an axis of runs; choose from {', '.join(EXPLORED)}")

@@ -52,7 +52,16 @@ def by_level(table: pd.DataFrame, *, level: str = "level") -> go.Figure:
 
 
 def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
-    """Spearman's rank correlation of every two measures, as a map with the numbers in it."""
+    """Spearman's rank correlation of every two measures, as a map with the numbers in it.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> pool["words"] = cl.difficulty.word_count(pool)
+    >>> type(agreement(pool, ["level", "words"])).__name__
+    'Figure'
+    """
     import plotly.graph_objects as go
 
     names = numeric_columns(pool, measures)

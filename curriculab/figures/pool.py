@@ -24,6 +24,14 @@ def difficulty(
 
     measures: columns of the pool, each higher = harder; None: all that hold numbers. A measure with at most `bins`
     whole values gets one bar a value.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> pool["words"] = cl.difficulty.word_count(pool)
+    >>> type(difficulty(pool, "words")).__name__
+    'Figure'
     """
     names = numeric_columns(pool, measures)
     groups, colours = groups_of(pool[by]) if by in pool and len(pool) else (pd.Series("", pool.index), {"": COLOURS[0]})
@@ -64,7 +72,16 @@ def numeric_columns(pool: pd.DataFrame, measures: str | Sequence[str] | None) ->
 
 
 def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> go.Figure:
-    """Every row of the pool by two measures, coloured by `by` where the pool has it; hover tells the prompt."""
+    """Every row of the pool by two measures, coloured by `by` where the pool has it; hover tells the prompt.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> pool["words"] = cl.difficulty.word_count(pool)
+    >>> type(scatter(pool, "level", "words")).__name__
+    'Figure'
+    """
     import plotly.graph_objects as go
 
     numeric_columns(pool, [x, y])

@@ -25,6 +25,14 @@ def waste(runs: Runs) -> go.Figure:
     """Where each variant's generated tokens went, as shares; how many there were stands under its name.
 
     The shares are those of `statistics.waste`: means over seeds.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4, objective="grpo")
+    >>> type(waste(runs)).__name__
+    'Figure'
     """
     import plotly.graph_objects as go
 

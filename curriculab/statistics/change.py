@@ -21,6 +21,15 @@ def forgetting(runs: Runs, by: str = "topic", *, level: float = 0.95) -> pd.Data
     forgetting. by: a column of the test rows. best, final, forgetting are means over seeds, with a t interval below ten
     seeds; null_low, null_high: the smallest and the largest mean of the null-band orders. The best of several noisy
     tests is above their mean: some "forgetting" is seen where nothing was forgotten, so compare with random order.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
+    >>> "forgetting" in forgetting(runs, by="level")
+    True
     """
     paths = _paths(runs, by)
     short = [f"{v}, seed {s}" for (v, s), path in paths.items() if len(path) < 2]
@@ -56,6 +65,15 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, level: float 
     It describes, it does not tell causes: what is trained together is credited together (in random order all lines are
     nearly alike), and where accuracy moves early or late, what was trained then is credited. Rows not in `pool` (new
     ones) count in no group; the null-band orders are left out.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
+    >>> "change" in transfer(runs, pool, by="level")
+    True
     """
     if by not in pool:
         raise ValueError(f"the pool has no column {by!r}; it has {', '.join(map(str, pool.columns))}")

@@ -87,6 +87,15 @@ def looks(runs: Runs, *, to: str = "random", level: float = 0.95, planned: int |
     (None: unknown, wider and wider). `differs` at any look, at which one may stop and say so, is wrong in at most 1 -
     level of studies (simulated at 1,000 evaluations, asked 5%: 4.9, 5.0 and 3.7% at 3, 5 and 10 seeds). The test before
     training compares nothing and is left out.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
+    >>> len(looks(runs)) > 0
+    True
     """
     table = at_evaluations(runs)
     names = list(dict.fromkeys(table.variant))

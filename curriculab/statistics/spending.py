@@ -17,6 +17,14 @@ def waste(runs: Runs) -> pd.DataFrame:
     answers asked to measure difficulty, into answers that were never trained, and into trained ones of groups that
     pushed the learner nowhere (all advantages 0, as where all rewards of a group are alike); wasted: rejected and
     silent together. signal: share of trained groups that did push. A probe that is trained later is no probe.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4, objective="grpo")
+    >>> len(waste(runs))
+    1
     """
     groups = runs.groups
     if groups.empty:
