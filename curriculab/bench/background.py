@@ -30,18 +30,15 @@ from curriculab.bench.interventions import Event
 from curriculab.bench.kernel import answering_controls, running_kernel
 from curriculab.bench.locking import Stopped, Taken, claimed, taken
 from curriculab.bench.monitor import Monitor
+from curriculab.bench.panels import PANELS
 from curriculab.bench.run_set import RunSet
 from curriculab.protocol import Method
-from curriculab.registry.registry import Registry
 from curriculab.registry.serialization import made, written
 from curriculab.runs import Runs
 from curriculab.runs.writing import write_whole
 
 PATIENCE = 30.0  # seconds that a process that ends waits for a call to be over
 ENDED = ("finished", "interrupted", "failed")
-
-PANELS = Registry("panel", "curriculab.widgets")
-panel = PANELS.register  # above the class of a panel: it registers itself, so that the bench imports no widgets
 
 _benches: dict[tuple[str, str], BackgroundRun] = {}
 

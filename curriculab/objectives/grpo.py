@@ -27,6 +27,22 @@ BASELINES = ("group", "others", "none")
 SCALES = ("group", "batch", "none")
 
 
+# Names of earlier versions and of TRL that mean something else here, and what to write.
+RENAMED = {
+    "clip": "max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio",
+    "low": "epsilon",
+    "high": "epsilon_high",
+    "mean": "loss_type: 'dapo' averages over tokens, 'grpo' over rows, 'dr_grpo' divides by a constant",
+    "surrogate": "loss_type='cispo', or nothing for the clipped ratio",
+    "longest": "max_completion_length",
+    "scale": "scale_rewards",
+    "updates": "num_iterations",
+    "kl_ratio": "use_bias_correction_kl",
+    "num_generations": "Bench(num_generations=)",
+    "temperature": "Bench(temperature=)",
+}
+
+
 @objective("grpo")
 @dataclass(frozen=True, kw_only=True)
 class Grpo(Objective):
@@ -102,19 +118,7 @@ class Grpo(Objective):
     lora_learning_rate: ClassVar[float] = 1e-5  # the docstring gives the source
     needs_samples: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("advantage", "reward", "group", "weight", "token_weight", "kl_weight")
-    renamed: ClassVar[dict[str, str]] = {
-        "clip": "max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio",
-        "low": "epsilon",
-        "high": "epsilon_high",
-        "mean": "loss_type: 'dapo' averages over tokens, 'grpo' over rows, 'dr_grpo' divides by a constant",
-        "surrogate": "loss_type='cispo', or nothing for the clipped ratio",
-        "longest": "max_completion_length",
-        "scale": "scale_rewards",
-        "updates": "num_iterations",
-        "kl_ratio": "use_bias_correction_kl",
-        "num_generations": "Bench(num_generations=)",
-        "temperature": "Bench(temperature=)",
-    }
+    renamed: ClassVar[dict[str, str]] = RENAMED
 
     def __post_init__(self) -> None:
         super().__post_init__()

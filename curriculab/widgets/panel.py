@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from curriculab.bench.background import BackgroundRun, panel
+from curriculab.bench.panels import panel
 from curriculab.figures.training import AXES, QUANTITIES, training
 from curriculab.protocol import Method
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
@@ -22,6 +22,8 @@ from curriculab.widgets.saving import Save
 if TYPE_CHECKING:
     import ipywidgets
     import plotly.graph_objects as go
+
+    from curriculab.bench.background import BackgroundRun
 
 
 STATES = {
