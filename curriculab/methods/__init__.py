@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from curriculab.methods.check import Check, CheckBench, load_checks
 from curriculab.methods.controls import controls
-from curriculab.methods.registry import CATALOG, CONTROLS, Entry, catalog, checkable, method_of
+from curriculab.methods.registry import CONTROLS, Entry, catalog, checkable, entries, method_of
 
 __all__ = ["CATALOG", "CONTROLS", "Check", "CheckBench", "Entry", "catalog", "checkable", "controls", "load_checks"]
 
 
 def __getattr__(name: str) -> object:
-    return method_of(name)
+    return entries() if name == "CATALOG" else method_of(name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *(entry.function for entry in CATALOG if entry.path.exists())])
+    return sorted([*__all__, *(entry.function for entry in entries() if entry.path.exists())])

@@ -1,5 +1,9 @@
 """AdaRFT: a target difficulty that rises while the answers are good and falls while they are not.
 
+Title    AdaRFT: adaptive curriculum reinforcement finetuning
+Authors  Shi et al.
+Year     2025
+Needs    objective grpo; columns level
 Paper    Shi et al. 2025, "Efficient Reinforcement Finetuning via Adaptive Curriculum Learning", arXiv 2504.05520
 Kept     difficulties in [0, 100]; the batch is the rows nearest to the target T; T moves by eta tanh(alpha (R - beta))
          and stays within bounds; alpha = 2, eta = 50, beta = 0.5, first T = 0

@@ -1,5 +1,10 @@
 """Adaptive difficulty: the pool sorted once and cut into chunks; before each chunk is trained, it alone is sorted anew.
 
+Title    Learning Like Humans: adaptive difficulty (ADCL)
+Authors  Zhang et al.
+Year     2025
+Number   8
+Needs    objective grpo
 Paper    Zhang et al. 2025, "Learning Like Humans: Advancing LLM Reasoning Capabilities via Adaptive Difficulty
          Curriculum Learning and Expert-Guided Self-Reformulation", EMNLP 2025, arXiv 2505.08364
 Kept     difficulty = share of wrong answers of the model as it is now; chunks from easy to hard; only the next chunk is

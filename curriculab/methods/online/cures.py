@@ -1,5 +1,10 @@
 """CurES: prompts and their numbers of answers follow the gradient they promise, from posteriors of their pass rates.
 
+Title    CurES: From Gradient Analysis to Efficient Curriculum Learning for Reasoning LLMs
+Authors  Zeng et al.
+Year     2025
+Number   7
+Needs    objective grpo
 Paper    Zeng et al. 2025, "CurES: From Gradient Analysis to Efficient Curriculum Learning for Reasoning LLMs",
          arXiv 2510.01037
 Kept     prompts drawn with replacement with p ~ exp(sqrt(p (1 - p)) / tau); a fixed number of answers shared out in

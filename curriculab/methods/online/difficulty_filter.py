@@ -1,5 +1,10 @@
 """Online difficulty filtering: only prompts whose pass rate lies in a band are trained, and the batch is filled up.
 
+Title    Online Difficulty Filtering for Reasoning-Oriented RL
+Authors  Bae et al.
+Year     2025
+Number   18
+Needs    objective grpo
 Paper    Bae et al. 2025, "Online Difficulty Filtering for Reasoning Oriented Reinforcement Learning",
          arXiv 2504.03380
 Kept     pass rates of the answers just sampled; a band around 1/2 (balanced) or beside it (skewed); sampling goes on

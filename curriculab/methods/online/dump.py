@@ -1,5 +1,10 @@
 """DUMP: an upper confidence bound over the sources of the data, valued by the mean |advantage| of their answers.
 
+Title    DUMP
+Authors  Wang et al.
+Year     2025
+Number   31
+Needs    objective grpo; columns topic
 Paper    Wang et al. 2025, "DUMP: Automated Distribution-Level Curriculum Learning for RL-based LLM Post-training",
          arXiv 2504.09710
 Kept     value L = mean of the last 300 |advantage| of a source; UCB = L + sqrt(2 ln(N + 1) / (n + 1)), counted in

@@ -1,5 +1,9 @@
 """Dynamic sampling of DAPO: groups whose answers are all right or all wrong are left out, and the batch is filled up.
 
+Title    DAPO: dynamic sampling
+Authors  Yu et al.
+Year     2025
+Needs    objective grpo
 Paper    Yu et al. 2025, "DAPO: An Open-Source LLM Reinforcement Learning System at Scale", arXiv 2503.14476
 Kept     0 < right answers < n for every trained group; more prompts than a batch are asked in each round, until it is
          full

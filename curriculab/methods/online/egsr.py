@@ -1,5 +1,10 @@
 """Expert-guided self-reformulation: where every answer failed, the model rewrites the expert's and learns from that.
 
+Title    Learning Like Humans: expert-guided self-reformulation (EGSR)
+Authors  Zhang et al.
+Year     2025
+Number   8
+Needs    objective grpo
 Paper    Zhang et al. 2025, "Learning Like Humans: Advancing LLM Reasoning Capabilities via Adaptive Difficulty
          Curriculum Learning and Expert-Guided Self-Reformulation", EMNLP 2025, arXiv 2505.08364
 Kept     guidance only for groups without a right answer; by the answer alone or by solution and answer; what the model

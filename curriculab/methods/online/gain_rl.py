@@ -1,5 +1,10 @@
 """GAIN-RL: rows ranked once by how concentrated the model's states are; a Gaussian walks down the ranks with success.
 
+Title    GAIN-RL: Angles Don't Lie
+Authors  Wang et al.
+Year     2025
+Number   40
+Needs    objective grpo
 Paper    Wang et al. 2025, "Angles Don't Lie: Unlocking Training-Efficient RL Through the Model's Own Signals",
          arXiv 2506.02281
 Kept     the ranking by angle concentration, highest first, read once; draws without repeats within a step, Gaussian

@@ -1,5 +1,9 @@
 """Prioritised replay by learnability: rows answered both rightly and wrongly come back, the others rarely.
 
+Title    Prioritised replay by learnability p(1-p)
+Authors  Jiang et al.; Rutherford et al.
+Year     2024
+Needs    objective grpo
 Paper    Jiang, Grefenstette & Rocktaeschel 2021, "Prioritized Level Replay", arXiv 2010.03934; the score is that of
          Rutherford et al. 2024, "No Regrets" (Sampling for Learnability), arXiv 2408.15099
 Kept     a bounded buffer of the rows with the best scores; a row of the batch is replayed with probability `replay`,

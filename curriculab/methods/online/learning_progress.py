@@ -1,5 +1,9 @@
 """Absolute learning progress: the arms whose pass rate is moving, up or down, are drawn more often.
 
+Title    Absolute learning progress
+Authors  Kanitscheider et al.
+Year     2021
+Needs    objective grpo; columns topic
 Paper    Kanitscheider et al. 2021, "Multi-task curriculum learning in a complex, visual, hard-exploration domain:
          Minecraft", arXiv 2106.14876; the idea of learning progress is Oudeyer's and Schmidhuber's
 Kept     a fast moving average of each arm's pass rate and a slow one that follows the fast; both are reweighted, so

@@ -1,5 +1,10 @@
 """Prompt Curriculum Learning: a small value model guesses pass rates; prompts guessed closest to 1/2 are trained.
 
+Title    Prompt Curriculum Learning
+Authors  Gao et al.
+Year     2025
+Number   14
+Needs    objective grpo
 Paper    Gao et al. 2025, "Prompt Curriculum Learning for Efficient LLM Post-Training", arXiv 2510.01135
 Kept     k m candidates, of which the m with the smallest |V - tau| are answered; V learns from the mean rewards of
          these answers alone and so lags one step; no further answers. Before the first step V is constant

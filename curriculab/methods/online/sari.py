@@ -1,5 +1,10 @@
 """SARI: a supervised warm start on worked solutions, then reinforcement from easy to hard by a pass rate measured once.
 
+Title    SARI
+Authors  Wen et al.
+Year     2025
+Number   26
+Needs    objective grpo
 Paper    Wen et al. 2025, "SARI: Structured Audio Reasoning via Curriculum-Guided Reinforcement Learning",
          arXiv 2504.15900
 Kept     supervised first, then GRPO; difficulty is the pass rate of the base model, measured once; rows that it never

@@ -1,5 +1,10 @@
 """Self-Evolving Curriculum: a Boltzmann bandit over categories, rewarded by the mean |advantage| of their answers.
 
+Title    Self-Evolving Curriculum for LLM Reasoning
+Authors  Chen et al.
+Year     2025
+Number   2
+Needs    objective grpo; columns level
 Paper    Chen et al. 2025, "Self-Evolving Curriculum for LLM Reasoning", arXiv 2505.14970
 Kept     every prompt's arm drawn on its own from softmax(Q / tau); an arm's rows without repeats within a pass; TD(0)
          with step alpha towards the mean |advantage|

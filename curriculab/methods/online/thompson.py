@@ -1,5 +1,9 @@
 """Thompson sampling on pass rates: train what may well be of middling difficulty, by a draw from each row's belief.
 
+Title    Thompson sampling on pass rates (MoPPS)
+Authors  Qu et al.
+Year     2025
+Needs    objective grpo
 Paper    Qu et al. 2025, "Can Prompt Difficulty be Online Predicted for Accelerating RL Finetuning of Reasoning
          Models?" (MoPPS), arXiv 2507.04632, read in its abstract; the draw is that of Thompson 1933
 Kept     a Beta belief about every row's pass rate, updated from the answers that training needs anyway; one plausible

@@ -1,5 +1,9 @@
 """Baby steps: the pool cut into buckets by difficulty; training starts on the easiest and adds one after another.
 
+Title    From Baby Steps to Leapfrog
+Authors  Spitkovsky et al.
+Year     2010
+Needs    columns level
 Paper    Spitkovsky, Alshawi & Jurafsky 2010, "From Baby Steps to Leapfrog", NAACL; Bengio et al. 2009, "Curriculum
          Learning", ICML, switches in two such steps
 Kept     buckets add up: what was easy stays in the mixture; training goes on from where the last stage ended

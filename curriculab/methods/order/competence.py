@@ -1,5 +1,9 @@
 """Competence-based curriculum: rows are drawn evenly among those that are not harder than the competence.
 
+Title    Competence-based Curriculum Learning for NMT
+Authors  Platanios et al.
+Year     2019
+Needs    columns level
 Paper    Platanios et al. 2019, "Competence-based Curriculum Learning for Neural Machine Translation", NAACL
 Kept     difficulty as the share of rows that are easier; c(t) linear or a root, c0 = 0.01; batches drawn evenly from
          the rows with difficulty <= c(t)

@@ -1,5 +1,10 @@
 """Curriculum Designer: which class to learn first and last, from how far apart the classes look.
 
+Title    Learning to Learn: How to Continuously Teach Humans and Machines
+Authors  Singh et al.
+Year     2023
+Number   4
+Needs    columns topic
 Paper    Singh et al. 2023, "Learning to Learn: How to Continuously Teach Humans and Machines", ICCV
 Kept     one pass, a block a class; prototypes from a model that has not learned the task; cosine distances, every row
          of the matrix divided by its sum; an order scores well that begins with a class as far from all others, and

@@ -1,5 +1,9 @@
 """Easy to hard: the pool sorted once by difficulty, trained from the easy end.
 
+Title    Curriculum Learning (easy to hard)
+Authors  Bengio et al.
+Year     2009
+Needs    columns level
 Paper    Bengio, Louradour, Collobert & Weston 2009, "Curriculum Learning", ICML; as one sorted pass also
          Hacohen & Weinshall 2019, "On The Power of Curriculum Learning in Training Deep Networks", ICML
 Kept     examples enter by difficulty, the easiest first and the hardest last

@@ -1,5 +1,8 @@
 """EDCO: every so often, how unsure the model is when it begins to answer; only the most unsure rows are trained.
 
+Title    EDCO: Dynamic Curriculum Orchestration
+Year     2026
+Number   45
 Paper    2026, "EDCO: Dynamic Curriculum Orchestration", arXiv 2601.03725
 Kept     mean entropy of the first `length` tokens of an answer, H; the rows with the largest H are trained until they
          are measured again; a suffix that asks for a direct answer, for measuring only; SFT or GRPO unchanged

@@ -1,5 +1,9 @@
 """GraphMASAL: probe what is mastered, plan the cheapest prerequisite paths to what is weak, train skill by skill.
 
+Title    GraphMASAL
+Year     2025
+Number   24
+Needs    columns topic, level
 Paper    2025, "GraphMASAL", arXiv 2511.11035: a tutoring system of agents around a planner on a knowledge graph
 Kept     mastery of skills from answers; paths from mastered skills (or from skills that need nothing) along
          prerequisites to all weak ones; a greedy weighted cover, which costs at most 1 + ln |weak| times the least;

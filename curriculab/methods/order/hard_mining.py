@@ -1,5 +1,8 @@
 """Hard mining: the rows with the largest loss of the moment, of a few candidates or of all rows, or the worst case.
 
+Title    Hard example mining, by rank and minimax
+Authors  Shrivastava et al.; Loshchilov & Hutter
+Year     2016
 Paper    Shrivastava, Gupta & Girshick 2016, "Training Region-based Object Detectors with Online Hard Example Mining",
          CVPR; Loshchilov & Hutter 2016, "Online Batch Selection for Faster Training of Neural Networks", ICLR workshop;
          Shalev-Shwartz & Wexler 2016, "Minimizing the Maximal Loss: How and Why", ICML

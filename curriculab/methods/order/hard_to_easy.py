@@ -1,5 +1,9 @@
 """Hard to easy: the pool sorted once by difficulty, trained from the hard end (anti-curriculum).
 
+Title    On The Power of Curriculum Learning (hard to easy)
+Authors  Hacohen & Weinshall
+Year     2019
+Needs    columns level
 Paper    the control of Hacohen & Weinshall 2019, "On The Power of Curriculum Learning in Training Deep Networks", ICML
 Kept     the order of `easy_to_hard` turned round, nothing else
 Changed  as in `easy_to_hard`: random ties, one walk over the whole budget or sorted passes (`span`)

@@ -1,5 +1,10 @@
 """Human-inspired strategies: six orders of one epoch, from shuffled to interleaved with rising difficulty.
 
+Title    Fine-tuning LLMs with Human-inspired Learning Strategies in Medical QA
+Authors  Yang et al.
+Year     2024
+Number   9
+Needs    columns level, topic
 Paper    Yang et al. 2024, "Fine-tuning Large Language Models with Human-inspired Learning Strategies in Medical
          Question Answering", arXiv 2408.07888
 Kept     random; curriculum (easy to hard); blocked (by category); blocked curriculum (easy to hard within each);

@@ -1,5 +1,7 @@
 """Null band: one more random order, apart from every other; the best of k such orders is what luck alone can do.
 
+Title    Null band of random orders (control)
+Role     control
 Paper    Yang et al. 2024 (system 9) report the best of six orders; the best of six shuffles is above the mean too
 Kept     as many draws as there are curricula to choose from
 Changed  shown as a band beside every comparison instead of being left out

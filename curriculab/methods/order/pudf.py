@@ -1,5 +1,10 @@
 """PUDF: difficulty and ability on one scale; the learner trains on what is not above its ability.
 
+Title    PUDF: A Psychology-based Unified Dynamic Framework for Curriculum Learning
+Authors  Meng et al.
+Year     2024
+Number   3
+Needs    columns level
 Paper    Meng et al. 2024, "A Psychology-based Unified Dynamic Framework for Curriculum Learning"
 Kept     before every epoch the learner answers a probe with known difficulties; ability = mode of its posterior under
          the one-parameter model with a standard normal prior; the gate opens to the ability where that is the best so

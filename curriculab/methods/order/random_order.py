@@ -1,5 +1,7 @@
 """Random order: every pass over the pool is a new permutation. The baseline of everything here.
 
+Title    Random order
+Role     control
 Paper    none; what every trainer does by default
 Kept     each row once a pass
 Changed  a batch may reach from one pass into the next, so that every step has `run.batch` rows

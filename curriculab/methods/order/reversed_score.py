@@ -1,5 +1,7 @@
 """Reversed scores: any method that orders by a score, with the scores mirrored.
 
+Title    Reversed scores (control)
+Role     control
 Paper    none; the control of Hacohen & Weinshall 2019 ("anti-curriculum"), for every method
 Kept     everything of the method; the range of its scores
 Changed  a score x becomes min + max - x: partial(reversed_score, method=competence, by="loss")

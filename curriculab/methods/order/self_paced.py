@@ -1,5 +1,8 @@
 """Self-paced learning: the learner trains on what it finds easy at the moment; what counts as easy grows.
 
+Title    Self-Paced Learning for Latent Variable Models
+Authors  Kumar et al.
+Year     2010
 Paper    Kumar, Packer & Koller 2010, "Self-Paced Learning for Latent Variable Models", NIPS
 Kept     a row is in use while its loss is below a threshold, which grows by the factor mu from round to round; choosing
          rows for the model as it is and training on them take turns

@@ -1,5 +1,7 @@
 """Shuffled scores: any method that orders by a score, with the scores dealt out anew among the rows.
 
+Title    Shuffled scores (control)
+Role     control
 Paper    none; the control that keeps a method's sizes, weights and timing and takes its information away
 Kept     everything of the method, and the distribution of its scores
 Changed  the score of each row is another row's: partial(shuffled_score, method=easy_to_hard, by="loss")

@@ -1,5 +1,8 @@
 """Spaced repetition: what the learner knows comes back later and later, what it does not know comes back soon.
 
+Title    Repeat before Forgetting: Spaced Repetition
+Authors  Amiri et al.
+Year     2017
 Paper    Amiri, Miller & Savova 2017, "Repeat before Forgetting: Spaced Repetition for Efficient and Effective Training
          of Neural Networks", EMNLP; Leitner 1974; Settles & Meeder 2016, "A Trainable Spaced Repetition Model for
          Language Learning", ACL

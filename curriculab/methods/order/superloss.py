@@ -1,5 +1,8 @@
 """SuperLoss: every row's loss is weighted by a confidence in closed form, low where the loss is above the usual.
 
+Title    SuperLoss: robust curriculum learning
+Authors  Castells et al.
+Year     2020
 Paper    Castells, Weinzaepfel & Revaud 2020, "SuperLoss: A Generic Loss for Robust Curriculum Learning", NeurIPS
 Kept     the closed form with Lambert's W; tau a constant or a running mean of the losses; one threshold for all tasks
 Changed  the weight is read off one forward before the step: SuperLoss is least at sigma, so its gradient is the

@@ -1,5 +1,8 @@
 """Transfer teacher: a finished model says how hard each row is; the learner is paced from easy to hard by it.
 
+Title    Curriculum Learning by Transfer Learning
+Authors  Weinshall et al.
+Year     2018
 Paper    Weinshall, Cohen & Amir 2018, "Curriculum Learning by Transfer Learning", ICML; Hacohen & Weinshall 2019, "On
          The Power of Curriculum Learning in Training Deep Networks", ICML
 Kept     difficulty from a reference model, read once; fixed exponential pacing: the rows in use grow by a factor in

@@ -1,5 +1,10 @@
 """Train Long, Think Short: a token budget that shrinks in stages, asked for in the prompt and rewarded by a triangle.
 
+Title    Train Long, Think Short
+Authors  Hammoud et al.
+Year     2025
+Number   12
+Needs    objective grpo
 Paper    Hammoud et al. 2025, "Train Long, Think Short: Curriculum Learning for Efficient Reasoning", arXiv 2508.08940
 Kept     B(t) = max(1, B0 gamma^floor(t / T)), 256, 179, 125, 87 tokens; the prompt ends with the budget; reward =
          weights of correctness, closeness of the length to B(t), and tags; triangle or band; exponential or linear

@@ -1,5 +1,10 @@
 """VL-Cogito: advantages weighted by the accuracy of their group, in three stages, and lengths rewarded in the last.
 
+Title    VL-Cogito: Progressive Curriculum RL
+Authors  Yuan et al.
+Year     2025
+Number   29
+Needs    objective grpo
 Paper    Yuan et al. 2025, "VL-Cogito: Progressive Curriculum Reinforcement Learning for Advanced Multimodal
          Reasoning", arXiv 2507.22607
 Kept     the weight F(accuracy) of the stages easy, medium and hard over .25, .25 and .5 of the budget, soft or binary;
