@@ -24,12 +24,12 @@ METHODS = ("spearman", "kendall")
 EQUAL = 1e-9  # scores closer than this are equal: a mean of shares carries rounding error
 
 
-def summary(scores: pd.DataFrame, errors: pd.DataFrame | None = None, *, level: float = 0.95) -> pd.DataFrame:
+def summary(scores: pd.DataFrame, errors: pd.DataFrame | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
     """One line a measure: mean over the rows with its t interval, spread (sd) of the scores, their mean standard error
     (NaN: exact), and the share of the rows that have another row's score (ties leave an ordering undecided)."""
     lines = {}
     for name, values in _numbers(scores).items():
-        mean, low, high = _mean_interval(values, level)
+        mean, low, high = _mean_interval(values, confidence)
         tied = values.duplicated(keep=False).mean()
         error = np.nan if errors is None or name not in errors else errors[name].mean()
         lines[name] = dict(mean=mean, low=low, high=high, sd=values.std(), se=error, tied=tied)

@@ -28,7 +28,7 @@ AXES = {
 }
 
 
-def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, level: float = 0.95) -> go.Figure:
+def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, confidence: float = 0.95) -> go.Figure:
     """Accuracy on the test rows as training goes on: seeds thin, their mean thick, its t interval as a band.
 
     x: "steps", "tokens" (trained), "rollouts", "generated" (tokens) or "seconds". by: a column of the test rows, such
@@ -59,10 +59,10 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, leve
         shown = [v for v in labels if by != "variant" or v in (value, "random")]
         for draw in (_bands, _seeds, _means):  # a mean is never veiled by another variant's band
             for label in shown:
-                style = style_of(label, runs.variants) | dict(level=level, veil=min(0.12, 0.5 / len(shown)))
+                style = style_of(label, runs.variants) | dict(confidence=confidence, veil=min(0.12, 0.5 / len(shown)))
                 draw(figure, part[part.label == label], panel, label, style)
         _signs(figure, runs, part[part.label.isin(shown)], panel)
-    return tell(arrange(figure), f"Accuracy against {AXES[x][1]}", _caption(runs, curves, level), runs)
+    return tell(arrange(figure), f"Accuracy against {AXES[x][1]}", _caption(runs, curves, confidence), runs)
 
 
 def _panels(curves: pd.DataFrame, labels: Sequence[str], by: str | None) -> list:
@@ -74,11 +74,13 @@ def _panels(curves: pd.DataFrame, labels: Sequence[str], by: str | None) -> list
     return sorted(curves[by].unique())
 
 
-def _caption(runs: Runs, curves: pd.DataFrame, level: float) -> str:
+def _caption(runs: Runs, curves: pd.DataFrame, confidence: float) -> str:
     """What the lines and bands of learning curves are."""
     said = f"Accuracy on {rows_or_sets(runs.items)} as training goes on."
     if len(runs.seeds) > 1:
-        said += f" Thin lines: {seeds_of(runs)}; thick: their mean; bands: its {level:.0%} interval (Student's t over"
+        said += (
+            f" Thin lines: {seeds_of(runs)}; thick: their mean; bands: its {confidence:.0%} interval (Student's t over"
+        )
         said += " seeds, each test by itself)."
     said += " Crosses: seeds that ended before the others, left out of the mean." if not curves.whole.all() else ""
     done = [_deed(e) for e in runs.interventions if e["what"] in SIGNS]
@@ -167,9 +169,9 @@ def _bands(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style:
     whole = part[part.whole].pivot_table(index="test", columns="seed", values=["x", "y"]).dropna()
     if whole.empty or whole.y.shape[1] < 2:
         return
-    found = paired_t(whole.y.to_numpy(), level=style["level"])
+    found = paired_t(whole.y.to_numpy(), confidence=style["confidence"])
     low, high = (np.where(np.isnan(side), found.mean, side).clip(0, 1) for side in (found.low, found.high))
-    colour, name = clear(style["color"], style["veil"]), f"{label}, {style['level']:.0%} interval"
+    colour, name = clear(style["color"], style["veil"]), f"{label}, {style['confidence']:.0%} interval"
     figure.add_trace(
         region(
             whole.x.mean(axis=1), low, high, colour, name=name, legendgroup=label, showlegend=False, **on_panel(panel)

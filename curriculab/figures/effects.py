@@ -45,7 +45,7 @@ def comparison(result: Comparison) -> go.Figure:
         _marks(
             figure, place, row, result.scores[result.scores.variant == label], style_of(label, result.variants)["color"]
         )
-    _legend_of_marks(figure, table, result.level)
+    _legend_of_marks(figure, table, result.confidence)
     reached = np.concatenate([[0.0], result.scores.difference.dropna(), table.low.dropna(), table.high.dropna()])
     reached = [*reached, null.worst, null.gain] if null is not None else reached
     margin = 0.06 * np.ptp(reached) or 0.01
@@ -64,8 +64,8 @@ def _caption(result: Comparison) -> str:
     said = f"{_when(result)} minus that of {result.to}, paired by seed on the same {_rows(result)}. "
     said += f"Circles: {seeds(table.n)}"
     if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
-        said += f"; diamonds: means with {result.level:.0%} intervals ({kinds}), filled where the variant differs after"
-        said += " Holm's correction"
+        said += f"; diamonds: means with {result.confidence:.0%} intervals ({kinds}), filled where the variant differs"
+        said += " after Holm's correction"
     return f"{said}." + (f" Grey band: worst to best of {null.k} further random orders." if null else "")
 
 
@@ -113,7 +113,7 @@ def _marks(figure: go.Figure, place: int, row: pd.Series, scores: pd.DataFrame, 
     )
 
 
-def _legend_of_marks(figure: go.Figure, table: pd.DataFrame, level: float) -> None:
+def _legend_of_marks(figure: go.Figure, table: pd.DataFrame, confidence: float) -> None:
     """Grey samples of the marks, so that the legend tells shapes and the axis tells names."""
     import plotly.graph_objects as go
 
@@ -121,7 +121,7 @@ def _legend_of_marks(figure: go.Figure, table: pd.DataFrame, level: float) -> No
     diamond = dict(symbol="diamond", size=10, line=dict(color=GREY, width=2))
     marks = {"one seed": dict(color="white", size=6, symbol="circle", line=dict(color=GREY, width=1.2))}
     if kinds:
-        marks[f"mean, {level:.0%} interval ({kinds})"] = diamond | dict(color="white")
+        marks[f"mean, {confidence:.0%} interval ({kinds})"] = diamond | dict(color="white")
     if table.differs.any():
         marks["differs after Holm"] = diamond | dict(color=GREY)
     for name, marker in marks.items():
@@ -179,7 +179,7 @@ def _told_by_level(result: Comparison, value: str) -> tuple[str, str]:
     kinds = " and ".join(dict.fromkeys(result.levels.interval[result.levels.low.notna()]))
     said = f"{_when(result)} minus that of {result.to} on {_rows(result)}, paired by seed: means of"
     said += f" {seeds(result.table.n.drop(result.to))}"
-    said += f" with {result.level:.0%} intervals ({kinds})" if kinds else ""
+    said += f" with {result.confidence:.0%} intervals ({kinds})" if kinds else ""
     return f"Accuracy minus that of {result.to}, by level", f"{said}; not adjusted for the number of levels."
 
 

@@ -92,7 +92,7 @@ def explore(
     *,
     x: str = "steps",
     smooth: int = 1,
-    level: float = 0.95,
+    confidence: float = 0.95,
     among: Sequence[str] | None = None,
 ) -> go.Figure:
     """Seeds as thin lines, their mean thick, its interval (Student's t over the seeds at a point) as a band.
@@ -122,8 +122,10 @@ def explore(
     own = [v for v in dict.fromkeys(raw.label[~raw.variant.isin(runs.null)])]
     for draw, table in ((_interval, means), (_thin, raw), (_thick, means)):
         for label in own:
-            draw(figure, table[table.label == label], label, style_of(label, among or runs.variants), level, smooth)
-    said = f"Thin lines: seeds, as recorded; thick: their mean; bands: its {level:.0%} interval (Student's t)."
+            draw(
+                figure, table[table.label == label], label, style_of(label, among or runs.variants), confidence, smooth
+            )
+    said = f"Thin lines: seeds, as recorded; thick: their mean; bands: its {confidence:.0%} interval (Student's t)."
     said += f" Thick lines and bands are of means over {smooth} neighbouring points." if smooth > 1 else ""
     return tell(arrange(figure), f"{named} against {title}", said, runs)
 
@@ -133,11 +135,11 @@ def _whole(part: pd.DataFrame) -> pd.DataFrame:
     return part.pivot_table(index="point", columns="seed", values=["x", "y"]).dropna()
 
 
-def _interval(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level: float, smooth: int) -> None:
+def _interval(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, confidence: float, smooth: int) -> None:
     whole = _whole(part)
     if whole.empty or part.seed.nunique() < 2:
         return
-    found = paired_t(whole.y.to_numpy(), level=level)
+    found = paired_t(whole.y.to_numpy(), confidence=confidence)
     low, high = (np.where(np.isnan(side), found.mean, side) for side in (found.low, found.high))
     figure.add_trace(
         region(
@@ -145,14 +147,14 @@ def _interval(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, le
             low,
             high,
             clear(style["color"], 0.12),
-            name=f"{label}, {level:.0%} interval",
+            name=f"{label}, {confidence:.0%} interval",
             legendgroup=label,
             showlegend=False,
         )
     )
 
 
-def _thin(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level: float, smooth: int) -> None:
+def _thin(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, confidence: float, smooth: int) -> None:
     import plotly.graph_objects as go
 
     gap = pd.DataFrame({"x": [np.nan], "y": [np.nan]})
@@ -172,7 +174,7 @@ def _thin(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level:
     )
 
 
-def _thick(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, level: float, smooth: int) -> None:
+def _thick(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, confidence: float, smooth: int) -> None:
     import plotly.graph_objects as go
 
     whole, seeds = _whole(part), part.seed.nunique()

@@ -239,10 +239,8 @@ def _tests(result: Comparison, controls: Sequence[str]) -> str:
     if (tested.n >= FEW_SEEDS).any():
         kinds.append(f"bootstrap over the seeds' differences ({RESAMPLES:,} resamples)")
     claims = [v for v in tested.index if v not in controls]
-    said += (
-        f": {result.level:.0%} intervals by {_listed(kinds)}, and p corrected by Holm's method for the {len(claims)}"
-    )
-    said += f" comparison{'s' * (len(claims) != 1)} with variants that are no controls."
+    said += f": {result.confidence:.0%} intervals by {_listed(kinds)}, and p corrected by Holm's method for the"
+    said += f" {len(claims)} comparison{'s' * (len(claims) != 1)} with variants that are no controls."
     detectable = others.mde.dropna()
     least = f" With these seeds a variant's difference had to be {detectable.min():.3f} to {detectable.max():.3f} to be"
     said += f"{least} found with 80% power." if len(detectable) else ""

@@ -256,7 +256,7 @@ def _p(value: float) -> str:
 
 def _differences(result: Comparison, places: int) -> Column:
     cells = [_printed(result.table[name], places, sign=True) for name in ("difference", "low", "high")]
-    return Column("difference", *cells, f"{result.level:.0%} interval")
+    return Column("difference", *cells, f"{result.confidence:.0%} interval")
 
 
 def comparison(result: Comparison, *, controls: Sequence[str] = (), places: int = 3) -> Table:
@@ -295,7 +295,8 @@ def _marked(result: Comparison, controls: Sequence[str]) -> tuple[tuple[str, ...
     lucky = (table.difference > 0) & (table.difference <= (null.gain + 1e-12 if null else -1))
     gain = number(null.gain, sign=True) if null else ""
     meanings = {
-        f"the {result.level:.0%} interval leaves out 0, but not after Holm's correction.": excludes & ~table.differs,
+        f"the {result.confidence:.0%} interval leaves out 0, but not after Holm's correction.": excludes
+        & ~table.differs,
         "control: claims nothing, tested by itself.": table.index.isin(controls) & (table.index != result.to),
         f"gains no more than the best of {null.k if null else 0} random orders did by chance ({gain}).": lucky,
         "tested by a solver that sees the answers.": table.gold.to_numpy(bool),

@@ -128,7 +128,7 @@ def stratified_bootstrap(
     scores: Scores,
     statistic: Callable[[np.ndarray], np.ndarray] = iqm,
     *,
-    level: float = 0.95,
+    confidence: float = 0.95,
     resamples: int = 50_000,
     seed: int = 0,
     whole_runs: bool = False,
@@ -153,10 +153,10 @@ def stratified_bootstrap(
     rng, axis = np.random.default_rng([seed, 0x73747261]), x.ndim - 2  # "stra"
     blocks = _blocks(resamples, x.size)
     drawn = np.concatenate([statistic(_resampled(x, rng, n, whole_runs)) for n in blocks], axis=axis)
-    ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=axis)
+    ends = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=axis)
     ends = np.where(np.ptp(ends, axis=0) < SAME, np.nan, ends)
     if widen:
-        ends = value + widening(runs, (runs - 1) * (1 if whole_runs else tasks), level) * (ends - value)
+        ends = value + widening(runs, (runs - 1) * (1 if whole_runs else tasks), confidence) * (ends - value)
     return _interval(value, ends, runs, kind)
 
 
@@ -164,7 +164,7 @@ def improvement_bootstrap(
     first: Scores,
     second: Scores,
     *,
-    level: float = 0.95,
+    confidence: float = 0.95,
     resamples: int = 50_000,
     seed: int = 0,
     whole_runs: bool = False,
@@ -189,9 +189,9 @@ def improvement_bootstrap(
     for size in _blocks(resamples, max(n, m) * strata):
         ours, theirs = _counts(rng, size, n, strata), _counts(rng, size, m, strata)
         drawn.append((np.einsum("rit,ijt->rjt", ours, wins) * theirs).mean(axis=(1, 2)) / n)
-    ends = np.quantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
+    ends = np.quantile(np.concatenate(drawn), [(1 - confidence) / 2, (1 + confidence) / 2])
     if widen:
-        ends = np.clip(value + widening(few, (few - 1) * strata, level) * (ends - value), 0, 1)
+        ends = np.clip(value + widening(few, (few - 1) * strata, confidence) * (ends - value), 0, 1)
     return _interval(value, ends, few, kind)
 
 

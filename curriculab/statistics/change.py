@@ -13,7 +13,7 @@ from curriculab.statistics.intervals import estimate
 from curriculab.statistics.tables import finished
 
 
-def forgetting(runs: Runs, by: str = "topic", *, level: float = 0.95) -> pd.DataFrame:
+def forgetting(runs: Runs, by: str = "topic", *, confidence: float = 0.95) -> pd.DataFrame:
     """Best earlier accuracy minus final accuracy of every group of test rows; one line a variant and group.
 
     The measure of Chaudhry et al. 2018, "Riemannian Walk for Incremental Learning", section 3.2, with every test before
@@ -48,13 +48,13 @@ def forgetting(runs: Runs, by: str = "topic", *, level: float = 0.95) -> pd.Data
     lines = []
     for (variant, group), own in each.groupby(level=[0, 2], sort=False):
         if variant not in runs.null:
-            e = estimate(own.forgetting, level=level)
+            e = estimate(own.forgetting, confidence=confidence)
             lines.append((variant, group, len(own), own.best.mean(), own.final.mean(), e.mean, e.low, e.high, e.label))
     columns = ["variant", by, "seeds", "best", "final", "forgetting", "low", "high", "interval"]
     return pd.DataFrame(lines, columns=columns).join(null, on=by)
 
 
-def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, level: float = 0.95) -> pd.DataFrame:
+def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, confidence: float = 0.95) -> pd.DataFrame:
     """How accuracy on each group changed while each group was trained; one line a variant, trained and tested group.
 
     A stretch k lies between two tests; w_ka is the share of its trained rows that are of group a, d_kb the change of
@@ -95,7 +95,7 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, level: float 
         raise ValueError("no transfer to show: no row was trained between two tests; give evaluate_every= fewer steps")
     lines = []
     for keys, own in pd.concat(found).groupby(["variant", "trained", "tested"], sort=False):
-        e = estimate(own.change, level=level)
+        e = estimate(own.change, confidence=confidence)
         lines.append((*keys, len(own), own.stretches.mean(), e.mean, e.low, e.high, e.label))
     columns = ["variant", "trained", "tested", "seeds", "stretches", "change", "low", "high", "interval"]
     return pd.DataFrame(lines, columns=columns)

@@ -26,7 +26,7 @@ from curriculab.statistics.verdict import flat, listed, missing, verdict
 class Comparison:
     """What `compare` found: `table` by variant, `levels` by level and variant, `scores` by variant and seed.
 
-    `low`, `high`: interval of the difference at `level`; `low_holm`, `high_holm`: at the level Holm tests it at;
+    `low`, `high`: interval of the difference at `confidence`; `low_holm`, `high_holm`: at the level Holm tests it at;
     `differs`: that one leaves out zero; `mde`: smallest effect this many seeds find with 80% power, by this variant's
     spread; `gold`: tested by a solver that sees the answers.
     """
@@ -36,7 +36,7 @@ class Comparison:
     scores: pd.DataFrame
     verdict: str
     to: str
-    level: float
+    confidence: float
     at: str | float
     null: Null | None = None
     notes: tuple[str, ...] = ()
@@ -62,13 +62,13 @@ class Comparison:
 
 
 def compare(
-    runs: Runs, *, to: str = "random", at: str | float = "end", level: float = 0.95, seed: int = 0
+    runs: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95, seed: int = 0
 ) -> Comparison:
     """Accuracy of every variant against `to`, paired by seed on the same test rows; `Comparison.verdict` says it.
 
-    at: "end", the last test of each variant, or a share of the budget at which all were tested. level: confidence.
-    seed: of the bootstrap's resamples. Below ten seeds the interval is Student's t over the seeds' differences, from
-    ten on the bootstrap over seeds. Null-band orders are no variants: they make `Comparison.null`, and the verdict.
+    at: "end", the last test of each variant, or a share of the budget at which all were tested. seed: of the
+    bootstrap's resamples. Below ten seeds the interval is Student's t over the seeds' differences, from ten on the
+    bootstrap over seeds. Null-band orders are no variants: they make `Comparison.null`, and the verdict.
     The intervals in `levels` are not adjusted for their number: they describe, the verdict does not rest on them.
 
     Parameters
@@ -79,7 +79,7 @@ def compare(
         Variant that the others are compared with.
     at : str or float
         "end", or a share of the budget at which all were evaluated.
-    level : float
+    confidence : float
         Confidence.
     seed : int
         Of the bootstrap's resamples.
@@ -102,8 +102,8 @@ def compare(
     >>> compare(runs)
     Comparison(1 variants against 'random', up to 3 seeds; 0 differ)
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level={level!r} is not a confidence; give a share between 0 and 1, such as 0.95")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence!r}; give a share between 0 and 1, such as 0.95")
     items, notes = tested(runs, at)
     right, dropped = shared_rows(items)
     labels = _labels(runs, items)
@@ -115,13 +115,13 @@ def compare(
     accuracy = right.mean()
     scores, null = _scores(accuracy, to), best_by_chance(accuracy, runs.null, to)
     claims = [v for v in labels.index if labels.variant[v] not in runs.controls]
-    table = _table(scores, labels, to, claims, level=level, seed=seed)
-    levels = _levels(items, right, labels.index, to, level=level, seed=seed)
+    table = _table(scores, labels, to, claims, confidence=confidence, seed=seed)
+    levels = _levels(items, right, labels.index, to, confidence=confidence, seed=seed)
     notes += [*dropped, *missing(table, scores, runs), *flat(table)]
     on = rows_or_sets(items[items.id.isin(right.index)])
-    said = verdict(table, to, level=level, null=null, on=on, notes=notes)
+    said = verdict(table, to, confidence=confidence, null=null, on=on, notes=notes)
     scores = scores[scores.variant.isin(labels.index)].reset_index(drop=True)
-    return Comparison(table, levels, scores, said, to, level, at, null, tuple(notes), tuple(runs.variants))
+    return Comparison(table, levels, scores, said, to, confidence, at, null, tuple(notes), tuple(runs.variants))
 
 
 def _labels(runs: Runs, items: pd.DataFrame) -> pd.DataFrame:
@@ -140,18 +140,18 @@ def _scores(accuracy: pd.Series, to: str) -> pd.DataFrame:
 
 
 def _table(
-    scores: pd.DataFrame, labels: pd.DataFrame, to: str, claims: Sequence[str], *, level: float, seed: int
+    scores: pd.DataFrame, labels: pd.DataFrame, to: str, claims: Sequence[str], *, confidence: float, seed: int
 ) -> pd.DataFrame:
     """One line per variant: its accuracy, its difference to `to`, intervals before and after Holm, which is over the
     variants that were asked for: a control claims nothing, so adding some costs no power."""
     by = {v: scores[scores.variant == v] for v in labels.index}
     paired = [by[v].difference.dropna().to_numpy() if v != to else np.empty(0) for v in by]
-    found = [estimate(d, level=level, seed=seed) for d in paired]
+    found = [estimate(d, confidence=confidence, seed=seed) for d in paired]
     p, claimed = np.array([e.p for e in found]), np.array([v in claims for v in by])
     family = max(int(np.isfinite(p[claimed]).sum()), 1)
-    adjusted, levels = p.copy(), np.full(len(p), level)
-    adjusted[claimed], levels[claimed] = holm(p[claimed]), holm_levels(p[claimed], level=level)
-    after = [estimate(d, level=at, seed=seed) for d, at in zip(paired, levels, strict=True)]
+    adjusted, levels = p.copy(), np.full(len(p), confidence)
+    adjusted[claimed], levels[claimed] = holm(p[claimed]), holm_levels(p[claimed], confidence=confidence)
+    after = [estimate(d, confidence=at, seed=seed) for d, at in zip(paired, levels, strict=True)]
     low, high = np.array([e.low for e in after]), np.array([e.high for e in after])
     sizes = zip(found, np.where(claimed, family, 1).tolist(), strict=True)
     table = {
@@ -169,13 +169,13 @@ def _table(
         "high_holm": high,
         "differs": (low > 0) | (high < 0),
         "sd_difference": [e.sd for e in found],
-        "mde": [minimum_detectable_effect(e.sd, e.n, m=m, level=level) for e, m in sizes],
+        "mde": [minimum_detectable_effect(e.sd, e.n, m=m, confidence=confidence) for e, m in sizes],
     }
     return pd.DataFrame(table, index=pd.Index(by, name="variant")).assign(solver=labels.solver, gold=labels.gold)
 
 
 def _levels(
-    items: pd.DataFrame, right: pd.DataFrame, labels: Iterable[str], to: str, *, level: float, seed: int
+    items: pd.DataFrame, right: pd.DataFrame, labels: Iterable[str], to: str, *, confidence: float, seed: int
 ) -> pd.DataFrame:
     """One line per level and variant, on the shared rows; empty where the test rows have no level."""
     columns = ["level", "variant", "seeds", "rows", "accuracy", "difference", "low", "high", "interval"]
@@ -187,7 +187,7 @@ def _levels(
         scores = _scores(part.mean(), to)
         for variant in labels:
             own = scores[scores.variant == variant]
-            e = estimate(own.difference.dropna() if variant != to else [], level=level, seed=seed)
+            e = estimate(own.difference.dropna() if variant != to else [], confidence=confidence, seed=seed)
             kind = "reference" if variant == to else e.label
             lines.append((name, variant, len(own), len(part), own.accuracy.mean(), e.mean, e.low, e.high, kind))
     return pd.DataFrame(lines, columns=columns)

@@ -35,7 +35,7 @@ class LearningRates:
 
 
 def learning_rate_control(
-    runs: Runs, sweep: Runs, *, to: str = "random", at: str | float = "end", level: float = 0.95
+    runs: Runs, sweep: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95
 ) -> LearningRates:
     """Whether each variant of `runs` gives more than random order at every learning rate: that of `to`, the sweep's.
 
@@ -45,7 +45,9 @@ def learning_rate_control(
     test rows, and the curriculum has one rate. A curriculum that fails here may win at a rate of its own: sweep it too.
     """
     both = Runs((*runs.records, *sweep.records), runs.null)
-    scores = compare(both, to=to, at=at, level=level).scores.pivot(index="seed", columns="variant", values="accuracy")
+    scores = compare(both, to=to, at=at, confidence=confidence).scores.pivot(
+        index="seed", columns="variant", values="accuracy"
+    )
     arms = [to, *(v for v in sweep.variants if v in scores)]
     asked = [v for v in scores if v not in arms and v not in runs.controls]
     if not asked or len(arms) < 2:
@@ -55,7 +57,7 @@ def learning_rate_control(
     lines = []
     for variant in asked:
         for arm in arms:
-            e = estimate((scores[variant] - scores[arm]).dropna(), level=level)
+            e = estimate((scores[variant] - scores[arm]).dropna(), confidence=confidence)
             lines.append((variant, arm, e.n, scores[arm].mean(), e.mean, e.low, e.high, e.label, e.p))
     columns = ["variant", "arm", "seeds", "accuracy", "difference", "low", "high", "interval", "p"]
     table = pd.DataFrame(lines, columns=columns)
@@ -63,16 +65,16 @@ def learning_rate_control(
     worst = above.groupby(table.variant, sort=False).max()
     p, best = pd.Series(holm(worst), worst.index, name="p"), scores[arms].mean().idxmax()
     said = " ".join(
-        _said(v, table[(table.variant == v) & (table.arm == best)].iloc[0], p[v], arms, level) for v in asked
+        _said(v, table[(table.variant == v) & (table.arm == best)].iloc[0], p[v], arms, confidence) for v in asked
     )
     return LearningRates(table, best, p, said)
 
 
-def _said(variant: str, row: pd.Series, p: float, arms: Sequence[str], level: float) -> str:
+def _said(variant: str, row: pd.Series, p: float, arms: Sequence[str], confidence: float) -> str:
     """One sentence: more than every arm, as much as another, or not decided; numbers are those of the best arm."""
     ends = f"{row.low:+.3f} to {row.high:+.3f}, {row.interval}" if row.low == row.low else row.interval
-    numbers = f"{row.difference:+.3f} ({level:.0%} interval {ends})"
-    if p < 1 - level:
+    numbers = f"{row.difference:+.3f} ({confidence:.0%} interval {ends})"
+    if p < 1 - confidence:
         return f"{variant} gives more than random order at each of {len(arms)} learning rates: {numbers} to {row.arm}."
     if row.difference <= 0:
         return f"Another learning rate gives as much as {variant}: {numbers} to {row.arm}."

@@ -52,7 +52,7 @@ def time_to_threshold(x: Numbers, y: Numbers, threshold: float) -> tuple[float, 
     return (float(x[np.argmax(reached)]), True) if reached.any() else (float(x[-1]), False)
 
 
-def kaplan_meier(time: Numbers, reached: Sequence[bool] | np.ndarray, *, level: float = 0.95) -> pd.DataFrame:
+def kaplan_meier(time: Numbers, reached: Sequence[bool] | np.ndarray, *, confidence: float = 0.95) -> pd.DataFrame:
     """Share of runs that have not arrived yet, one line per time at which one does: Kaplan and Meier 1958.
 
     Columns time, at_risk, arrived, waiting, low, high. A run that did not arrive counts as at risk until it was last
@@ -74,7 +74,7 @@ def kaplan_meier(time: Numbers, reached: Sequence[bool] | np.ndarray, *, level: 
     waiting = np.cumprod(1 - arrived / risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(arrived / (risk * (risk - arrived)))
-        step = ndtri(0.5 + level / 2) * np.sqrt(greenwood) / np.log(waiting)
+        step = ndtri(0.5 + confidence / 2) * np.sqrt(greenwood) / np.log(waiting)
         low, high = (np.where(waiting > 0, waiting ** np.exp(s * step), np.nan) for s in (-1, 1))
     return pd.DataFrame(
         {

@@ -35,7 +35,7 @@ class Estimate:
         return f"{self.method}, n={self.n}"
 
 
-def paired_t(differences: Sequence[float] | np.ndarray, *, level: float = 0.95) -> Estimate:
+def paired_t(differences: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> Estimate:
     """Student's t interval and p of paired differences along the last axis, `(..., seeds)`.
 
     Fewer than two seeds have no interval. Neither have seeds that all differ by exactly the same amount: with a
@@ -56,13 +56,13 @@ def paired_t(differences: Sequence[float] | np.ndarray, *, level: float = 0.95) 
     flat = np.ptp(d, axis=-1) < SAME if n else np.ones(d.shape[:-1], bool)
     sd = d.std(axis=-1, ddof=1) if n > 1 else np.full(d.shape[:-1], np.nan)
     error = np.where(flat, np.nan, sd / np.sqrt(max(n, 1)))
-    half = stdtrit(max(n - 1, 1), 0.5 + level / 2) * error
+    half = stdtrit(max(n - 1, 1), 0.5 + confidence / 2) * error
     p = 2 * stdtr(max(n - 1, 1), -np.abs(mean / error))
     p = np.where(flat & (np.abs(mean) < SAME) & (n > 1), 1.0, p)
     return _estimate(mean, np.where(flat & (n > 1), 0.0, sd), n, mean - half, mean + half, p, "t")
 
 
-def bootstrap(differences: Sequence[float] | np.ndarray, *, level: float = 0.95, seed: int = 0) -> Estimate:
+def bootstrap(differences: Sequence[float] | np.ndarray, *, confidence: float = 0.95, seed: int = 0) -> Estimate:
     """Percentile bootstrap over paired seeds, widened for small n; `differences` is `(seeds,)`.
 
     The plain percentile interval is too short by sqrt((n - 1) / n) and by the step from t to the normal; its quantiles
@@ -83,17 +83,17 @@ def bootstrap(differences: Sequence[float] | np.ndarray, *, level: float = 0.95,
     d = np.asarray(differences, dtype=float)
     n = len(d)
     if n < 2 or np.ptp(d) < SAME:
-        return paired_t(d, level=level)
+        return paired_t(d, confidence=confidence)
     means = np.sort(_resampled_means(d, seed=seed))
     widen = np.sqrt(n / (n - 1))
-    tail = ndtr(-widen * stdtrit(n - 1, 0.5 + level / 2))
+    tail = ndtr(-widen * stdtrit(n - 1, 0.5 + confidence / 2))
     low, high = np.quantile(means, [tail, 1 - tail])
     beyond = min(np.mean(means <= 0), np.mean(means >= 0)) if means[0] <= 0 <= means[-1] else 0.0
     p = 2 * stdtr(n - 1, min(0.0, ndtri(max(beyond, 1 / len(means))) / widen))
     return _estimate(d.mean(), d.std(ddof=1), n, low, high, p, "bootstrap")
 
 
-def estimate(differences: Sequence[float] | np.ndarray, *, level: float = 0.95, seed: int = 0) -> Estimate:
+def estimate(differences: Sequence[float] | np.ndarray, *, confidence: float = 0.95, seed: int = 0) -> Estimate:
     """The interval this project reports: Student's t below ten seeds, the bootstrap from ten on.
 
     Coverage at 95%, simulated at 3, 5 and 10 seeds: on normal differences 95.0, 95.5 and 94.7%, of accuracies near the
@@ -103,7 +103,7 @@ def estimate(differences: Sequence[float] | np.ndarray, *, level: float = 0.95, 
     ----------
     differences : array-like, (seeds,)
         Of a variant and the baseline in the same seed.
-    level : float
+    confidence : float
         Confidence.
     seed : int
         Of the bootstrap's resamples.
@@ -114,11 +114,11 @@ def estimate(differences: Sequence[float] | np.ndarray, *, level: float = 0.95, 
     't, n=3'
     """
     d = np.asarray(differences, dtype=float)
-    return paired_t(d, level=level) if len(d) < FEW_SEEDS else bootstrap(d, level=level, seed=seed)
+    return paired_t(d, confidence=confidence) if len(d) < FEW_SEEDS else bootstrap(d, confidence=confidence, seed=seed)
 
 
 def jackknife(
-    scores: Sequence | np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, level: float = 0.95
+    scores: Sequence | np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, confidence: float = 0.95
 ) -> Estimate:
     """Student's t over the pseudo-values of runs left out one by one; `scores` is (runs, ...), one run per line.
 
@@ -139,12 +139,12 @@ def jackknife(
     if n < 2:
         return _estimate(whole, np.nan, n, np.nan, np.nan, np.nan, "jackknife t")
     less = np.array([float(statistic(np.delete(x, i, axis=0))) for i in range(n)])
-    e = paired_t(whole + (n - 1) * (less.mean() - less), level=level)
+    e = paired_t(whole + (n - 1) * (less.mean() - less), confidence=confidence)
     return _estimate(whole, e.sd, n, whole - (e.mean - e.low), whole + (e.high - e.mean), e.p, "jackknife t")
 
 
 def paired_bootstrap(
-    differences: Sequence | np.ndarray, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    differences: Sequence | np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Estimate:
     """Mean difference when seeds *and* test rows are drawn anew; `differences` is (seeds, rows), right minus right.
 
@@ -159,31 +159,31 @@ def paired_bootstrap(
     d = np.asarray(differences, dtype=float)
     seeds, rows = d.shape
     if seeds < 2 or rows < 2 or np.ptp(d) < SAME:
-        return paired_t(d.mean(axis=1) if rows else np.empty(0), level=level)
+        return paired_t(d.mean(axis=1) if rows else np.empty(0), confidence=confidence)
     rng = np.random.default_rng([seed, 0x70616972])  # "pair"
     means = np.concatenate([_crossed_means(d, rng, n) for n in _blocks(resamples, rows)])
     error, df = _crossed_error(d)
     steps = (means - d.mean()) * error / means.std()
-    low, high = d.mean() + _to_t(df, level) * np.quantile(steps, [(1 - level) / 2, (1 + level) / 2])
+    low, high = d.mean() + _to_t(df, confidence) * np.quantile(steps, [(1 - confidence) / 2, (1 + confidence) / 2])
     sd, p = d.mean(axis=1).std(ddof=1), _reached(steps, float(d.mean()), df)
     return _estimate(d.mean(), sd, seeds, low, high, p, "bootstrap over seeds and rows")
 
 
-def widening(n: int, df: float, level: float = 0.95) -> float:
+def widening(n: int, df: float, confidence: float = 0.95) -> float:
     """Factor by which percentiles of resampled means are spread about the mean, for `n` runs.
 
     A plain percentile interval is too short by sqrt((n - 1) / n) and by the step from t to the normal (Hesterberg 2015,
     "What Teachers Should Know About the Bootstrap", section 5.3). He moves the quantiles out, which three values do not
     allow: there is nothing beyond the smallest; so the interval is stretched by the same two factors.
     """
-    return float(np.sqrt(n / (n - 1)) * _to_t(df, level))
+    return float(np.sqrt(n / (n - 1)) * _to_t(df, confidence))
 
 
-def _to_t(df: float, level: float) -> float:
+def _to_t(df: float, confidence: float) -> float:
     """How much further out t's quantiles lie than those of the normal."""
     from scipy.special import ndtri, stdtrit
 
-    return float(stdtrit(df, 0.5 + level / 2) / ndtri(0.5 + level / 2))
+    return float(stdtrit(df, 0.5 + confidence / 2) / ndtri(0.5 + confidence / 2))
 
 
 def _crossed_error(d: np.ndarray) -> tuple[float, float]:

@@ -11,7 +11,9 @@ import numpy as np
 POWER = 0.8  # the convention of Cohen 1988, section 2.4
 
 
-def minimum_detectable_effect(sd: float, n: int, *, m: int = 1, power: float = POWER, level: float = 0.95) -> float:
+def minimum_detectable_effect(
+    sd: float, n: int, *, m: int = 1, power: float = POWER, confidence: float = 0.95
+) -> float:
     """Smallest true mean difference that a paired t test of `n` seeds finds with this power, among `m` tests.
 
     `sd` is that of the seeds' differences, in whose unit the answer is; each test gets the share of the error that
@@ -38,7 +40,7 @@ def minimum_detectable_effect(sd: float, n: int, *, m: int = 1, power: float = P
 
     if n < 2 or not sd > 0:
         return float("nan")
-    df, critical = n - 1, t.isf((1 - level) / (2 * m), n - 1)
+    df, critical = n - 1, t.isf((1 - confidence) / (2 * m), n - 1)
 
     def short(noncentrality: float) -> float:  # the far tail never rejects at a power worth planning for
         return nct.sf(critical, df, noncentrality) - power
@@ -50,7 +52,7 @@ def minimum_detectable_effect(sd: float, n: int, *, m: int = 1, power: float = P
 
 
 def seeds_needed(
-    effect: float, sd: float, *, m: int = 1, power: float = POWER, level: float = 0.95, most: int = 10_000
+    effect: float, sd: float, *, m: int = 1, power: float = POWER, confidence: float = 0.95, most: int = 10_000
 ) -> int | None:
     """The fewest seeds with which a paired t test finds a true mean difference of `effect`, among `m` tests.
 
@@ -86,6 +88,6 @@ def seeds_needed(
     few, many = 1, most + 1  # too few; enough, or one too many to try
     while many - few > 1:
         n = (few + many) // 2
-        enough = minimum_detectable_effect(sd, n, m=m, power=power, level=level) <= abs(effect)
+        enough = minimum_detectable_effect(sd, n, m=m, power=power, confidence=confidence) <= abs(effect)
         few, many = (few, n) if enough else (n, many)
     return many if many <= most else None

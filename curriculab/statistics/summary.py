@@ -43,7 +43,7 @@ def aggregate(
     x: str = "step",
     threshold: float | None = None,
     at: str | float = "end",
-    level: float = 0.95,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Mean, interquartile mean, area under the curve and time to a threshold, a line each per variant.
 
@@ -64,10 +64,10 @@ def aggregate(
     area = _areas(runs, x)
     time, _, threshold, horizon = _times(runs, x, threshold, to)
     kinds = {
-        "accuracy": _lines(_accuracy(runs, at), to, level),
-        f"iqm by {by}" if by else "iqm": _iqm_lines(scores, to, level),
-        f"area over {x}": _lines(area, to, level),
-        f"{x} to {threshold:.3f}, at most {horizon:g}": _lines(time, to, level),
+        "accuracy": _lines(_accuracy(runs, at), to, confidence),
+        f"iqm by {by}" if by else "iqm": _iqm_lines(scores, to, confidence),
+        f"area over {x}": _lines(area, to, confidence),
+        f"{x} to {threshold:.3f}, at most {horizon:g}": _lines(time, to, confidence),
     }
     table = pd.concat([part.assign(quantity=name) for name, part in kinds.items()])
     order = list(dict.fromkeys(table.variant))
@@ -76,7 +76,7 @@ def aggregate(
 
 
 def to_threshold(
-    runs: Runs, threshold: float | None = None, *, x: str = "step", to: str = "random", level: float = 0.95
+    runs: Runs, threshold: float | None = None, *, x: str = "step", to: str = "random", confidence: float = 0.95
 ) -> pd.DataFrame:
     """How many steps (tokens, rollouts, seconds ...) it takes to reach an accuracy, with those that never did counted.
 
@@ -99,7 +99,7 @@ def to_threshold(
     True
     """
     time, seen, threshold, horizon = _times(runs, x, threshold, to)
-    table = _lines(time, to, level).set_index("variant").rename(columns={"value": "restricted_mean"})
+    table = _lines(time, to, confidence).set_index("variant").rename(columns={"value": "restricted_mean"})
     for variant, own in seen.groupby(level=0, sort=False):
         arrived = int((own.reached & (own.time <= horizon)).sum())
         table.loc[variant, ["reached", "censored"]] = arrived, len(own) - arrived
@@ -110,7 +110,7 @@ def to_threshold(
 
 
 def improvement(
-    runs: Runs, *, to: str = "random", by: str | None = None, at: str | float = "end", level: float = 0.95
+    runs: Runs, *, to: str = "random", by: str | None = None, at: str | float = "end", confidence: float = 0.95
 ) -> pd.DataFrame:
     """Probability that a run of a variant beats one of `to` on a group of test rows; a line a variant.
 
@@ -130,7 +130,7 @@ def improvement(
     for variant, own in scores.items():
         if variant != to:
             pairs = np.stack(_shared(own, _reference(scores, to)), axis=1)  # (seeds, 2, groups)
-            e = jackknife(pairs, lambda s: probability_of_improvement(s[:, 0], s[:, 1]), level=level)
+            e = jackknife(pairs, lambda s: probability_of_improvement(s[:, 0], s[:, 1]), confidence=confidence)
             lines.append((variant, e.n, e.mean, max(e.low, 0.0), min(e.high, 1.0), e.label))
     return pd.DataFrame(lines, columns=["variant", "seeds", "probability", "low", "high", "interval"])
 
@@ -141,7 +141,7 @@ def profiles(
     *,
     by: str | None = None,
     at: str | float = "end",
-    level: float = 0.95,
+    confidence: float = 0.95,
     resamples: int = 5_000,
 ) -> pd.DataFrame:
     """Performance profiles: share of runs and groups of test rows above every accuracy; a line a variant and accuracy.
@@ -164,7 +164,11 @@ def profiles(
     parts = []
     for variant, own in scores.items():
         e = stratified_bootstrap(
-            own.to_numpy(), lambda s: performance_profile(s, at_all), level=level, resamples=resamples, whole_runs=True
+            own.to_numpy(),
+            lambda s: performance_profile(s, at_all),
+            confidence=confidence,
+            resamples=resamples,
+            whole_runs=True,
         )
         low, high = np.clip(e.low, 0, 1), np.clip(e.high, 0, 1)
         parts.append(
@@ -201,7 +205,7 @@ def mcnemar_by_seed(runs: Runs, *, to: str = "random", at: str | float = "end") 
 
 
 def seeds_and_rows(
-    runs: Runs, *, to: str = "random", at: str | float = "end", level: float = 0.95, seed: int = 0
+    runs: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
     """Difference to `to` for new training runs on *new test rows*, by `paired_bootstrap`; a line a variant."""
     right = _right(runs, at)
@@ -209,7 +213,7 @@ def seeds_and_rows(
     for variant in dict.fromkeys(right.columns.get_level_values(0)):
         if variant != to:
             both = (right[variant] - reference).dropna(axis=1)
-            e = paired_bootstrap(both.to_numpy().T, level=level, seed=seed)
+            e = paired_bootstrap(both.to_numpy().T, confidence=confidence, seed=seed)
             lines.append((variant, e.n, len(right), e.mean, e.low, e.high, e.label, e.p))
     columns = ["variant", "seeds", "rows", "difference", "low", "high", "interval", "p"]
     table = pd.DataFrame(lines, columns=columns)
@@ -295,26 +299,26 @@ def _series(values: Mapping[tuple[str, int], float]) -> pd.Series:
     return pd.Series(list(values.values()), index=pd.MultiIndex.from_tuples(values))
 
 
-def _lines(values: pd.Series, to: str, level: float) -> pd.DataFrame:
+def _lines(values: pd.Series, to: str, confidence: float) -> pd.DataFrame:
     """Mean over seeds of a number a run, and its paired difference to `to`, `values` by (label, seed)."""
     wide = values.unstack(level=1)
 
     def both(variant: str) -> tuple[Estimate, Estimate | None]:
         paired = (wide.loc[variant] - wide.loc[to]).dropna() if to in wide.index and variant != to else None
-        return estimate(wide.loc[variant].dropna(), level=level), None if paired is None else estimate(
-            paired, level=level
+        return estimate(wide.loc[variant].dropna(), confidence=confidence), None if paired is None else estimate(
+            paired, confidence=confidence
         )
 
     return _table(dict.fromkeys(values.index.get_level_values(0)), both)
 
 
-def _iqm_lines(scores: Mapping[str, pd.DataFrame], to: str, level: float) -> pd.DataFrame:
+def _iqm_lines(scores: Mapping[str, pd.DataFrame], to: str, confidence: float) -> pd.DataFrame:
     def both(variant: str) -> tuple[Estimate, Estimate | None]:
-        own = jackknife(scores[variant], iqm, level=level)
+        own = jackknife(scores[variant], iqm, confidence=confidence)
         if variant == to or to not in scores:
             return own, None
         pairs = np.stack(_shared(scores[variant], scores[to]), axis=1)  # (seeds, 2, groups)
-        return own, jackknife(pairs, lambda s: iqm(s[:, 0]) - iqm(s[:, 1]), level=level)
+        return own, jackknife(pairs, lambda s: iqm(s[:, 0]) - iqm(s[:, 1]), confidence=confidence)
 
     return _table(scores, both)
 

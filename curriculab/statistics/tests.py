@@ -42,17 +42,17 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.where(np.isnan(p), np.nan, adjusted)
 
 
-def holm_levels(p: Sequence[float] | np.ndarray, *, level: float = 0.95) -> np.ndarray:
+def holm_levels(p: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> np.ndarray:
     """Confidence level at which Holm tests each p: its interval leaves out zero exactly where Holm rejects. `(tests,)`
 
-    The k-th smallest of m is tested at (1 - level) / (m - k + 1); from the first that is not rejected on, all others
-    are held to that one's level.
+    The k-th smallest of m is tested at (1 - confidence) / (m - k + 1); from the first that is not rejected on, all
+    others are held to that one's level.
 
     Parameters
     ----------
     p : array-like, (tests,)
         Unadjusted p-values.
-    level : float
+    confidence : float
         Confidence of the whole family.
 
     Returns
@@ -69,7 +69,7 @@ def holm_levels(p: Sequence[float] | np.ndarray, *, level: float = 0.95) -> np.n
     order = [i for i in np.argsort(p) if not np.isnan(p[i])]
     stopped = False
     for rank, i in enumerate(order):
-        alpha[i] = alpha[order[rank - 1]] if stopped else (1 - level) / (len(order) - rank)
+        alpha[i] = alpha[order[rank - 1]] if stopped else (1 - confidence) / (len(order) - rank)
         stopped = stopped or p[i] >= alpha[i]
     return 1 - alpha
 

@@ -40,23 +40,25 @@ def flat(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def verdict(table: pd.DataFrame, to: str, *, level: float, null: Null | None, on: str, notes: Sequence[str]) -> str:
+def verdict(
+    table: pd.DataFrame, to: str, *, confidence: float, null: Null | None, on: str, notes: Sequence[str]
+) -> str:
     others = table.drop(index=to)
     if others.empty:
         return f"Only {to} was run: there is nothing to compare it with."
-    said = [_found(others, to, level), _not_found(others, to, on), _by_chance(others, to, null)]
+    said = [_found(others, to, confidence), _not_found(others, to, on), _by_chance(others, to, null)]
     gold = [str(v) for v in table.index[table.gold]]
     said.append(f"Tested by a solver that sees the answers: {', '.join(gold)}." if gold else "")
     said.append(f"Note: {'; '.join(notes)}." if notes else "")
     return " ".join(s for s in said if s)
 
 
-def _found(others: pd.DataFrame, to: str, level: float) -> str:
+def _found(others: pd.DataFrame, to: str, confidence: float) -> str:
     """One sentence per variant that differs after Holm, the largest difference first."""
     sure = others[others.differs].sort_values("difference", key=abs, ascending=False)
     return " ".join(
         f"{v} is {'better' if row.difference > 0 else 'worse'} than {to} by {abs(row.difference):.3f} "
-        f"({level:.0%} interval of the difference, after Holm, {row.low_holm:+.3f} to {row.high_holm:+.3f}; "
+        f"({confidence:.0%} interval of the difference, after Holm, {row.low_holm:+.3f} to {row.high_holm:+.3f}; "
         f"{row.interval})."
         for v, row in sure.iterrows()
     )

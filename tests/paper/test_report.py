@@ -80,7 +80,7 @@ def test_the_methods_paragraph_says_what_was_recorded(runs: Runs):
     result = compare(runs)
     said = report.methods_paragraph(runs, result)
     mde = [
-        minimum_detectable_effect(float(np.std(d, ddof=1)), 3, m=1, level=0.95)
+        minimum_detectable_effect(float(np.std(d, ddof=1)), 3, m=1, confidence=0.95)
         for d in (np.array([4, 3, 5]) / 40, np.array([-1, 0, 1]) / 40)
     ]
     for words in [

@@ -66,9 +66,9 @@ def test_the_bootstrap_of_whole_runs_is_the_exact_one():
     """Three runs: all 27 draws, each as likely; the ends are quantiles of their means."""
     scores = np.array([[0.1, 0.2], [0.4, 0.3], [0.9, 0.8]])
     means = sorted(scores[list(draw)].mean() for draw in product(range(3), repeat=3))
-    e = stratified_bootstrap(scores, mean, whole_runs=True, widen=False, level=0.8)
+    e = stratified_bootstrap(scores, mean, whole_runs=True, widen=False, confidence=0.8)
     assert (e.low, e.high) == pytest.approx((means[2], means[24]))  # the tenth: 2.7 of 27 lie at or below
-    wide = stratified_bootstrap(scores, mean, whole_runs=True, level=0.8)
+    wide = stratified_bootstrap(scores, mean, whole_runs=True, confidence=0.8)
     # sqrt(3 / 2) times t(0.9, 2) / z(0.9) = 1.8856181 / 1.2815516
     assert wide.low - e.value == pytest.approx((e.low - e.value) * 1.5**0.5 * 1.8856181 / 1.2815516, rel=1e-6)
 
@@ -102,7 +102,7 @@ def test_improvement_bootstrap_is_the_exact_one():
         for one in product((0, 1), repeat=2)
         for two in product((0, 1), repeat=2)
     ]
-    e = improvement_bootstrap(first, second, widen=False, level=0.6)
+    e = improvement_bootstrap(first, second, widen=False, confidence=0.6)
     assert e.value == 0.75 and (e.low, e.high) == pytest.approx(tuple(np.quantile(drawn, [0.2, 0.8])))
     many = improvement_bootstrap(SCORES, SCORES[:4] - 0.1, resamples=4000)
     assert 0 <= many.low < many.value < many.high <= 1

@@ -149,7 +149,7 @@ def test_an_earlier_share_can_be_compared():
     [
         ({"to": "rnd"}, "no variant 'rnd' to compare with; there are random and easy: pass one as to="),
         ({"at": 0.3}, "no test at=0.3; choose 'end', or one of the shares of the budget 1"),
-        ({"level": 95}, "level=95 is not a confidence; give a share between 0 and 1, such as 0.95"),
+        ({"confidence": 95}, "confidence=95; give a share between 0 and 1, such as 0.95"),
     ],
 )
 def test_bad_requests(keywords: dict, message: str):

@@ -26,7 +26,7 @@ def test_paired_t_agrees_with_scipy_and_statsmodels(n: int):
     from statsmodels.stats.weightstats import DescrStatsW
 
     d = np.random.default_rng(n).normal(0.02, 0.03, n)
-    e, theirs = paired_t(d, level=0.9), ttest_1samp(d, 0)
+    e, theirs = paired_t(d, confidence=0.9), ttest_1samp(d, 0)
     assert e.p == pytest.approx(theirs.pvalue, rel=1e-9)
     assert (e.low, e.high) == pytest.approx(tuple(theirs.confidence_interval(0.9)))
     assert (e.low, e.high) == pytest.approx(DescrStatsW(d).tconfint_mean(0.1))

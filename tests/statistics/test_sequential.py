@@ -83,7 +83,7 @@ def test_looks_by_hand():
     easy = [course_of((0, 4), (0.5, k), (1, k + 1)) for k in (13, 14, 14)]
     table = looks(runs_of({"random": random, "easy": easy}), planned=2)
     assert table.variant.tolist() == ["easy"] * 2 and table.share.tolist() == [0.5, 1.0]
-    e = paired_t([0.25, 0.2, 0.25], level=0.975)  # 5% for two looks, one variant
+    e = paired_t([0.25, 0.2, 0.25], confidence=0.975)  # 5% for two looks, one variant
     assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([e.low, e.high])
     assert table.differs.tolist() == [True, True]
     assert looks(runs_of({"random": random, "easy": easy, "hard": easy}), planned=2).low[0] < e.low  # shared among two

@@ -28,7 +28,7 @@ def test_an_interval_at_holms_level_leaves_out_zero_exactly_where_holm_rejects()
         d = rng.normal(rng.normal(0, 0.05, (4, 1)), 0.02, (4, 3))
         p = np.array([paired_t(x).p for x in d])
         levels = holm_levels(p)
-        wide = [paired_t(x, level=level) for x, level in zip(d, levels, strict=True)]
+        wide = [paired_t(x, confidence=level) for x, level in zip(d, levels, strict=True)]
         assert [e.low > 0 or e.high < 0 for e in wide] == list(holm(p) < 0.05)
 
 
