@@ -36,7 +36,6 @@ STILL = Counter(
         r"curricul(um|a) that listens?": 1,  # the question of a recorded experiment
         "_Nobody": 2,
         "TRAVELS": 2,
-        "DECIDES": 2,
         "BEHIND": 2,
     }
 )

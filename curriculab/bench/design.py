@@ -98,7 +98,7 @@ class Design:
             "model": self.model.digest(),
             "others": {role: model.digest() for role, model in self.others.items()},
             "versions": versions(),
-            "code": run_modules(self.objectives.values()),
+            "code": run_modules(self.model, self.objectives.values()),
             **({"steered": steered} if steered else {}),
         }
 

@@ -1,4 +1,4 @@
-"""What decides a run beside its method: the modules of the training session, with the engine and the objectives."""
+"""What decides a run beside its method: the modules of the training session, of the engine and of the objectives."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from curriculab.registry.fingerprint import modules
 SESSION = "curriculab.bench.session"  # where the imports are followed from: a name, since the session imports this
 
 
-def run_modules(objectives: Iterable[object]) -> dict[str, str]:
+def run_modules(model: object, objectives: Iterable[object]) -> dict[str, str]:
     """Digests of all modules that train and test a run, by name."""
-    return modules(SESSION, *map(type, objectives))
+    engine = getattr(model, "backend_class", None)  # the class that trains, samples and scores with this model
+    return modules(SESSION, type(model), *([engine] if engine else []), *map(type, objectives))

@@ -8,7 +8,6 @@ error of every row, and what they cost.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 import os
 import tempfile
@@ -22,15 +21,21 @@ import pandas as pd
 from curriculab.runs import digest_of, digest_of_table
 
 READS = ("prompt", "answer", "options", "solution", "turns", "task", "metadata", "topic", "level")  # by who answers
-DECIDES = ("data", "difficulty", "engine", "environments", "objectives", "protocol", "rewards")
 VERSIONS = ("torch", "transformers", "peft", "bitsandbytes", "numpy", "pandas")
 COSTS = ("tokens", "rollouts", "generated", "seconds")
 MOST = 1024  # scores kept in memory, the oldest go
 _memory: dict[str, tuple[pd.DataFrame, pd.Series]] = {}
 
 
-def key(name: str, pool: pd.DataFrame, knobs: Mapping[str, object], who: Mapping[str, str], seed: int) -> str:
-    """Digest (16 hex digits) of everything that decides a measure's numbers."""
+def key(
+    name: str,
+    pool: pd.DataFrame,
+    knobs: Mapping[str, object],
+    who: Mapping[str, str],
+    seed: int,
+    code: Mapping[str, str],
+) -> str:
+    """Digest (16 hex digits) of everything that decides a measure's numbers. code: the modules that compute them."""
     named = [v for v in knobs.values() if isinstance(v, str) and v in pool]
     columns = [c for c in dict.fromkeys((*READS, *named)) if c in pool]
     settings = {k: digest_of_table(v.to_frame()) if isinstance(v, pd.Series) else repr(v) for k, v in knobs.items()}
@@ -41,7 +46,7 @@ def key(name: str, pool: pd.DataFrame, knobs: Mapping[str, object], who: Mapping
             "knobs": settings,
             "who": dict(who),
             "seed": seed,
-            "code": code(),
+            "code": dict(code),
             "versions": versions(),
         }
     )
@@ -91,14 +96,6 @@ def save(cache: object, name: str, digest: str, found: tuple[pd.Series, pd.Serie
 
 def _path(cache: object, name: str, digest: str) -> Path:
     return Path(str(cache)) / f"{name}-{digest}.parquet"
-
-
-@functools.cache
-def code() -> str:
-    """Digest of the package's files that decide scores."""
-    home = Path(__file__).parents[1]
-    files = [f for name in DECIDES for f in sorted((home / name).rglob("*.py")) or [home / f"{name}.py"]]
-    return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()
 
 
 @functools.cache

@@ -198,7 +198,7 @@ def estimate(
     """
     roles = ModelRoles(model, adapter)
     knobs = {name: roles.settle(measure, given, seed) for name, (measure, given) in wanted.items()}
-    keys, found, ledgers = _recalled(roles, knobs, pool, seed, cache)
+    keys, found, ledgers = _recalled(roles, wanted, knobs, pool, seed, cache)
     todo = {name: measure.requests(pool, **knobs[name]) for name, (measure, _) in wanted.items() if name not in found}
     for name in wanted.keys() - todo.keys():
         checked(found[name][0], name, pool)  # a constant is told again
@@ -215,14 +215,20 @@ def estimate(
 
 
 def _recalled(
-    roles: ModelRoles, knobs: Mapping[str, Mapping[str, object]], pool: pd.DataFrame, seed: int, cache: Cache
+    roles: ModelRoles,
+    wanted: Mapping[str, tuple[Callable, object]],
+    knobs: Mapping[str, Mapping[str, object]],
+    pool: pd.DataFrame,
+    seed: int,
+    cache: Cache,
 ) -> tuple[dict[str, str], dict[str, Found], list[pd.DataFrame]]:
     """Of every measure its key in the cache; of those that are in it what was found, and the ledger's lines."""
     keys, found, ledgers = {}, {}, []
     if cache is False:
         return keys, found, ledgers
     for name, settled in knobs.items():
-        keys[name] = cached.key(name, pool, settled, roles.digests(settled), seed)
+        code = roles.modules(wanted[name][0])
+        keys[name] = cached.key(name, pool, settled, roles.digests(settled), seed, code)
         known = cached.load(cache, name, keys[name], pool)
         if known is not None:
             found[name], ledger = known

@@ -13,6 +13,7 @@ import pandas as pd
 
 from curriculab.data.rendering import learned_text
 from curriculab.protocol import Ask, Backend
+from curriculab.registry.fingerprint import modules
 
 ROLES = ("role", "roles", "teacher", "judge")  # knobs that name who is asked
 OWNER = "difficulty"  # variant of a measure's adapters, as a backend keeps them
@@ -81,6 +82,11 @@ class ModelRoles:
             known = f"{knob} {len(self.others) + len(self.adapters)}"
             home[known] = value
         return known
+
+    def modules(self, measure: Callable) -> dict[str, str]:
+        """Digests of the modules that decide a measure's numbers, those of the engine that answers it included."""
+        engine = getattr(self.model, "backend_class", None)
+        return modules(measure.requests, *([type(self.model), engine] if engine else []))
 
     def digests(self, knobs: Mapping[str, object]) -> dict[str, str]:
         """What decides the numbers of everybody a measure asks, by role."""
