@@ -1,5 +1,8 @@
-"""A method's knobs against the types it declares, before anything trains.
+"""What a method's knobs say of themselves, and a check of values against it before anything trains.
 
+def sec(pool, run, *, tau: Annotated[float, Knob(0.05, 2.0, "temperature of the draw", step=0.05)] = 0.4): ...
+
+knobs_of(sec)["tau"].help    # 'temperature of the draw'
 check_knobs(partial(competence, until="half"))
 ValueError: competence(until='half'); until is a number, such as 0.5
 """
@@ -14,10 +17,100 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 LARGEST = 1e6  # no knob means more than this, and a loop of so many turns still ends
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What a widget offers for a knob, what it means, and which values have no meaning.
+
+    Parameters
+    ----------
+    low, high : float, optional
+        Range of a slider; values outside it are allowed in Python. Both or neither.
+    help : str
+        What the knob does, in plain words.
+    step : float, optional
+        Step of the slider.
+    choices : tuple, optional
+        Values of a menu, instead of a slider.
+    least, above, most : float, optional
+        Bounds that a value must keep: at least, more than, at most.
+
+    Raises
+    ------
+    ValueError
+        Where there is half a range, or a slider and a menu at once, or a slider reaches beyond the bounds.
+
+    Examples
+    --------
+    >>> Knob(0.05, 2.0, "temperature of the draw", step=0.05).help
+    'temperature of the draw'
+    """
+
+    low: float | None = None
+    high: float | None = None
+    help: str = ""
+    _: dataclasses.KW_ONLY
+    step: float | None = None
+    choices: tuple[object, ...] = ()
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.low is None) != (self.high is None):
+            raise ValueError(f"Knob(low={self.low}, high={self.high}) has half a range; give both ends or neither")
+        if self.low is None:
+            return
+        if self.choices:
+            raise ValueError(f"Knob({self.low}, {self.high}, choices=...) is a slider and a menu; give one of them")
+        if not self.low < self.high:
+            raise ValueError(f"Knob(low={self.low}, high={self.high}) has no range; give low below high")
+        for end in (self.low, self.high):
+            if not self.allows(end):
+                raise ValueError(f"Knob({self.low}, {self.high}) reaches {end}, which is not {self.bounds}")
+
+    @property
+    def bounds(self) -> str:
+        """The bounds in words: "more than 0 and at most 1"; empty without bounds."""
+        told = (("at least", self.least), ("more than", self.above), ("at most", self.most))
+        return " and ".join(f"{word} {bound:g}" for word, bound in told if bound is not None)
+
+    def allows(self, value: float) -> bool:
+        """Does a number keep the bounds?"""
+        if self.least is not None and value < self.least:
+            return False
+        if self.above is not None and value <= self.above:
+            return False
+        return self.most is None or value <= self.most
+
+
+def knobs_of(method: Callable[..., object]) -> dict[str, Knob]:
+    """Knobs that a method describes in its signature, in its order.
+
+    Parameters
+    ----------
+    method : callable
+        A method, or a partial of one.
+
+    Returns
+    -------
+    dict of str to Knob
+        Knobs whose annotation carries a `Knob`; the others have no control.
+    """
+    while isinstance(method, functools.partial):
+        method = method.func
+    found = {}
+    for name, hint in typing.get_type_hints(method, include_extras=True).items():
+        for about in getattr(hint, "__metadata__", ()):
+            if isinstance(about, Knob):
+                found[name] = about
+    return found
 
 
 def check_knobs(method: Callable[..., object]) -> None:
@@ -28,7 +121,7 @@ def check_knobs(method: Callable[..., object]) -> None:
         method = method.func
     if not getattr(method, "__module__", "").startswith("curriculab.") or not inspect.isfunction(method):
         return
-    name, hints = method.__name__, typing.get_type_hints(method)
+    name, hints, described = method.__name__, typing.get_type_hints(method), knobs_of(method)
     parameters = inspect.signature(method).parameters
     known = {k: p for k, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -43,6 +136,9 @@ def check_knobs(method: Callable[..., object]) -> None:
         if value is not default and not fits(value, hints.get(knob, object)):
             such = f", such as {default!r}" if default is not inspect.Parameter.empty else ""
             raise ValueError(f"{name}({knob}={_short(value)}); {knob} is {_said(hints[knob])}{such}")
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if number and knob in described and not described[knob].allows(value):
+            raise ValueError(f"{name}({knob}={_short(value)}); give {knob} {described[knob].bounds}")
 
 
 def fits(value: object, kind: object) -> bool:
