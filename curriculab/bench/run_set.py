@@ -15,6 +15,7 @@ from curriculab.bench.tables import keep_tables
 from curriculab.protocol import Method
 from curriculab.registry.serialization import written
 from curriculab.runs import Record, Runs, digest_of
+from curriculab.runs.schema import FORMAT
 from curriculab.runs.writing import discard
 
 
@@ -106,6 +107,7 @@ class RunSet:
     def as_json(self) -> dict[str, object]:
         """What was asked, so that `spec.read_spec` can ask it again."""
         return {
+            "format": FORMAT,
             **self.design.settings(),
             "variants": {name: written(method) for name, method in self.variants.items()},
             "kinds": {name: dict(kind) for name, kind in self.kinds.items()},

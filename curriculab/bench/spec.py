@@ -20,6 +20,7 @@ from curriculab.bench.run_set import RunSet
 from curriculab.bench.tables import TABLES, keep_tables, read_table
 from curriculab.engine.loading import load_recorded
 from curriculab.registry.serialization import made
+from curriculab.runs.store import check_format
 from curriculab.runs.writing import write_whole
 
 
@@ -41,6 +42,7 @@ def read_spec(path: str | Path, store: str | Path | None = None) -> RunSet:
         raise ValueError(f"{path}: {error.strerror}; give the spec.json of a run, or a file of bench.write") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no spec of a bench ({type(error).__name__}: {error})") from error
+    check_format(spec, f"the spec {path}")
     root = Path(store) if store else _store_of(path)
     try:
         return _run_set(spec, root)

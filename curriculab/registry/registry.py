@@ -22,6 +22,19 @@ from typing import Any, TypeVar
 Thing = TypeVar("Thing")
 
 
+# Where the registry of each kind stands: upper packages, which this one does not import before it is asked to.
+PLACES = {
+    "method": "curriculab.methods.registry:METHODS",
+    "objective": "curriculab.objectives.registry:OBJECTIVES",
+}
+
+
+def registry_of(kind: str) -> Registry:
+    """The registry of a kind, "method" or "objective", imported now."""
+    module, _, name = PLACES[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 @dataclass(frozen=True)
 class Unit:
     """One entry of a registry: where it stands and what it says about itself, known before its file is imported."""

@@ -1,4 +1,10 @@
-"""Methods, knobs and settings as JSON, and back."""
+"""Methods, knobs and settings as JSON, and back.
+
+written(partial(sec, tau=0.2))     # {"method": "sec", "knobs": {"tau": 0.2}}
+written(Sft(learning_rate=1e-3))   # {"objective": "sft", "fields": {"learning_rate": 0.001, ...}}
+
+Methods and objectives are named as their registries name them, so that files of the package may move.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from curriculab import methods
+from curriculab.registry.registry import registry_of
 
 
 def written(value: object) -> object:
@@ -21,12 +27,13 @@ def written(value: object) -> object:
         knobs = {k: written(v) for k, v in value.keywords.items()}
         return {**inner, "knobs": {**inner.get("knobs", {}), **knobs}} if not value.args else _lost(value)
     if inspect.isfunction(value):
-        name = value.__name__
-        known = getattr(methods, name, None) if name in dir(methods) else None
+        methods, name = registry_of("method"), value.__name__
+        known = methods[name] if name in methods else None
         return {"method": name, "knobs": {}} if known is value else _lost(value)
+    if _is_objective(value):
+        return {"objective": value.name, "fields": _fields(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type) and _ours(type(value)):
-        fields = {f.name: written(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"setting": f"{type(value).__module__}:{type(value).__qualname__}", "fields": fields}
+        return {"setting": f"{type(value).__module__}:{type(value).__qualname__}", "fields": _fields(value)}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, str | int | float | None):
@@ -39,15 +46,18 @@ def written(value: object) -> object:
 
 
 def made(found: object) -> object:
-    """What `written` wrote: a method with its knobs, a setting, a plain value; only curriculab's own are called."""
+    """What `written` wrote: a method with its knobs, a setting, a plain value; only what is registered, or curriculab's own settings, is called."""
     if not isinstance(found, Mapping):
         return found
     if "method" in found:
-        method = getattr(methods, found["method"]) if found["method"] in dir(methods) else None
+        methods = registry_of("method")
+        method = methods[found["method"]] if found["method"] in methods else None
         if not inspect.isgeneratorfunction(method):
             raise ValueError(f"no method {found['method']!r}; python -m curriculab.methods lists them")
         knobs = {k: made(v) for k, v in found.get("knobs", {}).items()}
         return partial(method, **knobs) if knobs else method
+    if "objective" in found:
+        return registry_of("objective")[found["objective"]](**{k: made(v) for k, v in found["fields"].items()})
     if "setting" in found:
         return _setting(found["setting"])(**{k: made(v) for k, v in found["fields"].items()})
     for kind, make in (("list", list), ("tuple", tuple)):
@@ -59,6 +69,18 @@ def made(found: object) -> object:
         f"{found.get('lost', found)!r} was written in a notebook or script and cannot be made again from a file; run "
         "it where it is defined"
     )
+
+
+def _fields(value: object) -> dict[str, object]:
+    return {f.name: written(getattr(value, f.name)) for f in dataclasses.fields(value)}
+
+
+def _is_objective(value: object) -> bool:
+    """Are these the settings of a registered objective?"""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return False
+    name, objectives = getattr(type(value), "name", None), registry_of("objective")
+    return isinstance(name, str) and name in objectives and objectives[name] is type(value)
 
 
 def _lost(value: object) -> dict[str, str]:

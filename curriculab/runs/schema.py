@@ -14,6 +14,8 @@ import pandas as pd
 
 from curriculab.runs.display import as_html
 
+FORMAT = 2  # of run folders and specs; 1: of 0.1.0 before its modules moved, without a number
+
 KEYS = ["variant", "seed", "step"]
 
 

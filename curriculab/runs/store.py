@@ -15,13 +15,13 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from curriculab.runs.schema import COLUMNS, Record, Runs
+from curriculab.runs.schema import COLUMNS, FORMAT, Record, Runs
 
 FAILED = ".failed"
 DAMAGED = "damaged-"
@@ -49,6 +49,8 @@ class Store:
                 continue
             try:
                 return load_record(found, variant)
+            except OtherFormat as error:
+                warnings.warn(str(error), stacklevel=4)
             except DamagedRun as error:
                 try:
                     target = set_aside(found)
@@ -73,7 +75,7 @@ class Store:
             (part / "events.jsonl").write_text("".join(json.dumps(e, default=str) + "\n" for e in record.events))
             if save_adapter is not None:
                 save_adapter(part / "adapter")
-            (part / "spec.json").write_text(json.dumps(dict(record.spec), indent=1, default=str))
+            (part / "spec.json").write_text(json.dumps({"format": FORMAT, **record.spec}, indent=1, default=str))
             seal(part)
             os.chmod(part, 0o755)
             try:
@@ -91,12 +93,15 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
     try:
         check_seal(folder)
         spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+        check_format(spec, f"the recorded run {folder}")
         str(spec["variant"]), int(spec["seed"])
         written = [name for name in COLUMNS if name != "rollouts" or (folder / "rollouts.parquet").exists()]
         tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in written}
         events = tuple(json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines())
         path = folder / "findings.json"
         findings = pd.read_json(path, orient="table") if path.exists() else None
+    except OtherFormat:
+        raise
     except Exception as error:  # noqa: BLE001, readers of damaged files raise what they like
         raise DamagedRun(folder, error) from None
     adapter = folder / "adapter"
@@ -129,23 +134,48 @@ def load_runs(root: str | Path) -> Runs:
     Traceback (most recent call last):
     ValueError: no recorded runs in empty; train some with Bench.run, or name another folder
     """
-    records, damaged = [], []
+    records, damaged, other = [], [], []
     for folder in sorted(p for p in Path(root).glob("*") if p.is_dir() and not p.name.startswith(".")):
         if folder.name.startswith(DAMAGED):
             damaged.append(f"{folder.name} (set aside)")
         elif RUN.fullmatch(folder.name) or (folder / "spec.json").exists():
             try:
                 records += [load_record(folder)] if folder.suffix != FAILED else []
+            except OtherFormat:
+                other.append(folder.name)
             except DamagedRun as error:
                 damaged.append(error.short)
     if damaged:
         named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
         what = f"{len(damaged)} damaged {'run is' if len(damaged) == 1 else 'runs are'} left out of {root}: {named}"
         warnings.warn(f"{what}; Bench.run trains them again, or remove them: curriculab.runs prune", stacklevel=2)
+    if other:
+        named = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
+        what = f"{len(other)} {'run' if len(other) == 1 else 'runs'} of another version's format in {root}: {named}"
+        warnings.warn(f"{what}; left as they are: {INSTEAD}", stacklevel=2)
     if not records:
         raise ValueError(f"no recorded runs in {root}; train some with Bench.run, or name another folder")
     null = tuple(dict.fromkeys(r.key[0] for r in records if r.spec.get("null")))
     return Runs(tuple(records), null)
+
+
+# -- other versions -----------------------------------------------------------------------------------------------
+INSTEAD = "train them again with this version, or read them with the one that wrote them"
+
+
+class OtherFormat(ValueError):
+    """A run or spec that another version wrote in a format that this one does not read."""
+
+
+def check_format(spec: Mapping[str, object], what: str) -> None:
+    """Raise one line where a spec is of another format; what: its place, as the line begins."""
+    number = spec.get("format", 1)
+    if number != FORMAT:
+        wrote = "curriculab 0.1.0 before its modules moved" if number == 1 else "another version of curriculab"
+        raise OtherFormat(
+            f"{what} is of format {number}, written by {wrote}; this version reads format {FORMAT}. It is left as it "
+            f"is: {INSTEAD}"
+        )
 
 
 # -- whole or damaged ---------------------------------------------------------------------------------------------
