@@ -23,7 +23,7 @@ import pandas as pd
 
 from curriculab import __version__
 from curriculab.bench.check_bench import SimulatedCheckBench
-from curriculab.methods.check import Check, checks_path, file_digest, load_checks
+from curriculab.methods.check import Check, checks_path, claim_digest, load_checks
 from curriculab.methods.controls import CONTROLS
 from curriculab.methods.registry import CATALOG, Entry, checkable
 
@@ -119,7 +119,7 @@ def save_check(entry: Entry, check: Check) -> None:
             "numpy": np.__version__,
             "pandas": pd.__version__,
         },
-        "digest": file_digest(entry.path),
+        "digest": claim_digest(entry.file_module),
     }
     write_whole(checks_path(), json.dumps(dict(sorted(records.items())), indent=1, ensure_ascii=False) + "\n")
 

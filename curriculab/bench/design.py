@@ -98,9 +98,15 @@ class Design:
             "model": self.model.digest(),
             "others": {role: model.digest() for role, model in self.others.items()},
             "versions": versions(),
-            "code": run_modules(self.model, self.objectives.values()),
+            "code": run_modules(self.model, self.objectives.values(), self.tasks, method),
             **({"steered": steered} if steered else {}),
         }
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """Names of the tasks that training and test rows are judged by."""
+        columns = [rows["task"].dropna() for rows in (self.train, self.test) if "task" in rows]
+        return sorted({str(task) for column in columns for task in column})
 
     @cached_property
     def train_digest(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ import pandas as pd
 from curriculab.data.files import data_path
 from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Method, Rows
+from curriculab.registry.digests import digest_of
+from curriculab.registry.fingerprint import modules
 
 if TYPE_CHECKING:
     from curriculab.objectives.objective import Objective
@@ -174,6 +175,12 @@ def load_checks() -> dict[str, dict]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def file_digest(path: Path) -> str:
-    """Digest of a method's file (16 hex digits)."""
-    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+CHECK_BENCH = "curriculab.bench.check_bench"  # what checks run on: a name, since it imports this module
+
+
+def claim_digest(module: str) -> str:
+    """Digest of all that a check's figures depend on (16 hex digits): the modules of the method and of its bench.
+
+    Comments and docstrings do not count, as in the digest of a run.
+    """
+    return digest_of(modules(module, CHECK_BENCH))

@@ -22,7 +22,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from curriculab.methods.check import Check, CheckBench, file_digest, load_checks
+from curriculab.methods.check import Check, CheckBench, claim_digest, load_checks
 from curriculab.protocol import Method
 from curriculab.registry.registry import Registry, Unit, modules_of
 
@@ -58,6 +58,11 @@ class Entry:
         return Path(spec.origin if spec and spec.origin else "")
 
     @property
+    def file_module(self) -> str:
+        """The module that the method stands in."""
+        return self.module or f"curriculab.methods.{self.group}.{self.function}"
+
+    @property
     def method(self) -> Method:
         return method_of(self.function)
 
@@ -68,13 +73,13 @@ class Entry:
 
     @property
     def status(self) -> str:
-        """planned (no file yet), untried (never checked), stale (file changed since), held or refuted."""
+        """planned (no file yet), untried (never checked), stale (code that it runs changed since), held or refuted."""
         if not self.path.exists():
             return "planned"
         record = load_checks().get(self.function)
         if record is None:
             return "untried"
-        if record["digest"] != file_digest(self.path):
+        if record["digest"] != claim_digest(self.file_module):
             return "stale"
         return "held" if record["held"] else "refuted"
 
@@ -180,7 +185,7 @@ def method_of(name: str) -> Method:
 
 
 def _module(entry: Entry) -> ModuleType:
-    return importlib.import_module(entry.module or f"curriculab.methods.{entry.group}.{entry.function}")
+    return importlib.import_module(entry.file_module)
 
 
 def checkable() -> list[Entry]:

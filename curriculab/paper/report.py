@@ -116,7 +116,7 @@ def _objective(asked: Mapping[str, Any]) -> str:
     if not found:
         return ""
     said = f"The objective was {_listed([f'{name} ({knobs})' for name, knobs in found])}"
-    classes = [_objective_class(setting["setting"].rpartition(":")[2]) for setting in asked["objectives"]]
+    classes = [_objective_class(setting["objective"]) for setting in asked["objectives"]]
     if any(one.needs_samples for one in classes if one):
         said += f", with {asked['rollouts']} answers a row, sampled at temperature {asked['temperature']:g}, of at most"
         said += f" {asked['max_new_tokens']} tokens"
@@ -125,17 +125,17 @@ def _objective(asked: Mapping[str, Any]) -> str:
 
 def _setting(written: Mapping[str, Any]) -> tuple[str, str]:
     """Its title, and its learning rate with every setting that is not the default."""
-    kind, fields = written["setting"].rpartition(":")[2], dict(written["fields"])
-    found = _objective_class(kind)
+    name, fields = written["objective"], dict(written["fields"])
+    found = _objective_class(name)
     usual = {f.name: f.default for f in dataclasses.fields(found)} if found else {}
     rate = f"learning rate {fields.pop('learning_rate', float('nan')):g}"
-    other = [f"{name}={_value(value)}" for name, value in fields.items() if value != usual.get(name)]
-    return (found.title if found else kind), ", ".join([rate, *other])
+    other = [f"{field}={_value(value)}" for field, value in fields.items() if value != usual.get(field)]
+    return (found.title if found else name), ", ".join([rate, *other])
 
 
-def _objective_class(kind: str) -> type[Objective] | None:
-    """The objective whose class has this name; None where no installed package has it."""
-    return next((OBJECTIVES[name] for name in OBJECTIVES if OBJECTIVES[name].__name__ == kind), None)
+def _objective_class(name: str) -> type[Objective] | None:
+    """The class of an objective; None where no installed package has it."""
+    return OBJECTIVES[name] if name in OBJECTIVES else None
 
 
 def _budget(asked: Mapping[str, Any]) -> str:

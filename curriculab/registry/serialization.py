@@ -46,7 +46,10 @@ def written(value: object) -> object:
 
 
 def made(found: object) -> object:
-    """What `written` wrote: a method with its knobs, a setting, a plain value; only what is registered, or curriculab's own settings, is called."""
+    """What `written` wrote: a method with its knobs, a setting, a plain value.
+
+    Only registered methods and objectives, and curriculab's own settings, are called.
+    """
     if not isinstance(found, Mapping):
         return found
     if "method" in found:

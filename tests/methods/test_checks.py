@@ -17,7 +17,7 @@ from curriculab.bench.check_bench import SimulatedCheckBench
 from curriculab.bench.simulate import simulate
 from curriculab.methods import CATALOG, checkable
 from curriculab.methods import check as check_module
-from curriculab.methods.check import Check, file_digest
+from curriculab.methods.check import Check, claim_digest
 from curriculab.methods.controls import CONTROLS, controls
 from curriculab.methods.registry import STATUS
 from curriculab.protocol import method_name
@@ -136,7 +136,7 @@ def test_a_check_is_printed_recorded_and_stale_once_the_file_changes(capsys, rec
     record = json.loads(records.read_text())["reversed_score"]
     assert list(record) == ["claim", "refuted_by", "measured", "held", "seeds", "date", "versions", "digest"]
     entry = entry_of("reversed_score")
-    assert record["digest"] == file_digest(entry.path) and entry.status == "held"
+    assert record["digest"] == claim_digest(entry.file_module) and entry.status == "held"
     records.write_text(json.dumps({"reversed_score": record | {"held": False}}))
     assert entry.status == "refuted"
     records.write_text(json.dumps({"reversed_score": record | {"digest": "0"}}))

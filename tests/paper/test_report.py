@@ -30,7 +30,7 @@ def bench(**changes: object) -> dict[str, object]:
     sft = {"learning_rate": 0.002, "weight_decay": 0.0, "max_grad_norm": 1.0, "average": "rows"}
     model = {"name": "pocket", "bits": 4, "rank": 16, "alpha": 32, "device": "cpu", "chat": False, "digest": "m"}
     return {
-        "objectives": [{"setting": "curriculab.objectives.sft:Sft", "fields": sft}],
+        "objectives": [{"objective": "sft", "fields": sft}],
         "budget": {"setting": "curriculab.bench.budget:Budget", "fields": {"steps": 80, "tokens": None, "work": 7578}},
         "batch_size": 8,
         "rollouts": 8,
@@ -107,7 +107,7 @@ def test_reinforcement_names_its_answers(runs: Runs):
     from curriculab.objectives.grpo import Grpo
 
     fields = asdict(Grpo(lr=5e-5, epsilon_high=0.28))
-    online = bench(objectives=[{"setting": "curriculab.objectives.grpo:Grpo", "fields": fields}])
+    online = bench(objectives=[{"objective": "grpo", "fields": fields}])
     changed = Runs(tuple(replace(r, spec={**r.spec, "bench": online}) for r in runs.records), runs.null)
     said = report.methods_paragraph(changed)
     assert (
