@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from curriculab.bench.background import AttachedRun
 from curriculab.bench.spec import read_spec
 from curriculab.methods.pacing import Root
 from curriculab.registry.serialization import made, written
+from curriculab.runs.store import seal
 from tests.bench.test_session import same
 
 VARIANTS = {"random": methods.random_order, "easy": partial(methods.easy_to_hard, by="level")}
@@ -153,3 +155,36 @@ def test_a_damaged_table_or_spec_is_named(tiny_model, small_pools, tmp_path):
         read_spec(path)
     said = subprocess.run(command(path), capture_output=True, text=True, timeout=60, env=os.environ)
     assert said.returncode == 2 and len(said.stderr.strip().splitlines()) == 1
+
+
+# -- other versions -----------------------------------------------------------------------------------------------
+def as_of_before(folder: Path) -> None:
+    """Make a run's folder what 0.1.0 wrote: without a format, objectives by the module they stood in."""
+    path = folder / "spec.json"
+    spec = json.loads(path.read_text())
+    del spec["format"], spec["bench"]["format"]
+    spec["bench"]["objectives"] = [{"setting": "curriculab.requests:Sft", "fields": {"lr": 0.001, "clip": 1.0}}]
+    path.write_text(json.dumps(spec))
+    seal(folder)
+
+
+@pytest.mark.slow
+def test_a_run_and_a_spec_of_an_earlier_version_are_one_line_and_stay_as_they_are(tiny_model, small_pools, tmp_path):
+    bench = bench_in(tiny_model, small_pools, tmp_path / "runs")
+    runs = bench.run({"random": methods.random_order}, seeds=2, progress=False)
+    old, kept = (record.adapter.parent for record in runs.records)
+    as_of_before(old)
+    before = {path: path.read_bytes() for path in old.rglob("*") if path.is_file()}
+    line = (
+        r" is of format 1, written by curriculab 0\.1\.0 before its modules moved; this version reads format 2\. It is "
+        r"left as it is: train them again with this version, or read them with the one that wrote them$"
+    )
+    with pytest.raises(ValueError, match=r"^the recorded run .*" + line):
+        cl.runs.load_record(old)
+    with pytest.raises(ValueError, match=r"^the spec .*spec\.json" + line):
+        read_spec(old / "spec.json")
+    with pytest.warns(UserWarning, match=r"^1 run of another version's format in .*: random-[0-9a-f]{16}; left as"):
+        assert [r.key for r in cl.load_runs(tmp_path / "runs").records] == [("random", 1)]
+    with pytest.warns(UserWarning, match=r"^the recorded run .*" + line):
+        bench.ask({"random": methods.random_order}, seeds=2)
+    assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before and kept.exists()

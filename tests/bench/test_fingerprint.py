@@ -1,0 +1,131 @@
+"""What decides a run: every module that a method's run imports, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import curriculab
+from curriculab import methods
+from curriculab.bench.fingerprint import run_modules
+from curriculab.difficulty.registry import MEASURES
+from curriculab.engine.model import Model
+from curriculab.methods.check import claim_digest
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.sft import Sft
+from curriculab.registry import fingerprint
+from curriculab.registry.digests import digest_of
+from curriculab.registry.imports import ImportGraph
+
+RUNS = {
+    "pudf": (methods.pudf, Sft()),  # draws rows by item response theory
+    "sec": (methods.sec, Grpo()),
+    "easy_to_hard": (partial(methods.easy_to_hard, by="loss"), Sft()),
+}
+OTHERS = ("figures.curves", "widgets.panel", "statistics.comparison", "paper.tables", "methods.order.baby_steps")
+
+
+class Changed(ast.NodeTransformer):
+    """Changes the first number, comparison, sum or text that is no docstring of a module."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.done = False
+        docs = [n.body[0].value for n in ast.walk(tree) if _has_docstring(n)]
+        self.kept = {id(node) for node in docs}
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if self.done or id(node) in self.kept:
+            return node
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            self.done, node.value = True, node.value + 1
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.done, node.value = True, f"{node.value}!"
+        elif isinstance(node, ast.Compare):
+            self.done = True
+            node.ops[0] = ast.NotEq() if isinstance(node.ops[0], ast.Eq) else ast.Eq()
+        return super().generic_visit(node)
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    named = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    return named and ast.get_docstring(node) is not None
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Path:
+    """A copy of the package that digests are read from."""
+    home = tmp_path / "curriculab"
+    ignored = shutil.ignore_patterns("__pycache__", "embedded")
+    shutil.copytree(Path(curriculab.__file__).parent, home, ignore=ignored)
+    monkeypatch.setattr(fingerprint, "GRAPH", ImportGraph({"curriculab": home}))
+    return home
+
+
+def file_of(package: Path, module: str) -> Path:
+    path = package.joinpath(*module.removeprefix("curriculab.").split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def changed(text: str) -> str | None:
+    """The text with one operator or constant changed; None where it has none."""
+    tree = ast.parse(text)
+    change = Changed(tree)
+    tree = change.visit(tree)
+    return ast.unparse(tree) if change.done else None
+
+
+def digest(name: str) -> str:
+    method, objective = RUNS[name]
+    described = fingerprint.describe(method)
+    return digest_of({"method": described, "code": run_modules(Model, [objective], ["math"], method)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_a_change_in_any_module_of_a_run_is_another_digest(package: Path, name: str) -> None:
+    method, objective = RUNS[name]
+    of_method = fingerprint.modules(method.func if isinstance(method, partial) else method)
+    used = [*of_method, *run_modules(Model, [objective], ["math"], method)]
+    assert len(set(used)) > 40 and {"curriculab.bench.scheduler", "curriculab.engine.model"} <= set(used)
+    assert ("curriculab.difficulty.irt.abilities" in used) == (name == "pudf")
+    before, unchanged = digest(name), []
+    for module in dict.fromkeys(used):
+        path = file_of(package, module)
+        text = path.read_text(encoding="utf-8")
+        other = changed(text)
+        if other is not None:
+            path.write_text(other, encoding="utf-8")
+            if digest(name) == before:
+                unchanged.append(module)
+            path.write_text(text, encoding="utf-8")
+    assert not unchanged
+    assert digest(name) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_a_change_elsewhere_or_of_words_leaves_it(package: Path, name: str) -> None:
+    before = digest(name)
+    measure = MEASURES.unit("pass_rate").module.removeprefix("curriculab.")
+    for module in (*OTHERS, measure):
+        path = file_of(package, f"curriculab.{module}")
+        path.write_text(changed(path.read_text(encoding="utf-8")), encoding="utf-8")
+        assert digest(name) == before, module
+    path = file_of(package, "curriculab.bench.scheduler")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"""The one loop', '"""The only loop') + "\n# another comment\n", encoding="utf-8")
+    assert path.read_text(encoding="utf-8") != text and digest(name) == before
+
+
+@pytest.mark.slow
+def test_held_goes_stale_with_the_student_and_not_with_another_method(package: Path) -> None:
+    module = "curriculab.methods.online.sec"
+    before = claim_digest(module)
+    for changes, same in (("curriculab.methods.online.dump", True), ("curriculab.simulation.abilities", False)):
+        path = file_of(package, changes)
+        path.write_text(changed(path.read_text(encoding="utf-8")), encoding="utf-8")
+        assert (claim_digest(module) == before) is same, changes
