@@ -110,3 +110,15 @@ def _check_start(pacing: Pacing) -> None:
         raise ValueError(
             f"{type(pacing).__name__}(start={pacing.start:g}) is no share of the pool; give one above 0, at most 1"
         )
+
+
+PACINGS: tuple[Pacing, ...] = (  # what the menus offer
+    Root(p=2),
+    Root(p=5),
+    Linear(),
+    Geometric(),
+    Linear(start=0.3),
+    Ramp("log"),
+    Ramp("linear"),
+    Stairs(),
+)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from math import tanh
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import ranked, rewarded, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 LOW, HIGH = 0.0, 100.0  # bounds of difficulty and target, section 4 of the paper; d_min and d_max of its code
 
@@ -32,10 +34,14 @@ def adarft(
     run: Run,
     *,
     by: str = "level",
-    beta: float = 0.5,  # reward to be held; paper and code, as are the next three
+    beta: Annotated[
+        float, Knob(0.1, 0.9, "mean reward to be held", step=0.05)
+    ] = 0.5,  # reward to be held; paper and code, as are the next three
     alpha: float = 2.0,
-    eta: float = 50.0,
-    start: float = 0.0,
+    eta: Annotated[
+        float, Knob(5.0, 100.0, "how far the target difficulty moves after a step, at most", step=5.0)
+    ] = 50.0,
+    start: Annotated[float, Knob(0.0, 100.0, "target difficulty at the start, from 0 to 100", step=5.0)] = 0.0,
 ) -> Generator:
     """Batch = the rows with the smallest |d - T|; after it T <- clip(T + eta tanh(alpha (R - beta)), 0, 100).
 

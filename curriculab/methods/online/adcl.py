@@ -17,6 +17,7 @@ Changed  chunks share the budget evenly, and a chunk is walked once from its eas
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,14 +25,19 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import ranked, rewarded, scores
 from curriculab.protocol import Copy, Run, Sample, Train
+from curriculab.registry.knobs import Knob
 
 
 def adcl(
     pool: pd.DataFrame,
     run: Run,
     *,
-    chunks: int = 5,  # K, choice
-    probe: int = 8,  # answers a row, choice
+    chunks: Annotated[
+        int, Knob(1, 10, "parts of the pool, sorted by difficulty, that are trained one after another", step=1)
+    ] = 5,  # K, choice
+    probe: Annotated[
+        int, Knob(1, 16, "answers a row when difficulty is measured", step=1)
+    ] = 8,  # answers a row, choice
     by: str | None = None,  # a column that stands for the first measuring
     floor: bool = False,
 ) -> Generator:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -27,15 +28,22 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import BetaPosterior, largest_remainder, per_row, rewarded, softmax
 from curriculab.protocol import Run, Sample, Train
+from curriculab.registry.knobs import Knob
 
 
 def cures(
     pool: pd.DataFrame,
     run: Run,
     *,
-    tau: float = 0.1,  # choice: the paper's is not known
-    sampler: str = "paper",  # "code": the released sampler
-    cold: int = 4,  # released code, as is the next
+    tau: Annotated[
+        float, Knob(0.02, 1.0, "temperature of the draw: lower prefers rows of middling pass rate more", step=0.02)
+    ] = 0.1,  # choice: the paper's is not known
+    sampler: Annotated[
+        str, Knob(choices=("paper", "code"), help="the paper's way of drawing rows, or that of the released code")
+    ] = "paper",  # "code": the released sampler
+    cold: Annotated[
+        int, Knob(1, 8, "answers a row when a subset is first measured", step=1)
+    ] = 4,  # released code, as is the next
     subset_steps: int = 10,
     subset: int | None = None,  # rows; None: subset_steps * run.batch; ours
     n_min: int = 2,  # ours: a group of one has no advantage

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -25,16 +26,19 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, rewarded
 from curriculab.protocol import Run, Sample, Train
+from curriculab.registry.knobs import Knob
 
 
 def difficulty_filter(
     pool: pd.DataFrame,
     run: Run,
     *,
-    low: float = 0.2,  # choice: the paper compares bands, its best one was not read
-    high: float = 0.8,  # choice
+    low: Annotated[
+        float, Knob(0.0, 1.0, "lowest pass rate of a row that is kept", step=0.05)
+    ] = 0.2,  # choice: the paper compares bands, its best one was not read
+    high: Annotated[float, Knob(0.0, 1.0, "highest pass rate of a row that is kept", step=0.05)] = 0.8,  # choice
     inclusive: str = "both",  # "neither": low < rate < high
-    rounds: int = 4,  # choice
+    rounds: Annotated[int, Knob(1, 12, "rounds of asking for one batch, at most", step=1)] = 4,  # choice
     oversample: float = 1.0,  # prompts asked in a round, in batches, at most the whole pool; choice
 ) -> Generator:
     """Keep x iff low <= p(x) <= high, p(x) = mean reward of the group; ask on until run.batch groups are kept."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, rewarded, softmax
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
 def dump(
@@ -31,10 +33,14 @@ def dump(
     run: Run,
     *,
     arms: str = "topic",
-    tau: float = 0.1,  # released code, as is the next
+    tau: Annotated[
+        float, Knob(0.05, 2.0, "temperature of the draw: lower prefers the best arms more", step=0.05)
+    ] = 0.1,  # released code, as is the next
     window: int = 300,
-    bonus: float = 1.0,  # the paper's UCB
-    value: str = "advantage",
+    bonus: Annotated[
+        float, Knob(0.0, 2.0, "how strongly arms that were drawn rarely are preferred", step=0.1)
+    ] = 1.0,  # the paper's UCB
+    value: Annotated[str, Knob(choices=("advantage", "spread"), help="what an arm is valued by")] = "advantage",
 ) -> Generator:
     """P(arm) = exp(UCB / tau) / sum exp(UCB / tau),  UCB = L + bonus sqrt(2 ln(N + 1) / (n + 1)),  N = sum n."""
     _check_knobs(tau, window, bonus, value)

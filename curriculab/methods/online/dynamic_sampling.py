@@ -14,20 +14,24 @@ Changed  what is kept beyond a batch is dropped, and every answer is charged; DA
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import pandas as pd
 
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.online.difficulty_filter import check_band, difficulty_filter
 from curriculab.protocol import Run
+from curriculab.registry.knobs import Knob
 
 
 def dynamic_sampling(
     pool: pd.DataFrame,
     run: Run,
     *,
-    rounds: int = 10,  # released scripts of DAPO in verl, as is the next
-    oversample: float = 3.0,
+    rounds: Annotated[
+        int, Knob(1, 12, "rounds of asking for one batch, at most", step=1)
+    ] = 10,  # released scripts of DAPO in verl, as is the next
+    oversample: Annotated[float, Knob(1.0, 4.0, "prompts asked in a round, in batches", step=0.5)] = 3.0,
 ) -> Generator:
     """Keep x iff 0 < p(x) < 1, p(x) = mean reward of the group; at most `rounds` of `oversample` batches are asked.
 

@@ -17,6 +17,7 @@ Changed  only right rewrites enter, each in the place of one failure; at least o
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from curriculab.environments.turns import ask
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, rewarded
 from curriculab.protocol import Run, Sample, Train
+from curriculab.registry.knobs import Knob
 from curriculab.rewards import verify
 
 HINTS = {  # ours
@@ -38,8 +40,14 @@ def egsr(
     pool: pd.DataFrame,
     run: Run,
     *,
-    guide: str = "solution",
-    guided: int = 2,  # choice
+    guide: Annotated[
+        str,
+        Knob(
+            choices=("solution", "answer"),
+            help="what the model is shown of the expert: the solution or the answer only",
+        ),
+    ] = "solution",
+    guided: Annotated[int, Knob(1, 8, "answers with guidance where a whole group failed", step=1)] = 2,  # choice
     hint: str | None = None,  # other words for models that speak otherwise, around {prompt}, {answer} and {solution}
 ) -> Generator:
     """Where max r = 0 in a group, `guided` answers to prompt + expert are sampled; right ones replace failures.

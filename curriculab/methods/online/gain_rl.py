@@ -18,6 +18,7 @@ Changed  sigma, pace and longest are shares of the pool (the released code: 1000
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import gaussian_ranks, ranked, rewarded, scores
 from curriculab.protocol import Run, Sample, Score, Train
+from curriculab.registry.knobs import Knob
 
 
 def gain_rl(
@@ -36,8 +38,10 @@ def gain_rl(
     pace: float = 1 / 16,  # n
     longest: float = 1 / 8,
     alpha: float = 2.0,
-    beta: float = 0.5,
-    angle: bool = True,  # False: without the second term, which costs a forward over the answers
+    beta: Annotated[float, Knob(0.1, 0.9, "accuracy above which the draw moves on to later ranks", step=0.05)] = 0.5,
+    angle: Annotated[
+        bool, Knob(choices=(True, False), help="let the angles between hidden states move the draw as well")
+    ] = True,  # False: without the second term, which costs a forward over the answers
 ) -> Generator:
     """p(i) ~ exp(-(i - mu)^2 / (2 sigma^2)) over ranks i;
     mu += clip(n tanh(alpha (acc - beta)) + n tanh(alpha ang), 0, longest), n = pace * rows."""

@@ -16,6 +16,7 @@ Changed  the score of Prioritized Level Replay is the size of the value loss, an
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -23,16 +24,21 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, per_row, ranked, rewarded
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
 def learnability(
     pool: pd.DataFrame,
     run: Run,
     *,
-    replay: float = 0.5,  # both papers' codes: as many replayed as new (jaxnav-sfl 128 + 128; plr replay_prob 0.5)
+    replay: Annotated[
+        float, Knob(0.0, 1.0, "share of a batch that is drawn from the rows seen", step=0.05)
+    ] = 0.5,  # both papers' codes: as many replayed as new (jaxnav-sfl 128 + 128; plr replay_prob 0.5)
     buffer: int = 1000,  # ours: between the 100 that Rutherford et al. keep and the 4,000 of their plr
     beta: float = 0.1,  # temperature of ranks, Jiang et al. 2021
-    rho: float = 0.1,  # weight of staleness, Jiang et al. 2021 (0.3 in the plr of Rutherford et al.)
+    rho: Annotated[
+        float, Knob(0.0, 1.0, "weight of rows that were not seen for long", step=0.05)
+    ] = 0.1,  # weight of staleness, Jiang et al. 2021 (0.3 in the plr of Rutherford et al.)
 ) -> Generator:
     """P(row) = (1 - rho) h / sum h + rho (c - C) / sum (c - C), h = 1 / rank(S)^(1 / beta), S = p (1 - p).
 

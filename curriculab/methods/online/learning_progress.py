@@ -17,6 +17,7 @@ Changed  pass rates are those of training answers, arm by arm as they come (thei
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, rewarded, softmax
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 DRAWS = ("proportional", "boltzmann")
 
@@ -33,11 +35,15 @@ def learning_progress(
     run: Run,
     *,
     arms: str = "topic",
-    alpha: float = 0.2,  # of both averages; ours, for runs of tens to hundreds of steps
+    alpha: Annotated[
+        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05)
+    ] = 0.2,  # of both averages; ours, for runs of tens to hundreds of steps
     theta: float = 0.1,  # p_theta of the reweighting in the paper; 0.5 leaves rates as they are
     draw: str = "proportional",
     tau: float = 0.05,  # temperature of draw="boltzmann", in units of progress; ours
-    epsilon: float = 0.2,  # share of uniform draws; Portelas et al. 2019
+    epsilon: Annotated[
+        float, Knob(0.0, 1.0, "share of draws that are uniform over the arms", step=0.05)
+    ] = 0.2,  # share of uniform draws; Portelas et al. 2019
 ) -> Generator:
     """P(arm) = (1 - epsilon) LP / sum LP + epsilon / arms, LP = |f(fast) - f(slow)|.
 

@@ -16,6 +16,7 @@ Changed  V is a ridge regression on the base model's embeddings of the prompts, 
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -23,14 +24,15 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import per_row, rewarded
 from curriculab.protocol import Run, Score, Train
+from curriculab.registry.knobs import Knob
 
 
 def pcl(
     pool: pd.DataFrame,
     run: Run,
     *,
-    k: int = 4,  # the paper's, as is the next
-    tau: float = 0.5,
+    k: Annotated[int, Knob(1, 8, "candidates for each row of a batch", step=1)] = 4,  # the paper's, as is the next
+    tau: Annotated[float, Knob(0.0, 1.0, "predicted pass rate that rows are chosen for", step=0.05)] = 0.5,
     ridge: float = 0.3,  # ours: variance of a mean of 8 rewards over that of pass rates among prompts, about .03 / .1
     memory: float = 0.95,  # ours: what a step's answers still count one step later
     features: int = 128,  # ours: longer embeddings are projected at random to so many numbers

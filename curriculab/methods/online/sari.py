@@ -18,6 +18,7 @@ Changed  text instead of sound, open answers beside multiple choice; the structu
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked, rewarded, scores
 from curriculab.protocol import Run, Sample, Train
+from curriculab.registry.knobs import Knob
 from curriculab.rewards import Composite, Correct, Tags
 
 
@@ -32,9 +34,12 @@ def sari(
     pool: pd.DataFrame,
     run: Run,
     *,
-    warm: float = 1 / 16,  # share of the budget; the paper: 2,000 rows of 32,000
-    bins: int = 4,  # choice
-    probe: int = 8,  # answers a row, choice
+    warm: Annotated[float, Knob(0.0, 0.9, "share of the budget in which solutions are learned first", step=0.0625)] = 1
+    / 16,  # share of the budget; the paper: 2,000 rows of 32,000
+    bins: Annotated[int, Knob(1, 8, "equal parts of the pool, from easy to hard", step=1)] = 4,  # choice
+    probe: Annotated[
+        int, Knob(1, 16, "answers a row when difficulty is measured", step=1)
+    ] = 8,  # answers a row, choice
     role: str = "base",  # whose pass rate; the paper: the base model's
     by: str | None = None,  # a column that stands for the measuring; nothing is dropped then
     tags: tuple[str, ...] = (),

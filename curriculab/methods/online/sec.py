@@ -16,6 +16,7 @@ Changed  nothing; `absent="decay"` is the released code, where an arm missing fr
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, rewarded, softmax
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
 def sec(
@@ -30,9 +32,15 @@ def sec(
     run: Run,
     *,
     arms: str = "level",
-    alpha: float = 0.5,  # released code, all examples
-    tau: float = 0.4,  # released code: mathematics with 7B; 1.0 Countdown, 0.2 arms in two dimensions
-    absent: str = "keep",  # the paper's formula; "decay": the released code
+    alpha: Annotated[
+        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05)
+    ] = 0.5,  # released code, all examples
+    tau: Annotated[
+        float, Knob(0.05, 2.0, "temperature of the draw: lower prefers the best arms more", step=0.05)
+    ] = 0.4,  # released code: mathematics with 7B; 1.0 Countdown, 0.2 arms in two dimensions
+    absent: Annotated[
+        str, Knob(choices=("keep", "decay"), help="what becomes of arms that are missing from a batch")
+    ] = "keep",  # the paper's formula; "decay": the released code
     epsilon: float | None = None,  # None: Boltzmann, the paper; 0.1 in the released code's alternative
 ) -> Generator:
     """P(arm) = exp(Q / tau) / sum exp(Q / tau);  Q <- (1 - alpha) Q + alpha mean |advantage|,  Q = 0 at first."""

@@ -16,6 +16,7 @@ Changed  rates are drawn for `candidates` random rows in each step, so that a st
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -23,16 +24,21 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import BetaPosterior, per_row, rewarded
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
 def thompson(
     pool: pd.DataFrame,
     run: Run,
     *,
-    target: float = 0.5,  # half right: the largest variance of a group's rewards
+    target: Annotated[
+        float, Knob(0.0, 1.0, "pass rate that rows are chosen for", step=0.05)
+    ] = 0.5,  # half right: the largest variance of a group's rewards
     candidates: int | None = 1024,  # ours
     prior: float = 1.0,  # Beta(1, 1): any rate is as likely; ours
-    decay: float = 0.5,  # ours: answers of the visit before count half, so about two visits are remembered
+    decay: Annotated[
+        float, Knob(0.0, 1.0, "how much earlier answers of a row count after each visit", step=0.05)
+    ] = 0.5,  # ours: answers of the visit before count half, so about two visits are remembered
 ) -> Generator:
     """Batch = the candidates with the smallest |p - target|, p ~ Beta(prior + right, prior + wrong).
 

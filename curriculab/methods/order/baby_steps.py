@@ -15,6 +15,7 @@ Changed  a stage ends with its equal share of the budget, not at convergence; wi
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,18 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
-def baby_steps(pool: pd.DataFrame, run: Run, *, by: str = "level", buckets: int | None = 5) -> Generator:
+def baby_steps(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    by: str = "level",
+    buckets: Annotated[
+        int | None, Knob(1, 12, "equal parts, from easy to hard, that come into use one after another", step=1)
+    ] = 5,
+) -> Generator:
     """At progress c the buckets 0 .. floor(c * buckets) are in use; at the start that is the easiest one alone."""
     parts = _buckets(scores(pool, by), buckets, run.rng)
     stage, queue = -1, None

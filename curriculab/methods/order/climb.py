@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -29,9 +30,10 @@ import pandas as pd
 from curriculab.data.clinic_world import SIZES, textbook, word_classes
 from curriculab.environments.turns import ask
 from curriculab.methods.check import Check, CheckBench
-from curriculab.methods.pacing import Pacing, Ramp
+from curriculab.methods.pacing import PACINGS, Pacing, Ramp
 from curriculab.methods.samplers import scores
 from curriculab.protocol import Run, Score, Train
+from curriculab.registry.knobs import Knob
 
 WORD = re.compile(r"[^\W_]+")
 TEXTS = ("prompt", "answer", "solution", "options")
@@ -51,9 +53,14 @@ def climb(
     run: Run,
     *,
     by: str | None = "level",  # None: no data curriculum
-    pacing: Pacing = Ramp("log"),  # noqa: B008  of the data; the released configurations use "linear" and "log"
+    pacing: Annotated[
+        Pacing, Knob(choices=PACINGS, help="how much of the ranking is in use at which share of the budget")
+    ] = Ramp("log"),  # noqa: B008  of the data; the released configurations use "linear" and "log"
     refresh: float | None = None,  # share of the budget after which all rows are scored anew; 1 / 16 in the paper
-    vocabulary: str | None = None,  # "frequency", "class" or "both"
+    vocabulary: Annotated[
+        str | None,
+        Knob(choices=(None, "frequency", "class", "both"), help="by what words come into use; None: all at once"),
+    ] = None,  # "frequency", "class" or "both"
     vocabulary_pacing: Pacing = Ramp("linear"),  # noqa: B008
     objective: str = "words",
     classes: Mapping[str, str] | None = None,  # word (small letters) -> class; None: the clinic's

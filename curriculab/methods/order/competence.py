@@ -15,14 +15,16 @@ Changed  `until` is a share of the budget (the paper: the steps that plain train
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from curriculab.methods.check import Check, CheckBench
-from curriculab.methods.pacing import Pacing, Root
+from curriculab.methods.pacing import PACINGS, Pacing, Root
 from curriculab.methods.samplers import ranked, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
 def competence(
@@ -30,8 +32,12 @@ def competence(
     run: Run,
     *,
     by: str = "level",
-    pacing: Pacing = Root(p=2),  # noqa: B008  the paper's best in most settings; frozen
-    until: float = 0.5,  # ours: half of the budget, as the paper's needs a finished run
+    pacing: Annotated[
+        Pacing, Knob(choices=PACINGS, help="how much of the ranking is in use at which share of the budget")
+    ] = Root(p=2),  # noqa: B008  the paper's best in most settings; frozen
+    until: Annotated[
+        float, Knob(0.1, 1.0, "share of the budget after which all rows are in use", step=0.05)
+    ] = 0.5,  # ours: half of the budget, as the paper's needs a finished run
 ) -> Generator:
     """Batch ~ U{rows: rank / n <= c(t)}, c(t) = (t (1 - c0^p) + c0^p)^(1/p), t = progress / until."""
     if not callable(pacing):

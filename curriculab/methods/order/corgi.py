@@ -17,6 +17,7 @@ Changed  the exact orders were not read, these are their descriptions; ties are 
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from curriculab.methods.order.easy_to_hard import sorted_rows
 from curriculab.methods.samplers import scores
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run
+from curriculab.registry.knobs import Knob
 
 ORDERS = ("blocking", "clustering", "spiral", "interleaving")
 BLOOM = ("remember", "understand", "apply", "analyse", "evaluate", "create")  # Anderson & Krathwohl 2001
@@ -35,11 +37,18 @@ def corgi(
     pool: pd.DataFrame,
     run: Run,
     *,
-    order: str = "interleaving",
+    order: Annotated[
+        str, Knob(choices=ORDERS, help="which of subject, stage and kind of task comes first in the sorting")
+    ] = "interleaving",
     subject: str = "topic",
     stage: str | None = "level",
     bloom: str | None = None,  # a column of names of BLOOM, or of numbers
-    span: str = "budget",
+    span: Annotated[
+        str,
+        Knob(
+            choices=("pass", "budget"), help="sort once a pass over the rows, or stretch one pass over the whole budget"
+        ),
+    ] = "budget",
 ) -> Generator:
     """Rows sorted by (subject, stage, bloom), (bloom, subject, stage), (stage, turn, subject) or (stage, bloom, turn,
     subject); turn = how many rows of the same subject came before in the same stage (and Bloom level)."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from itertools import permutations
 from math import factorial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, largest_remainder
 from curriculab.protocol import Run, Score, Train
+from curriculab.registry.knobs import Knob
 
 
 def curriculum_designer(
@@ -36,8 +38,12 @@ def curriculum_designer(
     classes: str = "topic",
     samples: int = 100,  # rows a class for its prototype; released notebook: 500
     orders: int = 200,  # tried where there are more than five classes
-    rank: float = 0.0,  # 0: the best of the orders tried
-    replay: float = 0.0,  # share of a batch from earlier blocks; 0: naive
+    rank: Annotated[
+        float, Knob(0.0, 1.0, "which of the orders tried is taken: 0 the best, 1 the worst", step=0.05)
+    ] = 0.0,  # 0: the best of the orders tried
+    replay: Annotated[
+        float, Knob(0.0, 0.9, "share of a batch from earlier blocks", step=0.1)
+    ] = 0.0,  # share of a batch from earlier blocks; 0: naive
 ) -> Generator:
     """score(order) = - v[first] + sum_k w_k (1 - d[first, order_k]),  w from -1 to 1 over k = 2 .. K;
     d = distances, rows summing to 1; v = variance of each row, divided by their sum. Returns all orders and scores.

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from itertools import cycle
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
 def cyclical(
@@ -31,10 +33,16 @@ def cyclical(
     run: Run,
     *,
     by: str = "level",
-    start: float = 0.25,  # sp of the released code, as are the next two
+    start: Annotated[
+        float, Knob(0.05, 1.0, "share of the pool in use at the start of a cycle", step=0.05)
+    ] = 0.25,  # sp of the released code, as are the next two
     end: float = 1.0,
-    factor: float = 0.5,  # alpha
-    ease: str = "inverse",
+    factor: Annotated[
+        float, Knob(0.1, 0.9, "by how much the share grows from one subset to the next; smaller grows faster", step=0.1)
+    ] = 0.5,  # alpha
+    ease: Annotated[
+        str, Knob(choices=("inverse", "uniform"), help="draw easy rows more often, or all alike")
+    ] = "inverse",
     floor: float = 0.1,  # ours: a row is at most ten times as likely as the median one
 ) -> Generator:
     """Subset i holds floor(n S_i) rows, drawn with p ~ 1 / L; S grows by 1 / factor to `end`, then shrinks again."""

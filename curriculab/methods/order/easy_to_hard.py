@@ -15,6 +15,7 @@ Changed  no growing set (see `baby_steps`, `competence`); ties are random. The o
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,21 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 
-def easy_to_hard(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "budget") -> Generator:
+def easy_to_hard(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    by: str = "level",
+    span: Annotated[
+        str,
+        Knob(
+            choices=("pass", "budget"), help="sort once a pass over the rows, or stretch one pass over the whole budget"
+        ),
+    ] = "budget",
+) -> Generator:
     """At progress c the `run.batch` rows from rank floor(c * rows) on."""
     yield from sorted_rows(pool, run, scores(pool, by), span)
 

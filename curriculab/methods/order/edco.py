@@ -14,6 +14,7 @@ Changed  `every`, `share`, `length` and the words of the suffix were not read; H
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked
 from curriculab.protocol import Run, Sample, Score, Train
+from curriculab.registry.knobs import Knob
 
 MODES = ("top", "middle", "bottom")
 
@@ -29,13 +31,15 @@ def edco(
     pool: pd.DataFrame,
     run: Run,
     *,
-    every: int = 50,  # steps, choice
-    share: float = 0.25,  # N as a share of the candidates, choice
+    every: Annotated[int, Knob(5, 200, "steps between two measurements of entropy", step=5)] = 50,  # steps, choice
+    share: Annotated[
+        float, Knob(0.05, 1.0, "share of the candidates that is trained", step=0.05)
+    ] = 0.25,  # N as a share of the candidates, choice
     candidates: int = 1024,  # ours
     length: int = 32,  # L in tokens, choice
     quick: str = "",  # behind the prompt while measuring; models that think aloud need one
     prefix: str = "own",  # what the model writes itself; "given": the row's own answer
-    mode: str = "top",
+    mode: Annotated[str, Knob(choices=MODES, help="which rows by entropy are trained")] = "top",
 ) -> Generator:
     """H(x) = 1/L sum_{t <= L} - sum_v p(v | x, y_<t) log p(v | x, y_<t), L = length;  train the top share by H."""
     _check_knobs(every, share, candidates, length, prefix, mode)

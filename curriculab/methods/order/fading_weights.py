@@ -18,6 +18,7 @@ Changed  D is of any difficulty column, within groups (there, a query's candidat
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from scipy.special import ndtr
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 EASES = ("rank", "range", "density")
 
@@ -35,11 +37,17 @@ def fading_weights(
     run: Run,
     *,
     by: str = "level",
-    ease: str = "range",  # choice: the paper's best depends on the data
-    m: float = 0.5,  # share of the budget until all weigh 1; choice
+    ease: Annotated[
+        str, Knob(choices=EASES, help="how the measure becomes a weight")
+    ] = "range",  # choice: the paper's best depends on the data
+    m: Annotated[
+        float, Knob(0.05, 1.0, "share of the budget until all rows weigh the same", step=0.05)
+    ] = 0.5,  # share of the budget until all weigh 1; choice
     within: str | None = None,  # a column whose groups are scored apart, as queries are
     relevant: str | None = None,  # a column of 1 (an answer) and 0 (none)
-    anti: bool = False,  # weigh 1 - D, released code
+    anti: Annotated[
+        bool, Knob(choices=(True, False), help="weigh hard rows more, instead of easy ones")
+    ] = False,  # weigh 1 - D, released code
     reduction: str = "row",  # "batch": released code
 ) -> Generator:
     """W = D (1 - e / m) + e / m while e < m, then 1;  e = progress;  loss = mean(W loss)."""

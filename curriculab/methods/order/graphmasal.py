@@ -16,6 +16,7 @@ Changed  a planner of training data, without agents and retrieval. The paper's c
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.pudf import examine, held_out
 from curriculab.methods.samplers import Arms, Queue, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 Needs = Sequence[frozenset[int]]  # the prerequisites of each skill, by number
 
@@ -37,12 +39,18 @@ def graphmasal(
     by: str | None = "level",  # without edges: a skill needs all skills of the next lower median of this column
     goals: Sequence[str] | None = None,  # None: all skills
     probes: int = 20,  # rows a skill, at most a fifth of it; ours, as is the rest
-    mastered: float = 0.8,
+    mastered: Annotated[
+        float, Knob(0.5, 1.0, "share of right answers from which a skill counts as mastered", step=0.05)
+    ] = 0.8,
     weak: float = 0.5,
     penalty: float = 1.0,
-    items: int = 64,  # rows of a skill before mastery is measured again
+    items: Annotated[
+        int, Knob(8, 256, "rows of a skill before it is measured again", step=8)
+    ] = 64,  # rows of a skill before mastery is measured again
     most: int = 3,  # blocks after which a skill counts as met
-    dynamic: bool = True,  # False: a new plan only when the last one is done
+    dynamic: Annotated[
+        bool, Knob(choices=(True, False), help="plan anew after every skill, instead of when the plan is done")
+    ] = True,  # False: a new plan only when the last one is done
 ) -> Generator:
     """cost(u -> v) = 1 - mastery_v + penalty |prerequisites of v, u apart, that are not met|;
     cover: again and again the path with the largest |weak on it, not yet covered| / cost."""

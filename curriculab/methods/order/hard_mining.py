@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from math import comb
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, SumTree, ranked
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Score, Train
+from curriculab.registry.knobs import Knob
 
 RULES = ("top", "ranks", "minimax")
 
@@ -34,8 +36,10 @@ def hard_mining(
     pool: pd.DataFrame,
     run: Run,
     *,
-    rule: str = "top",
-    candidates: int = 4,  # batches to choose one from; choice
+    rule: Annotated[str, Knob(choices=RULES, help="how rows with a large loss are preferred")] = "top",
+    candidates: Annotated[
+        int, Knob(1, 8, "batches to choose one from", step=1)
+    ] = 4,  # batches to choose one from; choice
     pressure: float = 100.0,  # the first rank is so many times as likely as the last; Loshchilov & Hutter
     last: float = 1.0,  # what pressure falls to, exponentially
     eta: float = 0.5,  # Shalev-Shwartz & Wexler: 1 / 2n on losses over probabilities

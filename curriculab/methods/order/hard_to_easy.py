@@ -12,6 +12,7 @@ Changed  as in `easy_to_hard`: random ties, one walk over the whole budget or so
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,21 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.easy_to_hard import sorted_rows
 from curriculab.methods.samplers import scores
 from curriculab.protocol import Run
+from curriculab.registry.knobs import Knob
 
 
-def hard_to_easy(pool: pd.DataFrame, run: Run, *, by: str = "level", span: str = "budget") -> Generator:
+def hard_to_easy(
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    by: str = "level",
+    span: Annotated[
+        str,
+        Knob(
+            choices=("pass", "budget"), help="sort once a pass over the rows, or stretch one pass over the whole budget"
+        ),
+    ] = "budget",
+) -> Generator:
     """Row at rank r after row at rank r + 1."""
     yield from sorted_rows(pool, run, -scores(pool, by), span)
 

@@ -18,6 +18,7 @@ Changed  categories come in the order of their first row; plain interleaved part
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked, scores
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 ORDERS = ("random", "curriculum", "blocked", "blocked_curriculum", "interleaved", "interleaved_curriculum")
 
@@ -33,10 +35,12 @@ def human_strategies(
     pool: pd.DataFrame,
     run: Run,
     *,
-    order: str = "interleaved_curriculum",  # the best on average with model difficulty (38.25 against 37.41 random)
+    order: Annotated[
+        str, Knob(choices=ORDERS, help="how difficulty and category order an epoch")
+    ] = "interleaved_curriculum",  # the best on average with model difficulty (38.25 against 37.41 random)
     by: str | None = "level",
     category: str = "topic",
-    parts: int = 3,  # the released code's number
+    parts: Annotated[int, Knob(1, 8, "parts of equal size by difficulty", step=1)] = 3,  # the released code's number
 ) -> Generator:
     """One epoch in the named order, then the next; `by` may be None for the three orders without difficulty."""
     if order not in ORDERS:

@@ -17,6 +17,7 @@ Changed  difficulties are a column: those of the paper are irt.fit(crowd).items.
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from curriculab.difficulty import irt
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import ranked, scores
 from curriculab.protocol import Run, Sample, Score, Train
+from curriculab.registry.knobs import Knob
 
 
 def pudf(
@@ -35,10 +37,16 @@ def pudf(
     spread: float | None = 1.0,  # logits of one standard deviation of `by`; None: `by` is in logits, as from irt.fit
     probes: int = 200,  # at most a fifth of the pool; the paper's code: up to 1000
     every: int | None = None,  # steps between two probes; None: an epoch of the rows in the gate, as in the paper
-    bump: float = 0.1,  # released code
-    patience: int = 1,  # probes without a new best before a bump; released code, its text: 2
+    bump: Annotated[
+        float, Knob(0.0, 1.0, "by how much the gate opens after probes without progress, in logits", step=0.05)
+    ] = 0.1,  # released code
+    patience: Annotated[
+        int, Knob(1, 5, "probes without a new best before the gate opens further", step=1)
+    ] = 1,  # probes without a new best before a bump; released code, its text: 2
     lower: float = -np.inf,  # released code, as the next two
-    upper: float = 0.0,  # above 0 the gate reaches beyond the ability: needed where nothing is learned by repetition
+    upper: Annotated[
+        float, Knob(-1.0, 3.0, "how far above the ability rows are still trained, in logits", step=0.1)
+    ] = 0.0,  # above 0 the gate reaches beyond the ability: needed where nothing is learned by repetition
     least: int = 100,  # default of the released code; its scripts: 1000
     guessing: float = 0.0,  # the paper's model has none; 1 / options where there are options
 ) -> Generator:

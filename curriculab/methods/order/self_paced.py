@@ -14,6 +14,7 @@ Changed  a round is an equal share of the budget (there, until the objective no 
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -22,15 +23,20 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Score, Train
+from curriculab.registry.knobs import Knob
 
 
 def self_paced(
     pool: pd.DataFrame,
     run: Run,
     *,
-    start: float = 0.5,  # share of the candidates in the first round
-    mu: float = 1.3,  # the paper's
-    rounds: int = 10,  # choice
+    start: Annotated[
+        float, Knob(0.1, 1.0, "share of the candidates that is trained in the first round", step=0.05)
+    ] = 0.5,  # share of the candidates in the first round
+    mu: Annotated[
+        float, Knob(1.1, 3.0, "by how much the loss threshold grows from round to round", step=0.1)
+    ] = 1.3,  # the paper's
+    rounds: Annotated[int, Knob(1, 20, "rounds over the budget", step=1)] = 10,  # choice
     candidates: int = 1024,  # ours
 ) -> Generator:
     """v_i = 1 if loss_i < lambda_k else 0;  lambda_k+1 = mu lambda_k: the minimum over v of

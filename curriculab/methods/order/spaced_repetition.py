@@ -17,6 +17,7 @@ Changed  a row is known where its loss, read off the training step itself, is at
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob
 
 RULES = ("leitner", "half_life", "density")
 
@@ -32,8 +34,10 @@ def spaced_repetition(
     pool: pd.DataFrame,
     run: Run,
     *,
-    rule: str = "leitner",
-    known: float = 0.5,  # mean probability of a token, as a loss - log known; choice
+    rule: Annotated[str, Knob(choices=RULES, help="how long a row waits until it is shown again")] = "leitner",
+    known: Annotated[
+        float, Knob(0.05, 0.95, "mean probability of a token from which a row counts as known", step=0.05)
+    ] = 0.5,  # mean probability of a token, as a loss - log known; choice
     longest: int = 32,  # epochs; choice, as are the next two
     eta: float = 0.5,  # recall at which a row is due
     tau: float = 1.0,

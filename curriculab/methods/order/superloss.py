@@ -13,6 +13,7 @@ Changed  the weight is read off one forward before the step: SuperLoss is least 
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Piece, Run, Score, Train
+from curriculab.registry.knobs import Knob
 
 
 def superloss(
@@ -29,8 +31,12 @@ def superloss(
     run: Run,
     *,
     tau: float | None = None,  # nats a token; None: the running mean of the losses
-    strength: float = 1.0,  # lambda
-    memory: float = 0.9,  # of the running mean; the paper's smoothing, from memory
+    strength: Annotated[
+        float, Knob(0.1, 4.0, "how far a weight may move from 1; larger keeps weights closer to it", step=0.05)
+    ] = 1.0,  # lambda
+    memory: Annotated[
+        float, Knob(0.0, 0.95, "how much of the running mean of losses is kept at each step", step=0.05)
+    ] = 0.9,  # of the running mean; the paper's smoothing, from memory
 ) -> Generator:
     """min over sigma of (loss - tau) sigma + strength (log sigma)^2:
     sigma = exp(-W(max(-2 / e, beta) / 2)), beta = (loss - tau) / strength."""

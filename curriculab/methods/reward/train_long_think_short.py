@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, rewarded
 from curriculab.protocol import Run, Sample, Train
+from curriculab.registry.knobs import Knob
 from curriculab.rewards import Band, Composite, Correct, Tags, Triangle
 
 LENGTHS = {"triangle": Triangle, "band": Band}
@@ -35,16 +37,20 @@ def train_long_think_short(
     pool: pd.DataFrame,
     run: Run,
     *,
-    start: float = 256,  # B0, tokens; section 4 of the paper, as are the next two
-    gamma: float = 0.7,
-    every: int = 150,  # T, optimiser steps; a quarter of the paper's 600
-    shape: str = "exponential",
+    start: Annotated[
+        float, Knob(8, 512, "length budget of an answer at the start, in tokens", step=1)
+    ] = 256,  # B0, tokens; section 4 of the paper, as are the next two
+    gamma: Annotated[float, Knob(0.3, 1.0, "by what the length budget is multiplied each time", step=0.05)] = 0.7,
+    every: Annotated[
+        int, Knob(1, 200, "optimiser steps between two changes of the length budget", step=1)
+    ] = 150,  # T, optimiser steps; a quarter of the paper's 600
+    shape: Annotated[str, Knob(choices=("exponential", "linear"), help="how the length budget falls")] = "exponential",
     drops: int = 3,  # of the paper's run; where a linear budget stops falling
     length: str = "triangle",
     weights: tuple[float, float, float] = (0.3, 0.6, 0.1),  # correct, length, tags: length-heavy; (.6, .3, .1) is the
     # paper's correctness-heavy setting; which of them its main table used was not read
     tags: tuple[str, ...] = ("think", "answer"),
-    tell_budget: bool = True,
+    tell_budget: Annotated[bool, Knob(choices=(True, False), help="say the length budget in the prompt")] = True,
     max_new_tokens: int | None = None,  # the bench's; it should leave room for `start`
 ) -> Generator:
     """reward = w_c correct + w_l R(l, B(t)) + w_f tags, R = l/B up to B, then 1 - (l - B)/B, never below 0.

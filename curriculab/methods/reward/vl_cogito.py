@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from math import comb
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue
 from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Copy, Run, Sample, Train
+from curriculab.registry.knobs import Knob
 from curriculab.rewards import Correct, Cosine, Tags
 
 STAGES = ("easy", "medium", "hard")
@@ -44,13 +46,15 @@ def vl_cogito(
     run: Run,
     *,
     stages: tuple[float, float, float] = (0.25, 0.25, 0.5),  # 100, 100 and about 200 steps
-    soft: bool = True,
-    rule: str = "paper",  # the length reward of the hard stage; "none" leaves it out
+    soft: Annotated[bool, Knob(choices=(True, False), help="weigh prompts smoothly by accuracy in each stage")] = True,
+    rule: Annotated[
+        str, Knob(choices=("paper", "code", "none"), help="length reward of the hard stage")
+    ] = "paper",  # the length reward of the hard stage; "none" leaves it out
     all_wrong: float = 0.25,  # w, hard stage; all_false_coff of the code, whose binary control has 0
     tags: tuple[str, ...] = ("think", "answer"),
     tag_weight: float = 0.5,
     length_weight: float = 1.0,
-    best: bool = True,
+    best: Annotated[bool, Knob(choices=(True, False), help="start a stage from the best state of the last one")] = True,
     window: int = 10,  # ours
     longest: float | None = None,  # target length without right answers; the paper's 4096, the code's tar_len 750
 ) -> Generator:
