@@ -26,6 +26,7 @@ from curriculab.bench.check_bench import SimulatedCheckBench
 from curriculab.methods.check import Check, checks_path, claim_digest, load_checks
 from curriculab.methods.controls import CONTROLS
 from curriculab.methods.registry import CATALOG, Entry, checkable
+from curriculab.registry.knobs import Knob, knobs_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +66,8 @@ def card(entry: Entry) -> str:
     method = entry.method
     knobs = [p for p in inspect.signature(method).parameters.values() if p.kind is p.KEYWORD_ONLY]
     lines = [inspect.getdoc(sys.modules[method.__module__]), "", inspect.getdoc(method), ""]
-    lines += [f"  {knob.name} = {knob.default!r}" for knob in knobs]
+    described = knobs_of(method)
+    lines += [f"  {knob.name} = {knob.default!r}{_told(described.get(knob.name))}" for knob in knobs]
     record = load_checks().get(entry.function)
     if record:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in record["measured"].items())
@@ -76,6 +78,14 @@ def card(entry: Entry) -> str:
             f"         refuted by {record['refuted_by']}",
         ]
     return "\n".join(lines)
+
+
+def _told(knob: Knob | None) -> str:
+    """Range or choices of a knob, and its help, on a line below its default."""
+    if knob is None:
+        return ""
+    reach = ", ".join(map(repr, knob.choices)) if knob.choices else f"{knob.low:g} to {knob.high:g}"
+    return f"\n      {reach}; {knob.help}"
 
 
 def asked(name: str) -> list[Entry]:

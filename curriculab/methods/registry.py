@@ -4,8 +4,8 @@ cl.methods.easy_to_hard                        # the function, its file imported
 [e.function for e in cl.methods.CATALOG if e.status == "held"]
 
 A written method says everything about itself at the head of its file, in lines `Title`, `Authors`, `Year`, `Number`,
-`Needs` and `Role`; they are read without importing it. Systems that are not written yet stand in planned.csv. Methods
-of other packages come by entry points of the group curriculab.methods.
+`Needs`, `Role` and `Adapts`; they are read without importing it. Systems that are not written yet stand
+in planned.csv. Methods of other packages come by entry points of the group curriculab.methods.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from curriculab.registry.registry import Registry, Unit, modules_of
 
 CONTROLS = ("random_order", "shuffled_score", "null_band")  # random by intent: no claim of their own, so no check
 STATUS = ("planned", "held", "refuted", "stale", "untried")
-HEAD = ("Title", "Authors", "Year", "Number", "Needs", "Role")
+HEAD = ("Title", "Authors", "Year", "Number", "Needs", "Role", "Adapts")
 HOME = Path(__file__).parent
 
 
@@ -37,7 +37,8 @@ class Entry:
     """One line of the catalogue; number None for classics and controls; authors "" and year None where not known.
 
     needs: what a bench must have, such as {"objective": ("grpo",), "columns": ("level",)}; role: "control" for what
-    stands beside curricula; module: where the method stands, "" for curriculab's own.
+    stands beside curricula; adapts: False where it draws
+    alike whatever the learner does (`Adapts   no`); module: where the method stands, "" for curriculab's own.
     """
 
     number: int | None
@@ -48,6 +49,7 @@ class Entry:
     function: str
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     role: str = ""
+    adapts: bool = True
     module: str = ""
 
     @property
@@ -108,6 +110,7 @@ def _entry(function: str, group: str, path: Path, module: str = "") -> Entry:
         function=function,
         needs=needs,
         role=head.get("Role", ""),
+        adapts=head.get("Adapts") != "no",
         module=module,
     )
 

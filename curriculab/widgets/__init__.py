@@ -8,7 +8,7 @@ explorer = Explorer("runs", pool)                      # all recorded runs, filt
 upload = Upload(model)                                 # a file to drop on it; upload.pool is what it holds
 """
 
-from curriculab.widgets.controls import FIXED, KNOBS, ORDERS, PACINGS, Side, Slider, having_knobs, source
+from curriculab.widgets.controls import Side, Slider, controls_of, having_knobs, source
 from curriculab.widgets.explorer import Explorer
 from curriculab.widgets.panel import Panel
 from curriculab.widgets.picker import Picker
@@ -17,16 +17,13 @@ from curriculab.widgets.upload import Upload, examine
 
 __all__ = [
     "Explorer",
-    "FIXED",
-    "KNOBS",
-    "ORDERS",
-    "PACINGS",
     "Panel",
     "Picker",
     "Schedules",
     "Side",
     "Slider",
     "Upload",
+    "controls_of",
     "examine",
     "having_knobs",
     "source",

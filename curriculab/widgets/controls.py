@@ -15,8 +15,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from curriculab import methods
-from curriculab.methods.pacing import Geometric, Linear, Ramp, Root, Stairs
 from curriculab.protocol import Rows, method_name
+from curriculab.registry.knobs import knobs_of
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -32,64 +32,19 @@ class Slider:
     step: float
 
 
-PACINGS = (Root(p=2), Root(p=5), Linear(), Geometric(), Linear(start=0.3), Ramp("log"), Ramp("linear"), Stairs())
-ORDERS = ("random", "curriculum", "blocked", "blocked_curriculum", "interleaved", "interleaved_curriculum")
-# Knobs that can be turned, by method: a slider, or the values to choose among.
-KNOBS: dict[str, dict[str, Slider | tuple[object, ...]]] = {
-    "random_order": {},
-    "easy_to_hard": {"span": ("pass", "budget")},
-    "hard_to_easy": {"span": ("pass", "budget")},
-    "baby_steps": {"buckets": Slider(1, 12, 1)},
-    "competence": {"pacing": PACINGS, "until": Slider(0.1, 1.0, 0.05)},
-    "human_strategies": {"order": ORDERS, "parts": Slider(1, 8, 1)},
-    "cyclical": {"start": Slider(0.05, 1.0, 0.05), "factor": Slider(0.1, 0.9, 0.1), "ease": ("inverse", "uniform")},
-    "self_paced": {"start": Slider(0.1, 1.0, 0.05), "mu": Slider(1.1, 3.0, 0.1), "rounds": Slider(1, 20, 1)},
-    "superloss": {"strength": Slider(0.1, 4.0, 0.05), "memory": Slider(0.0, 0.95, 0.05)},
-    "hard_mining": {"rule": ("top", "ranks", "minimax"), "candidates": Slider(1, 8, 1)},
-    "spaced_repetition": {"rule": ("leitner", "half_life", "density"), "known": Slider(0.05, 0.95, 0.05)},
-    "climb": {"pacing": PACINGS, "vocabulary": (None, "frequency", "class", "both")},
-    "corgi": {"order": ("blocking", "clustering", "spiral", "interleaving"), "span": ("pass", "budget")},
-    "curriculum_designer": {"replay": Slider(0.0, 0.9, 0.1), "rank": Slider(0.0, 1.0, 0.05)},
-    "pudf": {"bump": Slider(0.0, 1.0, 0.05), "upper": Slider(-1.0, 3.0, 0.1), "patience": Slider(1, 5, 1)},
-    "transfer_teacher": {},
-    "fading_weights": {"ease": ("rank", "range", "density"), "m": Slider(0.05, 1.0, 0.05), "anti": (True, False)},
-    "graphmasal": {"mastered": Slider(0.5, 1.0, 0.05), "items": Slider(8, 256, 8), "dynamic": (True, False)},
-    "edco": {"every": Slider(5, 200, 5), "share": Slider(0.05, 1.0, 0.05), "mode": ("top", "middle", "bottom")},
-    "sec": {"tau": Slider(0.05, 2.0, 0.05), "alpha": Slider(0.05, 1.0, 0.05), "absent": ("keep", "decay")},
-    "dump": {"tau": Slider(0.05, 2.0, 0.05), "bonus": Slider(0.0, 2.0, 0.1), "value": ("advantage", "spread")},
-    "learning_progress": {"alpha": Slider(0.05, 1.0, 0.05), "epsilon": Slider(0.0, 1.0, 0.05)},
-    "adarft": {"beta": Slider(0.1, 0.9, 0.05), "eta": Slider(5.0, 100.0, 5.0), "start": Slider(0.0, 100.0, 5.0)},
-    "thompson": {"target": Slider(0.0, 1.0, 0.05), "decay": Slider(0.0, 1.0, 0.05)},
-    "learnability": {"replay": Slider(0.0, 1.0, 0.05), "rho": Slider(0.0, 1.0, 0.05)},
-    "difficulty_filter": {"low": Slider(0.0, 1.0, 0.05), "high": Slider(0.0, 1.0, 0.05), "rounds": Slider(1, 12, 1)},
-    "dynamic_sampling": {"rounds": Slider(1, 12, 1), "oversample": Slider(1.0, 4.0, 0.5)},
-    "pcl": {"k": Slider(1, 8, 1), "tau": Slider(0.0, 1.0, 0.05)},
-    "cures": {"tau": Slider(0.02, 1.0, 0.02), "cold": Slider(1, 8, 1), "sampler": ("paper", "code")},
-    "gain_rl": {"beta": Slider(0.1, 0.9, 0.05), "angle": (True, False)},
-    "adcl": {"chunks": Slider(1, 10, 1), "probe": Slider(1, 16, 1)},
-    "sari": {"warm": Slider(0.0, 0.9, 0.0625), "bins": Slider(1, 8, 1), "probe": Slider(1, 16, 1)},
-    "egsr": {"guide": ("solution", "answer"), "guided": Slider(1, 8, 1)},
-    "train_long_think_short": {
-        "start": Slider(8, 512, 1),
-        "gamma": Slider(0.3, 1.0, 0.05),
-        "every": Slider(1, 200, 1),
-        "shape": ("exponential", "linear"),
-        "tell_budget": (True, False),
-    },
-    "vl_cogito": {"soft": (True, False), "rule": ("paper", "code", "none"), "best": (True, False)},
-}
-# Draw alike whatever the learner makes of it: a drawing of these needs no learner.
-FIXED = (
+# What menus begin with; all other methods follow in the order of the catalogue.
+FIRST = (
     "random_order",
     "easy_to_hard",
     "hard_to_easy",
     "baby_steps",
     "competence",
-    "human_strategies",
-    "cyclical",
-    "climb",
-    "corgi",
-    "fading_weights",
+    "sec",
+    "dump",
+    "learning_progress",
+    "adarft",
+    "thompson",
+    "learnability",
 )
 ARMS = ("level", "topic")  # columns that a bandit may choose among
 WIDE = {"description_width": "6.5em"}
@@ -106,9 +61,19 @@ def _literal(value: object) -> str:
 
 
 def having_knobs(*groups: str) -> tuple[str, ...]:
-    """Methods of these groups that have controls here, in the order of KNOBS."""
-    group = {entry.function: entry.group for entry in methods.CATALOG}
-    return tuple(name for name in KNOBS if group[name] in groups)
+    """Methods that have controls here, of these groups (of all without): FIRST, then as in the catalogue."""
+    written = [entry for entry in methods.CATALOG if entry.path.exists()]
+    claim = [entry for entry in written if entry.role != "control" or entry.function == "random_order"]
+    names = [entry.function for entry in claim if not groups or entry.group in groups]
+    return tuple(sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)))
+
+
+def controls_of(name: str) -> dict[str, Slider | tuple[object, ...]]:
+    """Knobs of a method that can be turned, as its signature tells: a slider, or the values to choose among."""
+    return {
+        knob: about.choices if about.low is None else Slider(about.low, about.high, about.step)
+        for knob, about in knobs_of(getattr(methods, name)).items()
+    }
 
 
 class Side:
@@ -181,7 +146,7 @@ class Side:
             self.knobs["by"] = control("by", tuple(measures), start)
         if "arms" in defaults:
             self.knobs["arms"] = control("arms", ARMS, defaults["arms"])
-        own = KNOBS[self.method.value]
+        own = controls_of(self.method.value)
         self.knobs |= {k: control(k, what, defaults[k], live=self._live) for k, what in own.items()}
         for knob in self.knobs.values():
             knob.observe(self._turned, "value")

@@ -16,7 +16,6 @@ from curriculab.bench.simulate import simulate
 from curriculab.protocol import Rows
 from curriculab.runs import Record, Runs
 from curriculab.widgets.controls import (
-    KNOBS,
     WIDE,
     Side,
     having_knobs,
@@ -84,7 +83,7 @@ class Picker:
         import plotly.graph_objects as go
 
         offered = tuple(offered or ("random_order", *having_knobs("online")))
-        for name, among in [*((n, KNOBS) for n in offered), *((n, offered) for n in chosen)]:
+        for name, among in [*((n, having_knobs()) for n in offered), *((n, offered) for n in chosen)]:
             if name not in among:
                 raise ValueError(f"no control for the method {name!r}; choose among {', '.join(among)}")
         self.pool, self.by, self.noted, self.student = pool, by, tuple(noted), student

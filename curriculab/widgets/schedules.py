@@ -11,9 +11,10 @@ import pandas as pd
 from curriculab import figures, methods
 from curriculab.bench.preview import Preview, droppable
 from curriculab.bench.simulate import simulate
+from curriculab.methods import CATALOG
 from curriculab.protocol import Method, Rows
 from curriculab.runs import Record, Runs
-from curriculab.widgets.controls import FIXED, WIDE, Side, Slider, control, live_figure, measures_of, show, stacked
+from curriculab.widgets.controls import WIDE, Side, Slider, control, live_figure, measures_of, show, stacked
 from curriculab.widgets.copying import copy_button
 from curriculab.widgets.debounce import Debounced
 
@@ -133,8 +134,8 @@ class Schedules:
         """Simulate the schedule of a side, or return its last record where nothing changed."""
         key = f"{side.source} {self.steps.value}"
         if self._kept.get(side.name, ("", None))[0] != key:
-            fixed = side.method.value in FIXED
-            runs = self._preview(side.label, side.variant, steps=self.steps.value, listens=not fixed)
+            listens = {entry.function: entry.adapts for entry in CATALOG}[side.method.value]
+            runs = self._preview(side.label, side.variant, steps=self.steps.value, listens=listens)
             for (name, _), why in runs.failed.items():
                 raise ValueError(f"{name} {why}")
             self._kept[side.name] = key, runs.records[0]

@@ -14,10 +14,13 @@ import pytest
 import curriculab as cl
 from curriculab import figures, methods
 from curriculab.bench.preview import Preview, droppable, plain
-from curriculab.widgets import FIXED, KNOBS, Schedules, having_knobs
+from curriculab.widgets import Schedules, controls_of, having_knobs
 from curriculab.widgets.controls import Slider
 
 ORDER = having_knobs("order")
+
+
+FIXED = [entry.function for entry in methods.CATALOG if not entry.adapts]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def preview(pool: pd.DataFrame) -> Preview:
 def knobs(name: str) -> list[dict[str, object]]:
     """Every choice of every menu, and both ends of every slider."""
     found = [{}]
-    for knob, what in KNOBS[name].items():
+    for knob, what in controls_of(name).items():
         found += [{knob: v} for v in ((what.low, what.high) if isinstance(what, Slider) else what)]
     return found
 

@@ -111,7 +111,7 @@ def test_a_method_is_shown_on_one_page(capsys, records):
     assert checking.main(["show", "sec"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Self-Evolving Curriculum:") and "\nPaper    Chen et al. 2025" in out
-    assert "P(arm) = exp(Q / tau) / sum exp(Q / tau)" in out and "\n  tau = 0.4\n" in out
+    assert "P(arm) = exp(Q / tau) / sum exp(Q / tau)" in out and "\n  tau = 0.4\n      0.05 to 2; temperature" in out
     assert checking.main(["show", "soar"]) == 2
     assert capsys.readouterr().err == "no method 'soar' is written\n"
 

@@ -31,3 +31,9 @@ def test_knobs_have_help_and_a_default_within_reach(name: str) -> None:
 def test_most_methods_have_knobs_to_turn() -> None:
     without = [name for name in WRITTEN if not knobs_of(getattr(methods, name))]
     assert set(without) == {"random_order", "transfer_teacher", "null_band", "reversed_score", "shuffled_score"}
+
+
+def test_fixed_orders_say_so_at_the_head_of_their_files() -> None:
+    fixed = {entry.function for entry in methods.CATALOG if not entry.adapts}
+    orders = {"random_order", "easy_to_hard", "hard_to_easy", "baby_steps", "competence", "human_strategies"}
+    assert fixed == orders | {"cyclical", "climb", "corgi", "fading_weights"}

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
-from curriculab import methods, widgets
+from curriculab import methods
 from curriculab.methods.pacing import Geometric, Linear, Ramp, Root, Stairs
 from curriculab.simulation.student import Student
-from curriculab.widgets import KNOBS, Picker, Schedules, Slider, having_knobs, source
+from curriculab.widgets import Picker, Schedules, Slider, controls_of, having_knobs, source
 from curriculab.widgets.debounce import Debounced
 from curriculab.widgets.schedules import WAITING
 
@@ -38,10 +38,10 @@ def panel(pool: pd.DataFrame) -> Schedules:
     return Schedules(pool, steps=20, batch_size=3, seed=1)
 
 
-@pytest.mark.parametrize("name", KNOBS)
+@pytest.mark.parametrize("name", having_knobs())
 def test_every_knob_is_one_of_the_method_and_reaches_its_default(name: str) -> None:
     parameters = inspect.signature(getattr(methods, name)).parameters
-    for knob, what in KNOBS[name].items():
+    for knob, what in controls_of(name).items():
         default = parameters[knob].default
         assert default in what if isinstance(what, tuple) else what.low <= default <= what.high
 
@@ -50,12 +50,12 @@ def test_orders_are_those_of_the_method() -> None:
     from curriculab.methods.order import corgi, edco, fading_weights, hard_mining, spaced_repetition
     from curriculab.methods.order.human_strategies import ORDERS
 
-    assert widgets.ORDERS == ORDERS
-    assert KNOBS["corgi"]["order"] == corgi.ORDERS
-    assert KNOBS["edco"]["mode"] == edco.MODES
-    assert KNOBS["fading_weights"]["ease"] == fading_weights.EASES
-    assert KNOBS["hard_mining"]["rule"] == hard_mining.RULES
-    assert KNOBS["spaced_repetition"]["rule"] == spaced_repetition.RULES
+    assert controls_of("human_strategies")["order"] == ORDERS
+    assert controls_of("corgi")["order"] == corgi.ORDERS
+    assert controls_of("edco")["mode"] == edco.MODES
+    assert controls_of("fading_weights")["ease"] == fading_weights.EASES
+    assert controls_of("hard_mining")["rule"] == hard_mining.RULES
+    assert controls_of("spaced_repetition")["rule"] == spaced_repetition.RULES
 
 
 @pytest.mark.slow
@@ -269,7 +269,7 @@ def test_names_without_a_box_are_errors(picker: Picker, pool: pd.DataFrame) -> N
     assert str(error.value) == "no control for the method 'pcl'; choose among sec, dump"
     with pytest.raises(ValueError) as error:
         Picker(pool, ["seq"])
-    assert str(error.value) == f"no control for the method 'seq'; choose among {', '.join(KNOBS)}"
+    assert str(error.value) == f"no control for the method 'seq'; choose among {', '.join(having_knobs())}"
     with pytest.raises(ValueError) as error:
         picker.choose("sec", "seq")
     assert str(error.value) == f"no box for 'seq'; there is {', '.join(OFFERED)}"

@@ -4,6 +4,7 @@ Title    From Baby Steps to Leapfrog
 Authors  Spitkovsky et al.
 Year     2010
 Needs    columns level
+Adapts   no
 Paper    Spitkovsky, Alshawi & Jurafsky 2010, "From Baby Steps to Leapfrog", NAACL; Bengio et al. 2009, "Curriculum
          Learning", ICML, switches in two such steps
 Kept     buckets add up: what was easy stays in the mixture; training goes on from where the last stage ended

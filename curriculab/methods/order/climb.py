@@ -5,6 +5,7 @@ Authors  Martinez et al.
 Year     2023
 Number   1
 Needs    columns level
+Adapts   no
 Paper    Martinez et al. 2023, "CLIMB: Curriculum Learning for Infant-inspired Model Building", BabyLM at CoNLL
 Kept     data: even draws among the rows whose score is at most the 100 c(t)-th percentile; words: those outside the
          vocabulary of the moment become one mark, in what is read and in what is learned, by frequency, by word class,

@@ -4,6 +4,7 @@ Title    Competence-based Curriculum Learning for NMT
 Authors  Platanios et al.
 Year     2019
 Needs    columns level
+Adapts   no
 Paper    Platanios et al. 2019, "Competence-based Curriculum Learning for Neural Machine Translation", NAACL
 Kept     difficulty as the share of rows that are easier; c(t) linear or a root, c0 = 0.01; batches drawn evenly from
          the rows with difficulty <= c(t)

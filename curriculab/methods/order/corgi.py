@@ -5,6 +5,7 @@ Authors  Lee et al.
 Year     2024
 Number   6
 Needs    columns topic, level
+Adapts   no
 Paper    Lee et al. 2024, "Instruction Tuning with Human Curriculum", Findings of NAACL
 Kept     blocking: subject by subject; clustering: by subject within each Bloom level; spiral: all subjects in turn
          within each stage, stage after stage; interleaving: stages, and Bloom levels within them, rise for all subjects

@@ -5,6 +5,7 @@ Authors  Kesgin & Amasyali
 Year     2022
 Number   15
 Needs    columns level
+Adapts   no
 Paper    Kesgin & Amasyali 2022, "Cyclical Curriculum Learning", arXiv 2202.05531
 Kept     sizes .25, .5, 1, .5, .25, ...; each subset drawn without replacement with probability proportional to
          1 / loss of a reference model, then trained once in random order

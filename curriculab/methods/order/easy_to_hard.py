@@ -4,6 +4,7 @@ Title    Curriculum Learning (easy to hard)
 Authors  Bengio et al.
 Year     2009
 Needs    columns level
+Adapts   no
 Paper    Bengio, Louradour, Collobert & Weston 2009, "Curriculum Learning", ICML; as one sorted pass also
          Hacohen & Weinshall 2019, "On The Power of Curriculum Learning in Training Deep Networks", ICML
 Kept     examples enter by difficulty, the easiest first and the hardest last

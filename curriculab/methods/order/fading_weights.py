@@ -5,6 +5,7 @@ Authors  MacAvaney et al.
 Year     2020
 Number   46
 Needs    columns level
+Adapts   no
 Paper    MacAvaney et al. 2020, "Training Curricula for Open Domain Answer Re-Ranking", SIGIR
 Kept     ease D in [0, 1] from a cheap score: one over the rank (beyond 1000 as 1000), place between the largest and the
          smallest score, or cumulative share under a Gaussian kernel density; W = D (1 - e / m) + e / m; rows that are

@@ -4,6 +4,7 @@ Title    On The Power of Curriculum Learning (hard to easy)
 Authors  Hacohen & Weinshall
 Year     2019
 Needs    columns level
+Adapts   no
 Paper    the control of Hacohen & Weinshall 2019, "On The Power of Curriculum Learning in Training Deep Networks", ICML
 Kept     the order of `easy_to_hard` turned round, nothing else
 Changed  as in `easy_to_hard`: random ties, one walk over the whole budget or sorted passes (`span`)

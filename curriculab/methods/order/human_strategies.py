@@ -5,6 +5,7 @@ Authors  Yang et al.
 Year     2024
 Number   9
 Needs    columns level, topic
+Adapts   no
 Paper    Yang et al. 2024, "Fine-tuning Large Language Models with Human-inspired Learning Strategies in Medical
          Question Answering", arXiv 2408.07888
 Kept     random; curriculum (easy to hard); blocked (by category); blocked curriculum (easy to hard within each);

@@ -2,6 +2,7 @@
 
 Title    Random order
 Role     control
+Adapts   no
 Paper    none; what every trainer does by default
 Kept     each row once a pass
 Changed  a batch may reach from one pass into the next, so that every step has `run.batch` rows
