@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import ipywidgets
     import plotly.graph_objects as go
 
+    from curriculab.methods.registry import Entry
+
 
 @dataclass(frozen=True)
 class Slider:
@@ -32,7 +34,8 @@ class Slider:
     step: float
 
 
-# What menus begin with; all other methods follow in the order of the catalogue.
+GROUPS = ("order", "online", "reward")
+# What the menu of a group begins with; its other methods follow in the order of the catalogue.
 FIRST = (
     "random_order",
     "easy_to_hard",
@@ -61,11 +64,16 @@ def _literal(value: object) -> str:
 
 
 def having_knobs(*groups: str) -> tuple[str, ...]:
-    """Methods that have controls here, of these groups (of all without): FIRST, then as in the catalogue."""
+    """Methods that have controls here, of these groups (of all without), group by group."""
     written = [entry for entry in methods.CATALOG if entry.path.exists()]
     claim = [entry for entry in written if entry.role != "control" or entry.function == "random_order"]
-    names = [entry.function for entry in claim if not groups or entry.group in groups]
-    return tuple(sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)))
+    asked = [entry for entry in claim if not groups or entry.group in groups]
+    return tuple(entry.function for entry in sorted(asked, key=_menu_place))
+
+
+def _menu_place(entry: Entry) -> tuple[int, int]:
+    group = GROUPS.index(entry.group) if entry.group in GROUPS else len(GROUPS)
+    return group, FIRST.index(entry.function) if entry.function in FIRST else len(FIRST)
 
 
 def controls_of(name: str) -> dict[str, Slider | tuple[object, ...]]:
