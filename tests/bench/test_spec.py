@@ -165,6 +165,7 @@ def as_of_before(folder: Path) -> None:
     del spec["format"], spec["bench"]["format"]
     spec["bench"]["objectives"] = [{"setting": "curriculab.requests:Sft", "fields": {"lr": 0.001, "clip": 1.0}}]
     path.write_text(json.dumps(spec))
+    (folder / "files.json").unlink()
     seal(folder)
 
 
