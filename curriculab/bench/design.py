@@ -21,7 +21,8 @@ from curriculab.engine.model import Model
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective, resolve
 from curriculab.protocol import Backend, Method, Rows, Train
-from curriculab.registry.fingerprint import describe, git, versions
+from curriculab.registry.columns import source_of
+from curriculab.registry.fingerprint import describe, git, texts, versions
 from curriculab.registry.serialization import written
 from curriculab.runs import Store, digest_of, digest_of_table
 
@@ -37,7 +38,7 @@ class Design:
     progress, at which a variant is tested; rollouts: answers a row under reinforcement; temperature: they are sampled
     at; max_new_tokens: of an answer; others: read-only models by role; store: the folder that finished runs are kept in
     (None: nothing is kept); make_backend: called with the design for what answers the requests (None: the model in
-    this process).
+    this process); known_columns: how columns were made, as a spec says it.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Design:
     others: Mapping[str, Model] = dataclasses.field(default_factory=dict)
     store: Store | None = None
     make_backend: Callable[[Design], Backend] | None = None
+    known_columns: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
     @property
     def objective(self) -> Objective:
@@ -83,6 +85,8 @@ class Design:
     def decides(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
         """Everything that decides the numbers of one run; steering: other methods that took over, and when."""
         steered = [[s.turn, s.evaluated, s.step, describe(s.to) if s.to else "stop"] for s in steering]
+        read = texts(method)
+        columns = {name: about for name, about in self.columns.items() if name in read}
         return {
             "train": self.train_digest,
             "test": self.test_digest,
@@ -99,8 +103,15 @@ class Design:
             "others": {role: model.digest() for role, model in self.others.items()},
             "versions": versions(),
             "code": run_modules(self.model, self.objectives.values(), self.tasks, method),
+            **({"columns": columns} if columns else {}),
             **({"steered": steered} if steered else {}),
         }
+
+    @cached_property
+    def columns(self) -> dict[str, Mapping[str, object]]:
+        """How score columns of the training rows were made, by name, where this process or the spec knows it."""
+        found = {str(name): source_of(self.train[name]) for name in self.train.columns}
+        return {**self.known_columns, **{name: about for name, about in found.items() if about}}
 
     @cached_property
     def tasks(self) -> list[str]:
@@ -127,6 +138,7 @@ class Design:
             "method": written(method),
             "model": self.model.name,
             "bits": self.model.bits,
+            "columns": self.columns,
             "threads": torch.get_num_threads(),
             "git": git(),
             "python": platform.python_version(),
@@ -144,6 +156,7 @@ class Design:
             "temperature": self.temperature,
             "max_new_tokens": self.max_new_tokens,
             "shares": list(self.shares),
+            "columns": self.columns,
             "model": self.model.record(),
             "train": {"rows": len(self.train), "digest": self.train_digest},
             "test": {"rows": len(self.test), "digest": self.test_digest},

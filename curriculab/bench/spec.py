@@ -78,7 +78,7 @@ def _run_set(spec: Mapping, root: Path) -> RunSet:
         store=root,
         make_backend=None,
     )
-    design = dataclasses.replace(design, shares=tuple(spec["shares"]))
+    design = dataclasses.replace(design, shares=tuple(spec["shares"]), known_columns=spec.get("columns", {}))
     variants = {name: made(method) for name, method in spec["variants"].items()}
     keys = [(name, int(seed)) for name in variants for seed in spec["seeds"]]
     return RunSet(design, variants, keys, spec["kinds"], [Event.of_json(e) for e in spec["interventions"]])

@@ -31,6 +31,7 @@ from curriculab.protocol import (
     digest,
     validate_request,
 )
+from curriculab.registry.columns import remember
 
 SHARED = ("nll", "entropy", "angle", "embedding")  # measures of Score that one forward serves
 PER_TOKEN = ("nll", "entropy")  # an array a row where any measure asks per="token"
@@ -210,6 +211,9 @@ def estimate(
             if cache is not False:
                 cached.save(cache, name, keys[name], found[name], costs(ledger, [name]).loc[name])
         ledgers.append(ledger)
+    for name, (measure, _) in wanted.items():
+        who, engine = roles.digests(knobs[name]), getattr(model, "backend_class", None)
+        remember(found[name][0], measure.requests, knobs[name], model=who, engine=engine)
     table = pd.concat(ledgers, ignore_index=True) if ledgers else pd.DataFrame(columns=LEDGER)
     return {name: found[name] for name in wanted}, table[list(LEDGER)]
 

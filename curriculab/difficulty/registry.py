@@ -24,6 +24,7 @@ import pandas as pd
 
 from curriculab.difficulty.estimation import Cache, Found, choose, estimate
 from curriculab.difficulty.roles import LanguageModel
+from curriculab.registry.columns import remember
 from curriculab.registry.registry import Registry
 from curriculab.runs import Runs
 
@@ -108,9 +109,21 @@ def measure(function: Callable | None = None, /, *, needs: Needs = "rows") -> ob
 
 def _entered(function: Callable, needs: Needs) -> Callable:
     forms = {"model": _of_requests, "runs": _of_runs}
-    made = forms[needs](function) if needs in forms else function
+    made = forms[needs](function) if needs in forms else _of_rows(function)
     made.needs = needs
     return MEASURES.register(made)
+
+
+def _of_rows(inner: Callable[..., pd.Series]) -> Callable[..., pd.Series]:
+    """The same function, whose score is remembered, so that a bench can record how a column was made."""
+
+    @functools.wraps(inner)
+    def function(pool: pd.DataFrame, *model: object, **knobs: object) -> pd.Series:
+        score = inner(pool, *model, **knobs)
+        remember(score, inner, knobs)
+        return score
+
+    return function
 
 
 def _of_requests(generator: Callable[..., Generator]) -> Callable:
@@ -142,7 +155,9 @@ def _of_runs(inner: Callable[..., Found]) -> Callable:
     def function(
         pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, uncertainty: bool = False, **knobs: object
     ) -> pd.Series:
-        return choose(inner.__name__, inner(pool, runs, **knobs), uncertainty)
+        found = inner(pool, runs, **knobs)
+        remember(found[0], inner, knobs)
+        return choose(inner.__name__, found, uncertainty)
 
     function.found = inner
     return _described(function, inner)

@@ -104,8 +104,9 @@ def _model(asked: Mapping[str, Any]) -> str:
     bits = f"quantised to {model['bits']} bits" if model["bits"] < 16 else f"in {model['bits']} bits"
     shares = [f"{share:.0%}" for share in asked["shares"]]
     when = f"after {_listed(shares)} of the budget" if len(shares) > 1 else "at the end"
+    lora = model["lora"]
     return (
-        f"We trained LoRA adapters (rank {model['rank']}, alpha {model['alpha']}) on the frozen model {model['name']}, "
+        f"We trained LoRA adapters (rank {lora['r']}, alpha {lora['lora_alpha']}) on the frozen model {model['name']}, "
         f"{bits}, with {asked['train']['rows']:,} training rows. Accuracy is the share of {tests['rows']:,} held-out "
         f"test rows that are answered right, measured {when}."
     )
@@ -175,8 +176,20 @@ def _method(record: Record) -> str:
         return f" ({name}, defined by its author)" if name else ""
     knobs = dict(made.get("knobs", {}))
     by = knobs.pop("by", None) or _default(record, "by")
-    words = [f"{made['method']}{f' by {by}' if by else ''}", *(f"{k}={_value(v)}" for k, v in knobs.items())]
+    words = [f"{made['method']}{_by(record, by)}", *(f"{k}={_value(v)}" for k, v in knobs.items())]
     return f" ({', '.join(words)})"
+
+
+def _by(record: Record, column: object) -> str:
+    """ " by loss (answer_loss)": the column that rows are ordered by, and the measure that made it, where known."""
+    if not column:
+        return ""
+    about = record.spec.get("columns", {}).get(column)
+    if not about:
+        return f" by {column}"
+    knobs = {name: value for name, value in about["knobs"].items() if name != "role" and value is not None}
+    inner = "".join(f", {name}={value}" for name, value in knobs.items())
+    return f" by {column} (the measure {about['measure']}{inner})"
 
 
 def _default(record: Record, knob: str) -> object:

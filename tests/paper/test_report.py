@@ -28,7 +28,14 @@ VERSIONS = {"curriculab": "0.1.0", "torch": "2.13.0", "numpy": "2.4.6"}
 
 def bench(**changes: object) -> dict[str, object]:
     sft = {"learning_rate": 0.002, "weight_decay": 0.0, "max_grad_norm": 1.0, "average": "rows"}
-    model = {"name": "pocket", "bits": 4, "rank": 16, "alpha": 32, "device": "cpu", "chat": False, "digest": "m"}
+    model = {
+        "name": "pocket",
+        "bits": 4,
+        "lora": {"r": 16, "lora_alpha": 32},
+        "device": "cpu",
+        "chat": False,
+        "digest": "m",
+    }
     return {
         "objectives": [{"objective": "sft", "fields": sft}],
         "budget": {"setting": "curriculab.bench.budget:Budget", "fields": {"steps": 80, "tokens": None, "work": 7578}},
