@@ -544,7 +544,7 @@ def test_the_most_unsure_rows_are_trained_until_the_next_measuring():
     for mode, expected in (("top", "gh"), ("middle", "de"), ("bottom", "ab")):
         method = methods.edco(pool, Run(0, batch=2), every=3, mode=mode)
         request = next(method)
-        assert isinstance(request, Sample) and (request.temperature, request.max_new_tokens) == (0.0, 32)
+        assert isinstance(request, Sample) and (request.temperature, request.max_completion_length) == (0.0, 32)
         assert request.purpose == "probe" and sorted(request.rows.index) == list("abcdefgh")
         train = method.send(reply(request, entropy=request.rows.level.to_numpy(float)))
         for _ in range(3):

@@ -79,7 +79,7 @@ def test_a_band_and_a_bare_prompt():
     knobs = {"start": 30, "length": "band", "tell_budget": False, "max_new_tokens": 60}
     seen, _ = asked_by(methods.train_long_think_short, POOL, 2, student=STUDENT, **knobs)
     first, trained = (next(r for r in seen if isinstance(r, kind)) for kind in (Sample, Train))
-    assert (first.rows.prompt == POOL.prompt[first.rows.index]).all() and first.max_new_tokens == 60
+    assert (first.rows.prompt == POOL.prompt[first.rows.index]).all() and first.max_completion_length == 60
     assert (trained.rows["reward/length"] == 1).all()  # "yes" and "wrong answer 3" are shorter than 30
 
 
