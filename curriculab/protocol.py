@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -164,7 +165,7 @@ def method_name(method: Callable[..., Generator]) -> str:
     return getattr(method, "__name__", type(method).__name__)
 
 
-TRAVELS = (
+HASHED_COLUMNS = (
     "prompt",
     "answer",
     "options",
@@ -200,7 +201,7 @@ def digest(request: Request) -> str:
             if name not in ("rows", "note"):
                 h.update(repr(value).encode())
         h.update(_bytes(request.rows.index))
-        for column in TRAVELS:
+        for column in HASHED_COLUMNS:
             if column in request.rows:
                 h.update(column.encode())
                 h.update(_bytes(request.rows[column]))
@@ -211,9 +212,11 @@ def _bytes(values: pd.Series | pd.Index) -> bytes:
     if values.dtype.kind in "fiub":
         return np.ascontiguousarray(values.to_numpy()).tobytes()
     if values.name == "turns":  # what repr and equality of pieces leave out decides replies too
-        fields = Piece.__dataclass_fields__
-        said = [v if isinstance(v, tuple) else () for v in values.tolist()]
-        return repr([[tuple(getattr(p, f) for f in fields) for p in pieces] for pieces in said]).encode()
+        fields = attrgetter(*Piece.__dataclass_fields__)
+        said = []
+        for pieces in values.tolist():
+            said.append([fields(piece) for piece in pieces] if isinstance(pieces, tuple) else [])
+        return repr(said).encode()
     return "\x1f".join(repr(v.tolist()) if isinstance(v, np.ndarray) else str(v) for v in values.tolist()).encode()
 
 

@@ -58,7 +58,9 @@ def checkpoints(folder: Path) -> list[Path]:
 def thin(folder: Path, most: int = KEPT_BYTES) -> None:
     """Delete checkpoints until they fit into `most` bytes: always the one that leaves the smallest gap."""
     kept = checkpoints(folder)
-    size = {p: sum(f.stat().st_size for f in p.iterdir()) for p in kept}
+    size = {}
+    for path in kept:
+        size[path] = sum(file.stat().st_size for file in path.iterdir())
     while len(kept) > 1 and sum(size[p] for p in kept) > most:
         calls = [int(p.name.rpartition("-")[2]) for p in kept]
         gaps = [b - a for a, b in zip([0, *calls], calls[1:], strict=False)]  # if that one, and not its neighbour, goes

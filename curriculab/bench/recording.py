@@ -10,9 +10,9 @@ import pandas as pd
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import Job
 from curriculab.protocol import Answer, Request, Rows, Sample, Train
-from curriculab.runs import COLUMNS, SIGNAL, SO_FAR, Record
+from curriculab.runs import COLUMNS, CUMULATIVE, SIGNAL, Record
 
-READ = 16  # answers of a batch that are kept to be read
+SAMPLES_KEPT = 16  # answers of a batch that are kept to be read
 
 
 def record(job: Job, tests: Rows | None, spec: Mapping[str, object]) -> Record:
@@ -49,7 +49,7 @@ def _exposure(job: Job) -> pd.DataFrame:
 
 def _to_read(job: Job, request: Sample, reply: Rows) -> dict[str, object]:
     """A few answers of a batch, evenly picked, as columns."""
-    few = reply.iloc[:: max(1, -(-len(reply) // READ))]
+    few = reply.iloc[:: max(1, -(-len(reply) // SAMPLES_KEPT))]
     kept = ("level", "group", "prompt", "text", "reward", "length", "ended")
     taken = {c: few[c].to_numpy() for c in kept if c in few}
     return {"step": job.run.step, "purpose": request.purpose, "id": few.index.to_numpy(), **taken}
@@ -69,7 +69,7 @@ def _items(job: Job, tests: Rows | None) -> pd.DataFrame:
     for item in job.items:
         first = {c: item[c] for c in ("step", "progress", "share", "solver", "gold")}
         rows = {"id": tests.index.to_numpy(), "correct": item["correct"], **{c: tests[c].to_numpy() for c in about}}
-        parts.append(pd.DataFrame({**first, **rows, **{c: item[c] for c in SO_FAR}}))
+        parts.append(pd.DataFrame({**first, **rows, **{c: item[c] for c in CUMULATIVE}}))
     return pd.concat(parts, ignore_index=True)
 
 

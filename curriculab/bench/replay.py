@@ -42,7 +42,7 @@ def pack(request: Request, answer: Answer | Exception) -> dict[str, object]:
 
 
 def unpack(request: Request, packed: Mapping[str, object]) -> Answer | Exception:
-    """What `pack` was given, equal to the bit."""
+    """What `pack` was given, bit-identical."""
     if "error" in packed:
         return type(str(packed["error"]), (Exception,), {})(packed["text"])
     reply = _unpack_rows(packed["reply"], request) if "reply" in packed else None

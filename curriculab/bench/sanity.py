@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -125,11 +126,11 @@ def _of_seeds(first: Trace, again: Trace, other: Trace, model: Model) -> list[tu
 
 
 def _of_rows(trace: Trace, model: Model) -> list[tuple[str, str, bool]]:
-    rows, *others = [[id for step in told for id in step] for told in (trace.asked, trace.replied, trace.recorded)]
-    same = sum(a == b == c for a, b, c in zip(rows, *others, strict=False))
+    asked, replied, recorded = (list(chain.from_iterable(ids)) for ids in (trace.asked, trace.replied, trace.recorded))
+    same = sum(a == b == c for a, b, c in zip(asked, replied, recorded, strict=False))
     exact = trace.asked == trace.replied == trace.recorded
     off, most = trace.off(), CLOSE[model.device.type]
     return [
-        ("asked, trained, recorded: rows", f"{same} of {len(rows)} equal, in their order", exact),
+        ("asked, trained, recorded: rows", f"{same} of {len(asked)} equal, in their order", exact),
         ("asked, trained: losses of these rows", f"at most {off:.1e} nats apart", off <= most),
     ]

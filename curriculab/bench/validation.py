@@ -31,8 +31,9 @@ def check_origin(rows: Rows, pool: pd.Index, new_ids: set[str]) -> set[str]:
     parents = dict(zip(rows.index, rows["parents"], strict=True)) if new and "parents" in rows else {}
     for i in new:
         named = parents.get(i)
-        named = [named] if isinstance(named, str) else list(named) if isinstance(named, LISTS) else []
-        if not named:
+        if isinstance(named, str):
+            named = [named]
+        if not isinstance(named, LISTS) or not len(named):
             raise ValueError(
                 f"Train of row {i!r}, which is not in the pool, without `parents`; rows of your own bring a column "
                 "`parents` with the ids that each was made from"

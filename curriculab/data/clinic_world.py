@@ -282,7 +282,10 @@ def _names(rng: np.random.Generator) -> dict[str, list[str]]:
     """Names whose first three letters are different from all others', with an ending that shows the type."""
     stems = [a + v + b for a in "bdfgklmnprstvz" for v in "aeiou" for b in "bdfglmnrstvz" if a != b]
     stems = iter(rng.permutation(stems).tolist())
-    return {kind: [next(stems) + str(rng.choice(ENDINGS[kind])) for _ in range(n)] for kind, n in SIZES.items()}
+    names = {}
+    for kind, n in SIZES.items():
+        names[kind] = [next(stems) + str(rng.choice(ENDINGS[kind])) for _ in range(n)]
+    return names
 
 
 def _spread(rng: np.random.Generator, n: int, values: list[str]) -> list[str]:
@@ -302,8 +305,8 @@ def _signs(rng: np.random.Generator, diseases: list[str], findings: list[str]) -
     signs = [[chief] for chief in _spread(rng, len(diseases), findings)]
     for _ in range(2):
         for mine in signs:
-            free = [f for f in rng.permutation(findings).tolist() if f not in mine]
-            free = [f for f in free if not any(frozenset((f, g)) in pairs for g in mine)]
+            together = set().union(*(pair for pair in pairs if not pair.isdisjoint(mine)), mine)
+            free = [finding for finding in rng.permutation(findings).tolist() if finding not in together]
             mine.append(min(free, key=used.__getitem__))
             used[mine[-1]] += 1
             pairs |= {frozenset((mine[-1], g)) for g in mine[:-1]}
@@ -333,7 +336,8 @@ def world(seed: int = WORLD) -> World:
     }
     weight = np.arange(1, len(diseases) + 1) ** -ZIPF
     share = dict(zip(diseases, (weight / weight.sum()).tolist(), strict=True))
-    share |= {x: sum(share[d] for d in diseases if facts["drug"][d][0] == x) for x in drugs}
+    for drug in drugs:
+        share[drug] = sum(share[disease] for disease in diseases if facts["drug"][disease][0] == drug)
     return World(names, facts, share)
 
 

@@ -76,13 +76,12 @@ def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
     Answers that all end in `#### answer`, as those of GSM8K, are taken apart into solution, answer and level.
     """
     named = {str(name).lower(): name for name in reversed(frame.columns)}
-    found = {target: next((named[a] for a in names if a in named), None) for target, names in ALIASES.items()}
     fits = {"level": _whole, "options": _listed}
-    mapping: dict[str, Column] = {
-        target: column
-        for target, column in found.items()
-        if column is not None and (target not in fits or fits[target](frame[column]))
-    }
+    mapping: dict[str, Column] = {}
+    for target, names in ALIASES.items():
+        column = next((named[name] for name in names if name in named), None)
+        if column is not None and (target not in fits or fits[target](frame[column])):
+            mapping[target] = column
     answer = mapping.get("answer")
     if isinstance(answer, str) and frame[answer].map(lambda t: isinstance(t, str) and "####" in t).all():
         mapping |= {"solution": answer, "answer": after(answer, "####"), "level": steps(answer)}

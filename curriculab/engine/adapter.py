@@ -126,7 +126,7 @@ class Adapter:
 
     @classmethod
     def from_state(cls, layout: Layout, state: dict[str, torch.Tensor], device: torch.device) -> Adapter:
-        """An adapter that goes on training where `state` was taken, equal to the bit."""
+        """An adapter that goes on training where `state` was taken, bit-identical to the one it was taken of."""
         adapter = cls(layout, state["weights"].to(device))
         adapter.steps = int(state["steps"])
         moments = {k: v.to(device) for k, v in state.items() if k not in ("weights", "steps")}

@@ -29,7 +29,7 @@ MICRO_BATCH = 2048
 
 # Tokens of all answers behind one prompt: more would cost more in attention between them (all masked) than the prompt
 # costs again. Ladder rows stay far below; measured on the pocket model, 256 to 1024 make no difference.
-BEHIND = 512
+MAX_CONTINUATION_TOKENS = 512
 
 
 @dataclass(eq=False)
@@ -73,7 +73,7 @@ def _packs(texts: Sequence[Text], rows: list[int]) -> Iterator[Pack]:
     taken, size = [], 0
     for row in rows:
         more = len(texts[row]) - prompt
-        if taken and size + more > BEHIND:
+        if taken and size + more > MAX_CONTINUATION_TOKENS:
             yield _pack(texts, taken, prompt)
             taken, size = [], 0
         taken.append(row)

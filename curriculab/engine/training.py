@@ -1,6 +1,6 @@
 """One optimiser step of many adapters in shared forwards, whatever each of them learns by.
 
-A loss is made of the negative log-likelihoods of learned tokens, with coefficients that are fixed per ticket
+A loss is made of the negative log-likelihoods of learned tokens, with coefficients that are fixed per request
 beforehand, and summed over tickets: gradients of different adapters never mix.
 """
 
@@ -82,7 +82,7 @@ def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[t
     for i, row, n in owners:
         rows.setdefault(i, []).append(row)
         size[i] = size.get(i, 0) + n
-    return [(i, rows[i], part) for i, part in zip(rows, values.split([size[i] for i in rows]), strict=True)]
+    return [(i, rows[i], part) for i, part in zip(rows, values.split(list(size.values())), strict=True)]
 
 
 def _stepped(

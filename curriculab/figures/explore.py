@@ -18,7 +18,7 @@ from curriculab.figures.captions import tell
 from curriculab.figures.curves import AXES
 from curriculab.figures.panels import arrange, panelled, region
 from curriculab.figures.theme import BAND, clear, style_of
-from curriculab.runs import KEYS, SO_FAR, Runs
+from curriculab.runs import CUMULATIVE, KEYS, Runs
 from curriculab.statistics import paired_t
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ ACCURACY = "accuracy"
 
 def quantities(runs: Runs) -> list[str]:
     """What there is to explore: accuracy where tests were made, and every number that was noted at each step."""
-    taken = {*KEYS, *SO_FAR, "progress", "rows"}
+    taken = {*KEYS, *CUMULATIVE, "progress", "rows"}
     noted = [c for c in runs.metrics.select_dtypes("number") if c not in taken and runs.metrics[c].notna().any()]
     return [*([ACCURACY] if len(runs.items) else []), *noted]
 
@@ -49,7 +49,7 @@ def traces(runs: Runs, quantity: str = ACCURACY) -> pd.DataFrame:
     steps = runs.metrics.sort_values("step", kind="stable")
     steps = steps.assign(examples=steps.groupby(["variant", "seed"]).rows.cumsum(), point=steps.step)
     steps = steps.assign(label=steps.variant, y=steps[quantity].astype(float)).dropna(subset="y")
-    return steps[["label", "variant", "seed", "point", "step", "examples", *SO_FAR, "y"]].reset_index(drop=True)
+    return steps[["label", "variant", "seed", "point", "step", "examples", *CUMULATIVE, "y"]].reset_index(drop=True)
 
 
 def _tests(runs: Runs) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def _tests(runs: Runs) -> pd.DataFrame:
     several = table.groupby("variant").solver.transform("nunique") > 1
     label = table.variant.where(~several, table.variant + " / " + table.solver)
     table = table.assign(label=label, examples=table.examples.fillna(0))
-    return table[["label", "variant", "seed", "point", "step", "examples", *SO_FAR, "y"]]
+    return table[["label", "variant", "seed", "point", "step", "examples", *CUMULATIVE, "y"]]
 
 
 def smoothed(table: pd.DataFrame, width: int) -> pd.DataFrame:

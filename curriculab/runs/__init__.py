@@ -2,14 +2,14 @@
 
 from curriculab.registry.digests import digest_of, digest_of_table
 from curriculab.runs.importers import import_runs, join
-from curriculab.runs.schema import COLUMNS, KEYS, SIGNAL, SO_FAR, Record, Runs
+from curriculab.runs.schema import COLUMNS, CUMULATIVE, KEYS, SIGNAL, Record, Runs
 from curriculab.runs.store import Store, load_record, load_runs
 
 __all__ = [
     "COLUMNS",
     "KEYS",
     "SIGNAL",
-    "SO_FAR",
+    "CUMULATIVE",
     "Record",
     "Runs",
     "Store",

@@ -1,25 +1,20 @@
-"""Values and tables as JSON, equal to the bit and without code."""
+"""Values and tables as JSON: bit-identical when read back, and without code."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from curriculab.protocol import Piece, Rows
 
-if TYPE_CHECKING:
-    pass
-
-
 NUMBERS = "fiub"  # kinds of NumPy types whose bytes are written as they are
 
 
 def _same(a: pd.Series, b: pd.Series) -> bool:
-    """Equal to the bit; of other objects, the very same ones."""
+    """Bit-identical; of other objects, the very same ones."""
     if a.dtype != b.dtype:
         return False
     if isinstance(a.dtype, np.dtype) and a.dtype.kind in NUMBERS:
@@ -29,14 +24,18 @@ def _same(a: pd.Series, b: pd.Series) -> bool:
     return a.equals(b)
 
 
+def _begins_with(turns: object, before: tuple[Piece, ...]) -> bool:
+    """Whether these are turns that begin with the ones before, the very same objects."""
+    if not isinstance(turns, tuple) or len(turns) < len(before):
+        return False
+    return all(p is q for p, q in zip(turns, before, strict=False))
+
+
 def _pack_column(column: pd.Series, before: pd.Series | None) -> dict[str, object]:
     if column.name == "turns":
         had = before.tolist() if before is not None else [()] * len(column)
         had = [h if isinstance(h, tuple) else () for h in had]
-        goes_on = all(
-            isinstance(t, tuple) and all(p is q for p, q in zip(t, h, strict=False)) and len(t) >= len(h)
-            for t, h in zip(column.tolist(), had, strict=True)
-        )
+        goes_on = all(map(_begins_with, column.tolist(), had))
         had = had if goes_on else [()] * len(column)
         return {
             "turns": [

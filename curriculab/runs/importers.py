@@ -20,7 +20,7 @@ import pandas as pd
 
 from curriculab.data.validation import closest, show
 from curriculab.runs.formats import Part, harness, tensorboard, trainer_state, wandb
-from curriculab.runs.schema import COLUMNS, SO_FAR, Record, Runs
+from curriculab.runs.schema import COLUMNS, CUMULATIVE, Record, Runs
 
 Column = str | Callable[[pd.DataFrame], pd.Series]
 
@@ -31,7 +31,7 @@ PLACES = {"variant": r"[^/]+?", "seed": r"\d+", "step": r"\d+"}
 LOGGED = {"loss": ("loss", "train/loss"), "seconds": ("seconds", "_runtime")}  # names that mean what our columns mean
 
 
-TARGETS = ("loss", "rows", *SO_FAR, "accuracy")
+TARGETS = ("loss", "rows", *CUMULATIVE, "accuracy")
 
 
 ACCURACY = re.compile(r"(?:eval|test|val|valid|validation)[/_](?:(?P<set>.+)[/_])?(?:accuracy|acc|exact_match)")
@@ -267,7 +267,7 @@ def _set_items(named: Named, columns: Mapping[str, Column]) -> pd.DataFrame:
     else:
         known = {c: ACCURACY.fullmatch(c) for c in map(str, table.columns) if "token" not in c}
         sets = {m["set"] or "eval": _taken(c, "accuracy", named) for c, m in known.items() if m}
-    so_far = _metrics(named, columns)[SO_FAR]
+    so_far = _metrics(named, columns)[CUMULATIVE]
     lines = []
     for name, values in sets.items():
         odd = values[(values < 0) | (values > 1)]
@@ -287,7 +287,7 @@ def _row_items(named: Named) -> pd.DataFrame:
     if items is None:
         return pd.DataFrame()
     step = np.nan if named.step is None else named.step
-    return items.assign(step=step, solver="direct", gold=False, whole_set=False, **dict.fromkeys(SO_FAR, np.nan))
+    return items.assign(step=step, solver="direct", gold=False, whole_set=False, **dict.fromkeys(CUMULATIVE, np.nan))
 
 
 def _once(table: pd.DataFrame, keys: list[str], parts: list[Named]) -> None:
@@ -324,7 +324,7 @@ def _ordered(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """The contract's columns first, numbers as numbers, steps in order."""
     wanted = COLUMNS[name][2:]
     table = table.reindex(columns=[*wanted, *(c for c in table.columns if c not in wanted)])
-    numbers = [c for c in ("step", "progress", "share", "correct", "loss", "rows", *SO_FAR) if c in table]
+    numbers = [c for c in ("step", "progress", "share", "correct", "loss", "rows", *CUMULATIVE) if c in table]
     table = table.astype(dict.fromkeys(numbers, float))
     if table["step"].notna().all() and (table["step"] % 1 == 0).all():
         table["step"] = table["step"].astype("int64")

@@ -19,13 +19,13 @@ FORMAT = 2  # of run folders and specs; 1: of 0.1.0 before its modules moved, wi
 KEYS = ["variant", "seed", "step"]
 
 
-SO_FAR = ["tokens", "rollouts", "generated", "seconds"]  # trained tokens, answers, their tokens, seconds until then
+CUMULATIVE = ["tokens", "rollouts", "generated", "seconds"]  # trained tokens, answers, their tokens, seconds until then
 
 
 COLUMNS: dict[str, list[str]] = {
-    "metrics": [*KEYS, "progress", "loss", "rows", *SO_FAR],
+    "metrics": [*KEYS, "progress", "loss", "rows", *CUMULATIVE],
     "exposure": [*KEYS, "id", "tokens", "weight"],
-    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *SO_FAR],
+    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *CUMULATIVE],
     "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "generated", "seconds", "test"],
     "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained", "signal"],
     "rollouts": [*KEYS, "purpose", "id", "level", "group", "prompt", "text", "reward", "length", "ended"],
@@ -133,7 +133,7 @@ class Runs:
         return max(events, key=len, default=[])
 
     def accuracy(self, by: str | None = None) -> pd.DataFrame:
-        """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, and SO_FAR."""
+        """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, and CUMULATIVE."""
         keys = [*KEYS, "solver", *([by] if by else [])]
         if by and by not in self.items:
             raise ValueError(f"the test rows have no column {by!r}; they have {sorted(set(self.items) - set(KEYS))}")
@@ -141,7 +141,7 @@ class Runs:
         table = groups.agg(
             accuracy=("correct", "mean"),
             n=("correct", "size"),
-            **{c: (c, "first") for c in SO_FAR},
+            **{c: (c, "first") for c in CUMULATIVE},
         )
         return table.reset_index()
 

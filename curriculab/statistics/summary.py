@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from curriculab.runs import SO_FAR, Runs
+from curriculab.runs import CUMULATIVE, Runs
 from curriculab.statistics.aggregates import (
     iqm,
     performance_profile,
@@ -28,7 +28,7 @@ from curriculab.statistics.tables import at_evaluations, shared_rows, tested
 from curriculab.statistics.tests import ANSWERS_FOR, benjamini_hochberg, holm, mcnemar
 from curriculab.statistics.verdict import listed
 
-AXES = ("step", "share", *SO_FAR)
+AXES = ("step", "share", *CUMULATIVE)
 LINE = ["variant", "quantity", "seeds", "value", "low", "high", "interval"]
 DIFFERENCE = ["difference", "difference_low", "difference_high"]
 Times = tuple[pd.Series, pd.DataFrame, float, float]  # min(time, horizon), (time, reached), threshold, horizon

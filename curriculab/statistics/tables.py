@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from curriculab.runs import SO_FAR, Runs
+from curriculab.runs import CUMULATIVE, Runs
 from curriculab.statistics.intervals import SAME
 from curriculab.statistics.verdict import listed
 
@@ -34,7 +34,7 @@ def at_evaluations(runs: Runs) -> pd.DataFrame:
     """
     items = finished(runs)
     items = items[~items.variant.isin(runs.null)]
-    spent = [c for c in SO_FAR if c in items]
+    spent = [c for c in CUMULATIVE if c in items]
     groups = items.groupby(["label", "seed", "step", "share"], sort=False, observed=True)
     table = groups.agg(accuracy=("correct", "mean"), **{c: (c, "first") for c in spent}).reset_index()
     return table.rename(columns={"label": "variant"})

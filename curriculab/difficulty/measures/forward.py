@@ -106,8 +106,10 @@ def self_perplexity(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
         for p, o in zip(pool["prompt"], options, strict=True)
     ]
     said = [pool[c] for c in ("solution", "answer") if c in pool]
-    answers = [next(t for t in (*texts, "") if isinstance(t, str)) for texts in zip(*said, strict=True)]
-    texts = [p + a for p, a in zip(prompts, answers or [""] * len(pool), strict=True)]
+    answers = [""] * len(pool)
+    for column in reversed(said):  # the solution, where a row has one, stands before the answer
+        answers = [text if isinstance(text, str) else other for text, other in zip(column, answers, strict=True)]
+    texts = [p + a for p, a in zip(prompts, answers, strict=True)]
     refuse("self_perplexity", pool.index[[not t for t in texts]], "has no text")
     whole = pool.drop(columns=["options", "turns"], errors="ignore").assign(prompt="")
     out = yield Score(say(whole, texts), "nll", role=role)
@@ -131,7 +133,10 @@ def option_probability(pool: pd.DataFrame, *, roles: str | Sequence[str] = "lear
     gold = [list(o).index(a) for o, a in zip(pool["options"], pool["answer"], strict=True)]
     models = [roles] if isinstance(roles, str) else list(roles)
     replies = yield [Score(pool, "options", role=role) for role in models]
-    wrong = np.array([[1 - _softmax(v)[g] for v, g in zip(out["options"], gold, strict=True)] for out in replies])
+    wrong = []
+    for out in replies:
+        wrong.append([1 - _softmax(values)[g] for values, g in zip(out["options"], gold, strict=True)])
+    wrong = np.array(wrong)
     score = pd.Series(wrong.mean(0), index=pool.index)
     return score if len(models) == 1 else (score, wrong.std(0, ddof=1) / len(models) ** 0.5)
 

@@ -44,10 +44,11 @@ def rating(
     check_prompts("rating", pool)
     if "{prompt}" not in template or n < 1:
         raise ValueError("rating: the template has no {prompt}, or n is below 1; give both")
-    heat = (0.0 if n == 1 else None) if temperature is None else temperature
+    if temperature is None and n == 1:
+        temperature = 0.0
     prompts = [template.replace("{prompt}", text) for text in _tasks(pool)]
     out = yield Sample(
-        ask(pool, prompts), n, role=judge, temperature=heat, max_new_tokens=max_new_tokens, purpose="judge"
+        ask(pool, prompts), n, role=judge, temperature=temperature, max_new_tokens=max_new_tokens, purpose="judge"
     )
     said = out["text"].map(lambda t: NUMBER.search(t))
     value = said.map(lambda m: float(m.group()) if m and low <= float(m.group()) <= high else np.nan)

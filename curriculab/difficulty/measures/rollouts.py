@@ -68,7 +68,8 @@ def expected_advantage(
         weight = p ** (k + prior - 1) * (1 - p) ** (n - k + prior - 1)
         mean, square = np.average(gain, weights=weight), np.average(gain**2, weights=weight)
         found[k] = mean, max(0.0, square - mean**2) ** 0.5
-    return tuple(pd.Series([found[k][i] for k in right], index=pool.index) for i in (0, 1))
+    expected = pd.Series([found[k][0] for k in right], index=pool.index)
+    return expected, pd.Series([found[k][1] for k in right], index=pool.index)
 
 
 def mean_advantage(p: np.ndarray, group: int) -> np.ndarray:

@@ -178,14 +178,18 @@ def ngram_perplexity(pool: pd.DataFrame, *, n: int = 2, unit: str = "word") -> p
         raise ValueError("ngram_perplexity: the pool has 1 row; it is measured by the others, load at least 2")
     if not any(rows):
         raise ValueError("ngram_perplexity: no row has a word; the prompts are empty or white space")
-    own = [[Counter(_grams(row, k)) for k in range(1, n + 1)] for row in rows]
-    whole = [sum((counts[k] for counts in own), Counter()) for k in range(n)]
+    own, whole = [], [Counter() for _ in range(n)]
+    for row in rows:
+        mine = [Counter(_grams(row, k)) for k in range(1, n + 1)]
+        own.append(mine)
+        for total, counts in zip(whole, mine, strict=True):
+            total.update(counts)
     behind, kinds = [Counter() for _ in range(n)], [Counter() for _ in range(n)]  # c(h), t(h)
     for k in range(n):
         for gram, count in whole[k].items():
             behind[k][gram[:-1]] += count
             kinds[k][gram[:-1]] += 1
-    flat = 1 / (len({w for row in rows for w in row}) + 2)
+    flat = 1 / (len(set().union(*rows)) + 2)
     score = [_left_out(row, mine, whole, behind, kinds, flat) for row, mine in zip(rows, own, strict=True)]
     return checked(score, "ngram_perplexity", pool)
 
