@@ -73,7 +73,7 @@ def simulate(
     >>> import curriculab as cl
     >>> from curriculab.simulation.pools import planted
     >>> pool, student = planted({"easy": 0.9, "hard": 0.1}, rate=0.1)
-    >>> simulate({"random": cl.methods.random_order}, pool, steps=10, batch_size=4, learner=student, tests=pool)
+    >>> cl.simulate({"random": cl.methods.random_order}, pool, steps=10, batch_size=4, learner=student, tests=pool)
     Runs(1 variants x 1 seeds, up to 10 steps)
     """
     if (steps is None) == (budget is None):

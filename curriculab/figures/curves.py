@@ -43,7 +43,7 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, conf
     >>> import curriculab as cl
     >>> pool = cl.load_pool("ladder", n=12, seed=0)
     >>> runs = cl.simulate(cl.methods.random_order, pool, tests=pool, steps=2, batch_size=4)
-    >>> learning_curves(runs).data[0].type
+    >>> cl.figures.learning_curves(runs).data[0].type
     'scatter'
     """
     if x not in AXES:

@@ -29,7 +29,7 @@ def comparison(result: Comparison) -> go.Figure:
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
-    >>> type(comparison(cl.compare(runs))).__name__
+    >>> type(cl.figures.comparison(cl.compare(runs))).__name__
     'Figure'
     """
     table, null = result.table.drop(index=result.to), result.null
@@ -137,7 +137,7 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> type(levels(cl.compare(runs))).__name__
+    >>> type(cl.figures.levels(cl.compare(runs))).__name__
     'Figure'
     """
     import plotly.graph_objects as go
@@ -194,7 +194,7 @@ def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> type(forgetting(runs, by="level")).__name__
+    >>> type(cl.figures.forgetting(runs, by="level")).__name__
     'Figure'
     """
     import plotly.graph_objects as go

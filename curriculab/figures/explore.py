@@ -108,7 +108,7 @@ def explore(
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> type(explore(runs)).__name__
+    >>> type(cl.figures.explore(runs)).__name__
     'Figure'
     """
     if x not in EXPLORED:

@@ -30,7 +30,7 @@ def draws(runs: Runs, pool: pd.DataFrame, by: str = "level", *, bins: int = 50) 
     >>> import curriculab as cl
     >>> pool = cl.load_pool("ladder", n=12, seed=0)
     >>> runs = cl.simulate(cl.methods.random_order, pool, steps=3, batch_size=4)
-    >>> type(draws(runs, pool, by="level")).__name__
+    >>> type(cl.figures.draws(runs, pool, by="level")).__name__
     'Figure'
     """
     exposure = runs.exposure[runs.exposure.variant.isin(runs.variants)]

@@ -59,7 +59,7 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level") -> go.Figure:
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> type(transfer(runs, pool)).__name__
+    >>> type(cl.figures.transfer(runs, pool)).__name__
     'Figure'
     """
     table = statistics.transfer(runs, pool, by)

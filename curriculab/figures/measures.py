@@ -59,7 +59,7 @@ def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     >>> import curriculab as cl
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> pool["words"] = cl.difficulty.word_count(pool)
-    >>> type(agreement(pool, ["level", "words"])).__name__
+    >>> type(cl.figures.agreement(pool, ["level", "words"])).__name__
     'Figure'
     """
     import plotly.graph_objects as go

@@ -30,7 +30,7 @@ def difficulty(
     >>> import curriculab as cl
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> pool["words"] = cl.difficulty.word_count(pool)
-    >>> type(difficulty(pool, "words")).__name__
+    >>> type(cl.figures.difficulty(pool, "words")).__name__
     'Figure'
     """
     names = numeric_columns(pool, measures)
@@ -79,7 +79,7 @@ def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> 
     >>> import curriculab as cl
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> pool["words"] = cl.difficulty.word_count(pool)
-    >>> type(scatter(pool, "level", "words")).__name__
+    >>> type(cl.figures.scatter(pool, "level", "words")).__name__
     'Figure'
     """
     import plotly.graph_objects as go

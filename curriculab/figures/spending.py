@@ -31,7 +31,7 @@ def waste(runs: Runs) -> go.Figure:
     >>> import curriculab as cl
     >>> pool = cl.load_pool("ladder", n=12, seed=0)
     >>> runs = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4, objective="grpo")
-    >>> type(waste(runs)).__name__
+    >>> type(cl.figures.waste(runs)).__name__
     'Figure'
     """
     import plotly.graph_objects as go

@@ -94,9 +94,9 @@ class Grpo(Objective):
 
     Examples
     --------
-    >>> Grpo(scale_rewards=False).scale_rewards
+    >>> cl.Grpo(scale_rewards=False).scale_rewards
     'none'
-    >>> Grpo(clip=0.2)
+    >>> cl.Grpo(clip=0.2)
     Traceback (most recent call last):
     TypeError: Grpo(clip=0.2): write max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio
     """

@@ -38,7 +38,7 @@ class Sft(Objective):
 
     Examples
     --------
-    >>> Sft(lr=2e-4) == Sft(learning_rate=2e-4)
+    >>> cl.Sft(lr=2e-4) == cl.Sft(learning_rate=2e-4)
     True
     """
 

@@ -270,7 +270,7 @@ def comparison(result: Comparison, *, controls: Sequence[str] = (), places: int 
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
-    >>> "easy first" in comparison(cl.compare(runs)).markdown()
+    >>> "easy first" in cl.paper.tables.comparison(cl.compare(runs)).markdown()
     True
     """
     table = result.table

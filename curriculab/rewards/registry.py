@@ -43,7 +43,7 @@ class Reference:
 
         Examples
         --------
-        >>> Reference("New\\n  York").plain
+        >>> cl.rewards.Reference("New\\n  York").plain
         'New York'
         """
         return " ".join(self.answer.split())

@@ -117,7 +117,7 @@ def join(*runs: Runs) -> Runs:
     >>> pool = cl.load_pool("ladder", n=12, seed=0)
     >>> mine = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4)
     >>> theirs = cl.simulate(cl.methods.easy_to_hard, pool, steps=2, batch_size=4)
-    >>> join(mine, theirs).variants
+    >>> cl.runs.join(mine, theirs).variants
     ['random_order', 'easy_to_hard']
     """
     records = [record for some in runs for record in some.records]

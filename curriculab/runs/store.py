@@ -130,7 +130,7 @@ def load_runs(root: str | Path) -> Runs:
 
     Examples
     --------
-    >>> load_runs("empty")
+    >>> cl.load_runs("empty")
     Traceback (most recent call last):
     ValueError: no recorded runs in empty; train some with Bench.run, or name another folder
     """

@@ -48,8 +48,9 @@ class SimulatedLearner:
     --------
     >>> from curriculab.simulation.pools import planted
     >>> pool, student = planted({"easy": 0.9, "hard": 0.1})
-    >>> learner = SimulatedLearner(student, pool)
-    >>> ask = Ask(("a variant", 0), turn=1, place=0, stream=(0, 1, 0), request=Score(pool.iloc[[0, 40]], "angle"))
+    >>> learner = cl.simulation.SimulatedLearner(student, pool)
+    >>> request = cl.Score(pool.iloc[[0, 40]], "angle")
+    >>> ask = cl.protocol.Ask(("a variant", 0), turn=1, place=0, stream=(0, 1, 0), request=request)
     >>> learner.answer([ask])[0].reply["angle"].round(2).tolist()  # the probability of a right answer
     [0.9, 0.1]
     """

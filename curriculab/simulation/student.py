@@ -44,7 +44,7 @@ class Student:
     Examples
     --------
     >>> from curriculab.simulation.pools import chain
-    >>> Student(rate=0.1, prerequisites=chain("add", "multiply")).prerequisites
+    >>> cl.simulation.Student(rate=0.1, prerequisites=chain("add", "multiply")).prerequisites
     (('multiply', 'add'),)
     """
 

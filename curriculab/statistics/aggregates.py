@@ -42,7 +42,7 @@ def mean(scores: Scores) -> np.ndarray:
 
     Examples
     --------
-    >>> float(mean([[0.0, 1.0], [1.0, 1.0]]))
+    >>> float(cl.statistics.mean([[0.0, 1.0], [1.0, 1.0]]))
     0.75
     """
     return np.asarray(scores, dtype=float).mean(axis=(-2, -1))
@@ -53,7 +53,7 @@ def median(scores: Scores) -> np.ndarray:
 
     Examples
     --------
-    >>> float(median([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]]))
+    >>> float(cl.statistics.median([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]]))
     0.5
     """
     return np.median(np.asarray(scores, dtype=float).mean(axis=-2), axis=-1)
@@ -66,7 +66,7 @@ def iqm(scores: Scores) -> np.ndarray:
 
     Examples
     --------
-    >>> float(iqm([[0.0, 0.4], [0.6, 1.0]]))
+    >>> float(cl.statistics.iqm([[0.0, 0.4], [0.6, 1.0]]))
     0.5
     """
     x = np.asarray(scores, dtype=float)
@@ -80,7 +80,7 @@ def optimality_gap(scores: Scores, target: float = 1.0) -> np.ndarray:
 
     Examples
     --------
-    >>> float(optimality_gap([[0.5, 1.5]]))
+    >>> float(cl.statistics.optimality_gap([[0.5, 1.5]]))
     0.25
     """
     return target - np.minimum(np.asarray(scores, dtype=float), target).mean(axis=(-2, -1))
@@ -94,7 +94,7 @@ def probability_of_improvement(first: Scores, second: Scores) -> np.ndarray:
 
     Examples
     --------
-    >>> float(probability_of_improvement([[2.0], [3.0]], [[1.0], [2.0]]))
+    >>> float(cl.statistics.probability_of_improvement([[2.0], [3.0]], [[1.0], [2.0]]))
     0.875
     """
     return _wins(first, second).mean(axis=(-3, -2, -1))
@@ -108,7 +108,7 @@ def performance_profile(scores: Scores, thresholds: Sequence[float] | np.ndarray
 
     Examples
     --------
-    >>> performance_profile([[0.2, 0.6], [0.4, 0.8]], [0.3, 0.7]).tolist()
+    >>> cl.statistics.performance_profile([[0.2, 0.6], [0.4, 0.8]], [0.3, 0.7]).tolist()
     [0.75, 0.25]
     """
     x = np.asarray(scores, dtype=float)

@@ -28,7 +28,7 @@ def forgetting(runs: Runs, by: str = "topic", *, confidence: float = 0.95) -> pd
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> "forgetting" in forgetting(runs, by="level")
+    >>> "forgetting" in cl.statistics.forgetting(runs, by="level")
     True
     """
     paths = _paths(runs, by)
@@ -72,7 +72,7 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, confidence: f
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> "change" in transfer(runs, pool, by="level")
+    >>> "change" in cl.statistics.transfer(runs, pool, by="level")
     True
     """
     if by not in pool:

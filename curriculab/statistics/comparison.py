@@ -99,7 +99,7 @@ def compare(
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
-    >>> compare(runs)
+    >>> cl.compare(runs)
     Comparison(1 variants against 'random', up to 3 seeds; 0 differ)
     """
     if not 0 < confidence < 1:

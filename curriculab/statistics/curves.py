@@ -24,7 +24,7 @@ def area_under_curve(x: Numbers, y: Numbers, low: float, high: float) -> float:
 
     Examples
     --------
-    >>> area_under_curve([0, 10, 20], [0.0, 0.5, 0.5], 0, 20)
+    >>> cl.statistics.area_under_curve([0, 10, 20], [0.0, 0.5, 0.5], 0, 20)
     0.375
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
@@ -45,7 +45,7 @@ def time_to_threshold(x: Numbers, y: Numbers, threshold: float) -> tuple[float, 
 
     Examples
     --------
-    >>> time_to_threshold([0, 10, 20], [0.2, 0.4, 0.6], 0.5)
+    >>> cl.statistics.time_to_threshold([0, 10, 20], [0.2, 0.4, 0.6], 0.5)
     (20.0, True)
     """
     x, reached = np.asarray(x, dtype=float), np.asarray(y, dtype=float) >= threshold
@@ -62,7 +62,7 @@ def kaplan_meier(time: Numbers, reached: Sequence[bool] | np.ndarray, *, confide
 
     Examples
     --------
-    >>> kaplan_meier([10, 20, 20], [True, True, False]).waiting.round(3).tolist()
+    >>> cl.statistics.kaplan_meier([10, 20, 20], [True, True, False]).waiting.round(3).tolist()
     [0.667, 0.333]
     """
     from scipy.special import ndtri
@@ -93,7 +93,7 @@ def median_time(time: Numbers, reached: Sequence[bool] | np.ndarray) -> float:
 
     Examples
     --------
-    >>> median_time([10, 20, 30], [True, True, False])
+    >>> cl.statistics.median_time([10, 20, 30], [True, True, False])
     20.0
     """
     table = kaplan_meier(time, reached)
@@ -109,7 +109,7 @@ def restricted_mean(time: Numbers, reached: Sequence[bool] | np.ndarray, horizon
 
     Examples
     --------
-    >>> restricted_mean([10, 20], [True, True], 20)
+    >>> cl.statistics.restricted_mean([10, 20], [True, True], 20)
     15.0
     """
     t, seen = np.asarray(time, dtype=float), np.asarray(reached, dtype=bool)

@@ -45,7 +45,7 @@ def paired_t(differences: Sequence[float] | np.ndarray, *, confidence: float = 0
 
     Examples
     --------
-    >>> found = paired_t([0.40, 0.35, 0.40])
+    >>> found = cl.statistics.paired_t([0.40, 0.35, 0.40])
     >>> round(float(found.mean), 3), round(float(found.low), 3), round(float(found.high), 3)
     (0.383, 0.312, 0.455)
     """
@@ -74,7 +74,7 @@ def bootstrap(differences: Sequence[float] | np.ndarray, *, confidence: float = 
 
     Examples
     --------
-    >>> found = bootstrap([0.01, 0.03, 0.02, 0.04, 0.02, 0.03, 0.01, 0.02, 0.03, 0.04])
+    >>> found = cl.statistics.bootstrap([0.01, 0.03, 0.02, 0.04, 0.02, 0.03, 0.01, 0.02, 0.03, 0.04])
     >>> bool(found.low > 0), found.n
     (True, 10)
     """
@@ -110,7 +110,7 @@ def estimate(differences: Sequence[float] | np.ndarray, *, confidence: float = 0
 
     Examples
     --------
-    >>> estimate([0.40, 0.35, 0.40]).label
+    >>> cl.statistics.estimate([0.40, 0.35, 0.40]).label
     't, n=3'
     """
     d = np.asarray(differences, dtype=float)
@@ -131,7 +131,7 @@ def jackknife(
     Examples
     --------
     >>> import numpy as np
-    >>> round(jackknife([1.0, 2.0, 3.0], np.mean).mean, 6)
+    >>> round(cl.statistics.jackknife([1.0, 2.0, 3.0], np.mean).mean, 6)
     2.0
     """
     x = np.asarray(scores, dtype=float)

@@ -32,7 +32,7 @@ def minimum_detectable_effect(
 
     Examples
     --------
-    >>> round(minimum_detectable_effect(0.02, 3), 3)
+    >>> round(cl.statistics.minimum_detectable_effect(0.02, 3), 3)
     0.065
     """
     from scipy.optimize import brentq
@@ -78,7 +78,7 @@ def seeds_needed(
 
     Examples
     --------
-    >>> seeds_needed(0.02, 0.02)
+    >>> cl.statistics.seeds_needed(0.02, 0.02)
     10
     """
     if not (np.isfinite(effect) and effect != 0 and sd > 0):

@@ -95,7 +95,7 @@ def looks(runs: Runs, *, to: str = "random", confidence: float = 0.95, planned: 
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> len(looks(runs)) > 0
+    >>> len(cl.statistics.looks(runs)) > 0
     True
     """
     table = at_evaluations(runs)

@@ -23,7 +23,7 @@ def waste(runs: Runs) -> pd.DataFrame:
     >>> import curriculab as cl
     >>> pool = cl.load_pool("ladder", n=12, seed=0)
     >>> runs = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4, objective="grpo")
-    >>> len(waste(runs))
+    >>> len(cl.statistics.waste(runs))
     1
     """
     groups = runs.groups

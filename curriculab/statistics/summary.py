@@ -57,7 +57,7 @@ def aggregate(
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> len(aggregate(runs)) > 0
+    >>> len(cl.statistics.aggregate(runs)) > 0
     True
     """
     scores, by = _scores_by(runs, by, at)
@@ -95,7 +95,7 @@ def to_threshold(
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> len(to_threshold(runs, 0.5)) > 0
+    >>> len(cl.statistics.to_threshold(runs, 0.5)) > 0
     True
     """
     time, seen, threshold, horizon = _times(runs, x, threshold, to)
@@ -122,7 +122,7 @@ def improvement(
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> len(improvement(runs)) > 0
+    >>> len(cl.statistics.improvement(runs)) > 0
     True
     """
     scores, _ = _scores_by(runs, by, at)
@@ -156,7 +156,7 @@ def profiles(
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> len(profiles(runs)) > 0
+    >>> len(cl.statistics.profiles(runs)) > 0
     True
     """
     scores, _ = _scores_by(runs, by, at)
@@ -191,7 +191,7 @@ def mcnemar_by_seed(runs: Runs, *, to: str = "random", at: str | float = "end") 
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, evaluate_every=2, seed=[0, 1, 2])
-    >>> len(mcnemar_by_seed(runs))
+    >>> len(cl.statistics.mcnemar_by_seed(runs))
     3
     """
     right = _right(runs, at)

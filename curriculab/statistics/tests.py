@@ -29,7 +29,7 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    >>> cl.statistics.holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """
     p = np.asarray(p, dtype=float)
@@ -61,7 +61,7 @@ def holm_levels(p: Sequence[float] | np.ndarray, *, confidence: float = 0.95) ->
 
     Examples
     --------
-    >>> holm_levels([0.01, 0.30]).round(3).tolist()
+    >>> cl.statistics.holm_levels([0.01, 0.30]).round(3).tolist()
     [0.975, 0.95]
     """
     p = np.asarray(p, dtype=float)
@@ -92,7 +92,7 @@ def benjamini_hochberg(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(2).tolist()
+    >>> cl.statistics.benjamini_hochberg([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.04, 0.04]
     """
     p = np.asarray(p, dtype=float)
@@ -136,7 +136,7 @@ def mcnemar(first: Sequence | np.ndarray, second: Sequence | np.ndarray) -> McNe
 
     Examples
     --------
-    >>> round(float(mcnemar([1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]).p), 5)
+    >>> round(float(cl.statistics.mcnemar([1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]).p), 5)
     0.03125
     """
     from scipy.special import bdtr

@@ -91,7 +91,7 @@ class Explorer:
     >>> from curriculab.simulation.pools import chain_pool
     >>> pool = chain_pool()
     >>> runs = cl.simulate(cl.methods.random_order, pool, steps=5, batch_size=4, seed=[0, 1], tests=pool)
-    >>> explorer = Explorer(runs)
+    >>> explorer = cl.widgets.Explorer(runs)
     >>> explorer.set(seeds=[1])
     >>> explorer.chosen.seeds
     [1]

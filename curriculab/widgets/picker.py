@@ -59,7 +59,7 @@ class Picker:
     Examples
     --------
     >>> from curriculab.simulation.pools import chain_pool
-    >>> picker = Picker(chain_pool(), ["random_order", "sec"], chosen=["random_order"], steps=4)
+    >>> picker = cl.widgets.Picker(chain_pool(), ["random_order", "sec"], chosen=["random_order"], steps=4)
     >>> picker.choose("sec")
     >>> list(picker.variants)
     ['sec']

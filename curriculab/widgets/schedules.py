@@ -48,7 +48,7 @@ class Schedules:
     Examples
     --------
     >>> from curriculab.simulation.pools import chain_pool
-    >>> panel = Schedules(chain_pool(), steps=20, batch_size=4)
+    >>> panel = cl.widgets.Schedules(chain_pool(), steps=20, batch_size=4)
     >>> panel.sides["B"].set(method="baby_steps", by="score", buckets=3)
     >>> panel.sides["B"].source
     'partial(cl.methods.baby_steps, by="score", buckets=3)'

@@ -117,10 +117,11 @@ def examine(path: Path, *, columns: Mapping[str, Column] | None = None, model: M
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = Path(folder.name, "mine.csv")
     >>> length = path.write_text("question,answer\\n1+1=,2\\n")
-    >>> examine(path).mapping["from"].to_dict()
+    >>> cl.widgets.examine(path).mapping["from"].to_dict()
     {'prompt': 'question', 'answer': 'answer'}
     """
     unit = "words" if model is None else "tokens"
@@ -191,7 +192,7 @@ class Upload:
 
     Examples
     --------
-    >>> upload = Upload()
+    >>> upload = cl.widgets.Upload()
     >>> look = upload.take("mine.csv", b"question,answer\\n1+1=,2\\n")
     >>> upload.pool.prompt.tolist()
     ['1+1=']
