@@ -88,7 +88,7 @@ def parameter(name: str):
     return pytest.param(name, marks=marks)
 
 
-@pytest.mark.parametrize("name", map(parameter, EXAMPLES))
+@pytest.mark.parametrize("name", [parameter(name) for name in EXAMPLES])
 def test_the_example_of_a_public_name_prints_what_it_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

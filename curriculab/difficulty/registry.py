@@ -100,7 +100,7 @@ def measure(function: Callable | None = None, /, *, needs: Needs = "rows") -> ob
     ... def vowels(pool: pd.DataFrame) -> pd.Series:
     ...     return pool["prompt"].str.count("[aeiou]").astype(float)
     >>> MEASURES["vowels"](pd.DataFrame({"prompt": ["add one"]})).tolist()
-    [4.0]
+    [3.0]
     """
     if function is None:
         return lambda f: _entered(f, needs)
