@@ -25,6 +25,16 @@ NAMESPACE = {"cl": cl, "np": np, "pd": pd, "__name__": "examples"}
 MISSING = json.loads((ROOT / "tests" / "examples_missing.json").read_text())
 
 
+@pytest.fixture(autouse=True)
+def registries_as_before() -> Iterator[None]:
+    """An example may register a unit; no other test of this process sees it."""
+    registry = cl.difficulty.registry.MEASURES
+    before = dict(registry._registered)
+    yield
+    registry._registered.clear()
+    registry._registered.update(before)
+
+
 def names_of(module: ModuleType) -> list[str]:
     """What `__all__` lists, or what a module without one defines."""
     if hasattr(module, "__all__"):

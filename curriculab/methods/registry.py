@@ -61,7 +61,14 @@ class Entry:
 
     @property
     def file_module(self) -> str:
-        """The module that the method stands in."""
+        """The module that the method stands in.
+
+        Examples
+        --------
+        >>> import curriculab as cl
+        >>> next(e for e in cl.methods.CATALOG if e.function == "sec").file_module
+        'curriculab.methods.online.sec'
+        """
         return self.module or f"curriculab.methods.{self.group}.{self.function}"
 
     @property

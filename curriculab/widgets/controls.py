@@ -77,7 +77,14 @@ def _menu_place(entry: Entry) -> tuple[int, int]:
 
 
 def controls_of(name: str) -> dict[str, Slider | tuple[object, ...]]:
-    """Knobs of a method that can be turned, as its signature tells: a slider, or the values to choose among."""
+    """Knobs of a method that can be turned, as its signature tells: a slider, or the values to choose among.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> cl.widgets.controls_of("sec")["absent"]
+    ('keep', 'decay')
+    """
     return {
         knob: about.choices if about.low is None else Slider(about.low, about.high, about.step)
         for knob, about in knobs_of(getattr(methods, name)).items()
