@@ -176,7 +176,8 @@ def texts(value: object) -> set[str]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return texts([getattr(value, f.name) for f in dataclasses.fields(value)])
     if inspect.isfunction(value):
-        source = _notebook_source(value) if _is_notebook(value) else GRAPH.source(_module_of(value))
+        found = not _is_notebook(value) and GRAPH.locate(_module_of(value)) is not None
+        source = GRAPH.source(value.__module__) if found else _notebook_source(value)
         return set(source.texts if source else ()) | texts(value.__defaults__) | texts(value.__kwdefaults__)
     return set()
 
