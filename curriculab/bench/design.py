@@ -132,7 +132,7 @@ class Design:
         return digest_of(self.decides(method, seed, steering))
 
     def spec(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
-        """What is written beside a run: what decides it, what was asked in words, and where it was made."""
+        """The record beside a run: its decisive settings, the method with its knobs, software and machine."""
         return {
             "decides": self.decides(method, seed, steering),
             "method": written(method),

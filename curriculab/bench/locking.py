@@ -39,7 +39,7 @@ def read_keys(folder: Path | None) -> list[Key] | None:
 
 @contextmanager
 def filling(store: Path | None) -> Iterator[None]:
-    """Say in one line that the disk is full, whoever found out."""
+    """Turn any error of a full disk into one line that names the store and the next step."""
     try:
         yield
     except (OSError, SafetensorError) as error:

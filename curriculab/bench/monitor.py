@@ -1,8 +1,8 @@
-"""What is known of a bench in training, and the commands that are sent to it: between two calls both are exchanged.
+"""Status of a bench in training, and commands to it, exchanged between two calls to the backend.
 
-Whoever trains (`bench.run`, a background thread, `curriculab run`) calls `between` after every call. A monitor notes
-what is new as points, carries out commands of this process and of others, tells listeners, and writes what a process
-that attaches needs into the bench's folder.
+The training code (`bench.run`, a background thread, `curriculab run`) calls `between` after every call. A monitor adds
+new steps and tests to its points, carries out commands of this process and of others, notifies listeners, and writes
+the status into the bench's folder, where an attached process reads it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Monitor:
 
     # -- commands -----------------------------------------------------------------------------------------------------
     def send(self, command: dict) -> tuple[threading.Event, list]:
-        """Hand a command to whoever trains; the event is set once it is carried out, the list holds what was wrong."""
+        """Queue a command for the training code; the event is set when it has run, the list then holds its errors."""
         carried, wrong = threading.Event(), []
         with self._lock:
             self._commands.append((command, carried, wrong))
@@ -233,7 +233,7 @@ class Monitor:
 
 
 def rows_in_work(kind: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """A few of the rows of a request that was just answered: what was asked, what was said, what it was worth."""
+    """A few rows of the last answered request: id, prompt, text, reward, loss."""
     table = rows.head(ROWS_SHOWN)
     found = {"id": table.index.astype(str), "request": kind}
     if "prompt" in table:

@@ -105,7 +105,7 @@ class RunSet:
             return session.run()
 
     def as_json(self) -> dict[str, object]:
-        """What was asked, so that `spec.read_spec` can ask it again."""
+        """Design, variants, seeds and interventions as JSON, which `spec.read_spec` turns back into a run set."""
         return {
             "format": FORMAT,
             **self.design.settings(),

@@ -1,8 +1,8 @@
 """The training of a bench: runs that are not recorded yet, side by side, watched, steered and kept between two calls.
 
-A session with a folder of its own (`.bench-<digest>` in the store) can be killed at any moment: what is asked again
-goes on from its last checkpoint, with bit-identical results, and costs at most the work since. The folder goes when its
-runs are recorded.
+A session with a folder of its own (`.bench-<digest>` in the store) can be killed at any moment: the same bench, run
+again, resumes from the last checkpoint with bit-identical results, and loses at most the work since. The folder is
+deleted when its runs are recorded.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@
         out = yield Score(pool, "nll", role=role)
         return out["nll"]                                # a Series; or two: the score and its standard error
 
-As a plain function, `answer_loss(pool, model)`, that generator is answered by the model directly; inside a method
-(`request_scores`) the method pays for what is asked.
+Called as a plain function, `answer_loss(pool, model)`, the model answers the generator directly; inside a method,
+through `request_scores`, its tokens are charged to the method's ledger.
 """
 
 from __future__ import annotations
