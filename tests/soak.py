@@ -35,11 +35,11 @@ from safetensors.torch import load_file
 
 import curriculab as cl
 from curriculab import methods
-from curriculab.bench import checkpoint, replay, scheduler, session
+from curriculab.bench import checkpoint, monitor, replay, scheduler, session, tables
 from curriculab.engine import backend
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model
-from curriculab.runs import Store, writing
+from curriculab.runs import Store
 from tests.conftest import _save_tiny
 
 # The moment that a phase names is the entry of its function.
@@ -172,7 +172,8 @@ def announce(pipe: int) -> None:
             return inner(*args, **kwargs)
 
         setattr(owner, name, wraps(inner)(entered))
-    session.write_whole = writing.write_whole  # a name of its own there
+    for module in (monitor, tables):  # each has a name of its own for it
+        module.write_whole = checkpoint.write_whole
 
 
 def forked(work: Callable[[int], None]) -> tuple[int, int]:

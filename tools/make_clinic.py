@@ -1,19 +1,4 @@
-"""Clinic: a medical exam about a closed world that nobody has ever studied.
-
-48 diseases, 36 findings, 28 drugs, 7 drug classes and 8 specialities, all with made-up names, and 468 facts about them,
-rare and common ones in Zipf-like shares. A textbook states every fact in four wordings; four-option questions combine
-one to four facts. Made by `python -m tools.make_clinic` from the grammar below, without a language model.
-
-    prompt    "A woman of 68 has tamosk. Give the class of the drug for it."
-    options   ["lotugen", "pafugen", "valugen", "nulugen"]
-    answer    "nulugen"
-    solution  "The drug for tamosk is fisazil. The class of fisazil is nulugen. So nulugen."
-
-`level` counts the facts that must be combined. Up to level 3 a chain of facts starts at a name in the prompt, or at the
-disease that two findings point to. From level 3 on, and always at level 4, a prompt names four diseases, picks one by
-its relation to another, and asks on from there: each of the four leads to one of the options, so no single name gives
-the answer away. A tenth of the prompts, picked by their hash, is held out: never in any training text.
-"""
+"""The questions of clinic, made from the world of curriculab.data.clinic_world: `python -m tools.make_clinic`."""
 
 from __future__ import annotations
 

@@ -10,13 +10,10 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-import os
 import platform
 import sys
-import tempfile
 import time
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +24,7 @@ from curriculab.methods.check import Check, checks_path, claim_digest, load_chec
 from curriculab.methods.controls import CONTROLS
 from curriculab.methods.registry import CATALOG, Entry, checkable
 from curriculab.registry.knobs import Knob, knobs_of
+from curriculab.runs.writing import write_whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,11 +129,5 @@ def save_check(entry: Entry, check: Check) -> None:
         },
         "digest": claim_digest(entry.file_module),
     }
-    write_whole(checks_path(), json.dumps(dict(sorted(records.items())), indent=1, ensure_ascii=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
-        part.write(text)
-    os.chmod(part.name, 0o644)
-    os.replace(part.name, path)
+    text = json.dumps(dict(sorted(records.items())), indent=1, ensure_ascii=False) + "\n"
+    write_whole(checks_path(), text.encode())

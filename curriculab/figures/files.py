@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import tempfile
 import zlib
 from collections.abc import Callable
 from html import escape
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from curriculab import __version__
 from curriculab.figures.captions import About
+from curriculab.runs.writing import write_whole
 
 MAKER = f"curriculab {__version__}"
 MOST_BYTES = 190_000  # of a picture, before title and caption are put into it; 200 kB is what a submission bears
@@ -21,18 +20,9 @@ DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
 
 
 def write(path: Path, content: bytes) -> Path:
-    """Whole or not at all."""
+    """Write a file whole or not at all, into a folder that is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-    return path
+    return write_whole(path, content)
 
 
 def signed(content: bytes, form: str, about: About) -> bytes:

@@ -23,6 +23,7 @@ import pandas as pd
 
 from curriculab import methods
 from curriculab.data.files import data_path
+from curriculab.runs.writing import write_whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -126,7 +127,6 @@ def recorded(name: str) -> Recorded:
 def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = None) -> dict[str, object]:
     """Train what is not in the store yet, seed after seed, and write the results whole; returns what is said of it."""
     from curriculab import figures, statistics
-    from curriculab.bench.checking import write_whole
     from curriculab.registry.fingerprint import versions
 
     experiment = EXPERIMENTS[name]
@@ -148,11 +148,15 @@ def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = Non
         | {"seeds": wanted, "variants": list(experiment.variants), "objective": repr(bench.objectives["grpo"])},
         "failed": {f"{v}, seed {s}": why for (v, s), why in runs.failed.items()},
     }
-    write_whole(to / f"{name}_table.csv", result.table.rename_axis("variant").round(5).to_csv())
-    write_whole(to / f"{name}_waste.csv", statistics.waste(runs).rename_axis("variant").round(5).to_csv())
-    write_whole(to / f"{name}_curves.json", figures.learning_curves(runs, x="generated").to_json())
-    write_whole(to / f"{name}_draws.json", figures.draws(runs, bench.train, by="level").to_json())
-    write_whole(to / f"{name}.json", json.dumps(about, indent=1) + "\n")  # last: it says that the others are there
+    files = {
+        f"{name}_table.csv": result.table.rename_axis("variant").round(5).to_csv(),
+        f"{name}_waste.csv": statistics.waste(runs).rename_axis("variant").round(5).to_csv(),
+        f"{name}_curves.json": figures.learning_curves(runs, x="generated").to_json(),
+        f"{name}_draws.json": figures.draws(runs, bench.train, by="level").to_json(),
+        f"{name}.json": json.dumps(about, indent=1) + "\n",  # last: it says that the others are there
+    }
+    for file, text in files.items():
+        write_whole(to / file, text.encode())
     return about
 
 

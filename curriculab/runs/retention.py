@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -23,14 +22,12 @@ import pandas as pd
 from filelock import lock_descriptor
 
 from curriculab.runs.schema import COLUMNS, Runs
+from curriculab.runs.store import RUN
 
 STATES = ("finished", "failed", "running", "unfinished", "damaged", "leftover")
 
 
 FORMATS = ("csv", "parquet", "tensorboard")
-
-
-RUN = re.compile(r".+-[0-9a-f]{16}(\.failed)?")
 
 
 QUIET = 600  # seconds without a change before a leftover is taken for one
