@@ -70,7 +70,7 @@ class Pending:
 
 @dataclass(eq=False)
 class Job:
-    """One generator being driven: a method, or (with an `owner`) a solver at one of its tests."""
+    """One generator of requests: a method, or (with a `parent`) a solver at one of the tests of that method."""
 
     variant: str
     seed: int
@@ -109,7 +109,7 @@ class Job:
         return self.parent or self
 
     def advance(self, reply: object = None) -> list[Pending]:
-        """Send the reply in and turn what comes out into tickets; a failure closes this job only."""
+        """Send the reply in; the requests that come out, as pending ones. A failure closes this job only."""
         try:
             asked = advance(self.generator, reply)
             if isinstance(asked, Returned):

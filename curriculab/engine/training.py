@@ -1,7 +1,7 @@
 """One optimiser step of many adapters in shared forwards, whatever each of them learns by.
 
 A loss is made of the negative log-likelihoods of learned tokens, with coefficients that are fixed per request
-beforehand, and summed over tickets: gradients of different adapters never mix.
+beforehand, and summed over requests: gradients of different adapters never mix.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 runs/easy-first-3f9a41c07b2d8e55/          finished: spec, tables, events, adapter
 runs/easy-first-3f9a41c07b2d8e55.failed/   ended before its budget was spent; kept to look at, never reused
-runs/.bench-77c0e2d41b9a6f03/              in training, or cut off: journal and checkpoints, see drive.py
+runs/.bench-77c0e2d41b9a6f03/              in training, or cut off: replay log and checkpoints
 """
 
 from __future__ import annotations
