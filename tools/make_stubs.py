@@ -13,7 +13,7 @@ from curriculab.difficulty import MEASURES
 PATH = Path(__file__).parents[1] / "curriculab" / "difficulty" / "__init__.pyi"
 HEAD = """# Written by `python -m tools.make_stubs` from the registry of measures, for editors and type checkers.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd

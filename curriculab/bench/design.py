@@ -16,7 +16,6 @@ from curriculab.bench.fingerprint import run_modules
 from curriculab.bench.job import Job, Steer, open_job
 from curriculab.data.rendering import learned_text
 from curriculab.data.validation import validate
-from curriculab.engine.backend import ModelBackend
 from curriculab.engine.model import Model
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective, resolve
@@ -70,7 +69,8 @@ class Design:
         """What answers the requests of this design's variants."""
         if self.make_backend is not None:
             return self.make_backend(self)
-        return ModelBackend(self.model, self.objectives, self.others, self.temperature, self.max_new_tokens)
+        how = {"temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
+        return self.model.backend(self.objectives, others=self.others, **how)
 
     def setting(self, request: Train) -> Objective:
         """The objective that a Train is answered with."""
