@@ -203,14 +203,12 @@ class TrainingSession:
         event = Event(
             self.scheduler.call, what, variant, to, turns_now(self.jobs, variant), step=step_of(self.jobs, variant)
         )
-        self._happen(event, planned=False)
-        return event
+        return self._happen(event, planned=False)
 
     def note(self, what: str) -> Event:
         """Record that the bench was paused or went on; it changes nothing."""
         event = Event(self.scheduler.call, what, step=max((j.run.step for j in self.jobs), default=0))
-        self._happen(event, planned=False)
-        return event
+        return self._happen(event, planned=False)
 
     def fork(self, of: str, to: Method, *, name: str | None = None, since: int | None = None) -> Event:
         """Begin a variant that is `of` until a checkpoint (None: now) and goes on with another method.
@@ -228,8 +226,7 @@ class TrainingSession:
         branch = self.scheduler.call if since is None else since
         event = Event(self.scheduler.call, "fork", name, to, turns, of, branch, step_of(self.jobs, of))
         self._hold(event)
-        self._happen(event, planned=False)
-        return event
+        return self._happen(event, planned=False)
 
     def forkable(self) -> dict[int, dict[str, int]]:
         """Checkpoints to fork from: their call, and the step each variant (its slowest seed) had reached there."""
@@ -244,7 +241,7 @@ class TrainingSession:
         for seed in event.turns:
             self.backend.fork((event.of, seed), (event.variant, seed), there)
 
-    def _happen(self, event: Event, *, planned: bool) -> None:
+    def _happen(self, event: Event, *, planned: bool) -> Event:
         """Write an intervention down and carry it out; where it was known from the start, jobs know it already."""
         self.log.event(self.scheduler.call, event.as_json())
         self.events.append(event)
@@ -261,6 +258,7 @@ class TrainingSession:
             self._states.pop(now, None)
             discard(now)
             self.checkpoint()
+        return event
 
     def _join(self, event: Event) -> None:
         keys = [(event.variant, seed) for seed in event.turns]
