@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from curriculab.bench.budget import Budget, default_ceiling, evaluation_shares
-from curriculab.bench.fingerprint import run_modules
+from curriculab.bench.fingerprint import measure_modules, run_modules
 from curriculab.bench.job import Job, Steer, open_job
 from curriculab.data.rendering import learned_text
 from curriculab.data.validation import validate
@@ -85,7 +85,7 @@ class Design:
     def decides(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> dict[str, object]:
         """Everything that decides the numbers of one run; steering: other methods that took over, and when."""
         steered = [[s.turn, s.evaluated, s.step, describe(s.to) if s.to else "stop"] for s in steering]
-        read = texts(method)
+        read, measures = texts(method), measure_modules(method)
         columns = {name: about for name, about in self.columns.items() if name in read}
         return {
             "train": self.train_digest,
@@ -102,8 +102,9 @@ class Design:
             "model": self.model.digest(),
             "others": {role: model.digest() for role, model in self.others.items()},
             "versions": versions(),
-            "code": run_modules(self.model, self.objectives.values(), self.tasks, method),
+            "code": run_modules(self.model, self.objectives.values(), self.tasks),
             **({"columns": columns} if columns else {}),
+            **({"measures": measures} if measures else {}),
             **({"steered": steered} if steered else {}),
         }
 

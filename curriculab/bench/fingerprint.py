@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from curriculab.difficulty.registry import MEASURES
@@ -12,14 +13,18 @@ REQUESTS = "curriculab.difficulty.survey"  # where methods ask for scores by the
 SESSION = "curriculab.bench.session"  # where the imports are followed from: a name, since the session imports this
 
 
-def run_modules(model: object, objectives: Iterable[object], tasks: Iterable[object], method: object) -> dict[str, str]:
-    """Digests of all modules that train and test a run, by name.
+def run_modules(model: object, objectives: Iterable[object], tasks: Iterable[object]) -> dict[str, str]:
+    """Digests of all modules that train and test the runs of a bench, by name.
 
-    tasks: of training and test rows, whose verifiers judge answers; method: where it asks for scores, the measures
-    that its text or knobs name count too, since nothing imports them.
+    tasks: of training and test rows, whose verifiers judge answers.
     """
     engine = getattr(model, "backend_class", None)  # the class that trains, samples and scores with this model
-    found = [VERIFIERS.unit(task).module for task in tasks if task in VERIFIERS]
-    if REQUESTS in describe(method).get("modules", ()):
-        found += [MEASURES.unit(name).module for name in sorted(texts(method)) if name in MEASURES]
-    return modules(SESSION, type(model), *([engine] if engine else []), *map(type, objectives), *dict.fromkeys(found))
+    verifiers = dict.fromkeys(VERIFIERS.unit(task).module for task in tasks if task in VERIFIERS)
+    return modules(SESSION, type(model), *([engine] if engine else []), *map(type, objectives), *verifiers)
+
+
+def measure_modules(method: object) -> dict[str, str]:
+    """Digests of the modules of measures that a method asks for by name, which nothing imports; empty where none is."""
+    if f'"{REQUESTS}"' not in json.dumps(describe(method)):  # among the modules of the method, or of what it reaches
+        return {}
+    return modules(*dict.fromkeys(MEASURES.unit(name).module for name in sorted(texts(method)) if name in MEASURES))

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-OWN = ("method", "seed", "steering")  # of what decides a run, that in which the runs of one bench differ
+OWN = (
+    "method",
+    "seed",
+    "steering",
+    "columns",
+    "measures",
+)  # of what decides a run, that in which the runs of one bench differ
 
 
 WIDTHS = (3.25, 6.75)  # inches: one column of a paper, and two

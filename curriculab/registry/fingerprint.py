@@ -74,9 +74,15 @@ def _function(function: Callable, seen: tuple) -> dict[str, object]:
 
 
 def _is_notebook(thing: object) -> bool:
-    """Was a function or class defined in a notebook or in a script that is run, not in a module that is imported?"""
+    """Was a function or class defined in a notebook or in a script that is run, not in a module that can be followed?
+
+    A module in a folder without `__init__.py` cannot be followed either: there the text and what it reaches count.
+    """
     module = inspect.getmodule(thing)
-    return module is None or not getattr(module, "__file__", None) or module.__name__ == "__main__"
+    if module is None or not getattr(module, "__file__", None) or module.__name__ == "__main__":
+        return True
+    _follow(module.__name__)
+    return GRAPH.locate(module.__name__) is None
 
 
 def _modules_or_source(thing: Callable | type) -> dict[str, object]:
@@ -176,15 +182,9 @@ def texts(value: object) -> set[str]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return texts([getattr(value, f.name) for f in dataclasses.fields(value)])
     if inspect.isfunction(value):
-        found = not _is_notebook(value) and GRAPH.locate(_module_of(value)) is not None
-        source = GRAPH.source(value.__module__) if found else _notebook_source(value)
+        source = _notebook_source(value) if _is_notebook(value) else GRAPH.source(value.__module__)
         return set(source.texts if source else ()) | texts(value.__defaults__) | texts(value.__kwdefaults__)
     return set()
-
-
-def _module_of(function: Callable) -> str:
-    _follow(function.__module__)
-    return function.__module__
 
 
 def versions() -> dict[str, str]:

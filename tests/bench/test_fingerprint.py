@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import shutil
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import curriculab
+import curriculab as cl
 from curriculab import methods
-from curriculab.bench.fingerprint import run_modules
+from curriculab.bench.fingerprint import measure_modules, run_modules
 from curriculab.difficulty.registry import MEASURES
+from curriculab.difficulty.survey import request_scores
 from curriculab.engine.model import Model
 from curriculab.methods.check import claim_digest
 from curriculab.objectives.grpo import Grpo
@@ -81,7 +84,7 @@ def changed(text: str) -> str | None:
 def digest(name: str) -> str:
     method, objective = RUNS[name]
     described = fingerprint.describe(method)
-    return digest_of({"method": described, "code": run_modules(Model, [objective], ["math"], method)})
+    return digest_of({"method": described, "code": run_modules(Model, [objective], ["math"])})
 
 
 @pytest.mark.slow
@@ -89,7 +92,7 @@ def digest(name: str) -> str:
 def test_a_change_in_any_module_of_a_run_is_another_digest(package: Path, name: str) -> None:
     method, objective = RUNS[name]
     of_method = fingerprint.modules(method.func if isinstance(method, partial) else method)
-    used = [*of_method, *run_modules(Model, [objective], ["math"], method)]
+    used = [*of_method, *run_modules(Model, [objective], ["math"])]
     assert len(set(used)) > 40 and {"curriculab.bench.scheduler", "curriculab.engine.model"} <= set(used)
     assert ("curriculab.difficulty.irt.abilities" in used) == (name == "pudf")
     before, unchanged = digest(name), []
@@ -129,3 +132,27 @@ def test_held_goes_stale_with_the_student_and_not_with_another_method(package: P
         path = file_of(package, changes)
         path.write_text(changed(path.read_text(encoding="utf-8")), encoding="utf-8")
         assert (claim_digest(module) == before) is same, changes
+
+
+def test_a_measure_that_a_method_asks_for_by_name_counts_for_that_method_alone() -> None:
+    def asking(pool, run):
+        loss = yield from request_scores("answer_loss", pool)
+        yield cl.Train(pool.loc[loss.nlargest(run.batch).index])
+
+    assert "curriculab.difficulty.measures.forward" in measure_modules(asking)
+    assert measure_modules(partial(methods.easy_to_hard, by="answer_loss")) == {}
+
+
+def test_the_text_of_a_method_in_a_folder_without_init_counts(tmp_path, monkeypatch) -> None:
+    """Such a module cannot be followed by its name, so its own text and what it reaches stand for it."""
+    folder = tmp_path / "loose"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "STEP = 2\n\n\ndef mine(pool, run):\n    while True:\n        yield pool.iloc[::STEP]\n"
+    found = set()
+    for number, version in enumerate((text, text.replace("STEP = 2", "STEP = 3"), text.replace("yield", "yield 0 or"))):
+        (folder / f"methods{number}.py").write_text(version)
+        module = importlib.import_module(f"loose.methods{number}")
+        described = fingerprint.describe(module.mine)
+        found.add(digest_of({"method": {**described, "function": "mine"}}))
+    assert len(found) == 3
