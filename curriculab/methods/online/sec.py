@@ -32,12 +32,12 @@ def sec(
     run: Run,
     *,
     arms: str = "level",
-    alpha: Annotated[
-        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05)
-    ] = 0.5,  # released code, all examples
     tau: Annotated[
         float, Knob(0.05, 2.0, "temperature of the draw: lower prefers the best arms more", step=0.05)
     ] = 0.4,  # released code: mathematics with 7B; 1.0 Countdown, 0.2 arms in two dimensions
+    alpha: Annotated[
+        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05)
+    ] = 0.5,  # released code, all examples
     absent: Annotated[
         str, Knob(choices=("keep", "decay"), help="what becomes of arms that are missing from a batch")
     ] = "keep",  # the paper's formula; "decay": the released code
