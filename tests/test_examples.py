@@ -1,11 +1,14 @@
 """The examples in docstrings run and print what they say, for a reader who has `cl`, `np` and `pd`.
 
-Public names without an example are listed in `examples_missing.json`; the list may only shrink.
+Public names without an example are listed in `examples_missing.json`; the list may only shrink. A property, or a method
+that a class only declares (abstract, or of a protocol), has an example where that of its class uses it.
 """
 
 from __future__ import annotations
 
+import ast
 import doctest
+import functools
 import importlib
 import inspect
 import json
@@ -28,11 +31,12 @@ MISSING = json.loads((ROOT / "tests" / "examples_missing.json").read_text())
 @pytest.fixture(autouse=True)
 def registries_as_before() -> Iterator[None]:
     """An example may register a unit; no other test of this process sees it."""
-    registry = cl.difficulty.registry.MEASURES
-    before = dict(registry._registered)
+    registries = (cl.difficulty.registry.MEASURES, cl.data.SOURCES, cl.rewards.VERIFIERS)
+    before = [dict(registry._registered) for registry in registries]
     yield
-    registry._registered.clear()
-    registry._registered.update(before)
+    for registry, registered in zip(registries, before, strict=True):
+        registry._registered.clear()
+        registry._registered.update(registered)
 
 
 def names_of(module: ModuleType) -> list[str]:
@@ -123,7 +127,28 @@ def test_examples_of_other_names_print_what_they_say(name: str) -> None:
 
 
 def without_example() -> set[str]:
-    return set(PUBLIC) - set(EXAMPLES)
+    return {name for name in set(PUBLIC) - set(EXAMPLES) if not shown_by_its_class(name)}
+
+
+def shown_by_its_class(name: str) -> bool:
+    """Does the example of a class use this property of it, or this method that the class only declares?"""
+    owner, _, member = name.rpartition(".")
+    if owner not in EXAMPLES or not inspect.isclass(PUBLIC[owner]):
+        return False
+    return _needs_no_example_of_its_own(PUBLIC[owner], member) and member in names_in(EXAMPLES[owner])
+
+
+def _needs_no_example_of_its_own(kind: type, member: str) -> bool:
+    own = vars(kind)[member]
+    declared = getattr(own, "__isabstractmethod__", False) or getattr(kind, "_is_protocol", False)
+    return declared or isinstance(own, property | functools.cached_property)
+
+
+def names_in(test: doctest.DocTest) -> set[str]:
+    """Attributes that the examples use, and methods that they define."""
+    nodes = [node for example in test.examples for node in ast.walk(ast.parse(example.source))]
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    return defined | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def test_new_public_names_have_an_example() -> None:
@@ -140,6 +165,15 @@ def test_the_list_of_names_without_an_example_only_shrinks() -> None:
 def test_a_wrong_example_is_found() -> None:
     assert "Expected:\n    3\nGot:\n    2\n" in failures(examples_of("wrong", _wrong))
     assert failures(examples_of("right", _right)) == ""
+
+
+def test_a_property_that_its_class_shows_needs_no_example_of_its_own() -> None:
+    assert names_in(examples_of("right", _right)) >= {"Budget", "steps", "tolist"}
+    assert _needs_no_example_of_its_own(cl.Run, "progress")
+    assert _needs_no_example_of_its_own(cl.protocol.Backend, "answer")
+    assert _needs_no_example_of_its_own(cl.methods.CheckBench, "train")
+    assert not _needs_no_example_of_its_own(cl.methods.CheckBench, "simulate")
+    assert not _needs_no_example_of_its_own(cl.Bench, "run")
 
 
 def _wrong() -> None:
