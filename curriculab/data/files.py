@@ -32,7 +32,29 @@ def suffix_of(path: Path) -> str:
 
 
 def find(source: str) -> Path:
-    """The file where it was said to be, else in the folder that `CURRICULAB_DATA` names."""
+    """Find a file where it was said to be, else in the folder that `CURRICULAB_DATA` names.
+
+    Parameters
+    ----------
+    source : str
+        A path; "~" is the home folder.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    PoolError
+        Where it is in neither place.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("mine.jsonl").write_text('{"prompt": "1 + 1", "answer": "2"}')
+    >>> cl.data.find("mine.jsonl").name
+    'mine.jsonl'
+    """
     folder = environ.get("CURRICULAB_DATA")
     for path in (Path(source).expanduser(), *([Path(folder) / source] if folder else [])):
         if path.is_file():
@@ -140,7 +162,22 @@ def from_parquet(path: Path) -> pd.DataFrame:
 
 
 def data_path(name: str) -> Path:
-    """A file of the package's own data: in an installed package beside the code, in a checkout in `data/`."""
+    """Where a file of the package's own data lies: in an installed package beside the code, in a checkout in `data/`.
+
+    Parameters
+    ----------
+    name : str
+        File or folder; it need not exist.
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> cl.data.data_path("checks.json").exists()
+    True
+    """
     folder = Path(__file__).resolve().parent
     installed = folder / "embedded" / name
     return installed if installed.exists() else folder.parents[1] / "data" / name

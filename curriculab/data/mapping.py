@@ -19,7 +19,26 @@ Column = str | Callable[[pd.DataFrame], Any]
 
 @dataclass(frozen=True)
 class after:
-    """The text of `column` behind the last `marker`, stripped; a number loses its thousands separators."""
+    """The text of a column behind the last marker, stripped; a number loses its thousands separators.
+
+    Parameters
+    ----------
+    column : str
+        Name of the source's column.
+    marker : str
+        Text that every row of it holds, such as "####".
+
+    Raises
+    ------
+    PoolError
+        When it is called on a table where a row lacks the marker.
+
+    Examples
+    --------
+    >>> solved = pd.DataFrame({"answer": ["6 * 200 = 1200\\n#### 1,200"]})
+    >>> cl.after("answer", "####")(solved).tolist()
+    ['1200']
+    """
 
     column: str
     marker: str
@@ -34,7 +53,21 @@ class after:
 
 @dataclass(frozen=True)
 class steps:
-    """How many lines of `column`, not counting empty ones, stand before the line that starts with `marker`."""
+    """How many lines of a column, not counting empty ones, stand before the line that starts with a marker.
+
+    Parameters
+    ----------
+    column : str
+        Name of the source's column.
+    marker : str
+        How the line begins that ends the steps; all lines count in a text without one.
+
+    Examples
+    --------
+    >>> solved = pd.DataFrame({"answer": ["2 + 3 = 5\\n5 * 4 = 20\\n#### 20"]})
+    >>> cl.steps("answer")(solved).tolist()
+    [2]
+    """
 
     column: str
     marker: str = "####"
@@ -43,6 +76,13 @@ class steps:
         return column_of(frame, self.column).map(self.count)
 
     def count(self, text: str) -> int:
+        """Count the steps of one text.
+
+        Examples
+        --------
+        >>> cl.steps("answer").count("2 + 3 = 5\\n#### 5")
+        1
+        """
         lines = [line.strip() for line in str(text).splitlines()]
         last = next((n for n, line in enumerate(lines) if line.startswith(self.marker)), len(lines))
         return sum(bool(line) for line in lines[:last])

@@ -13,11 +13,39 @@ from curriculab.data.validation import PoolError, keys_of, validate_quietly
 def split(
     pool: pd.DataFrame, *, test: int = 300, by: str | None = "level", seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(train, test), both in the pool's order; `test` rows in proportion to the sizes of the values of `by`.
+    """Split a pool into rows for training and rows for tests, without an overlap.
 
     Where the pool has `held_out`, test rows are drawn from the held-out ones only, and train never holds any: held-out
     rows that are not drawn are in neither part. A prompt is never on both sides: rows that repeat a test row's prompt
     are left out of train, with a warning that counts them.
+
+    Parameters
+    ----------
+    pool : DataFrame
+        As `load_pool` gives it.
+    test : int
+        Rows to test on.
+    by : str, optional
+        The column whose values are in the test as often as in the pool, in proportion; None: drawn from all alike.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    train, test : DataFrame
+        Both in the pool's order.
+
+    Raises
+    ------
+    PoolError
+        Where the pool has too few rows, in all or of a value of `by`, or no such column.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", skills="add", levels=[1, 2], n=40, seed=0)
+    >>> train, test = cl.split(pool, test=4, by="level", seed=0)
+    >>> len(train), len(test), set(train["prompt"]) & set(test["prompt"])
+    (36, 4, set())
     """
     pool = validate_quietly(pool)
     if by is not None and by not in pool:

@@ -20,7 +20,14 @@ OPTION_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class PoolError(ValueError):
-    """Bad input: one line with the file, the row, the column, what was found and what was expected."""
+    """Bad input: one line with the file, the row, the column, what was found and what was expected.
+
+    Examples
+    --------
+    >>> cl.load_pool("ladder", n=0)
+    Traceback (most recent call last):
+    curriculab.data.validation.PoolError: ladder: asked for 0 rows, ...
+    """
 
 
 def missing(name: str, frame: pd.DataFrame, source: str) -> str:
@@ -30,9 +37,35 @@ def missing(name: str, frame: pd.DataFrame, source: str) -> str:
 
 
 def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | None = None) -> pd.DataFrame:
-    """The pool, with its known columns in their types; PoolError says what is wrong, and where.
+    """Check a table as a pool, and bring its known columns to their types.
 
-    `places` gives the place of a row (by position) in its file; without it rows are named by their id.
+    Parameters
+    ----------
+    pool : DataFrame
+        (rows, columns), indexed by a unique text id, with `prompt` and `answer`.
+    source : str
+        What an error calls it.
+    places : mapping of int to str, optional
+        The place of a row (by position) in its file; without it rows are named by their id.
+
+    Returns
+    -------
+    DataFrame
+        A copy with whole numbers in `level` and true or false in `held_out`. A warning tells of repeated prompts.
+
+    Raises
+    ------
+    PoolError
+        One line: what is wrong, and where.
+
+    Examples
+    --------
+    >>> mine = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"], "level": [1.0]}, index=["mine/1"])
+    >>> cl.data.validate(mine, "my table")["level"].tolist()
+    [1]
+    >>> cl.data.validate(mine.assign(answer=2), "my table")
+    Traceback (most recent call last):
+    curriculab.data.validation.PoolError: my table, row 'mine/1', column 'answer': found 2, expected text
     """
     if not isinstance(pool, pd.DataFrame):
         expected = "a DataFrame with the columns prompt and answer"
@@ -172,7 +205,22 @@ def validate_quietly(pool: pd.DataFrame) -> pd.DataFrame:
 
 
 def render_prompt(prompt: str, options: Sequence[str] | None = None) -> str:
-    """The text that stands before an answer: the prompt on a line, lettered options on lines of their own."""
+    """Write the text that stands before an answer: the prompt on a line, lettered options on lines of their own.
+
+    Parameters
+    ----------
+    prompt : str
+        The question; an empty one gives an empty text.
+    options : sequence of str, optional
+        What there is to choose from.
+
+    Examples
+    --------
+    >>> print(cl.data.render_prompt("The capital of Italy?", ["Rome", "Paris"]), end="")
+    The capital of Italy?
+    A) Rome
+    B) Paris
+    """
     if not prompt:
         return ""
     lines = [prompt, *(f"{letter}) {option}" for letter, option in zip(OPTION_LETTERS, options or (), strict=False))]

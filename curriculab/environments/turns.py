@@ -24,22 +24,124 @@ ANSWERED = (
 
 
 def say(rows: Rows, text: str | Sequence[str], *, end: bool = True) -> Rows:
-    """Put words in the model's mouth, to be learned (or scored); `end` adds the end-of-text token."""
+    """Put words in the model's mouth, to be learned (or scored).
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the pool, or answered rows.
+    text : str or sequence of str
+        One text for all rows, or one a row.
+    end : bool
+        Whether the end-of-text token stands behind it.
+
+    Returns
+    -------
+    DataFrame
+        The rows with `turns` one Piece longer.
+
+    Raises
+    ------
+    ValueError
+        Where there are other texts than rows, or texts of other rows.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", skills="add", levels=1, n=2, seed=0)
+    >>> cl.say(pool, ["5", "9"])["turns"].iloc[0]
+    (Piece(text='5', learn=True, turn=False, end=True),)
+    """
     return _append(rows, text, learn=True, end=end)
 
 
 def tell(rows: Rows, text: str | Sequence[str]) -> Rows:
-    """Add a message to the model: never learned."""
+    """Add a message to the model, which is never learned.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the pool, or answered rows.
+    text : str or sequence of str
+        One text for all rows, or one a row.
+
+    Returns
+    -------
+    DataFrame
+        The rows with `turns` one Piece longer.
+
+    Raises
+    ------
+    ValueError
+        Where there are other texts than rows, or texts of other rows.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", skills="add", levels=1, n=2, seed=0)
+    >>> asked_again = cl.tell(cl.say(pool, "7"), "Are you sure?")
+    >>> [(piece.text, piece.turn, piece.learn) for piece in asked_again["turns"].iloc[0]]
+    [('7', False, True), ('Are you sure?', True, False)]
+    """
     return _append(rows, text, turn=True)
 
 
 def splice(rows: Rows, text: str | Sequence[str]) -> Rows:
-    """Add raw text within the model's own turn (a tool's result, a forced tag): never learned."""
+    """Add raw text within the model's own turn (a tool's result, a forced tag), which is never learned.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the pool, or answered rows.
+    text : str or sequence of str
+        One text for all rows, or one a row.
+
+    Returns
+    -------
+    DataFrame
+        The rows with `turns` one Piece longer.
+
+    Raises
+    ------
+    ValueError
+        Where there are other texts than rows, or texts of other rows.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", skills="add", levels=1, n=2, seed=0)
+    >>> cl.splice(pool, "<think>")["turns"].iloc[0]
+    (Piece(text='<think>', learn=False, turn=False, end=False),)
+    """
     return _append(rows, text)
 
 
 def ask(rows: Rows, prompts: str | Sequence[str], **columns: object) -> Rows:
-    """Another question beside each row: same ids, nothing said yet, nothing to verify unless `answer=` is given."""
+    """Ask another question beside each row: same ids, nothing said yet, nothing to verify unless `answer=` is given.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the pool, or answered rows; what was answered, `options` and `solution` are left out.
+    prompts : str or sequence of str
+        One question for all rows, or one a row.
+    **columns
+        Columns to set, such as `answer` or `task`.
+
+    Returns
+    -------
+    DataFrame
+        One line a row, with the new `prompt` and, unless given, the answer None.
+
+    Raises
+    ------
+    ValueError
+        Where there are other prompts than rows, or prompts of other rows.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", skills="add", levels=1, n=2, seed=0)
+    >>> judged = cl.ask(pool, "Is this hard: " + pool["prompt"], answer="no")
+    >>> judged[["prompt", "answer"]].iloc[0].to_dict()
+    {'prompt': 'Is this hard: add 36 + 90', 'answer': 'no'}
+    """
     bare = rows.drop(columns=[*ANSWERED, "options", "solution"], errors="ignore")
     return bare.assign(**{"prompt": _texts(rows, prompts), "answer": None, **columns})
 

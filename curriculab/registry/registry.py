@@ -116,6 +116,14 @@ class Registry:
 
         The decorated thing is returned as it is. `about` are plain values (written out, not computed) that
         `unit(name).about` gives, for own units without importing the file.
+
+        Examples
+        --------
+        >>> @cl.data.source("riddles")
+        ... def riddles(name):
+        ...     return pd.DataFrame({"prompt": ["Keys, but no lock?"], "answer": ["a piano"]}, index=["riddles/1"])
+        >>> cl.load_pool("riddles")["answer"].tolist()
+        ['a piano']
         """
         if name is None or isinstance(name, str):
             return lambda thing: self._enter(name or thing.__name__, thing, about)

@@ -12,7 +12,28 @@ CLOSING = re.compile(r".*(?:####|\banswer(?: is|:))\s*(.*)", re.IGNORECASE | re.
 
 
 def final(text: str) -> tuple[str, bool]:
-    """The final answer of a worked text, and whether something marks it as such."""
+    """Find the final answer of a worked text.
+
+    Parameters
+    ----------
+    text : str
+        What was written.
+
+    Returns
+    -------
+    said : str
+        What stands in the last \\boxed{}, else behind the last "####", "answer is" or "answer:" on that line, else the
+        whole text.
+    marked : bool
+        Whether something marks it as the answer.
+
+    Examples
+    --------
+    >>> cl.rewards.final("5 * 12 = 60\\n#### 60")
+    ('60', True)
+    >>> cl.rewards.final("It makes 60.")
+    ('It makes 60.', False)
+    """
     start = text.rfind("\\boxed{")
     if start >= 0:
         depth = 0
@@ -28,7 +49,23 @@ def final(text: str) -> tuple[str, bool]:
 
 
 def number(text: str) -> Decimal | None:
-    """A plain decimal number, thousands separators allowed; None for anything else."""
+    """Read a plain decimal number, thousands separators allowed.
+
+    Parameters
+    ----------
+    text : str
+        The number and nothing else.
+
+    Returns
+    -------
+    Decimal or None
+        None for anything but a number.
+
+    Examples
+    --------
+    >>> cl.rewards.number("1,234.5"), cl.rewards.number("12 eggs")
+    (Decimal('1234.5'), None)
+    """
     if not NUMBER.match(text):
         return None
     try:

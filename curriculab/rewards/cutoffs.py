@@ -19,11 +19,28 @@ _counting = threading.Lock()
 
 
 def limits(*, reset: bool = False) -> dict[str, float]:
-    """What was cut off in this process since it began, or since the last reset.
+    """Count what was cut off in this process since it began, or since the last reset.
 
-    Texts judged wrong because of a limit: length (the answer may stand beyond what is looked at), nesting (deeper than
-    20), time (0.2 s), crash (out of memory, or the worker died); raised: Reasoning Gym's own scorer failed on them.
-    restarts: workers lost; restart_seconds: waited for workers to be ready, their first start included.
+    Parameters
+    ----------
+    reset : bool
+        Whether to begin anew with counting, after this answer.
+
+    Returns
+    -------
+    dict of str to float
+        Texts judged wrong because of a limit: `length` (the answer may stand beyond what is looked at), `nesting`
+        (deeper than 20), `time` (0.2 s), `crash` (out of memory, or the worker died); `raised`: Reasoning Gym's own
+        scorer failed on them. `restarts`: workers lost; `restart_seconds`: waited for workers to be ready, their first
+        start included.
+
+    Examples
+    --------
+    >>> before = cl.rewards.limits()["length"]
+    >>> cl.rewards.verify("so " * 200 + "and on", "60")  # the answer may stand in what is not looked at
+    0.0
+    >>> cl.rewards.limits()["length"] - before
+    1
     """
     with _counting:
         found: dict[str, float] = {name: _cut[name] for name in ("length", "nesting", "time", "crash", "raised")}

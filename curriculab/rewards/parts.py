@@ -17,7 +17,13 @@ Part = Callable[[Rows], np.ndarray]  # answered rows -> (rows,)
 
 @dataclass(frozen=True)
 class Correct:
-    """What the verifier says, in [0, 1]. Rows without an answer (NaN) count 0: nothing was shown to be right."""
+    """What the verifier says, in [0, 1]. Rows without an answer (NaN) count 0: nothing was shown to be right.
+
+    Examples
+    --------
+    >>> cl.rewards.Correct()(pd.DataFrame({"correct": [1.0, 0.0, np.nan]}))
+    array([1., 0., 0.])
+    """
 
     def __call__(self, rows: Rows) -> np.ndarray:
         return np.nan_to_num(_column(rows, "correct", self).astype(float), nan=0.0)
@@ -27,7 +33,17 @@ class Correct:
 class Triangle:
     """Closeness of the length to a budget, in [0, 1]: l/L up to L, then 1 - (l - L)/L, 0 from 2L on.
 
-    budget: tokens, a number or the name of a column. Hammoud et al. 2025, "Train Long, Think Short", arXiv 2508.08940.
+    Hammoud et al. 2025, "Train Long, Think Short", arXiv 2508.08940.
+
+    Parameters
+    ----------
+    budget : float or str
+        L in tokens: a number, or the name of a column.
+
+    Examples
+    --------
+    >>> cl.rewards.Triangle(100)(pd.DataFrame({"length": [50, 100, 150, 250]}))
+    array([0.5, 1. , 0.5, 0. ])
     """
 
     budget: float | str
@@ -41,7 +57,17 @@ class Triangle:
 class Band:
     """1 up to the budget, then falling as the triangle, in [0, 1]: the ablation of the same paper.
 
-    budget: tokens, a number or the name of a column. Hammoud et al. 2025, arXiv 2508.08940.
+    Hammoud et al. 2025, arXiv 2508.08940.
+
+    Parameters
+    ----------
+    budget : float or str
+        Tokens: a number, or the name of a column.
+
+    Examples
+    --------
+    >>> cl.rewards.Band("allowed")(pd.DataFrame({"length": [50, 150, 250], "allowed": 100}))
+    array([1. , 0.5, 0. ])
     """
 
     budget: float | str
@@ -54,8 +80,20 @@ class Band:
 class Cosine:
     """low + (high - low) (1 - cos(pi l/L)) / 2, in [low, high]: highest at the target L, lowest at 0 and from 2L on.
 
-    target: tokens; a number, the name of a column, or one number per row. Yuan et al. 2025, "VL-Cogito", arXiv
-    2507.22607; the printed formula swings on beyond 2L, the released code stays at `low`, as here.
+    Yuan et al. 2025, "VL-Cogito", arXiv 2507.22607; the printed formula swings on beyond 2L, the released code stays at
+    `low`, as here.
+
+    Parameters
+    ----------
+    target : float, str or tuple of float
+        L in tokens: a number, the name of a column, or one number per row.
+    low, high : float
+        The least and the largest reward; r_min and r_max of the paper.
+
+    Examples
+    --------
+    >>> cl.rewards.Cosine(100)(pd.DataFrame({"length": [0, 50, 100, 300]})).round(2)
+    array([-1. , -0.5,  0. , -1. ])
     """
 
     target: float | str | tuple[float, ...]
@@ -77,6 +115,22 @@ class Tags:
 
     Tags("think", "answer") asks for <think>..</think> and behind it <answer>..</answer>. The indicators of Hammoud et
     al. 2025, arXiv 2508.08940, made strict on count and order.
+
+    Parameters
+    ----------
+    *names : str
+        At least one.
+
+    Raises
+    ------
+    ValueError
+        Where no tag is named.
+
+    Examples
+    --------
+    >>> texts = ["<think>5 + 2</think><answer>7</answer>", "<answer>7</answer>", "7"]
+    >>> cl.rewards.Tags("think", "answer")(pd.DataFrame({"text": texts}))
+    array([1. , 0.5, 0. ])
     """
 
     names: tuple[str, ...]
@@ -105,7 +159,24 @@ class Tags:
 class Overlong:
     """Soft punishment of long answers, in [-1, 0]: 0 up to limit - cache, then linear, -1 from the limit on.
 
-    limit, cache: tokens. Yu et al. 2025, "DAPO", arXiv 2503.14476, equation 13 (there 20480 and 4096).
+    Yu et al. 2025, "DAPO", arXiv 2503.14476, equation 13 (there limit 20480 and cache 4096).
+
+    Parameters
+    ----------
+    limit : float
+        Tokens from which on the reward is -1.
+    cache : float
+        Tokens before the limit over which it falls from 0.
+
+    Raises
+    ------
+    ValueError
+        Where the cache is not above 0 or larger than the limit.
+
+    Examples
+    --------
+    >>> cl.rewards.Overlong(limit=100, cache=40)(pd.DataFrame({"length": [60, 80, 100, 200]}))
+    array([ 0. , -0.5, -1. , -1. ])
     """
 
     limit: float
@@ -125,6 +196,26 @@ class Composite:
 
     composite(rows, progress) returns the answered rows with a column reward/<name> per part, as the part gave it, and
     their weighted sum in `reward`: a method writes them between Sample and Train, where the log sees them.
+
+    Parameters
+    ----------
+    parts : mapping of str to callable
+        By name, functions of answered rows that give one finite number a row, (rows,).
+    weights : mapping of str to float or callable
+        One for every part: a number, or a function of the progress.
+
+    Raises
+    ------
+    ValueError
+        Where a part has no weight or a weight no part; when called, where a part gives other than finite numbers.
+
+    Examples
+    --------
+    >>> parts = {"right": cl.rewards.Correct(), "short": cl.rewards.Band(100)}
+    >>> reward = cl.rewards.Composite(parts, {"right": 1.0, "short": lambda progress: 0.5 * progress})
+    >>> answered = pd.DataFrame({"correct": [1.0, 0.0], "length": [50, 150]})
+    >>> reward(answered, progress=1.0)[["reward/right", "reward/short", "reward"]].values.tolist()
+    [[1.0, 1.0, 1.5], [0.0, 0.5, 0.25]]
     """
 
     parts: Mapping[str, Part]

@@ -30,6 +30,11 @@ class Reference:
         JSON that comes with the row.
     options : sequence, optional
         The options of a multiple-choice row.
+
+    Examples
+    --------
+    >>> cl.rewards.Reference("60", task="math").task
+    'math'
     """
 
     answer: str
@@ -53,7 +58,26 @@ Verifier = Callable[[str, Reference], float]
 
 
 def verifier(task: str, /) -> Callable[[Verifier], Verifier]:
-    """Decorate a function of (text, reference) as the verifier of a task; "family:" stands for all "family:<name>"."""
+    """Decorate a function as the verifier of a task.
+
+    Parameters
+    ----------
+    task : str
+        Name in the pool's column `task`; "family:" stands for all "family:<name>".
+
+    Returns
+    -------
+    callable
+        The decorator of a function of (text, reference) that gives what the text is worth, in [0, 1].
+
+    Examples
+    --------
+    >>> @cl.rewards.verifier("shouted")
+    ... def shouted(text, reference):
+    ...     return float(text == reference.answer.upper())
+    >>> cl.rewards.verify("PARIS", "Paris", "shouted")
+    1.0
+    """
     verifier_of.cache_clear()
     return VERIFIERS.register(task)
 
