@@ -69,7 +69,11 @@ class Ramp:
 
     def __call__(self, t: float) -> float:
         s = (t - self.begin) / (self.end - self.begin)
-        return self.start if s <= 0 else 1.0 if s >= 1 else self.start + (1 - self.start) * SHAPES[self.shape](s)
+        if s <= 0:
+            return self.start
+        if s >= 1:
+            return 1.0
+        return self.start + (1 - self.start) * SHAPES[self.shape](s)
 
 
 SHAPES: dict[str, Callable[[float], float]] = {

@@ -17,6 +17,7 @@ import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -206,5 +207,5 @@ def checkable() -> list[Entry]:
 def catalog() -> pd.DataFrame:
     """CATALOG as a table: number, title, authors, year, group, function, status."""
     columns = ("number", "title", "authors", "year", "group", "function", "status")
-    table = pd.DataFrame([{c: getattr(entry, c) for c in columns} for entry in entries()])
+    table = pd.DataFrame([attrgetter(*columns)(entry) for entry in entries()], columns=columns)
     return table.astype({"number": "Int64", "year": "Int64"})

@@ -183,7 +183,11 @@ class Registry:
     def _enter(self, name: str, thing: Thing, about: Mapping[str, object]) -> Thing:
         unit = Unit(name, getattr(thing, "__module__", ""), getattr(thing, "__qualname__", name), dict(about))
         inside = self.package is not None and f"{unit.module}.".startswith(f"{self.package}.")
-        taken = self._registered[name][0] if name in self._registered else None if inside else self._own.get(name)
+        taken: Unit | None = None
+        if name in self._registered:
+            taken, _ = self._registered[name]
+        elif not inside:
+            taken = self._own.get(name)
         if taken and (taken.module, taken.attribute) != (unit.module, unit.attribute):
             where = f"{taken.module}:{taken.attribute}"
             raise ValueError(f"there is a {self.kind} {name!r} already ({where}); register this one by another name")

@@ -80,7 +80,12 @@ def chances(progress: np.ndarray, draw: str, tau: float, epsilon: float) -> np.n
     new = np.isnan(progress)
     most = 1.0 if new.all() else np.nanmax(progress) or 1.0
     value = np.where(new, most, progress)
-    share = softmax(value / tau) if draw == "boltzmann" else value / value.sum() if value.sum() else np.ones(len(value))
+    if draw == "boltzmann":
+        share = softmax(value / tau)
+    elif value.sum():
+        share = value / value.sum()
+    else:
+        share = np.ones(len(value))
     p = (1 - epsilon) * share / share.sum() + epsilon / len(value)
     return p / p.sum()
 

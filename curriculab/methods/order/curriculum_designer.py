@@ -110,8 +110,11 @@ def check(bench: CheckBench) -> Check:
     names, hard = list("abcde"), pool.groupby("topic").logit.mean()
     true = distances(np.column_stack([np.eye(5), hard - pool.logit.mean()]))  # what the simulated student shows
     everything = order_scores(true, np.array(list(permutations(range(5)))))
-    trained = [[names.index(t) for t in dict.fromkeys(topics)] for _, topics in seen.groupby("seed").topic]
-    own = order_scores(true, np.array([order + [k for k in range(5) if k not in order] for order in trained]))
+    trained = []
+    for _, topics in seen.groupby("seed").topic:
+        order = list(map(names.index, topics.unique()))
+        trained.append(order + [k for k in range(5) if k not in order])
+    own = order_scores(true, np.array(trained))
     better = float(np.mean([(everything > x + 1e-9).mean() for x in own]))
     return Check(
         claim="five classes come in five blocks, in the best of their 120 orders by the true distances",

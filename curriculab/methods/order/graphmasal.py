@@ -95,8 +95,8 @@ def prerequisites(
     elif isinstance(edges, str):
         if edges not in pool:
             raise ValueError(f"edges={edges!r} is no column of the pool; it has {', '.join(map(str, pool.columns))}")
-        listed = pool[edges].map(lambda n: [n] if isinstance(n, str) else list(n) if np.ndim(n) else [])
-        edges = list(dict.fromkeys((arms.names[k], n) for k, some in zip(arms.of, listed, strict=True) for n in some))
+        column = zip(arms.of, pool[edges], strict=True)
+        edges = list(dict.fromkeys((arms.names[k], name) for k, cell in column for name in _names(cell)))
     for skill, needed in edges or ():
         pair = arms.names.get_indexer([skill, needed])
         if pair.min() < 0:
@@ -107,14 +107,21 @@ def prerequisites(
     return [frozenset(some) for some in needs]
 
 
+def _names(cell: object) -> list:
+    """The names in a cell of a column: one text, a list of them, or none."""
+    if isinstance(cell, str):
+        return [cell]
+    return list(cell) if np.ndim(cell) else []
+
+
 def sorted_skills(needs: Sequence[set[int] | frozenset[int]]) -> list[int]:
     """All skills, each behind what it needs; among those that could be next the lowest number."""
     order: list[int] = []
     while len(order) < len(needs):
-        free = [v for v in range(len(needs)) if v not in order and all(u in order for u in needs[v])]
+        left = [v for v in range(len(needs)) if v not in order]
+        free = [v for v in left if needs[v] <= set(order)]
         if not free:
-            stuck = [v for v in range(len(needs)) if v not in order]
-            raise ValueError(f"edges go round in a circle among the skills {stuck}; prerequisites have a beginning")
+            raise ValueError(f"edges go round in a circle among the skills {left}; prerequisites have a beginning")
         order.append(free[0])
     return order
 
@@ -162,7 +169,8 @@ def best_path(left: set[int], met: np.ndarray, cost: Callable[[int | None, int],
 
 def merged(paths: Sequence[Path], needs: Needs) -> list[int]:
     """All skills on the paths, each behind its prerequisites."""
-    return [v for v in sorted_skills(needs) if any(v in path for _, path in paths)]
+    wanted = {v for _, path in paths for v in path}
+    return [v for v in sorted_skills(needs) if v in wanted]
 
 
 def check(bench: CheckBench) -> Check:
