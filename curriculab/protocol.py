@@ -32,6 +32,9 @@ class Piece:
     The model's own words come with the tokens and log-probabilities (nats) they were sampled with and are never
     tokenised again. The log-probabilities count only where they were sampled: behind that text, and by that role:
     a piece that was moved elsewhere is trained as if it had been sampled there.
+
+    >>> cl.Piece("7", learn=True, end=True)
+    Piece(text='7', learn=True, turn=False, end=True)
     """
 
     text: str
@@ -53,6 +56,9 @@ class Sample:
     Reply: one line per answer, indexed by the row's id, the columns of the row kept, and `turns` (one Piece longer),
     `text`, `ended` ("eos", "length" or the stop string), `length` (tokens), `logprob` (nats), `entropy` (nats a token),
     `group` (which asked row it belongs to, unique in the run), `correct` (NaN without an answer), `reward`.
+
+    >>> cl.Sample(cl.load_pool("ladder", n=2, seed=0), n=[4, 8], max_new_tokens=16).max_completion_length
+    16
     """
 
     rows: Rows
@@ -72,6 +78,9 @@ class Score:
     for together as a tuple; or "options" (one log-probability per option), "grad_norm". Rows without `turns` are read
     with their own solution, else answer. Reply: the same index and one column per measure; `per="token"` gives arrays
     along the learned tokens for "nll" and "entropy".
+
+    >>> cl.Score(cl.load_pool("ladder", n=2, seed=0), ("nll", "entropy"), role="base").per
+    'row'
     """
 
     rows: Rows
@@ -90,6 +99,11 @@ class Train:
     they are handed in; an `advantage` that an earlier step left goes before a new `reward`: drop it.
     `Grpo(num_iterations=k)` takes k steps; the reply is that of the first. Reply: the rows trained with `loss` (mean
     nats a token; and `advantage`), as they were before the step. `note` names figures to be recorded beside it.
+
+    >>> def in_order(pool, run):
+    ...     yield cl.Train(pool.head(run.batch), note={"first": 0})
+    >>> len(cl.simulate(in_order, cl.load_pool("ladder", n=8, seed=0), steps=1, batch_size=4).exposure)
+    4
     """
 
     rows: Rows
@@ -105,6 +119,9 @@ class Copy:
 
     Copy("learner", to="best") is a snapshot, Copy("best", to="learner") goes back, Copy("init", to="learner") starts
     afresh, Copy({"ema": .999, "learner": .001}, to="ema") averages. "init" and "base" always exist and never change.
+
+    >>> cl.Copy("learner", to="best")
+    Copy(source='learner', to='best')
     """
 
     source: str | Mapping[str, float]
@@ -117,6 +134,9 @@ class Use:
 
     A solver may Sample and Score and returns one line per answer with `text`; the bench verifies. Rows come to it
     without answers unless `gold=True`, which every table then says.
+
+    >>> list(cl.Use({"hot": lambda rows: (yield cl.Sample(rows, temperature=1.0))}).solvers)
+    ['hot']
     """
 
     solvers: Mapping[str, Callable[[Rows], Generator]]
@@ -142,6 +162,10 @@ class Run:
 
     rng: the only source of chance a method may use; progress: share of the budget spent, in [0, 1];
     step: optimiser steps taken; batch: rows a step; num_generations (or rollouts): answers a row.
+
+    >>> run = cl.Run(0, batch=8, rollouts=4, clock=cl.protocol.Clock(progress=0.5, step=10))
+    >>> run.progress, run.step, run.batch, run.num_generations, run.rollouts, int(run.rng.integers(100))
+    (0.5, 10, 8, 4, 4, 1)
     """
 
     __slots__ = ("_batch", "_clock", "_rng", "_rollouts")
@@ -159,35 +183,28 @@ class Run:
 
 
 def method_name(method: Callable[..., Generator]) -> str:
-    """Name of the function behind a method, looked up through functools.partial."""
+    """Name of the function behind a method, looked up through functools.partial.
+
+    >>> cl.protocol.method_name(cl.methods.easy_to_hard)
+    'easy_to_hard'
+    """
     while hasattr(method, "func"):
         method = method.func
     return getattr(method, "__name__", type(method).__name__)
 
 
 HASHED_COLUMNS = (
-    "prompt",
-    "answer",
-    "options",
-    "solution",
-    "turns",
-    "weight",
-    "advantage",
-    "reward",
-    "group",
-    "prefer",
-    "token_weight",
-    "kl_weight",
-    "task",
-    "topic",
-    "level",
-    "metadata",
-    "parents",
-)
+    "prompt", "answer", "options", "solution", "turns", "weight", "advantage", "reward", "group", "prefer",
+    "token_weight", "kl_weight", "task", "topic", "level", "metadata", "parents",
+)  # fmt: skip
 
 
 def digest(request: Request) -> str:
-    """What identifies a request in the log (16 hex digits): kind, settings, ids, all columns that decide a reply."""
+    """What identifies a request in the log (16 hex digits): kind, settings, ids, all columns that decide a reply.
+
+    >>> cl.protocol.digest(cl.Copy("learner", to="best"))
+    '4fdd6f210441c7c0'
+    """
     h = hashlib.blake2b(type(request).__name__.encode(), digest_size=8)
     if isinstance(request, Use):
         h.update(repr((sorted(request.solvers), request.gold)).encode())
@@ -225,7 +242,12 @@ ANSWERS = 1_000_000  # that one request may ask for: all of a large pool many ti
 
 
 def validate_request(request: object) -> None:
-    """Refuse what no backend can answer, in one line."""
+    """Refuse what no backend can answer: a ValueError of one line.
+
+    >>> cl.protocol.validate_request(cl.Sample(pd.DataFrame({"prompt": []})))
+    Traceback (most recent call last):
+    ValueError: Sample of 0 rows; ask only when there are rows, or return to end the run
+    """
     if not isinstance(request, Request):
         raise ValueError(
             f"yielded {type(request).__name__}; a method yields Sample, Score, Train, Copy, Use or a list of them"
@@ -287,6 +309,10 @@ def advance(generator: Generator, reply: object = None) -> object:
     """Send a reply into a generator; what it asks for next, or `Returned`.
 
     The one place where a generator of requests is driven: jobs, measures, previews and wrappers of methods call it.
+
+    >>> generator = (asked for asked in ["a question"])
+    >>> cl.protocol.advance(generator), cl.protocol.advance(generator) == cl.protocol.Returned(None)
+    ('a question', False)
     """
     try:
         return generator.send(reply)
@@ -297,11 +323,12 @@ def advance(generator: Generator, reply: object = None) -> object:
 def relay(generator: Generator, through: Callable[[object], Generator]) -> Generator:
     """The same generator with something in between: `through(asked)` yields what is asked instead, returns the reply.
 
-    A generator that notes what another asks for:
-
-        def noted(asked):
-            seen.append(asked)
-            return (yield asked)
+    >>> def noted(asked):
+    ...     seen.append(asked)
+    ...     return (yield asked)
+    >>> seen = []
+    >>> list(cl.protocol.relay((asked for asked in "ab"), noted)), seen
+    (['a', 'b'], ['a', 'b'])
     """
     reply = None
     while not isinstance(asked := advance(generator, reply), Returned):
@@ -310,7 +337,11 @@ def relay(generator: Generator, through: Callable[[object], Generator]) -> Gener
 
 
 def as_list(asked: object) -> list:
-    """What was asked for together, as a list."""
+    """What was asked for together, as a list.
+
+    >>> cl.protocol.as_list("one"), cl.protocol.as_list(["one", "two"])
+    (['one'], ['one', 'two'])
+    """
     return asked if isinstance(asked, list) else [asked]
 
 
@@ -359,7 +390,16 @@ class Answer:
 
 
 class Backend(Protocol):
-    """Whoever answers requests: a model with adapters, a simulated student, or one of them in another process."""
+    """Whoever answers requests: a model with adapters, a simulated student, or one of them in another process.
+
+    >>> backend = cl.simulation.SimulatedLearner(cl.simulation.Student(), cl.load_pool("ladder", n=8, seed=0))
+    >>> one, other, here = ("random", 0), ("fork", 0), cl.protocol.Path()
+    >>> backend.start([one]), backend.fork(one, other), backend.save(here), backend.load(here), backend.limit(512)
+    (None, None, None, None, None)
+    >>> ask = cl.protocol.Ask(one, turn=1, place=0, stream=(0, 1, 0), request=cl.Copy("learner", to="best"))
+    >>> backend.answer([ask])[0].tokens, ask.first_number == 2**40, backend.export(one, here), backend.drain_halvings()
+    (0, True, None, [])
+    """
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         """One Answer per Ask, in their order; all asks of a call are of one kind.
@@ -390,7 +430,15 @@ class Backend(Protocol):
 
 
 class RemoteBackend(Backend, Protocol):
-    """A backend that is elsewhere: work can be handed over now and fetched later."""
+    """A backend that is elsewhere: work can be handed over now and fetched later.
+
+    >>> class Elsewhere(cl.protocol.RemoteBackend):
+    ...     submit, close = lambda self, asks: len(asks), lambda self: None
+    ...     collect = lambda self, number: [cl.protocol.Answer(None, tokens=12)] * number
+    >>> backend = Elsewhere()
+    >>> backend.collect(backend.submit(["an ask"]))[0].tokens, backend.close()
+    (12, None)
+    """
 
     def submit(self, asks: Sequence[Ask]) -> int:
         """Hand over the asks of one call; a number to fetch their answers by."""

@@ -1,12 +1,15 @@
 """The examples in docstrings run and print what they say, for a reader who has `cl`, `np` and `pd`.
 
 Public names without an example are listed in `examples_missing.json`; the list may only shrink. A property, or a method
-that a class only declares (abstract, or of a protocol), has an example where that of its class uses it.
+that a class only declares (abstract, or of a protocol), has an example where that of its class uses it; a method that
+does what a base class asks for has that method's; plain values of the subpackages (dataclasses without methods) have one
+where any other example makes them.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import doctest
 import functools
 import importlib
@@ -127,7 +130,21 @@ def test_examples_of_other_names_print_what_they_say(name: str) -> None:
 
 
 def without_example() -> set[str]:
-    return {name for name in set(PUBLIC) - set(EXAMPLES) if not shown_by_its_class(name)}
+    shown = {name for name in PUBLIC if shown_by_its_class(name) or shown_by_a_base(name) or made_by_another(name)}
+    return set(PUBLIC) - set(EXAMPLES) - shown
+
+
+def made_by_another(name: str) -> bool:
+    """Is this a plain value of a subpackage that the example of another name makes?"""
+    value, (_, _, own) = PUBLIC[name], name.rpartition(".")
+    return name != own and _is_plain_value(value) and any(own in names_in(test) for test in EXAMPLES.values())
+
+
+def _is_plain_value(value: object) -> bool:
+    """A dataclass whose public methods are properties at most."""
+    if not dataclasses.is_dataclass(value):
+        return False
+    return all(isinstance(vars(value)[method], property) for method, _ in methods_of(value))
 
 
 def shown_by_its_class(name: str) -> bool:
@@ -138,12 +155,20 @@ def shown_by_its_class(name: str) -> bool:
     return _needs_no_example_of_its_own(PUBLIC[owner], member) and member in names_in(EXAMPLES[owner])
 
 
+def shown_by_a_base(name: str) -> bool:
+    """Is this a method of a base class too, and is there an example of it?"""
+    owner, _, member = name.rpartition(".")
+    bases = PUBLIC[owner].__mro__[1:] if inspect.isclass(PUBLIC.get(owner)) else ()
+    return any(examples_of(name, vars(base)[member]).examples for base in bases if member in vars(base))
+
+
 def _needs_no_example_of_its_own(kind: type, member: str) -> bool:
     own = vars(kind)[member]
     declared = getattr(own, "__isabstractmethod__", False) or getattr(kind, "_is_protocol", False)
     return declared or isinstance(own, property | functools.cached_property)
 
 
+@functools.cache
 def names_in(test: doctest.DocTest) -> set[str]:
     """Attributes that the examples use, and methods that they define."""
     nodes = [node for example in test.examples for node in ast.walk(ast.parse(example.source))]
@@ -174,6 +199,17 @@ def test_a_property_that_its_class_shows_needs_no_example_of_its_own() -> None:
     assert _needs_no_example_of_its_own(cl.methods.CheckBench, "train")
     assert not _needs_no_example_of_its_own(cl.methods.CheckBench, "simulate")
     assert not _needs_no_example_of_its_own(cl.Bench, "run")
+
+
+def test_a_method_is_shown_by_that_of_a_base() -> None:
+    assert shown_by_a_base("Grpo.loss") and shown_by_a_base("Sft.simulated_gain")
+    assert not shown_by_a_base("Grpo.advantages") and not shown_by_a_base("Bench.run")
+
+
+def test_only_plain_values_of_subpackages_are_shown_by_other_names() -> None:
+    assert _is_plain_value(cl.protocol.Answer) and made_by_another("protocol.Answer")
+    assert not made_by_another("Budget"), "names at the top have an example of their own"
+    assert not _is_plain_value(cl.runs.Store) and not _is_plain_value(cl.protocol.advance)
 
 
 def _wrong() -> None:

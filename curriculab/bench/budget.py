@@ -15,9 +15,27 @@ from curriculab.runs.display import as_html
 class Budget:
     """When a variant is done: the first axis spent ends it, and `run.progress` is the largest share spent.
 
-    steps: optimiser steps; tokens: tokens trained on; rollouts: answers sampled;
-    work: tokens trained, sampled and scored together, a ceiling against endless probing
-    (None: ten times what random order needs).
+    Parameters
+    ----------
+    steps : int, optional
+        Optimiser steps.
+    tokens : int, optional
+        Tokens trained on.
+    rollouts : int, optional
+        Answers sampled.
+    work : int, optional
+        Tokens trained, sampled and scored together, a ceiling against endless probing; None: ten times what random
+        order needs.
+
+    Raises
+    ------
+    ValueError
+        Where neither steps, tokens nor rollouts are given, or one of them is not above 0.
+
+    Examples
+    --------
+    >>> cl.Budget(steps=100, tokens=20_000)
+    Budget(steps=100, tokens=20000)
     """
 
     steps: int | None = None
@@ -42,11 +60,29 @@ class Budget:
         return as_html("Budget: the first one spent ends a variant", pd.DataFrame({"at most": given}))
 
     def shares(self, spent: Spent) -> dict[str, float]:
-        """Share of each axis spent, each >= 0; the largest is the progress."""
+        """Share of each axis spent, each at least 0; the largest is the progress.
+
+        Parameters
+        ----------
+        spent : Spent
+            What a variant has used so far.
+
+        Examples
+        --------
+        >>> from curriculab.bench.budget import Spent
+        >>> cl.Budget(steps=100, tokens=20_000).shares(Spent(steps=25, tokens=4_000))
+        {'steps': 0.25, 'tokens': 0.2}
+        """
         return {k: getattr(spent, k) / v for k, v in vars(self).items() if v is not None}
 
     def axis(self) -> tuple[str, int]:
-        """The axis that evaluations are counted on: the first one given."""
+        """Name and size of the axis that evaluations are counted on: the first one given.
+
+        Examples
+        --------
+        >>> cl.Budget(tokens=20_000).axis()
+        ('tokens', 20000)
+        """
         return next((k, v) for k, v in vars(self).items() if v is not None)
 
 

@@ -94,11 +94,11 @@ class Grpo(Objective):
 
     Examples
     --------
-    >>> cl.Grpo(scale_rewards=False).scale_rewards
-    'none'
     >>> cl.Grpo(clip=0.2)
     Traceback (most recent call last):
     TypeError: Grpo(clip=0.2): write max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio
+    >>> cl.Grpo().averages, cl.Grpo(loss_type="dr_grpo").divides_by_length, cl.Grpo(beta=0.04).reads_base
+    ('tokens', True, True)
     """
 
     loss_type: str = "dapo"
@@ -199,7 +199,7 @@ class Grpo(Objective):
     def loss(
         self, torch: Any, logp: Any, *, advantage: Any, sampled: Any, weight: Any, base: Any = None, beta: Any = None
     ) -> Any:
-        """Weighted sum of the tokens' losses."""
+        """Weighted sum of the tokens' losses; every tensor is (tokens,)."""
         now = logp.detach()
         before = torch.where(torch.isnan(sampled), now, sampled)  # unknown: as if sampled by these very weights
         ratio = torch.exp(logp - before)
@@ -217,8 +217,13 @@ class Grpo(Objective):
     def advantages(self, rows: Rows) -> np.ndarray:
         """One advantage per answer, (rows,): the column `advantage`, else made of `reward` within `group`.
 
-        An answer without an advantage or a reward (NaN) is an error; a group of one answer has advantage 0, unless
-        the baseline is "none".
+        A ValueError where an answer has neither (NaN); 0 in a group of one answer, unless the baseline is "none".
+
+        Examples
+        --------
+        >>> answers = pd.DataFrame({"reward": [1.0, 0.0, 1.0, 1.0], "group": [1, 1, 2, 2]})
+        >>> cl.Grpo().advantages(answers).round(3)
+        array([ 0.707, -0.707,  0.   ,  0.   ])
         """
         column = "advantage" if "advantage" in rows else "reward"
         if column not in rows or (column == "reward" and "group" not in rows):

@@ -145,6 +145,11 @@ class Objective:
             By kind of objective, as the model's configuration gives them; may be empty.
         max_completion_length : int, optional
             Tokens that an answer may have.
+
+        Examples
+        --------
+        >>> cl.Grpo().fitted({"supervised": 1e-3, "reinforcement": 3e-4}).learning_rate
+        0.0003
         """
         if self.learning_rate is not None:
             return self
@@ -189,7 +194,21 @@ class Objective:
         return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
     def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
-        """What the loss reads beside log-probabilities, one number a learned token."""
+        """What the loss reads beside log-probabilities, one number a learned token.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            The rows of the step, (rows, columns).
+        tokens : LearnedTokens
+            What is known of their learned tokens.
+
+        Examples
+        --------
+        >>> rows, sampled = pd.DataFrame({"advantage": [1.0, -1.0]}), [np.array([-0.5]), np.array([-0.1, -0.2])]
+        >>> cl.Grpo().terms(rows, LearnedTokens(np.array([1, 2]), sampled)).tokens["advantage"]
+        [array([1.]), array([-1., -1.])]
+        """
         raise NotImplementedError(f"the objective {type(self).__name__} has no terms(); its loss reads them")
 
     def loss(self, torch: Any, logp: Any, **terms: Any) -> Any:
@@ -203,11 +222,34 @@ class Objective:
             Log-probabilities (nats) of the rows' learned tokens one after the other, (tokens,), with gradient.
         **terms : torch.Tensor
             `Terms.tokens` of the same rows by name, each (tokens,).
+
+        Examples
+        --------
+        >>> import torch
+        >>> now, weight = torch.tensor([-1.0, -2.0]), torch.tensor([0.5, 0.5])
+        >>> cl.Grpo().loss(torch, now, advantage=torch.tensor([1.0, -3.0]), sampled=now, weight=weight)
+        tensor(1.)
         """
         raise NotImplementedError(f"the objective {type(self).__name__} has no loss(); it trains no model")
 
     def simulated_gain(self, rows: Rows, known: SimulatedRows) -> SimulatedGain:
-        """What the simulated student makes of each row."""
+        """What the simulated student makes of each row.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            The rows of the step, (rows, columns).
+        known : SimulatedRows
+            What the student knows of them.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> chances = dict(chance=np.array([0.5, 0.5]), right=np.array([1.0, 0.0]), length_gap=lambda: None)
+        >>> answers = pd.DataFrame({"advantage": [1.0, -1.0], "group": [1, 1]})
+        >>> cl.Grpo().simulated_gain(answers, SimpleNamespace(**chances)).ability  # logits, before the learning rate
+        array([0.5, 0.5])
+        """
         raise NotImplementedError(
             f"the objective {type(self).__name__} has no simulated_gain(); it cannot be simulated"
         )

@@ -58,14 +58,56 @@ class Sft(Objective):
         check_choice(self, "average", ("tokens", "rows"))
 
     def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
-        """The weight of every learned token over the step's denominator."""
+        """Weigh every learned token over the step's denominator.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            The rows of the step, (rows, columns).
+        tokens : LearnedTokens
+            Their learned tokens.
+
+        Returns
+        -------
+        Terms
+            `weight` of each row, (learned,).
+
+        Examples
+        --------
+        >>> from curriculab.objectives.objective import LearnedTokens
+        >>> rows = pd.DataFrame({"weight": [1.0, 2.0]})
+        >>> cl.Sft().terms(rows, LearnedTokens(counts=np.array([1, 3]))).tokens["weight"]
+        [array([0.25]), array([0.5, 0.5, 0.5])]
+        """
         return Terms({"weight": token_weights(rows, tokens.counts, self.average)})
 
     def loss(self, torch: Any, logp: Any, *, weight: Any) -> Any:
-        """Weighted sum of the negative log-likelihoods."""
+        """Add up the weighted negative log-likelihoods, nats.
+
+        Parameters
+        ----------
+        torch : module
+            The module torch.
+        logp, weight : torch.Tensor
+            Log-probabilities (nats) of the learned tokens, and their weights, each (tokens,).
+
+        Examples
+        --------
+        >>> import torch
+        >>> cl.Sft().loss(torch, torch.tensor([-1.0, -3.0]), weight=torch.tensor([0.5, 0.5]))
+        tensor(2.)
+        """
         return -(logp * weight).sum()
 
     def simulated_gain(self, rows: Rows, known: SimulatedRows) -> SimulatedGain:
-        """Right texts raise the ability most where it stands at the row's difficulty, wrong ones lower it as much."""
+        """Right texts raise the ability most where it stands at the row's difficulty, wrong ones lower it as much.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> known = SimpleNamespace(able=np.array([0.5, 0.9, 0.5]), right=np.array([1.0, 1.0, 0.0]))
+        >>> cl.Sft().simulated_gain(pd.DataFrame(), known).ability.round(2)  # logits, before the learning rate
+        array([ 1.  ,  0.36, -1.  ])
+        """
         sign = np.where(np.isnan(known.right), 0.0, 2 * known.right - 1)
         return SimulatedGain(4 * known.able * (1 - known.able) * sign)
