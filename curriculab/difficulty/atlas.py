@@ -6,7 +6,8 @@ atlas.flips(found.scores, found.errors)                  # share of rows that a 
 atlas.disagreements(found.scores, "answer_loss", "level", n=10)
 
 Tables in, tables out; only `crowd` asks a model. `scores` and `errors` are (rows, measures), as in a Survey:
-higher is harder, an error is a standard error in the score's unit, NaN where a measure has none.
+higher is harder, an error is a standard error in the score's unit, NaN where a measure has none. A score that is not a
+finite number is refused with a ValueError that names its row.
 """
 
 from __future__ import annotations
@@ -25,8 +26,33 @@ EQUAL = 1e-9  # scores closer than this are equal: a mean of shares carries roun
 
 
 def summary(scores: pd.DataFrame, errors: pd.DataFrame | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
-    """One line a measure: mean over the rows with its t interval, spread (sd) of the scores, their mean standard error
-    (NaN: exact), and the share of the rows that have another row's score (ties leave an ordering undecided)."""
+    """Summarise measures over the rows, one line each.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        (rows, measures), higher is harder.
+    errors : pd.DataFrame, optional
+        Standard errors, (rows, measures), in the scores' units.
+    confidence : float
+        Of the interval of the mean.
+
+    Returns
+    -------
+    pd.DataFrame
+        By measure: `mean` over the rows with its t interval (`low`, `high`), `sd` of the scores, their mean standard
+        error `se` (NaN: exact), and `tied`, the share of rows that have another row's score: ties leave an ordering
+        undecided.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"level": [1, 1, 2, 3], "loss": [0.1, 0.4, 0.3, 0.9]})
+    >>> cl.difficulty.atlas.summary(scores)[["mean", "sd", "tied"]].round(2)
+             mean    sd  tied
+    measure
+    level    1.75  0.96   0.5
+    loss     0.43  0.34   0.0
+    """
     lines = {}
     for name, values in _numbers(scores).items():
         mean, low, high = _mean_interval(values, confidence)
@@ -37,8 +63,34 @@ def summary(scores: pd.DataFrame, errors: pd.DataFrame | None = None, *, confide
 
 
 def agreement(scores: pd.DataFrame, method: str = "spearman") -> pd.DataFrame:
-    """Rank correlation of every two measures, (measures, measures): Spearman's rho, or Kendall's tau-b, which is the
-    share of pairs of rows in the same order minus that in the other one, as far as neither has a tie. NaN: constant."""
+    """Correlate the ranks that every two measures give to the rows.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        (rows, measures), higher is harder.
+    method : {"spearman", "kendall"}
+        Spearman's rho, or Kendall's tau-b, which is the share of pairs of rows in the same order minus that in the
+        other one, as far as neither has a tie.
+
+    Returns
+    -------
+    pd.DataFrame
+        (measures, measures), in [-1, 1]; NaN with a measure that is constant.
+
+    Raises
+    ------
+    ValueError
+        For another method, or a score that is not a finite number.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"level": [1, 2, 3, 4], "loss": [0.1, 0.4, 0.3, 0.9]})
+    >>> cl.difficulty.atlas.agreement(scores)
+           level  loss
+    level    1.0   0.8
+    loss     0.8   1.0
+    """
     _known(method)
     return _numbers(scores).corr(method=method)
 
@@ -46,13 +98,42 @@ def agreement(scores: pd.DataFrame, method: str = "spearman") -> pd.DataFrame:
 def flips(
     scores: pd.DataFrame, errors: pd.DataFrame, threshold: str | float = "median", *, draws: int = 0, seed: int = 0
 ) -> pd.DataFrame:
-    """How often the label "hard" (score above the threshold) would be another one if a score were drawn again, normal
-    around the found one with its standard error: the mean over rows of Phi(-|score - threshold| / se).
+    """Estimate how often the label "hard" (score above a threshold) would be another one if scores were drawn again.
 
-    threshold: "median" of each measure's scores, or a number. draws=0 holds it where it is, in closed form; with
-    draws, all rows are drawn at once so often and the threshold is found anew each time (as "median" asks). One line a
-    measure with errors: threshold, `flipped` (share of rows) and `unsure`, the share that flips with a chance above a
-    tenth. 0.5 is the most, where errors are much larger than differences.
+    New scores are normal around the found ones with their standard errors. 0.5 is the most, where errors are much
+    larger than differences.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        (rows, measures), higher is harder.
+    errors : pd.DataFrame
+        Standard errors, (rows, measures), in the scores' units; measures without any are left out.
+    threshold : float or "median"
+        Above it a row is hard; "median" is that of each measure's scores.
+    draws : int
+        0: the threshold stays, in closed form, the mean over rows of Phi(-|score - threshold| / se). Else all rows are
+        drawn at once so often, and the threshold is found anew each time (as "median" asks).
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    pd.DataFrame
+        By measure: `threshold`, `flipped` (share of rows), `unsure` (share of rows that flip with a chance above 0.1).
+
+    Raises
+    ------
+    ValueError
+        For another threshold, a negative standard error, or a score that is not a finite number.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"pass_rate": [0.1, 0.4, 0.6, 0.9]})
+    >>> cl.difficulty.atlas.flips(scores, scores * 0 + 0.1).round(2)
+               threshold  flipped  unsure
+    measure
+    pass_rate        0.5     0.08     0.5
     """
     scores, lines = _numbers(scores), {}
     for name in (n for n in scores if n in errors and errors[n].notna().any()):
@@ -90,9 +171,36 @@ def _drawn(
 
 
 def split_half(answers: pd.DataFrame | np.ndarray, *, halvings: int = 100, seed: int = 0) -> pd.Series:
-    """Reliability of a row's mean over its answers, (rows, answers), 1 right, 0 wrong: `half`, the Pearson correlation
-    of the means of two random halves of the answers, averaged over `halvings`, and `reliability` of the mean of all of
-    them by Spearman and Brown (1910), 2 half / (1 + half). An odd last answer of a halving is left out."""
+    """Estimate how reliable a row's mean over its answers is, by random halves of the answers.
+
+    An odd last answer of a halving is left out.
+
+    Parameters
+    ----------
+    answers : pd.DataFrame or np.ndarray
+        (rows, answers), 1 right, 0 wrong, 2 or more of each.
+    halvings : int
+        How often the answers are halved.
+    seed : int
+        Of the halvings.
+
+    Returns
+    -------
+    pd.Series
+        `half`, the Pearson correlation of the means of two halves, averaged over halvings (NaN: all rows alike in one);
+        `reliability` of the mean of all answers by Spearman and Brown (1910), 2 half / (1 + half); `answers`.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 2 rows or answers, or an answer that is not a number.
+
+    Examples
+    --------
+    >>> answers = np.array([[1, 1, 1, 1], [1, 1, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]])
+    >>> cl.difficulty.atlas.split_half(answers).round(2).to_dict()
+    {'half': 0.78, 'reliability': 0.88, 'answers': 4.0}
+    """
     x = np.asarray(answers, float)
     if x.ndim != 2 or min(x.shape) < 2 or not np.isfinite(x).all():
         raise ValueError(f"answers of shape {x.shape}: give (rows, answers), 2 or more of each, all of them numbers")
@@ -106,9 +214,32 @@ def split_half(answers: pd.DataFrame | np.ndarray, *, halvings: int = 100, seed:
 
 
 def calibration(scores: pd.DataFrame, level: pd.Series, *, interval: float = 0.95) -> pd.DataFrame:
-    """Does a measure rise with levels that people or designers gave? One line a measure: its mean rank (share of the
-    rows below, in [0, 1]) at every level, and Spearman's rank correlation with the level with its interval (`rho`,
-    `low`, `high`) by Fisher's z, variance (1 + rho^2 / 2) / (n - 3) (Bonett and Wright 2000)."""
+    """Ask whether a measure rises with levels that people or designers gave.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        (rows, measures), higher is harder.
+    level : pd.Series
+        (rows,), numbers, higher is harder.
+    interval : float
+        Confidence of the interval.
+
+    Returns
+    -------
+    pd.DataFrame
+        By measure: its mean rank (share of the rows below, in [0, 1]) at every level, and Spearman's rank correlation
+        with the level (`rho`) with its interval (`low`, `high`) by Fisher's z, variance (1 + rho^2 / 2) / (n - 3)
+        (Bonett and Wright 2000).
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"loss": [0.1, 0.4, 0.3, 0.9, 0.8, 1.2]})
+    >>> cl.difficulty.atlas.calibration(scores, pd.Series([1, 1, 2, 2, 3, 3])).round(2)
+    level    level 1  level 2  level 3   rho   low  high
+    measure
+    loss        0.25      0.5     0.75  0.72 -0.35  0.97
+    """
     from scipy.special import ndtri
 
     scores, level = _numbers(scores), _numbers(level.to_frame("level"))["level"]
@@ -121,7 +252,30 @@ def calibration(scores: pd.DataFrame, level: pd.Series, *, interval: float = 0.9
 
 
 def by_level(scores: pd.DataFrame, level: pd.Series, *, interval: float = 0.95) -> pd.DataFrame:
-    """Mean of every measure at each level with its t interval (NaN: one row): measure, level, rows, mean, low, high."""
+    """Average every measure at each level, with its t interval.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        (rows, measures), higher is harder.
+    level : pd.Series
+        (rows,), on the same index.
+    interval : float
+        Confidence of the interval.
+
+    Returns
+    -------
+    pd.DataFrame
+        One line a measure and level: `measure`, `level`, `rows`, `mean`, `low`, `high` (NaN: one row).
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"loss": [0.1, 0.4, 0.3, 0.9]})
+    >>> cl.difficulty.atlas.by_level(scores, pd.Series([1, 1, 2, 2])).round(2)
+      measure  level  rows  mean   low  high
+    0    loss      1     2  0.25 -1.66  2.16
+    1    loss      2     2  0.60 -3.21  4.41
+    """
     scores, lines = _numbers(scores), []
     for name in scores:
         for value, part in scores[name].groupby(level):
@@ -132,9 +286,38 @@ def by_level(scores: pd.DataFrame, level: pd.Series, *, interval: float = 0.95) 
 def disagreements(
     scores: pd.DataFrame, a: str, b: str, n: int | None = 10, *, beside: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """The `n` rows on which two measures disagree most (None: all), largest first: both scores, both ranks as shares of
-    the rows in (0, 1), and `gap`, the rank by `a` minus the rank by `b`: above 0 is harder by `a`. `beside`: columns of
-    the pool to show, such as pool[["topic", "prompt"]]."""
+    """List the rows on which two measures disagree most.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        (rows, measures), higher is harder.
+    a, b : str
+        The two measures.
+    n : int, optional
+        How many rows; None: all.
+    beside : pd.DataFrame, optional
+        Columns of the pool to show, such as pool[["topic", "prompt"]].
+
+    Returns
+    -------
+    pd.DataFrame
+        By row, largest difference first: both scores, both ranks as shares of the rows in (0, 1), and `gap`, the rank
+        by `a` minus the rank by `b`: above 0 is harder by `a`.
+
+    Raises
+    ------
+    ValueError
+        For a measure that is not there, or a score that is not a finite number.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"level": [1, 2, 3, 4], "loss": [0.1, 0.9, 0.3, 0.4]}, index=list("wxyz"))
+    >>> cl.difficulty.atlas.disagreements(scores, "loss", "level", n=2)
+       loss  level  rank_loss  rank_level   gap
+    x   0.9    2.0      0.875       0.375  0.50
+    y   0.3    3.0      0.375       0.625 -0.25
+    """
     for name in (a, b):
         if name not in scores:
             raise ValueError(f"no measure {name!r} among the scores; there are {', '.join(map(str, scores))}")
@@ -147,7 +330,24 @@ def disagreements(
 
 
 def furthest(scores: pd.DataFrame) -> tuple[str, str]:
-    """The two measures that agree least, by Spearman's rank correlation."""
+    """Name the two measures that agree least, by Spearman's rank correlation.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        (rows, measures), 2 measures or more.
+
+    Returns
+    -------
+    tuple of str
+        Two measures, in the order of the columns.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"level": [1, 2, 3], "loss": [0.1, 0.2, 0.4], "words": [9, 7, 5]})
+    >>> cl.difficulty.atlas.furthest(scores)
+    ('level', 'words')
+    """
     found = agreement(scores).to_numpy(copy=True)
     found[~np.tri(len(found), k=-1, dtype=bool)] = np.nan
     row, column = np.unravel_index(np.nanargmin(found), found.shape)
@@ -157,10 +357,41 @@ def furthest(scores: pd.DataFrame) -> tuple[str, str]:
 def crowd(
     pool: pd.DataFrame, model: LanguageModel, members: Mapping[str, Mapping[str, object]], *, seed: int = 0
 ) -> pd.DataFrame:
-    """Answers of an artificial crowd, (members, rows), 1 right, 0 wrong: everybody answers every row once.
+    """Let an artificial crowd answer every row once.
 
-    members: name -> what makes this one differ: temperature (1 where not said), adapter (the folder of a saved one; the
-    bare base where not said), before (text put before every prompt). Each has noise of its own. For irt.fit.
+    Each member has noise of its own. The answers are for `irt.fit`.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt` and `answer`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    members : mapping of str to mapping
+        By name what makes this one differ: `temperature` (1 where not said), `adapter` (the folder of a saved one; the
+        bare base where not said), `before` (text put before every prompt).
+    seed : int
+        Of the answers.
+
+    Returns
+    -------
+    pd.DataFrame
+        (members, rows), 1 right, 0 wrong.
+
+    Raises
+    ------
+    ValueError
+        For something else that should make a member differ.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> pool = pd.DataFrame({"prompt": ["add 47 + 30", "add 57 + 68 + 94"], "answer": ["77", "219"]}, index=["a", "b"])
+    >>> cl.difficulty.atlas.crowd(pool, model, {"cold": {"temperature": 0.0}, "lost": {"before": "why? "}})
+              a    b
+    member
+    cold    1.0  0.0
+    lost    0.0  0.0
     """
     roles, role_of = ModelRoles(model), {}
     for name, own in members.items():

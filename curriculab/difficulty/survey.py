@@ -41,6 +41,13 @@ class Survey:
         One line a measure: tokens, rollouts, generated (tokens), seconds. What several share is divided evenly.
     ledger : pd.DataFrame
         One line a request: request, purpose, measures, rows and what it cost.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", skills="add", levels=[1, 2], n=3, seed=0)
+    >>> found = cl.difficulty.survey(pool, names=["level", "word_count"])
+    >>> found.scores.columns.tolist(), bool(found.errors.isna().all(axis=None)), len(found.ledger)
+    (['level', 'word_count'], True, 0)
     """
 
     scores: pd.DataFrame

@@ -30,10 +30,38 @@ def ability(
     prior_sd: float = 1.0,
     method: str = "map",
 ) -> tuple[float, float] | tuple[np.ndarray, np.ndarray]:
-    """Ability and its error of one person, answers (items,), or of many, (people, items); NaN: not asked.
+    """Estimate abilities on items whose difficulties are known, of one person or of many.
 
-    "map": the posterior's mode, and 1 / sqrt(expected information there + 1 / prior_sd^2). "eap": its mean and standard
-    deviation. Both are finite for all right and all wrong.
+    Both methods are finite for all right and all wrong.
+
+    Parameters
+    ----------
+    answers : array-like, (items,) or (people, items)
+        1 right, 0 wrong, NaN not asked.
+    difficulty, discrimination, guessing : float or array-like, (items,)
+        Of the items; the difficulty has one number an item.
+    prior_mean, prior_sd : float
+        Of abilities, in the unit of the difficulties.
+    method : {"map", "eap"}
+        "map": the posterior's mode, and 1 / sqrt(expected information there + 1 / prior_sd^2); "eap": its mean and
+        standard deviation.
+
+    Returns
+    -------
+    ability, error : tuple of float or of np.ndarray, (people,)
+        In the unit of the difficulties.
+
+    Raises
+    ------
+    ValueError
+        For an answer that is not 1, 0 or NaN, shapes that do not fit, an item that is not finite, another method, or a
+        spread that is not above 0.
+
+    Examples
+    --------
+    >>> found, error = cl.difficulty.irt.ability([1, 1, 0], difficulty=[-1.0, 0.0, 1.0])
+    >>> round(found, 2), round(error, 2)
+    (0.3, 0.78)
     """
     one_of("method", method, ("eap", "map"))
     if not prior_sd > 0:

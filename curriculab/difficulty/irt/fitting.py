@@ -32,15 +32,40 @@ COLUMNS = ("difficulty", "se_difficulty", "discrimination", "se_discrimination",
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Items and people on one scale.
+    """Items and people on one scale, as `fit` returns them.
 
-    items: difficulty, discrimination, guessing, a se_ of each (NaN: held or at a bound), share_correct, answers, flag.
-    people: ability, se_ability, share_correct, answers.
-    item_fit: infit and outfit, mean squared residuals with and without weighting by information: 1 is expected, above
-    is noise, below an item steeper than its curve (0.7 to 1.3 is usual for tests: Wright & Linacre 1994). They are
-    averaged over everybody's posterior ability, so that 1 is expected of short tests too.
-    log_likelihood: marginal, nats, without the prior on guessing. parameters: how many were estimated. steps: of EM.
-    errors: from the information of "all items" together, "item by item" (above 400), or "none" (no inverse: all NaN).
+    Attributes
+    ----------
+    model, scale : str
+        As they were asked for.
+    items : pd.DataFrame
+        (items, columns): difficulty, discrimination, guessing, a se_ of each (NaN: held or at a bound), share_correct,
+        answers, flag.
+    people : pd.DataFrame
+        (people, columns): ability, se_ability, share_correct, answers.
+    item_fit : pd.DataFrame
+        (items, 2): infit and outfit, mean squared residuals with and without weighting by information: 1 is expected,
+        above is noise, below an item steeper than its curve (0.7 to 1.3 is usual for tests: Wright & Linacre 1994).
+        They are averaged over everybody's posterior ability, so that 1 is expected of short tests too.
+    log_likelihood : float
+        Marginal, nats, without the prior on guessing.
+    parameters : int
+        How many were estimated.
+    ability_sd, se_ability_sd : float
+        Spread of the abilities on this scale, and its standard error (NaN on the standard scale).
+    nodes, steps : int
+        Of the grid, and of EM.
+    converged : bool
+        Whether EM came to rest.
+    errors : str
+        From the information of "all items" together, "item by item" (above 400), or "none" (no inverse: all NaN).
+
+    Examples
+    --------
+    >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+    >>> found = cl.difficulty.irt.fit(responses)
+    >>> found.items["difficulty"].rank().to_dict(), found.converged
+    ({'a': 1.0, 'b': 2.0, 'c': 3.0}, True)
     """
 
     model: str
@@ -59,31 +84,148 @@ class Fit:
 
     @property
     def aic(self) -> float:
+        """Akaike's information criterion: 2 parameters - 2 log_likelihood, lower is better.
+
+        Examples
+        --------
+        >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+        >>> found = cl.difficulty.irt.fit(responses)
+        >>> bool(found.aic == 2 * 4 - 2 * found.log_likelihood)
+        True
+        """
         return 2 * self.parameters - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
+        """Schwarz's information criterion: log(people) parameters - 2 log_likelihood, lower is better.
+
+        Examples
+        --------
+        >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+        >>> found = cl.difficulty.irt.fit(responses)
+        >>> bool(np.isclose(found.bic - found.aic, 4 * (np.log(4) - 2)))
+        True
+        """
         return float(np.log(len(self.people)) * self.parameters - 2 * self.log_likelihood)
 
     def probability(self, ability: Numbers) -> pd.DataFrame:
-        """P(right) at these abilities, (abilities, items)."""
+        """Predict P(right) at these abilities.
+
+        Parameters
+        ----------
+        ability : float or array-like, (abilities,)
+            On the scale of the fit.
+
+        Returns
+        -------
+        pd.DataFrame
+            (abilities, items), in (0, 1).
+
+        Examples
+        --------
+        >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+        >>> found = cl.difficulty.irt.fit(responses)
+        >>> found.probability([found.items.loc["b", "difficulty"]])["b"].round(2).tolist()
+        [0.5]
+        """
         return self._at(ability, self._curves(ability).p)
 
     def information(self, ability: Numbers) -> pd.DataFrame:
-        """Fisher information about ability, (abilities, items); a test's is the sum over its items, and 1 / se^2."""
+        """Compute the Fisher information about ability; a test's is the sum over its items, and 1 / se^2.
+
+        Parameters
+        ----------
+        ability : float or array-like, (abilities,)
+            On the scale of the fit.
+
+        Returns
+        -------
+        pd.DataFrame
+            (abilities, items), in 1 / (unit of ability)^2.
+
+        Examples
+        --------
+        >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+        >>> found = cl.difficulty.irt.fit(responses)  # 1pl: at most a quarter, where ability equals difficulty
+        >>> found.information([found.items.loc["b", "difficulty"]])["b"].round(2).tolist()
+        [0.25]
+        """
         return self._at(ability, self._curves(ability).information * self.items["discrimination"].to_numpy() ** 2)
 
     def curve(self, item: object, ability: Numbers) -> pd.DataFrame:
-        """One item's probability and information at these abilities."""
+        """Compute one item's probability and information at these abilities.
+
+        Parameters
+        ----------
+        item : label
+            Name of the item.
+        ability : float or array-like, (abilities,)
+            On the scale of the fit.
+
+        Returns
+        -------
+        pd.DataFrame
+            (abilities, 2): `probability`, `information`.
+
+        Raises
+        ------
+        ValueError
+            For an item that was not fitted.
+
+        Examples
+        --------
+        >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+        >>> found = cl.difficulty.irt.fit(responses)
+        >>> found.curve("b", [-2, 0, 2])["probability"].is_monotonic_increasing
+        True
+        """
         self._known([item])
         return pd.DataFrame({name: getattr(self, name)(ability)[item] for name in ("probability", "information")})
 
     def predict(self) -> pd.DataFrame:
-        """P(right) of everybody at their estimated ability on every item, asked or not, (people, items)."""
+        """Predict P(right) of everybody at their estimated ability on every item, asked or not.
+
+        Returns
+        -------
+        pd.DataFrame
+            (people, items), in (0, 1).
+
+        Examples
+        --------
+        >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, np.nan, 0], "c": [0, 0, 1, 0]})
+        >>> cl.difficulty.irt.fit(responses).predict().shape
+        (4, 3)
+        """
         return self.probability(self.people["ability"]).set_axis(self.people.index)
 
     def ability(self, responses: pd.DataFrame | np.ndarray, *, method: str = "eap") -> pd.DataFrame:
-        """`ability` and `se_ability` of these people, (people, items); a DataFrame's items are found by name."""
+        """Estimate the abilities of these people on the items of this fit.
+
+        Parameters
+        ----------
+        responses : pd.DataFrame or np.ndarray
+            (people, items): 1 right, 0 wrong, NaN not asked; the items of a DataFrame are found by name.
+        method : {"eap", "map"}
+            Mean or mode of the posterior, see `irt.ability`.
+
+        Returns
+        -------
+        pd.DataFrame
+            (people, 2): `ability` and `se_ability`, on the scale of the fit.
+
+        Raises
+        ------
+        ValueError
+            For an item that was not fitted.
+
+        Examples
+        --------
+        >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+        >>> found = cl.difficulty.irt.fit(responses)
+        >>> new = pd.DataFrame({"b": [1, 0]}, index=["Ada", "Ben"])
+        >>> found.ability(new)["ability"].idxmax()
+        'Ada'
+        """
         people = responses.index if isinstance(responses, pd.DataFrame) else pd.RangeIndex(len(responses))
         if isinstance(responses, pd.DataFrame):
             self._known(responses.columns)
@@ -107,7 +249,25 @@ class Fit:
 
 
 def wright(fit: Fit) -> pd.DataFrame:
-    """People and items on one scale, the highest first: kind ("person" or "item"), name, position and its se."""
+    """List people and items on one scale, the highest first.
+
+    Parameters
+    ----------
+    fit : Fit
+        As `irt.fit` returns it.
+
+    Returns
+    -------
+    pd.DataFrame
+        (people + items, 4): `kind` ("person" or "item"), `name`, `position` and its `se`, on the scale of the fit.
+
+    Examples
+    --------
+    >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+    >>> table = cl.difficulty.irt.wright(cl.difficulty.irt.fit(responses))
+    >>> table.loc[table["kind"] == "item", "name"].tolist()
+    ['c', 'b', 'a']
+    """
     parts = (("person", fit.people, "ability"), ("item", fit.items, "difficulty"))
     tables = [
         pd.DataFrame({"kind": kind, "name": t.index, "position": t[at].to_numpy(), "se": t[f"se_{at}"].to_numpy()})
@@ -130,11 +290,44 @@ def fit(
     method: str = "eap",
     nodes: int = NODES,
 ) -> Fit:
-    """Fit `responses` (people, items): 1 right, 0 wrong, NaN not asked. Several tries of one person: one line a try.
+    """Fit an item response model to answers of people to items.
 
-    scale: "rasch" or "standard" (above); None is "rasch" for 1pl, "standard" for the others. negative: whether a
-    discrimination may be (else all are at least 0.05). guessing_prior: of a Beta, for 3pl; (1, 1) is flat.
-    method: "eap" or "map", of people's abilities. nodes: at least so many; long tests take more.
+    Items are fitted by marginal maximum likelihood, then people on the items so found. Several tries of one person: one
+    line a try.
+
+    Parameters
+    ----------
+    responses : pd.DataFrame or np.ndarray
+        (people, items): 1 right, 0 wrong, NaN not asked.
+    model : {"1pl", "2pl", "3pl"}
+        One discrimination for all items; one for each; guessing too.
+    scale : {"rasch", "standard"}, optional
+        "rasch": discrimination is 1, the spread of abilities is estimated; "standard": abilities have standard
+        deviation 1. None is "rasch" for 1pl, "standard" for the others.
+    negative : bool
+        Whether a discrimination may be negative; else all are at least 0.05.
+    guessing_prior : tuple of float
+        Of a Beta, for 3pl; (1, 1) is flat.
+    method : {"eap", "map"}
+        Of people's abilities, see `irt.ability`.
+    nodes : int
+        Least number of nodes of the grid; long tests take more.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError
+        For a response that is not 1, 0 or NaN, too few items that some solved and others did not, an item that stands
+        twice or was asked of nobody, or another setting.
+
+    Examples
+    --------
+    >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+    >>> cl.difficulty.irt.fit(responses).items["difficulty"].idxmax()
+    'c'
     """
     one_of("model", model, MODELS)
     one_of("method", method, ("eap", "map"))

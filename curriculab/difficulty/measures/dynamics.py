@@ -32,8 +32,40 @@ class History:
 def confidence(
     pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
 ) -> Found:
-    """1 - mean over evaluations of what was right, in [0, 1]. Dataset cartography (Swayamdipta et al. 2020) takes the
-    probability of the right label: give a table with such a `column`."""
+    """Take 1 - mean over evaluations of what was right (dataset cartography, Swayamdipta et al. 2020).
+
+    The paper takes the probability of the right label: give a table with such a `column`.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        Rows that the runs tested, (rows, columns), indexed by id.
+    runs : Runs or pd.DataFrame
+        Recorded runs, or a table with one line a row and evaluation: `step`, `id`, `column`, and `seed` of several.
+    variant : str, optional
+        Of several variants the one to read.
+    column : str
+        What was right, in [0, 1].
+    uncertainty : bool
+        Return the standard error over seeds too, of which there are two or more.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), in [0, 1], the mean over seeds.
+
+    Raises
+    ------
+    ValueError
+        For a row that was not tested, several variants without a choice.
+
+    Examples
+    --------
+    >>> pool = pd.DataFrame({"prompt": ["1 + 1", "7 * 8"]}, index=["a", "b"])
+    >>> table = pd.DataFrame({"step": [0, 0, 50, 50, 100, 100], "id": list("ababab"), "correct": [1, 0, 1, 0, 1, 1]})
+    >>> cl.difficulty.confidence(pool, table).round(2).to_dict()
+    {'a': 0.0, 'b': 0.67}
+    """
     return _over_seeds("confidence", pool, runs, variant, column, lambda h: 1 - h.right.mean(0))
 
 
@@ -41,8 +73,40 @@ def confidence(
 def variability(
     pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
 ) -> Found:
-    """Standard deviation over evaluations of what was right, in [0, 0.5] (Swayamdipta et al. 2020): high for rows that
-    are won and lost, 0 for those always solved *and* for those never."""
+    """Take the standard deviation over evaluations of what was right (Swayamdipta et al. 2020).
+
+    It is high for rows that are won and lost, 0 for those always solved *and* for those never.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        Rows that the runs tested, (rows, columns), indexed by id.
+    runs : Runs or pd.DataFrame
+        Recorded runs, or a table with one line a row and evaluation: `step`, `id`, `column`, and `seed` of several.
+    variant : str, optional
+        Of several variants the one to read.
+    column : str
+        What was right, in [0, 1].
+    uncertainty : bool
+        Return the standard error over seeds too, of which there are two or more.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), in [0, 0.5], the mean over seeds.
+
+    Raises
+    ------
+    ValueError
+        For a row that was not tested, several variants without a choice, or fewer than 2 evaluations.
+
+    Examples
+    --------
+    >>> pool = pd.DataFrame({"prompt": ["1 + 1", "7 * 8"]}, index=["a", "b"])
+    >>> table = pd.DataFrame({"step": [0, 0, 50, 50, 100, 100], "id": list("ababab"), "correct": [1, 0, 1, 1, 1, 0]})
+    >>> cl.difficulty.variability(pool, table).round(2).to_dict()
+    {'a': 0.0, 'b': 0.47}
+    """
     return _over_seeds("variability", pool, runs, variant, column, lambda h: h.right.std(0), least=2)
 
 
@@ -50,8 +114,41 @@ def variability(
 def forgetting_events(
     pool: pd.DataFrame, runs: Runs | pd.DataFrame, *, variant: str | None = None, column: str = "correct"
 ) -> Found:
-    """How often a row went from right to wrong between two evaluations (Toneva et al. 2019). Rows never right count as
-    the number of evaluations, more than can be forgotten; in the paper they are infinitely hard."""
+    """Count how often a row went from right to wrong between two evaluations (Toneva et al. 2019).
+
+    Rows never right count as the number of evaluations, more than can be forgotten; in the paper they are infinitely
+    hard.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        Rows that the runs tested, (rows, columns), indexed by id.
+    runs : Runs or pd.DataFrame
+        Recorded runs, or a table with one line a row and evaluation: `step`, `id`, `column`, and `seed` of several.
+    variant : str, optional
+        Of several variants the one to read.
+    column : str
+        What was right, in [0, 1].
+    uncertainty : bool
+        Return the standard error over seeds too, of which there are two or more.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), events, the mean over seeds.
+
+    Raises
+    ------
+    ValueError
+        For a row that was not tested, several variants without a choice, or fewer than 2 evaluations.
+
+    Examples
+    --------
+    >>> pool = pd.DataFrame({"prompt": ["1 + 1", "7 * 8"]}, index=["a", "b"])
+    >>> table = pd.DataFrame({"step": [0, 0, 50, 50, 100, 100], "id": list("ababab"), "correct": [1, 1, 1, 0, 1, 1]})
+    >>> cl.difficulty.forgetting_events(pool, table).round(2).to_dict()
+    {'a': 0.0, 'b': 1.0}
+    """
 
     def events(h: History) -> np.ndarray:
         right = h.right >= 0.5
@@ -71,9 +168,48 @@ def emergence_step(
     threshold: float = 0.8,
     stable: int = 1,
 ) -> Found:
-    """First evaluated step from which on what was right was at least `threshold`, in `stable` evaluations on end
-    (Implicit Curriculum Hypothesis, 2026, which asks it of tasks at 0.8: `by="topic"` takes the mean over the rows of
-    a topic). Rows that never came so far get the last step and once more the distance to the evaluation before it."""
+    """Find the first evaluated step from which on a row was right (Implicit Curriculum Hypothesis, 2026).
+
+    Right is at least `threshold`, in `stable` evaluations on end; the paper asks it of tasks at 0.8. Rows that never
+    came so far get the last step and once more the distance to the evaluation before it.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        Rows that the runs tested, (rows, columns), indexed by id.
+    runs : Runs or pd.DataFrame
+        Recorded runs, or a table with one line a row and evaluation: `step`, `id`, `column`, and `seed` of several.
+    variant : str, optional
+        Of several variants the one to read.
+    column : str
+        What was right, in [0, 1].
+    by : str, optional
+        Column of the pool, such as "topic", over whose groups what was right is averaged first.
+    threshold : float
+        Share in (0, 1].
+    stable : int
+        Evaluations on end.
+    uncertainty : bool
+        Return the standard error over seeds too, of which there are two or more.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), optimiser steps, the mean over seeds.
+
+    Raises
+    ------
+    ValueError
+        For a row that was not tested, several variants without a choice, fewer than 2 or `stable` evaluations,
+        a threshold outside (0, 1], or `stable` below 1.
+
+    Examples
+    --------
+    >>> pool = pd.DataFrame({"prompt": ["1 + 1", "7 * 8"]}, index=["a", "b"])
+    >>> table = pd.DataFrame({"step": [0, 0, 50, 50, 100, 100], "id": list("ababab"), "correct": [0, 0, 1, 0, 1, 1]})
+    >>> cl.difficulty.emergence_step(pool, table).round(2).to_dict()
+    {'a': 50.0, 'b': 100.0}
+    """
     if stable < 1 or not 0 < threshold <= 1:
         raise ValueError(
             f"emergence_step(threshold={threshold:g}, stable={stable}); give a threshold in (0, 1], stable from 1 on"

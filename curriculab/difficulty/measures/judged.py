@@ -38,9 +38,46 @@ def rating(
     temperature: float | None = None,
     max_new_tokens: int = 16,
 ) -> Generator:
-    """The first number in the judge's answer to `template`, from `low` to `high`; of `n` answers the mean, and with
-    more than one its standard error. One answer is the likeliest, several are sampled. A row without a number is
-    refused."""
+    """Read the first number in a judge's answer to the question how hard the row is.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    judge : str or model
+        Who rates: another model or adapter, else the model itself.
+    template : str
+        The question, with {prompt} where the row's own stands.
+    low, high : float
+        Least and largest number that counts.
+    n : int
+        Answers a row. One is the likeliest, several are sampled.
+    temperature : float, optional
+        To sample at.
+    max_new_tokens : int
+        Longest answer, tokens.
+    adapter, seed, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), from `low` to `high`, the mean of `n` answers; with `uncertainty`, and n above 1, also its error.
+
+    Raises
+    ------
+    ValueError
+        For a row that was rated without such a number, a template without {prompt}, or n below 1.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")  # too small to judge: it does the sum in the template
+    >>> pool = pd.DataFrame({"prompt": ["1 + 2", "5 + 3"], "answer": ["3", "8"]}, index=["a", "b"])
+    >>> cl.difficulty.rating(pool, model, template="add {prompt}").to_dict()
+    {'a': 3.0, 'b': 8.0}
+    """
     check_prompts("rating", pool)
     if "{prompt}" not in template or n < 1:
         raise ValueError("rating: the template has no {prompt}, or n is below 1; give both")
@@ -74,11 +111,48 @@ def comparisons(
     prior: float = 3.0,
     seed: int = 0,
 ) -> Generator:
-    """Strength in logits by Bradley & Terry 1952: P(i is harder than j) = 1 / (1 + exp(s_j - s_i)), mean 0; the
-    uncertainty is its standard error.
+    """Compare rows in pairs by a judge, and give each its strength by Bradley & Terry 1952.
 
-    In every round all rows stand in a random ring and are compared with both neighbours, in both orders, since judges
-    prefer a place. What counts is the probability the judge gives to either answer, not the likelier one alone.
+    P(i is harder than j) = 1 / (1 + exp(s_j - s_i)). In every round all rows stand in a random ring and are compared
+    with both neighbours, in both orders, since judges prefer a place. What counts is the probability the judge gives to
+    either answer, not the likelier one alone.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`, 2 rows or more.
+    model : LanguageModel
+        Such as `load_model` returns.
+    judge : str or model
+        Who compares: another model or adapter, else the model itself.
+    template : str
+        The question, with {first} and {second} where the rows' own stand.
+    rounds : int
+        Rings; every row is in two pairs of each.
+    prior : float
+        Standard deviation of the strengths before any comparison, logits.
+    seed : int
+        Of the rings.
+    adapter, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), logits of mean 0; with `uncertainty` also the standard error.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 2 rows or 1 round, or a template without {first} and {second}.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")  # too small to judge: it tells the two apart by chance
+    >>> pool = cl.load_pool("ladder", skills="add", n=4, seed=0)
+    >>> strength = cl.difficulty.comparisons(pool, model)
+    >>> strength.shape, bool(abs(strength.mean()) < 1e-6)
+    ((4,), True)
     """
     check_prompts("comparisons", pool)
     if not all(part in template for part in ("{first}", "{second}")) or rounds < 1 or len(pool) < 2:
@@ -104,9 +178,36 @@ def comparisons(
 
 
 def bradley_terry(table: pd.DataFrame, *, prior: float = 3.0) -> pd.DataFrame:
-    """Strengths and standard errors (logits, mean 0) from comparisons, one line each: `harder`, `easier`, `weight` (how
-    much it counts, 1 without the column). By Newton's method under a normal prior of standard deviation `prior`: a row
-    that always wins would have no finite strength without it. Dense: for some thousand rows.
+    """Fit strengths to comparisons in pairs (Bradley & Terry 1952).
+
+    By Newton's method under a normal prior: a row that always wins would have no finite strength without it. Dense: for
+    some thousand rows.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One line a comparison: `harder`, `easier`, and `weight`, how much it counts (1 without the column).
+    prior : float
+        Standard deviation of the strengths before any comparison, logits.
+
+    Returns
+    -------
+    pd.DataFrame
+        One line a name: `strength` and its standard error `se`, logits, mean strength 0.
+
+    Raises
+    ------
+    ValueError
+        For a prior that is not above 0, or a weight below 0.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"harder": ["c", "c", "b", "a"], "easier": ["a", "b", "a", "b"]})
+    >>> cl.difficulty.bradley_terry(table).round(2)
+       strength    se
+    a     -0.78  0.95
+    b     -0.78  0.95
+    c      1.57  1.38
     """
     names = pd.Index(pd.unique(np.concatenate([table["harder"].to_numpy(), table["easier"].to_numpy()]))).sort_values()
     i, j = names.get_indexer(table["harder"]), names.get_indexer(table["easier"])

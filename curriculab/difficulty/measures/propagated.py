@@ -30,13 +30,48 @@ def prompt_value(
     n: int = 4,
     seed: int = 0,
 ) -> Generator:
-    """Difficulty predicted from the prompt alone, by ridge regression of what was observed of some rows on the mean
-    state of their prompts (PCL, Gao et al. 2025).
+    """Predict difficulty from the prompt alone, by what was observed of some rows (PCL, Gao et al. 2025).
 
-    observed: a column or Series of difficulties, NaN where unknown (its unit is the score's); None: the share of wrong
-    answers among `n` to a `share` of the rows, drawn by the seed. PCL trains a value model of its own beside the
-    policy. The penalty is the one with the least error on rows left out; the uncertainty is the standard error of
-    prediction.
+    It is a ridge regression on the mean state of the prompt; the penalty is the one with the least error on rows left
+    out. PCL trains a value model of its own beside the policy.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    role : str or model
+        Who is asked: "learner" (the adapter; the bare base where none is given), "base", another model or adapter.
+    observed : str or pd.Series, optional
+        Difficulties of some rows, NaN where unknown, or the column of the pool that holds them, 3 or more. None: the
+        share of wrong answers to some rows, which are sampled.
+    share : float
+        Share of the rows that is sampled, drawn by the seed; 8 rows or more.
+    n : int
+        Answers a sampled row.
+    seed : int
+        Of the draw and the answers.
+    adapter, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), in the unit of what was observed; with `uncertainty` also the standard error of prediction.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 3 observed rows, or a row without a prompt.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> pool = cl.load_pool("ladder", skills="add", n=12, seed=0)
+    >>> value = cl.difficulty.prompt_value(pool, model, observed=pool["level"].where(np.arange(12) < 8))
+    >>> bool(value.corr(pool["level"]) > 0.5)
+    True
     """
     known = yield from _observe("prompt_value", pool, observed, role, share, n, seed)
     out = yield Score(pool, "embedding", role=role)
@@ -78,12 +113,44 @@ def propagated_difficulty(
     epsilon: float = 1e-4,
     seed: int = 0,
 ) -> Generator:
-    """What was observed of some rows, spread over a graph of rows that share words (Wiki-R1, 2026; alpha, rounds,
-    neighbours and epsilon are the paper's). observed, share, n: as for prompt_value.
+    """Spread what was observed of some rows over a graph of rows that share words (Wiki-R1, 2026).
 
-    d <- alpha K d + (1 - alpha) observed for rows observed, K d for the others; K: cosines of the TF-IDF of the
-    prompts with the most similar `neighbours`, rows adding up to 1. The paper does not say what stands in unobserved
-    rows; they start at the mean of the observed ones, and a row without a neighbour stays there.
+    d <- alpha K d + (1 - alpha) observed for rows observed, K d for the others; K: cosines of the TF-IDF of the prompts
+    with the most similar `neighbours`, rows adding up to 1. The paper does not say what stands in unobserved rows; they
+    start at the mean of the observed ones, and a row without a neighbour stays there.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`.
+    model : LanguageModel, optional
+        Such as `load_model` returns; not needed with `observed`.
+    role, observed, share, n
+        As for `prompt_value`.
+    neighbours, alpha, rounds, epsilon : int, float, int, float
+        Rows that each is joined to, share that they have in its new value, most rounds, and the largest change to stop
+        at; as they stand the paper's.
+    seed : int
+        Of the draw and the answers.
+    adapter, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), in the unit of what was observed.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 3 observed rows, or a row without a prompt.
+
+    Examples
+    --------
+    >>> prompts = ["add 1", "add 2", "name trees", "name birds", "name rivers"]
+    >>> pool = pd.DataFrame({"prompt": prompts, "tried": [0.1, np.nan, 0.8, 0.9, np.nan]}, index=list("abcde"))
+    >>> cl.difficulty.propagated_difficulty(pool, observed="tried").round(2).to_dict()
+    {'a': 0.1, 'b': 0.26, 'c': 0.83, 'd': 0.84, 'e': 0.83}
     """
     known = yield from _observe("propagated_difficulty", pool, observed, role, share, n, seed)
     return spread(neighbourhood(pool["prompt"], neighbours), known, alpha=alpha, rounds=rounds, epsilon=epsilon)
@@ -142,9 +209,50 @@ def teacher_gap(
     temperature: float | None = None,
     max_new_tokens: int | None = None,
 ) -> Generator:
-    """How far the student is behind a teacher: loss of the row's own answer for the student minus that for the teacher,
-    nats a token; how="answers": pass rate of the teacher minus that of the student from `n` answers each, with its
-    standard error. TAPIR (Yue et al. 2024) takes the difference of a judge's scores of the two answers."""
+    """Measure how far the student is behind a teacher.
+
+    TAPIR (Yue et al. 2024) takes the difference of a judge's scores of the two answers.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt` and `answer`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    teacher : model or adapter
+        Whom to compare with.
+    role : str or model
+        Who is asked: "learner" (the adapter; the bare base where none is given), "base", another model or adapter.
+    how : {"loss", "answers"}
+        By the losses of the row's own answer, student minus teacher, or by pass rates, teacher minus student.
+    n : int
+        Answers a row of each, for "answers".
+    temperature : float, optional
+        To sample at.
+    max_new_tokens : int, optional
+        Longest answer, tokens.
+    adapter, seed, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), nats a token, or a difference of shares; for "answers" with `uncertainty` also its standard error.
+
+    Raises
+    ------
+    ValueError
+        Without a teacher, for another `how`, or a row without an answer.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> teacher = model.adapter(seed=0)
+    >>> teacher.weights.data[:] = 0.1  # a poor one, all weights alike
+    >>> pool = pd.DataFrame({"prompt": ["add 47 + 30", "add 57 + 68 + 94"], "answer": ["77", "219"]}, index=["a", "b"])
+    >>> bool((cl.difficulty.teacher_gap(pool, model, teacher=teacher) < 0).all())  # the student is ahead
+    True
+    """
     if teacher is None:
         raise ValueError("teacher_gap: nobody to compare with; give teacher=, a model or an adapter of the model")
     if how == "loss":

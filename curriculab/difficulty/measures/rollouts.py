@@ -33,8 +33,44 @@ def pass_rate(
     temperature: float | None = None,
     max_new_tokens: int | None = None,
 ) -> Generator:
-    """1 - pass rate, in (0, 1): the posterior mean of the share of wrong answers from `n` sampled ones, under the prior
-    Beta(prior, prior); the uncertainty is the posterior's standard deviation."""
+    """Take 1 - pass rate: the posterior mean of the share of wrong answers among sampled ones.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt` and `answer`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    role : str or model
+        Who is asked: "learner" (the adapter; the bare base where none is given), "base", another model or adapter.
+    n : int
+        Answers a row.
+    prior : float
+        The prior of the pass rate is Beta(prior, prior).
+    temperature : float, optional
+        To sample at; the objective's or 1 where not given.
+    max_new_tokens : int, optional
+        Longest answer, tokens; room for the longest one of the pool where not given.
+    adapter, seed, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), in (0, 1); with `uncertainty` also the posterior's standard deviation.
+
+    Raises
+    ------
+    ValueError
+        For n below 1, or a row without a prompt or without an answer to verify by.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> pool = pd.DataFrame({"prompt": ["add 47 + 30", "add 57 + 68 + 94"], "answer": ["77", "219"]}, index=["a", "b"])
+    >>> cl.difficulty.pass_rate(pool, model, n=4).round(2).to_dict()
+    {'a': 0.17, 'b': 0.83}
+    """
     out = yield _answers("pass_rate", pool, role, n, temperature, max_new_tokens)
     right = right_answers("pass_rate", pool, out) + prior
     wrong = n + 2 * prior - right
@@ -53,11 +89,49 @@ def expected_advantage(
     temperature: float | None = None,
     max_new_tokens: int | None = None,
 ) -> Generator:
-    """Mean |advantage| that GRPO would give the row's answers in groups of `group`: expected over the pass rate's Beta
-    posterior from `n` answers; the uncertainty is its standard deviation there.
+    """Expect the mean |advantage| that GRPO would give to the row's answers.
 
-    Not monotone in difficulty: largest where half of the answers are right, 0 where all or none are. SEC (Chen et al.
-    2025) and DUMP (Wang et al. 2025) choose by what they observe of it. Partial credit counts as a share right.
+    It is expected over the pass rate's Beta posterior from the sampled answers. Not monotone in difficulty: largest
+    where half of the answers are right, 0 where all or none are. SEC (Chen et al. 2025) and DUMP (Wang et al. 2025)
+    choose by what they observe of it. Partial credit counts as a share right.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt` and `answer`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    role : str or model
+        Who is asked: "learner" (the adapter; the bare base where none is given), "base", another model or adapter.
+    n : int
+        Answers a row.
+    prior : float
+        The prior of the pass rate is Beta(prior, prior).
+    group : int
+        Answers in a group of GRPO.
+    temperature : float, optional
+        To sample at; the objective's or 1 where not given.
+    max_new_tokens : int, optional
+        Longest answer, tokens; room for the longest one of the pool where not given.
+    adapter, seed, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), from 0 on; with `uncertainty` also its standard deviation over the posterior.
+
+    Raises
+    ------
+    ValueError
+        For n below 1, or a row without a prompt or without an answer to verify by.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> pool = pd.DataFrame({"prompt": ["add 2 + 6", "add 57 + 68 + 94"], "answer": ["8", "219"]}, index=["a", "b"])
+    >>> cl.difficulty.expected_advantage(pool, model, n=4).round(2).to_dict()
+    {'a': 0.7, 'b': 0.47}
     """
     out = yield _answers("expected_advantage", pool, role, n, temperature, max_new_tokens)
     right = right_answers("expected_advantage", pool, out)
@@ -90,9 +164,45 @@ def self_consistency(
     temperature: float | None = None,
     max_new_tokens: int | None = None,
 ) -> Generator:
-    """1 - share of the most frequent of `n` sampled answers, in [0, 1 - 1/n] (Wang et al. 2022); needs no right answer.
-    Compared are final answers (rewards.final) up to white space. The uncertainty is the standard deviation of a Beta
-    posterior of that share, which takes the winner as if it had been named before."""
+    """Take 1 - share of the most frequent of the sampled answers (Wang et al. 2022); it needs no right answer.
+
+    Compared are final answers (`rewards.final`) up to white space.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    role : str or model
+        Who is asked: "learner" (the adapter; the bare base where none is given), "base", another model or adapter.
+    n : int
+        Answers a row.
+    temperature : float, optional
+        To sample at; the objective's or 1 where not given.
+    max_new_tokens : int, optional
+        Longest answer, tokens; room for the longest one of the pool where not given.
+    adapter, seed, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), in [0, 1 - 1/n]; with `uncertainty` also the standard deviation of a Beta posterior
+        of that share, which takes the winner as if it had been named before.
+
+    Raises
+    ------
+    ValueError
+        For n below 1, or a row without a prompt.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> pool = pd.DataFrame({"prompt": ["add 47 + 30", "add 57 + 68 + 94"], "answer": ["77", "219"]}, index=["a", "b"])
+    >>> cl.difficulty.self_consistency(pool, model, n=4).round(1).to_dict()
+    {'a': 0.0, 'b': 0.8}
+    """
     check_prompts("self_consistency", pool)
     out = yield _answers("self_consistency", pool, role, n, temperature, max_new_tokens)
     said = out["text"].map(lambda t: " ".join(final(t)[0].split()))
@@ -112,8 +222,47 @@ def turns_to_solve(
     temperature: float | None = None,
     max_new_tokens: int | None = None,
 ) -> Generator:
-    """Number of the attempt that was right, 1 to `attempts`, else attempts + 1: after a wrong one the model is told
-    `feedback` and goes on. Mean over `n` conversations, and with more than one its standard error."""
+    """Count the attempts until an answer was right; after a wrong one the model is told so and goes on.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt` and `answer`.
+    model : LanguageModel
+        Such as `load_model` returns.
+    role : str or model
+        Who is asked: "learner" (the adapter; the bare base where none is given), "base", another model or adapter.
+    attempts : int
+        Most attempts in a conversation, 2 or more.
+    n : int
+        Conversations a row.
+    feedback : str
+        What the model is told after a wrong answer.
+    temperature : float, optional
+        To sample at; the objective's or 1 where not given.
+    max_new_tokens : int, optional
+        Longest answer, tokens; room for the longest one of the pool where not given.
+    adapter, seed, uncertainty, cache : optional
+        As for `difficulty.measure`.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), 1 to `attempts`, attempts + 1 where none was right; the mean over `n` conversations. With
+        `uncertainty` and more than one conversation also its standard error.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 2 attempts or 1 conversation, or a row without a prompt or without an answer to verify by.
+
+    Examples
+    --------
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> pool = pd.DataFrame({"prompt": ["add 47 + 30", "add 57 + 68 + 94"], "answer": ["77", "219"]}, index=["a", "b"])
+    >>> cl.difficulty.turns_to_solve(pool, model, attempts=2).round(1).to_dict()
+    {'a': 1.0, 'b': 3.0}
+    """
     if attempts < 2 or n < 1:
         raise ValueError(f"turns_to_solve(attempts={attempts}, n={n}); give at least 2 attempts in 1 conversation")
     check_prompts("turns_to_solve", pool)

@@ -53,16 +53,55 @@ CLIMB: tuple[str | tuple[str, ...], ...] = (
 # -- labels ---------------------------------------------------------------------------------------------------------
 @measure
 def level(pool: pd.DataFrame) -> pd.Series:
-    """The level that the rows' makers or judges gave them (ordinal, their own unit)."""
+    """Take the level that the rows' makers or judges gave them (ordinal, in their own unit).
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `level`, numbers.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), the level of every row.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", levels=[1, 5], n=4, seed=0)
+    >>> cl.difficulty.level(pool).tolist()
+    [1.0, 5.0, 5.0, 1.0]
+    """
     check_pool("level", pool, "level")
     return checked(pd.to_numeric(pool["level"]).astype(float), "level", pool)
 
 
 @measure
 def bloom_stage(pool: pd.DataFrame, *, column: str = "bloom") -> pd.Series:
-    """Stage of Bloom's taxonomy as revised by Anderson & Krathwohl 2001, 1 (remember) to 6 (create); Corgi (Lee et
-    al. 2024) orders by it. Read from the column `column` (names or numbers), else the highest stage whose verb is a
-    word of the prompt."""
+    """Place rows on Bloom's taxonomy, revised by Anderson & Krathwohl 2001, as Corgi (Lee et al. 2024) orders them.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`.
+    column : str
+        Where stages stand, as names or numbers; without it the highest stage whose verb is a word of the prompt counts.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), stages from 1 (remember) to 6 (create).
+
+    Raises
+    ------
+    ValueError
+        For a row whose stage is unknown, or whose prompt names no verb of the taxonomy.
+
+    Examples
+    --------
+    >>> pool = pd.DataFrame({"prompt": ["Name the capital", "Explain tides", "Write a poem"]}, index=["a", "b", "c"])
+    >>> cl.difficulty.bloom_stage(pool).to_dict()
+    {'a': 1.0, 'b': 2.0, 'c': 6.0}
+    """
     check_pool("bloom_stage", pool, "prompt")
     if column in pool:
         number = {stage: float(i) for i, stage in enumerate(STAGES, 1)}
@@ -81,8 +120,33 @@ def bloom_stage(pool: pd.DataFrame, *, column: str = "bloom") -> pd.Series:
 def source_rank(
     pool: pd.DataFrame, *, order: Sequence[str | Sequence[str]] = CLIMB, column: str = "source"
 ) -> pd.Series:
-    """Place of a row's source in `order`, from the easiest, 1, on (CLIMB, Martinez et al. 2023); names given together
-    share a place."""
+    """Rank rows by the place of their source in an order of sources (CLIMB, Martinez et al. 2023).
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `column`.
+    order : sequence of str or of sequences of str
+        Sources, easiest first; names given together share a place.
+    column : str
+        Where the source of a row stands.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), places, the easiest is 1.
+
+    Raises
+    ------
+    ValueError
+        For a row whose source is not in the order.
+
+    Examples
+    --------
+    >>> pool = pd.DataFrame({"source": ["novels", "rhymes", "news"]}, index=["a", "b", "c"])
+    >>> cl.difficulty.source_rank(pool, order=["rhymes", ("novels", "news")]).to_dict()
+    {'a': 2.0, 'b': 1.0, 'c': 2.0}
+    """
     check_pool("source_rank", pool, column)
     places = [(names,) if isinstance(names, str) else names for names in order]
     rank = {name: float(i) for i, names in enumerate(places, 1) for name in names}
@@ -97,8 +161,28 @@ def source_rank(
 
 @measure
 def reasoning_steps(pool: pd.DataFrame, *, column: str = "solution", marker: str = "####") -> pd.Series:
-    """Number of steps of the worked solution: its lines before `marker` that are not empty; where no solution of the
-    pool has a line break, its sentences."""
+    r"""Count the steps of the worked solution: its lines that are not empty, before `marker`.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `column`.
+    column : str
+        Where the solution stands.
+    marker : str
+        What ends the steps; the final answer follows it.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), number of steps; sentences, where no solution of the pool has a line break.
+
+    Examples
+    --------
+    >>> worked = ["2 + 3 = 5\n5 * 4 = 20\n#### 20", "1 + 1 = 2\n#### 2"]
+    >>> cl.difficulty.reasoning_steps(pd.DataFrame({"solution": worked}, index=["a", "b"])).to_dict()
+    {'a': 2.0, 'b': 1.0}
+    """
     check_pool("reasoning_steps", pool, column)
     refuse(
         "reasoning_steps",
@@ -114,21 +198,67 @@ def reasoning_steps(pool: pd.DataFrame, *, column: str = "solution", marker: str
 # -- the text -------------------------------------------------------------------------------------------------------
 @measure
 def prompt_length(pool: pd.DataFrame) -> pd.Series:
-    """Length of the prompt in UTF-8 bytes (the tokens of the embedded model); of the text where there is no prompt."""
+    """Measure the length of the prompt in UTF-8 bytes, which are the tokens of the embedded model.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`; where it is empty, the text in `answer` is measured.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), bytes.
+
+    Examples
+    --------
+    >>> cl.difficulty.prompt_length(pd.DataFrame({"prompt": ["add 1 + 2", "größer"]})).tolist()
+    [9.0, 8.0]
+    """
     return checked(_text("prompt_length", pool).map(lambda t: float(len(t.encode()))), "prompt_length", pool)
 
 
 @measure
 def word_count(pool: pd.DataFrame) -> pd.Series:
-    """Length of the prompt in words."""
+    """Count the words of the prompt, which are runs of characters between white space.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`; where it is empty, the text in `answer` is counted.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), words.
+
+    Examples
+    --------
+    >>> cl.difficulty.word_count(pd.DataFrame({"prompt": ["add 1 + 2", "name a tree"]})).tolist()
+    [4.0, 3.0]
+    """
     return checked(_words("word_count", pool).map(len), "word_count", pool)
 
 
 @measure
 def word_rarity(pool: pd.DataFrame) -> pd.Series:
-    """Mean negative log frequency of a row's words in the pool itself, nats (Platanios et al. 2019, section 4.1,
-    who sum over the words; the mean takes the length out). Words are runs of characters between white space, in lower
-    case."""
+    """Average the negative log frequency of a row's words in the pool itself (Platanios et al. 2019, section 4.1).
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`; where it is empty, the text in `answer` is read.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), nats a word; the paper sums over the words, the mean takes the length out.
+
+    Examples
+    --------
+    >>> cl.difficulty.word_rarity(pd.DataFrame({"prompt": ["the cat", "the dog", "the lynx purrs"]})).round(2).tolist()
+    [1.4, 1.4, 1.58]
+    """
     words = _words("word_rarity", pool)
     count = Counter(w for row in words for w in row)
     total = sum(count.values())
@@ -141,7 +271,28 @@ def word_rarity(pool: pd.DataFrame) -> pd.Series:
 
 @measure
 def type_token_ratio(pool: pd.DataFrame) -> pd.Series:
-    """Different words over words, in (0, 1]: more variety is harder. Falls with length by itself (Herdan 1960)."""
+    """Divide the number of different words by the number of words: more variety is harder.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`; where it is empty, the text in `answer` is read.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), in (0, 1]; it falls with the length of the text by itself (Herdan 1960).
+
+    Raises
+    ------
+    ValueError
+        For a row without words.
+
+    Examples
+    --------
+    >>> cl.difficulty.type_token_ratio(pd.DataFrame({"prompt": ["add 2 + 2", "1 + 1 + 1 + 1"]})).round(2).tolist()
+    [0.75, 0.29]
+    """
     words = _words("type_token_ratio", pool)
     refuse("type_token_ratio", pool.index[words.map(len) == 0], "has no words")
     return checked(words.map(lambda row: len(set(row)) / len(row)), "type_token_ratio", pool)
@@ -149,9 +300,31 @@ def type_token_ratio(pool: pd.DataFrame) -> pd.Series:
 
 @measure
 def flesch_kincaid(pool: pd.DataFrame) -> pd.Series:
-    """School grade that the prompt asks for: 0.39 words a sentence + 11.8 syllables a word - 15.59 (Kincaid et al.
-    1975). Only words of letters count. Syllables by rule of thumb: runs of vowels, less one for a final e (not -le), at
-    least 1; sentences end at . ! or ? before white space."""
+    """Estimate the school grade that the prompt asks for (Kincaid et al. 1975).
+
+    It is 0.39 words a sentence + 11.8 syllables a word - 15.59. Only words of letters count. Syllables: runs of vowels,
+    less one for a final e (not -le), at least 1; sentences end at . ! or ? before white space.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`; where it is empty, the text in `answer` is read.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), school grades.
+
+    Raises
+    ------
+    ValueError
+        For a row without words of letters.
+
+    Examples
+    --------
+    >>> cl.difficulty.flesch_kincaid(pd.DataFrame({"prompt": ["The cat sat.", "It is unnecessary."]})).round(1).tolist()
+    [-2.6, 13.1]
+    """
     texts = _text("flesch_kincaid", pool)
     words = texts.str.findall(r"[A-Za-z]+(?:'[A-Za-z]+)*")
     refuse("flesch_kincaid", pool.index[words.map(len) == 0], "has no words of letters to read")
@@ -164,11 +337,35 @@ def flesch_kincaid(pool: pd.DataFrame) -> pd.Series:
 
 @measure
 def ngram_perplexity(pool: pd.DataFrame, *, n: int = 2, unit: str = "word") -> pd.Series:
-    """exp of the mean negative log-probability of a row's words, and of its end, under an n-gram model of all *other*
-    rows: leaving the row out keeps rare rows from being known by heart. CLIMB (Martinez et al. 2023) uses n=1.
+    """Measure how unlikely a row's words, and its end, are under an n-gram model of all *other* rows.
 
-    Witten-Bell smoothing: p(w | h) = (c(h, w) + t(h) p(w | shorter h)) / (c(h) + t(h)), t: different words behind h;
-    below the unigrams all words of the pool, the end and one unknown are equally likely. unit: "word" or "character".
+    Leaving the row out keeps rare rows from being known by heart. CLIMB (Martinez et al. 2023) uses n=1. Witten-Bell
+    smoothing: p(w | h) = (c(h, w) + t(h) p(w | shorter h)) / (c(h) + t(h)), t: different words behind h; below the
+    unigrams all words of the pool, the end and one unknown are equally likely.
+
+    Parameters
+    ----------
+    pool : pd.DataFrame
+        (rows, columns) with `prompt`, 2 rows or more; where it is empty, the text in `answer` is read.
+    n : int
+        Length of the longest n-grams.
+    unit : {"word", "character"}
+        What the n-grams are made of.
+
+    Returns
+    -------
+    pd.Series
+        (rows,), exp of the mean negative log-probability of a word (or character).
+
+    Raises
+    ------
+    ValueError
+        For n below 1, another unit, a pool of one row, or one without words.
+
+    Examples
+    --------
+    >>> cl.difficulty.ngram_perplexity(pd.DataFrame({"prompt": ["add 1 + 2", "add 2", "why purr"]})).round(1).tolist()
+    [7.3, 4.4, 18.6]
     """
     if unit not in ("word", "character") or n < 1:
         raise ValueError(f"ngram_perplexity(n={n}, unit={unit!r}); give n from 1 on, and unit 'word' or 'character'")
