@@ -24,11 +24,37 @@ from curriculab.statistics.verdict import flat, listed, missing, verdict
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` found: `table` by variant, `levels` by level and variant, `scores` by variant and seed.
+    """What `compare` found.
 
-    `low`, `high`: interval of the difference at `confidence`; `low_holm`, `high_holm`: at the level Holm tests it at;
-    `differs`: that one leaves out zero; `mde`: smallest effect this many seeds find with 80% power, by this variant's
-    spread; `gold`: tested by a solver that sees the answers.
+    Attributes
+    ----------
+    table : pd.DataFrame
+        One line a variant: accuracy, difference to `to` with `low` and `high`, its interval at `confidence`, and
+        `low_holm` and `high_holm`, that at the level Holm tests it at; `differs`: that one leaves out zero; `mde`:
+        smallest effect this many seeds find with 80% power, by this variant's spread; `gold`: tested by a solver that
+        sees the answers.
+    levels : pd.DataFrame
+        One line a level and variant.
+    scores : pd.DataFrame
+        One line a variant and seed: accuracy and difference.
+    verdict : str
+        What it comes to, in words.
+    to, at, confidence : str, str or float, float
+        As they were asked for.
+    null : Null, optional
+        What choosing the best of the null-band orders gains by chance.
+    notes : tuple of str
+        What the verdict has to say about missing and left out runs.
+    variants : tuple of str
+        As asked for; colours go by this order.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> found = cl.compare(cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2]))
+    >>> found.table["seeds"].to_dict(), found.to
+    ({'random': 3, 'easy first': 3}, 'random')
     """
 
     table: pd.DataFrame

@@ -23,9 +23,29 @@ from curriculab.statistics.verdict import listed
 
 @dataclass(frozen=True, eq=False)
 class LearningRates:
-    """`table`: a line a curriculum and arm of random order, with the paired difference; `best`: the highest arm.
+    """What `learning_rate_control` found.
 
-    `p` by variant: that it is above *every* arm, after Holm over the variants; `verdict`: in words.
+    Attributes
+    ----------
+    table : pd.DataFrame
+        One line a curriculum and arm of random order, with the paired difference.
+    best : str
+        The highest arm.
+    p : pd.Series
+        By variant: that it is above *every* arm, after Holm over the variants.
+    verdict : str
+        What it comes to, in words.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> def simulated(methods, rate):
+    ...     student = cl.simulation.Student(rate=rate)
+    ...     return cl.simulate(methods, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2], learner=student)
+    >>> runs = simulated({"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}, 0.05)
+    >>> found = cl.statistics.learning_rate_control(runs, simulated({"random, faster": cl.methods.random_order}, 0.5))
+    >>> found.best, found.table["arm"].tolist()
+    ('random, faster', ['random', 'random, faster'])
     """
 
     table: pd.DataFrame
@@ -37,12 +57,45 @@ class LearningRates:
 def learning_rate_control(
     runs: Runs, sweep: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95
 ) -> LearningRates:
-    """Whether each variant of `runs` gives more than random order at every learning rate: that of `to`, the sweep's.
+    """Ask whether each variant gives more than random order at every learning rate: that of `to`, and the sweep's.
 
     The claim is that it is above all arms, and stands if the paired difference to each is: the largest of the two-sided
     p, with 1 for an arm that is not below, needs no correction for the number of arms (intersection-union test: Berger
     1982, theorem 1), only Holm's for that of variants. It leans against the curriculum: the best arm is picked on the
     test rows, and the curriculum has one rate. A curriculum that fails here may win at a rate of its own: sweep it too.
+
+    Parameters
+    ----------
+    runs : Runs
+        The variants, with `to` among them.
+    sweep : Runs
+        Random order at other learning rates, as `bench.learning_rate_sweep` returns; the same seeds and test rows.
+    to : str
+        The variant of `runs` that is random order.
+    at : str or float
+        "end", or a share of the budget at which all were tested.
+    confidence : float
+        Of the intervals and the verdict.
+
+    Returns
+    -------
+    LearningRates
+
+    Raises
+    ------
+    ValueError
+        Without a variant to weigh, or without an arm beside `to`.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> def simulated(methods, rate):
+    ...     student = cl.simulation.Student(rate=rate)
+    ...     return cl.simulate(methods, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2], learner=student)
+    >>> runs = simulated({"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}, 0.05)
+    >>> sweep = simulated({"random, faster": cl.methods.random_order}, 0.5)
+    >>> print(cl.statistics.learning_rate_control(runs, sweep).verdict)
+    Another learning rate gives as much as easy first: -0.017 (95% interval -0.058 to +0.025, t, n=3) to random, faster.
     """
     both = Runs((*runs.records, *sweep.records), runs.null)
     scores = compare(both, to=to, at=at, confidence=confidence).scores.pivot(

@@ -15,8 +15,25 @@ import pandas as pd
 class Null:
     """What choosing the best of k random orders gains by chance: accuracy minus that of `to`.
 
-    As with a variant's own difference, means over the seeds come first: `gain` is the best and `worst` the worst of the
-    k means. `table`: one line per seed with the `worst` and the `best` of the k in it.
+    As with a variant's own difference, means over the seeds come first.
+
+    Attributes
+    ----------
+    k : int
+        Random orders.
+    worst, gain : float
+        The least and the largest of the k means, shares of the test rows.
+    table : pd.DataFrame
+        One line a seed with the `worst` and the `best` of the k in it.
+
+    Examples
+    --------
+    >>> names = [("random", 0), ("random", 1), ("null 1", 0), ("null 1", 1), ("null 2", 0), ("null 2", 1)]
+    >>> accuracy = pd.Series([0.50, 0.52, 0.51, 0.53, 0.49, 0.50], index=pd.MultiIndex.from_tuples(names))
+    >>> from curriculab.statistics.null import best_by_chance
+    >>> found = best_by_chance(accuracy, ["null 1", "null 2"], "random")
+    >>> found.k, round(found.worst, 3), round(found.gain, 3)
+    (2, -0.015, 0.01)
     """
 
     k: int

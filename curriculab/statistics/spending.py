@@ -53,13 +53,38 @@ def waste(runs: Runs) -> pd.DataFrame:
 
 
 def filter_savings(runs: Runs, *, low: float = 0.0, high: float = 1.0, tolerance: float = SIGNAL) -> pd.DataFrame:
-    """What a filter on the pass rate would have saved on finished runs; one line a variant, shares, means over seeds.
+    """What a filter on the pass rate would have saved on finished runs.
 
-    Such a filter keeps groups with low < mean reward < high (0 and 1: DAPO's, which drops groups without a signal).
-    dropped: share of trained groups it would have dropped; training: share of trained tokens in them, saved for sure;
-    generation: share of generated tokens, saved only by a filter that had known before sampling; signal_lost: share of
-    the groups with a signal that would have gone too. A counterfactual on what was drawn: with a filter, later draws
-    and the learner itself would have been others.
+    Such a filter keeps groups with low < mean reward < high (0 and 1: DAPO's, which drops groups without a signal). A
+    counterfactual on what was drawn: with a filter, later draws and the learner itself would have been others.
+
+    Parameters
+    ----------
+    runs : Runs
+        Of reinforcement.
+    low, high : float
+        Mean rewards between which a group is kept.
+    tolerance : float
+        Largest minus smallest reward of a group up to which it has no signal.
+
+    Returns
+    -------
+    pd.DataFrame
+        One line a variant, shares, means over seeds: `dropped`, of trained groups; `training`, of trained tokens in
+        them, saved for sure; `generation`, of generated tokens, saved only by a filter that had known before sampling;
+        `signal_lost`, of the groups with a signal that would have gone too.
+
+    Raises
+    ------
+    ValueError
+        Where no group of answers was trained.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4, objective="grpo")
+    >>> cl.statistics.filter_savings(runs).columns.tolist()
+    ['dropped', 'training', 'generation', 'signal_lost']
     """
     trained = runs.groups[runs.groups.trained > 0]
     if trained.empty:

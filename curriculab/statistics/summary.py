@@ -207,7 +207,40 @@ def mcnemar_by_seed(runs: Runs, *, to: str = "random", at: str | float = "end") 
 def seeds_and_rows(
     runs: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """Difference to `to` for new training runs on *new test rows*, by `paired_bootstrap`; a line a variant."""
+    """Difference to `to` for new training runs on *new test rows*, by `paired_bootstrap`.
+
+    Parameters
+    ----------
+    runs : Runs
+        Recorded or simulated runs with evaluations.
+    to : str
+        Variant that the others are compared with.
+    at : str or float
+        "end", or a share of the budget at which all were tested.
+    confidence : float
+        Of the intervals.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    pd.DataFrame
+        One line a variant: `seeds`, `rows`, `difference` with its interval (`low`, `high`, `interval`), `p`, and
+        `p_holm` over the variants.
+
+    Raises
+    ------
+    ValueError
+        Where no variant is called `to`, or nothing was tested.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
+    >>> cl.statistics.seeds_and_rows(runs)["variant"].tolist()
+    ['easy first']
+    """
     right = _right(runs, at)
     reference, lines = _of(right, to), []
     for variant in dict.fromkeys(right.columns.get_level_values(0)):

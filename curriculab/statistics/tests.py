@@ -108,7 +108,23 @@ def benjamini_hochberg(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class McNemar:
-    """Rows that only one of two runs gets right, and the exact p that this is even; arrays where many were asked."""
+    """Rows that only one of two runs gets right, and the exact p that this is even; arrays where many were asked.
+
+    Attributes
+    ----------
+    first_only, second_only : int or np.ndarray
+        Rows that only this one gets right.
+    p : float or np.ndarray
+        Two-sided.
+    answers_for : str
+        What it generalises to.
+
+    Examples
+    --------
+    >>> found = cl.statistics.mcnemar([1, 1, 1, 0], [0, 0, 1, 1])
+    >>> found.first_only, found.second_only, found.p
+    (2, 1, 1.0)
+    """
 
     first_only: int | np.ndarray
     second_only: int | np.ndarray
