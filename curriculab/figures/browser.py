@@ -15,11 +15,29 @@ NO_BROWSER = (
 
 
 class ExportError(RuntimeError):
-    """A figure could not be written in the format that was asked for."""
+    """A figure could not be written in the format that was asked for.
+
+    Examples
+    --------
+    >>> issubclass(cl.figures.ExportError, RuntimeError)
+    True
+    """
 
 
 def find_browser() -> str | None:
-    """Path of a Chrome or Chromium that can be driven: $BROWSER_PATH, plotly_get_chrome's, or the system's; no snap."""
+    """Find a Chrome or Chromium that can be driven: $BROWSER_PATH, plotly_get_chrome's, or the system's; no snap.
+
+    Returns
+    -------
+    str or None
+        Path of the program; None where there is none.
+
+    Examples
+    --------
+    >>> found = cl.figures.find_browser()
+    >>> found is None or isinstance(found, str)
+    True
+    """
     from choreographer.browsers.chromium import Chromium
 
     path = os.environ.get("BROWSER_PATH") or Chromium.find_browser(skip_local=False)

@@ -95,10 +95,35 @@ def _deed(event: Mapping[str, Any]) -> str:
 
 
 def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: int = 12) -> go.Figure:
-    """What variants noted at every step, one panel a column of `runs.metrics`, such as "reward" or "target".
+    """Draw what variants noted at every step, one panel a column of `runs.metrics`.
 
-    A column ending in * stands for all that begin so: "p/*" is the chance of every arm. Steps are averaged in `bins`
-    of the axis x (as in learning curves); seeds thin, their mean thick.
+    Parameters
+    ----------
+    runs : Runs
+        Recorded or simulated.
+    columns : str or sequence of str
+        Such as "reward" or "target". One that ends in * stands for all that begin so: "p/*" is the chance of every arm.
+    x : str
+        Axis, as in `learning_curves`.
+    bins : int
+        Along x, in each of which the steps are averaged; seeds are thin, their mean thick.
+
+    Returns
+    -------
+    go.Figure
+
+    Raises
+    ------
+    ValueError
+        For another axis, or a column that no variant noted.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=6, batch_size=4, objective="grpo", seed=[0, 1])
+    >>> figure = cl.figures.notes(runs, "reward", bins=3)
+    >>> figure.layout.meta["title"]
+    'reward against optimiser steps'
     """
     if x not in AXES:
         raise ValueError(f"x={x!r} is not an axis of notes; choose from {', '.join(AXES)}")

@@ -18,10 +18,33 @@ if TYPE_CHECKING:
 
 
 def item_curves(fit: Any, items: Sequence[object] | None = None, *, people: bool = True) -> go.Figure:
-    """P(right) over ability of some items of an IRT fit, with its people as ticks below; where a curve falls, the able
-    solve the item less often.
+    """Draw the chance of a right answer over ability for some items of an IRT fit, with its people as ticks below.
 
-    items: names; None: up to eight, evenly over the order of difficulty.
+    Where a curve falls, the able solve the item less often.
+
+    Parameters
+    ----------
+    fit : difficulty.irt.Fit
+    items : sequence, optional
+        Names, 8 at most; None: up to eight, evenly over the order of difficulty.
+    people : bool
+        Whether people are shown.
+
+    Returns
+    -------
+    go.Figure
+
+    Raises
+    ------
+    ValueError
+        For no item or more than 8, or an item that was not fitted.
+
+    Examples
+    --------
+    >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+    >>> figure = cl.figures.item_curves(cl.difficulty.irt.fit(responses))
+    >>> [trace.name for trace in figure.data]
+    ['a', 'b', 'c', 'people']
     """
     import plotly.graph_objects as go
 
@@ -64,10 +87,29 @@ def item_curves(fit: Any, items: Sequence[object] | None = None, *, people: bool
 
 
 def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> go.Figure:
-    """People (left) and items (right) of an IRT fit on one scale, as counts; who stands beside an item has an even
-    chance of solving it (with guessing: half of what is left). groups: of the items, coloured, such as their level.
+    """Draw people (left) and items (right) of an IRT fit on one scale, as counts.
 
-    The easiest and hardest 2% of the items share the outermost bins where they lie far from everybody.
+    Who stands beside an item has an even chance of solving it (with guessing: half of what is left). The easiest and
+    hardest 2% of the items share the outermost bins where they lie far from everybody.
+
+    Parameters
+    ----------
+    fit : difficulty.irt.Fit
+    bins : int
+        Along the scale.
+    groups : pd.Series, optional
+        Of the items, which are coloured by it, such as their level.
+
+    Returns
+    -------
+    go.Figure
+
+    Examples
+    --------
+    >>> responses = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 1, 0], "c": [0, 0, 1, 0]})
+    >>> figure = cl.figures.wright_map(cl.difficulty.irt.fit(responses), bins=10)
+    >>> {trace.name: int(sum(trace.x)) for trace in figure.data}
+    {'people': 4, 'items': 3}
     """
     import plotly.graph_objects as go
 

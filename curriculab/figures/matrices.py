@@ -18,9 +18,31 @@ if TYPE_CHECKING:
 
 
 def grid(result: Comparison) -> go.Figure:
-    """Differences of variants named "row, column" (a schedule, a measure), as a map with the numbers in it.
+    """Draw differences of variants named "row, column" (a schedule, a measure), as a map with the numbers in it.
 
     White is what the null band reaches by luck; bold differs after Holm. Intervals are in `comparison`.
+
+    Parameters
+    ----------
+    result : Comparison
+        As `cl.compare` returns it.
+
+    Returns
+    -------
+    go.Figure
+
+    Raises
+    ------
+    ValueError
+        Where no variant has such a name.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first, level": cl.methods.easy_to_hard}
+    >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
+    >>> cl.figures.grid(cl.compare(runs)).data[0].z.shape
+    (1, 1)
     """
     table = result.table.drop(index=result.to)
     table = table[[", " in str(v) for v in table.index]]

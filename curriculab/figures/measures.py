@@ -19,7 +19,32 @@ if TYPE_CHECKING:
 
 
 def by_level(table: pd.DataFrame, *, level: str = "level") -> go.Figure:
-    """Means of measures at every level with their intervals, one panel a measure: the table of atlas.by_level."""
+    """Draw means of measures at every level with their intervals, one panel a measure.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        As `difficulty.atlas.by_level` returns it.
+    level : str
+        What the levels are called on the axis.
+
+    Returns
+    -------
+    go.Figure
+
+    Raises
+    ------
+    ValueError
+        For a table without rows.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> scores = cl.difficulty.measure(pool, names=["word_count", "prompt_length"])
+    >>> figure = cl.figures.by_level(cl.difficulty.atlas.by_level(scores, pool["level"]))
+    >>> [trace.name for trace in figure.data]
+    ['word_count', 'prompt_length']
+    """
     import plotly.graph_objects as go
 
     measures = list(dict.fromkeys(table["measure"]))
@@ -96,7 +121,31 @@ def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
 def agreements(
     below: pd.DataFrame, above: pd.DataFrame, *, names: tuple[str, str] = ("Spearman", "Kendall")
 ) -> go.Figure:
-    """Two matrices of rank correlations (measures, measures) as one map: one below the diagonal, one above it."""
+    """Draw two matrices of rank correlations as one map: one below the diagonal, one above it.
+
+    Parameters
+    ----------
+    below, above : pd.DataFrame
+        (measures, measures), in [-1, 1], such as `difficulty.atlas.agreement` returns.
+    names : tuple of str
+        What the two are called.
+
+    Returns
+    -------
+    go.Figure
+
+    Raises
+    ------
+    ValueError
+        Where the tables are not of the same measures in the same order.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"level": [1, 2, 3, 4], "loss": [0.1, 0.4, 0.3, 0.9], "words": [3, 3, 5, 7]})
+    >>> both = [cl.difficulty.atlas.agreement(scores, method) for method in ("spearman", "kendall")]
+    >>> cl.figures.agreements(*both).data[0].z.shape
+    (3, 3)
+    """
     import plotly.graph_objects as go
 
     if list(below.index) != list(above.index) or list(below.index) != list(below.columns):

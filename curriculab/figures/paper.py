@@ -49,14 +49,44 @@ def export(
     formats: Sequence[str] | None = None,
     runs: Runs | None = None,
 ) -> list[Path]:
-    """Write a figure as `path`.html (needs no network), as PDF, SVG and PNG (300 dpi) for a column of a paper, its
-    numbers as CSV, and its caption as text.
+    """Write a figure for the screen and for a column of a paper, its numbers as CSV, and its caption as text.
 
-    width, height: inches; 3.25 and 6.75 are one and two columns, the height follows the panels. Of several widths each
-    image has its own in its name, in hundredths of an inch. formats: None takes all that can be had and says in one
-    line what cannot; formats asked for by name raise ExportError where no Chrome or Chromium is found. HTML is always
-    written. runs: those it shows, where the figure does not know them; their digests go into the files. Returns the
-    files written.
+    HTML, which needs no network, is always written.
+
+    Parameters
+    ----------
+    figure : go.Figure
+    path : str or Path
+        Without its ending.
+    width : float or sequence of float
+        Inches; 3.25 and 6.75 are one and two columns. Of several widths each image has its own in its name, in
+        hundredths of an inch.
+    height : float, optional
+        Inches; None: as the panels need.
+    formats : sequence of str, optional
+        Among "html", "csv", "txt", "pdf", "svg", "png" (300 dpi). None takes all that can be had and says in one line
+        what cannot.
+    runs : Runs, optional
+        Those it shows, where the figure does not know them; their digests go into the files.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ExportError
+        Where a format was asked for by name that needs a browser, and none is found.
+    ValueError
+        For an unknown format, or a width that is not between 1 and 40 inches.
+
+    Examples
+    --------
+    >>> import plotly.graph_objects as go
+    >>> figure = cl.figures.tell(go.Figure(go.Bar(x=["a", "b"], y=[1, 2])), "Two bars")
+    >>> [path.as_posix() for path in cl.figures.export(figure, "figures/bars", formats=["csv", "txt"])]
+    ['figures/bars.html', 'figures/bars.csv', 'figures/bars.txt']
     """
     return export_all({path: figure}, width=width, height=height, formats=formats, runs=runs)
 
@@ -69,7 +99,34 @@ def export_all(
     formats: Sequence[str] | None = None,
     runs: Runs | None = None,
 ) -> list[Path]:
-    """`export` of many figures, {path: figure}, in one start of the browser."""
+    """Export many figures in one start of the browser.
+
+    Parameters
+    ----------
+    figures : mapping of str or Path to go.Figure
+        By path, as for `export`.
+    width, height, formats, runs
+        As for `export`.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ExportError
+        Where a format was asked for by name that needs a browser, and none is found.
+    ValueError
+        For an unknown format, or a width that is not between 1 and 40 inches.
+
+    Examples
+    --------
+    >>> import plotly.graph_objects as go
+    >>> two = {"figures/a": go.Figure(go.Bar(y=[1, 2])), "figures/b": go.Figure(go.Bar(y=[2, 1]))}
+    >>> [path.as_posix() for path in cl.figures.export_all(two, formats=["csv"])]
+    ['figures/a.html', 'figures/a.csv', 'figures/b.html', 'figures/b.csv']
+    """
     wanted, widths = _formats(formats), _widths(width)
     told = {path: about(binned(figure), runs) for path, figure in figures.items()}
     written = [write(*file) for path, figure in figures.items() for file in _texts(path, figure, told[path], wanted)]
@@ -153,7 +210,28 @@ def _html(figure: go.Figure, told: About) -> str:
 
 
 def for_print(figure: go.Figure, *, width: float = 3.25, height: float | None = None) -> go.Figure:
-    """A copy laid out for print: inches become px at 96 to the inch, text has 8 pt, lines and marks are thinner."""
+    """Copy a figure and lay it out for print: text has 8 pt, lines and marks are thinner.
+
+    Parameters
+    ----------
+    figure : go.Figure
+        It stays as it is.
+    width : float
+        Inches, which become px at 96 to the inch: 3.25 is a column of a paper, 6.75 are two.
+    height : float, optional
+        Inches; None: as the panels need.
+
+    Returns
+    -------
+    go.Figure
+
+    Examples
+    --------
+    >>> import plotly.graph_objects as go
+    >>> printed = cl.figures.for_print(go.Figure(go.Bar(y=[1, 2])))
+    >>> printed.layout.width, round(printed.layout.font.size, 2)
+    (312, 10.67)
+    """
     figure = binned(figure)
     px, across = PRINT_PX, round(width * 96)
     for trace in figure.data:

@@ -18,10 +18,38 @@ if TYPE_CHECKING:
 
 
 def schedules(runs: Runs, pool: pd.DataFrame, by: str | Sequence[str] = "level", *, group: str = "level") -> go.Figure:
-    """One column a variant: difficulty of the rows by step, learned tokens per `group`, how often rows come.
+    """Draw which rows schedules would train on, one column a variant.
 
-    by: the measure each variant is drawn by, one name or one a variant. Every column has the same three traces, so a
-    live figure can be given new numbers in place, by `redraw_schedules`.
+    A column shows difficulty of the rows by step, learned tokens per `group`, and how often rows come. Every column has
+    the same three traces, so a live figure can be given new numbers in place, by `redraw_schedules`.
+
+    Parameters
+    ----------
+    runs : Runs
+        Recorded or simulated.
+    pool : pd.DataFrame
+        The rows, with the columns `by` and `group`.
+    by : str or sequence of str
+        The measure each variant is drawn by, one name or one a variant.
+    group : str
+        Column whose groups the learned tokens are counted by.
+
+    Returns
+    -------
+    go.Figure
+
+    Raises
+    ------
+    ValueError
+        Where the pool lacks a column, or no row was trained.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    >>> figure = cl.figures.schedules(cl.simulate(variants, pool, steps=4, batch_size=4), pool)
+    >>> len(figure.data)
+    6
     """
     names = _checked(runs, pool, by, group)
     figure = _empty(len(names))
@@ -40,7 +68,29 @@ def redraw_schedules(
 ) -> None:
     """Turn a figure of as many `schedules` into that of these runs; of a live one, only what differs is sent.
 
-    only: variants whose draws changed; None: all.
+    Parameters
+    ----------
+    figure : go.Figure
+        As `schedules` returns it; it is changed in place.
+    runs, pool, by, group
+        As for `schedules`.
+    only : sequence of str, optional
+        Variants whose draws changed; None: all.
+
+    Raises
+    ------
+    ValueError
+        Where the pool lacks a column, or no row was trained.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> runs = cl.simulate({"order": cl.methods.easy_to_hard}, pool, steps=4, batch_size=4)
+    >>> figure = cl.figures.schedules(runs, pool)
+    >>> longer = cl.simulate({"order": cl.methods.random_order}, pool, steps=8, batch_size=4)
+    >>> cl.figures.redraw_schedules(figure, longer, pool)
+    >>> float(figure.data[0].x.max())  # steps are in the middles of their bins
+    8.0
     """
     names = _checked(runs, pool, by, group)
     most = [*_most(figure)]
