@@ -1,9 +1,9 @@
 """The examples in docstrings run and print what they say, for a reader who has `cl`, `np` and `pd`.
 
-Public names without an example are listed in `examples_missing.json`; the list may only shrink. A property, or a method
-that a class only declares (abstract, or of a protocol), has an example where that of its class uses it; a method that
-does what a base class asks for has that method's; plain values of the subpackages (dataclasses without methods) have one
-where any other example makes them.
+Public names without an example are listed in `examples_missing.json`; the list may only shrink. The example of a class
+is one for what it uses of that class: properties it reads, methods it calls or, of a protocol, defines. A method that
+does what a base class asks for has that method's; plain values of the subpackages (dataclasses without methods) have
+one where any other example makes them.
 """
 
 from __future__ import annotations
@@ -148,11 +148,12 @@ def _is_plain_value(value: object) -> bool:
 
 
 def shown_by_its_class(name: str) -> bool:
-    """Does the example of a class use this property of it, or this method that the class only declares?"""
+    """Does the example of a class read this property of it, or call or define this method?"""
     owner, _, member = name.rpartition(".")
     if owner not in EXAMPLES or not inspect.isclass(PUBLIC[owner]):
         return False
-    return _needs_no_example_of_its_own(PUBLIC[owner], member) and member in names_in(EXAMPLES[owner])
+    read = isinstance(vars(PUBLIC[owner])[member], property | functools.cached_property)
+    return member in (names_in if read else methods_in)(EXAMPLES[owner])
 
 
 def shown_by_a_base(name: str) -> bool:
@@ -162,18 +163,23 @@ def shown_by_a_base(name: str) -> bool:
     return any(examples_of(name, vars(base)[member]).examples for base in bases if member in vars(base))
 
 
-def _needs_no_example_of_its_own(kind: type, member: str) -> bool:
-    own = vars(kind)[member]
-    declared = getattr(own, "__isabstractmethod__", False) or getattr(kind, "_is_protocol", False)
-    return declared or isinstance(own, property | functools.cached_property)
+@functools.cache
+def names_in(test: doctest.DocTest) -> set[str]:
+    """Attributes that the examples use."""
+    return {node.attr for node in _nodes(test) if isinstance(node, ast.Attribute)}
 
 
 @functools.cache
-def names_in(test: doctest.DocTest) -> set[str]:
-    """Attributes that the examples use, and methods that they define."""
-    nodes = [node for example in test.examples for node in ast.walk(ast.parse(example.source))]
-    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    return defined | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+def methods_in(test: doctest.DocTest) -> set[str]:
+    """Attributes that the examples call, and functions that they define."""
+    defined = {node.name for node in _nodes(test) if isinstance(node, ast.FunctionDef)}
+    called = [node.func for node in _nodes(test) if isinstance(node, ast.Call)]
+    return defined | {function.attr for function in called if isinstance(function, ast.Attribute)}
+
+
+def _nodes(test: doctest.DocTest) -> Iterator[ast.AST]:
+    for example in test.examples:
+        yield from ast.walk(ast.parse(example.source))
 
 
 def test_new_public_names_have_an_example() -> None:
@@ -192,13 +198,12 @@ def test_a_wrong_example_is_found() -> None:
     assert failures(examples_of("right", _right)) == ""
 
 
-def test_a_property_that_its_class_shows_needs_no_example_of_its_own() -> None:
+def test_what_the_example_of_a_class_uses_needs_no_example_of_its_own() -> None:
     assert names_in(examples_of("right", _right)) >= {"Budget", "steps", "tolist"}
-    assert _needs_no_example_of_its_own(cl.Run, "progress")
-    assert _needs_no_example_of_its_own(cl.protocol.Backend, "answer")
-    assert _needs_no_example_of_its_own(cl.methods.CheckBench, "train")
-    assert not _needs_no_example_of_its_own(cl.methods.CheckBench, "simulate")
-    assert not _needs_no_example_of_its_own(cl.Bench, "run")
+    assert methods_in(examples_of("right", _right)) == {"Budget", "int64", "Series", "tolist"}
+    assert shown_by_its_class("Bench.train") and shown_by_its_class("Bench.run")
+    assert shown_by_its_class("Run.progress") and shown_by_its_class("protocol.Backend.answer")
+    assert not shown_by_its_class("Budget.axis") and not shown_by_its_class("data.find")
 
 
 def test_a_method_is_shown_by_that_of_a_base() -> None:

@@ -44,12 +44,10 @@ class Bench:
         "sft", "grpo" or settings such as Sft(learning_rate=1e-3); of a list the first is the default.
     budget : Budget
         When a variant is done.
-    batch_size : int
-        Rows a step.
+    batch_size, num_generations : int
+        Rows a step, and answers a row under reinforcement (`rollouts` is accepted too).
     evaluate_every : int, optional
         In units of the budget's first axis; None: at the start and at the end.
-    num_generations : int
-        Answers a row under reinforcement (`rollouts` is accepted too).
     temperature : float
         Answers are sampled at.
     max_completion_length : int, optional
@@ -66,6 +64,23 @@ class Bench:
     ------
     ValueError
         Where the parts do not fit together: one line that names the value, what is allowed, and the next step.
+
+    Examples
+    --------
+    >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=48, seed=0)
+    >>> student = cl.simulation.SimulatedLearner(cl.simulation.Student(), pool)  # in the model's place: it is fast
+    >>> fast = dict(budget=cl.Budget(steps=3), backend=lambda design: student)
+    >>> bench, variants = cl.Bench(model, pool[:40], pool[40:], **fast), {"random": cl.methods.random_order}
+    >>> bench.run(variants, seeds=1, progress=False)
+    Runs(1 variants x 1 seeds, up to 3 steps)
+    >>> bench.start(variants, seeds=1).wait()  # recorded, so it is loaded; in a notebook: await bench.start(...)
+    Runs(1 variants x 1 seeds, up to 3 steps)
+    >>> bench.plan(variants, seeds=2)["recorded"].to_dict(), bench.ask(variants, seeds=2).todo
+    ({'random': 1}, [('random', 1)])
+    >>> bench.write("bench.json", variants).name, bench.store.root.name, bench.model.name, list(bench.objectives)
+    ('bench.json', 'runs', 'pocket', ['sft'])
+    >>> bench.budget.steps, len(bench.train), len(bench.test)
+    (3, 40, 8)
     """
 
     def __init__(

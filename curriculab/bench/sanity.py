@@ -54,7 +54,30 @@ class Trace:
 def truth_test(model: Model, pool: Rows) -> pd.DataFrame:
     """Train a random order three times for ten steps, twice with the same seed, and hold it against what was asked.
 
-    Columns: found (in words), holds. Raises SanityCheckError, naming every check that fails.
+    Parameters
+    ----------
+    model : Model
+        What `load_model` returned.
+    pool : DataFrame
+        At least 41 rows.
+
+    Returns
+    -------
+    DataFrame
+        A line a check: `found` (in words), `holds`.
+
+    Raises
+    ------
+    SanityCheckError
+        Names every check that fails.
+    ValueError
+        Where the pool has too few rows.
+
+    Examples
+    --------
+    >>> cl.truth_test(cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=8, seed=0))
+    Traceback (most recent call last):
+    ValueError: the truth test wants 41 rows, the pool has 8; load more
     """
     first, again, other = (_traced(model, pool, seed) for seed in (0, 0, 1))
     table = pd.DataFrame(

@@ -64,17 +64,48 @@ def import_runs(
 ) -> Runs:
     """Runs from files of Transformers, TRL, TensorBoard, W&B or lm-evaluation-harness, told apart by their names.
 
-    source: a file, a folder (its trainer_state.json, that of its last checkpoint, its event files or its samples), or a
-    pattern of either with * and {variant}, {seed}, {step}: what stands there names the run. Without them the variant is
-    `variant`, else the name of the run in a W&B panel (read by the pattern `names`, such as "{variant}-s{seed}"), else
-    that of the folder or, for a .csv, the file; `step` is where samples were made.
-    columns: {"accuracy": "eval_math_acc", "tokens": "num_tokens"} gives meaning to what was logged (a name or a
-    function of the table); targets are loss, rows, tokens, rollouts, generated, seconds and accuracy. Loss, and
-    accuracies named like eval_accuracy or eval/math_acc (not of tokens), are known; such an accuracy becomes one line
-    of `runs.items` per evaluation, with its test set as the id and a share as `correct`. All else that was logged stays
-    in `runs.metrics`.
-    metric, filter: of lm-evaluation-harness, where a task has several. Progress is the share of the planned steps where
-    they are told, else of the last step in the files.
+    Loss, and accuracies named like eval_accuracy or eval/math_acc (not of tokens), are known; such an accuracy becomes
+    one line of `runs.items` per evaluation, with its test set as the id and a share as `correct`. All else that was
+    logged stays in `runs.metrics`. Progress is the share of the planned steps where they are told, else of the last
+    step in the files.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, a folder (its trainer_state.json, that of its last checkpoint, its event files or its samples), or a
+        pattern of either with * and {variant}, {seed}, {step}: what stands there names the run.
+    variant : str, optional
+        Name of the run where no pattern gives it. None: that of the run in a W&B panel, else of the folder or, for a
+        .csv, of the file.
+    seed, step : int
+        Where no pattern gives them; `step` is where samples were made.
+    columns : mapping, optional
+        Gives meaning to what was logged: {"accuracy": "eval_math_acc", "tokens": "num_tokens"}, a name or a function of
+        the table. Targets are loss, rows, tokens, rollouts, generated, seconds and accuracy.
+    metric, filter : str, optional
+        Of lm-evaluation-harness, where a task has several.
+    names : str, optional
+        Pattern of the names of runs in a W&B panel, such as "{variant}-s{seed}".
+
+    Returns
+    -------
+    Runs
+
+    Raises
+    ------
+    ValueError
+        One line: the file, what was found and what was expected.
+
+    Examples
+    --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> logged = [{"step": 10, "loss": 2.5}, {"step": 20, "loss": 1.5}, {"step": 20, "eval_accuracy": 0.25}]
+    >>> Path("easy first-0").mkdir()
+    >>> _ = Path("easy first-0/trainer_state.json").write_text(json.dumps({"max_steps": 20, "log_history": logged}))
+    >>> runs = cl.import_runs("{variant}-{seed}")
+    >>> runs, runs.metrics["loss"].tolist(), runs.accuracy()["accuracy"].tolist()
+    (Runs(1 variants x 1 seeds, up to 20 steps), [2.5, 1.5], [0.25])
     """
     if wrong := [c for c in columns or {} if c not in TARGETS]:
         near = closest(wrong[0], TARGETS)

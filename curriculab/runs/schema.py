@@ -37,7 +37,28 @@ SIGNAL = 1e-6  # advantages (and spreads of rewards) up to this are 0 but for ro
 
 @dataclass(frozen=True)
 class Record:
-    """One variant with one seed: its spec, its six tables, its events and what the method returned."""
+    """One variant with one seed.
+
+    Parameters
+    ----------
+    spec : mapping
+        What decided it, its `variant` and `seed`, and how it `ended`.
+    tables : mapping of str to DataFrame
+        The six tables of `Runs` by name, without the columns variant and seed.
+    events : tuple of mapping
+        What happened to it.
+    findings : DataFrame, optional
+        What the method returned.
+    adapter : Path, optional
+        Folder of the trained adapter.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> (record,) = cl.simulate(cl.methods.random_order, pool, steps=3, batch_size=4).records
+    >>> record.key, record.steps
+    (('random_order', 0), 3)
+    """
 
     spec: Mapping[str, object]
     tables: Mapping[str, pd.DataFrame]
@@ -77,6 +98,19 @@ class Runs:
                generated, how many of its answers were trained (0: probed or rejected) and whether any of these pushed
                the learner (an advantage other than 0); statistics.waste adds it up
     rollouts   up to 16 answers of every sampled batch, evenly picked, with their texts: to be read
+
+    Examples
+    --------
+    >>> pool, variants = cl.load_pool("ladder", n=12, seed=0), {"random": cl.methods.random_order}
+    >>> runs = cl.simulate(variants, pool, steps=3, batch_size=4, seed=[0, 1], tests=pool)
+    >>> runs, runs.variants, runs.seeds, runs.controls
+    (Runs(1 variants x 2 seeds, up to 3 steps), ['random'], [0, 1], [])
+    >>> len(runs.metrics), len(runs.exposure), len(runs.items)  # steps, rows trained, answers in tests
+    (6, 24, 48)
+    >>> "tokens" in runs.ledger, len(runs.groups), len(runs.rollouts)  # nothing is sampled in supervised training
+    (True, 0, 0)
+    >>> runs.failed, runs.findings, runs.interventions
+    ({}, {}, [])
     """
 
     records: tuple[Record, ...]
@@ -133,7 +167,31 @@ class Runs:
         return max(events, key=len, default=[])
 
     def accuracy(self, by: str | None = None) -> pd.DataFrame:
-        """Share correct per variant, seed and evaluation: variant, seed, step, [by], accuracy, n, and CUMULATIVE."""
+        """Share correct per variant, seed and evaluation.
+
+        Parameters
+        ----------
+        by : str, optional
+            A column of the test rows, such as "level"; each of its values apart.
+
+        Returns
+        -------
+        DataFrame
+            `variant`, `seed`, `step`, `solver`, [by], `accuracy` in [0, 1], `n` (test rows), and what was spent until
+            then: `tokens`, `rollouts`, `generated`, `seconds`.
+
+        Raises
+        ------
+        ValueError
+            Where the test rows have no such column.
+
+        Examples
+        --------
+        >>> pool = cl.load_pool("ladder", n=12, seed=0)
+        >>> runs = cl.simulate(cl.methods.random_order, pool, steps=3, batch_size=4, tests=pool)
+        >>> runs.accuracy()[["step", "n"]].values.tolist()
+        [[0, 12], [3, 12]]
+        """
         keys = [*KEYS, "solver", *([by] if by else [])]
         if by and by not in self.items:
             raise ValueError(f"the test rows have no column {by!r}; they have {sorted(set(self.items) - set(KEYS))}")

@@ -107,7 +107,19 @@ class Report:
 
 
 def check() -> Report:
-    """Python, packages, GPU and its memory against the plan, bitsandbytes, browser, font, JupyterLab, disk."""
+    """Check what this machine has: Python, packages, GPU and memory, bitsandbytes, browser, font, JupyterLab, disk.
+
+    Returns
+    -------
+    Report
+        A line a thing: what was found, how that is ("ok", "optional", "missing", "unknown") and the command that mends
+        it; printed as text, shown as a table in a notebook. `table` is a DataFrame, `missing` what has to be mended.
+
+    Examples
+    --------
+    >>> cl.check().table.loc["Python", "state"]
+    'ok'
+    """
     probes = {
         "Python": python,
         "packages": packages,
