@@ -52,8 +52,7 @@ class Interval:
 
     @property
     def label(self) -> str:
-        """How the interval was made, and of how many runs: "stratified bootstrap, n=5".
-        """
+        """How the interval was made, and of how many runs: "stratified bootstrap, n=5"."""
         return f"{self.method}, n={self.n}"
 
 

@@ -54,8 +54,7 @@ class Estimate:
 
     @property
     def label(self) -> str:
-        """How the interval was made, and of how many seeds: "t, n=3".
-        """
+        """How the interval was made, and of how many seeds: "t, n=3"."""
         return f"{self.method}, n={self.n}"
 
 
