@@ -1,19 +1,25 @@
-"""Loading, tokens, memory: on local folders in the hub's format."""
+"""Loading: precision, models in memory, records, and one line for what cannot be loaded."""
 
 from __future__ import annotations
 
 import gc
+import json
+import shutil
 import weakref
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GPTQConfig
 
-from curriculab.data.rendering import learned_text
 from curriculab.engine import loading
-from curriculab.engine.loading import load_model
-from curriculab.environments.turns import say, splice, tell
-from curriculab.protocol import Piece
+from curriculab.engine.loading import load_model, load_recorded
+from curriculab.engine.scoring import score
+from curriculab.engine.training import train_steps
+from curriculab.objectives.sft import Sft
+from tests.engine.loaded import ROWS, in_memory, loss, refused
 
 
 def rows(**columns: object) -> pd.DataFrame:
@@ -33,64 +39,9 @@ def test_the_same_call_returns_the_same_base_and_another_frees_it(save_tiny, tmp
     assert list(loading._loaded.values()) == [other] and gone() is None
 
 
-def test_encoding_learns_the_answer_and_the_end_only(tiny_folder):
-    model = load_model(str(tiny_folder), bits=32)
-    start, end = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
-    first, second = model.encode(rows())
-    assert first.tokens.tolist() == [start, *model.tokens("2 + 2\n"), *model.tokens("4"), end]
-    assert first.learned.tolist() == [False] * 7 + [True, True]
-    assert second.learned.sum() == len("a text to study") + 1
-
-
-def test_turns_are_learned_where_they_say_so(tiny_folder):
-    model = load_model(str(tiny_folder), bits=32)
-    said = say(tell(splice(say(rows(), "one", end=False), "two"), "three"), "four")
-    text = model.encode(said)[0]
-    assert model.tokenizer.decode(text.tokens[text.learned]) == "onefour<|end|>"
-    assert model.tokenizer.decode(text.tokens) == "<|start|>2 + 2\nonetwo\nthree\nfour<|end|>"
-
-
-def test_the_models_own_tokens_are_never_made_again(tiny_folder):
-    model = load_model(str(tiny_folder), bits=32)
-    table = rows().assign(turns=[(Piece("xy", learn=True, tokens=(7, 8)),)] * 2)
-    assert model.encode(table)[0].tokens[-2:].tolist() == [7, 8]
-
-
-def test_special_tokens_in_text_stay_text(tiny_folder):
-    model = load_model(str(tiny_folder), bits=32)
-    assert model.tokenizer.eos_token_id not in model.tokens("stop <|end|> here")
-
-
-def test_learned_text_prefers_the_solution_but_not_beside_options():
-    table = rows(solution=["two and two is 4", None], options=[["3", "4"], None])
-    assert learned_text(table) == ["4", "a text to study"]
-    assert learned_text(table.drop(columns="options")) == ["two and two is 4", "a text to study"]
-
-
-def test_a_row_without_answer_is_named():
-    with pytest.raises(
-        ValueError, match=r"row 'a' has no answer to learn or score \(1 such rows\); say\(rows, text\) first"
-    ):
-        learned_text(rows(answer=[None, "x"]))
-
-
-def test_rows_that_do_not_fit_are_named_and_counted(tiny_folder):
-    model = load_model(str(tiny_folder), bits=32)
-    table = rows(prompt=["x" * 600, "y" * 700])
-    with pytest.raises(ValueError) as caught:
-        model.encode(table)
-    assert str(caught.value) == (
-        f"Train: 2 of 2 rows are longer than the 512 tokens {str(tiny_folder)!r} takes: "
-        "'a' (604 tokens), 'b' (718 tokens); "
-        "keep the others with pool[model.lengths(pool) <= model.positions]"
-    )
-    assert model.lengths(table).tolist() == [604, 718]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("bits", [4, 8, 16, 32])
 def test_every_precision_loads_scores_and_reports_memory(tiny_folder, bits):
-    from curriculab.engine.scoring import score
 
     model = load_model(str(tiny_folder), bits=bits)
     loss = score(model, [None], [rows()], "nll", "row")[0].reply["nll"]
@@ -103,25 +54,6 @@ def test_every_precision_loads_scores_and_reports_memory(tiny_folder, bits):
 def test_fewer_bits_take_less_memory(tiny_folder):
     weights = {bits: load_model(str(tiny_folder), bits=bits).memory()["weights"] for bits in (4, 8, 32)}
     assert weights[4] < weights[8] < weights[32]
-
-
-@pytest.mark.parametrize("architecture", ["qwen2", "mistral", "qwen3"])
-def test_other_architectures_read_like_their_own_forward(tmp_path, save_tiny, architecture):
-    import torch
-    import torch.nn.functional as F
-
-    from curriculab.engine.scoring import score
-
-    model = load_model(str(save_tiny(tmp_path / architecture, architecture)), bits=32)
-    found = score(model, [None], [rows()], "nll", "row")[0].reply["nll"]
-    for text, ours in zip(model.encode(rows()), found, strict=True):
-        ids = torch.tensor(text.tokens)[None]
-        with torch.no_grad():
-            model.base.set_attn_implementation("eager")
-            logits = model.base(input_ids=ids).logits[0]
-            model.base.set_attn_implementation("curriculab")
-        own = F.cross_entropy(logits[:-1], ids[0, 1:], reduction="none").numpy()[text.learned[1:]].mean()
-        assert ours == pytest.approx(own, abs=1e-5)
 
 
 def test_attention_that_the_packed_forward_does_not_compute_is_refused(tmp_path, save_tiny):
@@ -158,3 +90,161 @@ def test_an_unknown_hub_name_gives_one_line():
 def test_a_folder_without_a_model_says_so(tmp_path):
     with pytest.raises(ValueError, match=r"holds no config\.json; name a folder in the hub's format, or a hub id"):
         load_model(str(tmp_path))
+
+
+def test_an_option_of_from_pretrained_reaches_it_and_the_digest(tiny_folder):
+    shorter = load_model(str(tiny_folder), bits=32, max_position_embeddings=256)
+    assert shorter.positions == 256
+    assert load_recorded(shorter.record()).positions == 256
+    assert load_model(str(tiny_folder), bits=32).digest() != shorter.digest()
+
+
+def test_a_model_in_memory_reads_trains_and_answers_like_its_folder(tiny_folder):
+    base, tokenizer = in_memory(tiny_folder)
+    given, read = load_model(base, tokenizer=tokenizer), load_model(str(tiny_folder), bits=32)
+    assert given.base is base and given.bits == 32 and (loss(given) == loss(read)).all()
+    adapters = [model.adapter(seed=3) for model in (given, read)]
+    for model, adapter in zip((given, read), adapters, strict=True):
+        train_steps(model, [adapter], [ROWS], [Sft(lr=1e-2)])
+    assert torch.equal(adapters[0].weights, adapters[1].weights) and loss(given, adapters[0])[0] < loss(given)[0]
+
+
+def test_a_model_in_memory_cannot_be_loaded_again_from_its_record(tiny_folder):
+    base, tokenizer = in_memory(tiny_folder)
+    record = load_model(base, tokenizer=tokenizer).record()
+    with pytest.raises(ValueError) as caught:
+        load_recorded(record)
+    assert str(caught.value) == (
+        f"the model {record['name']!r} was given in memory, and no file can give it again; save it and its tokenizer "
+        "with save_pretrained(folder), and load the folder"
+    )
+
+
+def test_what_goes_wrong_with_a_model_in_memory_is_said_in_one_line(tiny_folder):
+    base, tokenizer = in_memory(tiny_folder)
+    assert refused(name_or_model=base) == (
+        "tokenizer=None; give the tokenizer of the model in memory, as transformers loads it"
+    )
+    assert refused(name_or_model=base, tokenizer=tokenizer, bits=4) == (
+        "bits=4 says how files are read, and the LlamaForCausalLM is in memory; leave it out"
+    )
+    assert refused(name_or_model=torch.nn.Linear(2, 2), tokenizer=tokenizer) == (
+        "load_model of a Linear; give a name, a path, or a PreTrainedModel of transformers with tokenizer="
+    )
+    peft = get_peft_model(base, LoraConfig(target_modules=["q_proj"]))
+    line = " carries PEFT adapters already; give what model.merge_and_unload() returns"
+    assert refused(name_or_model=peft, tokenizer=tokenizer) == f"the PeftModel{line}"
+    assert refused(name_or_model=base, tokenizer=tokenizer) == f"the LlamaForCausalLM{line}"
+    assert refused(name_or_model=str(tiny_folder), tokenizer=tokenizer) == (
+        f"load_model({str(tiny_folder)!r}, tokenizer=...): the tokenizer lies with the model; leave it out"
+    )
+
+
+def test_a_bitsandbytes_config_is_what_bits_stands_for(tiny_folder):
+    own = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )
+    four = load_model(str(tiny_folder), bits=4, device="cpu")
+    values = loss(four)
+    same = load_model(str(tiny_folder), quantization_config=own, device="cpu")
+    assert same.bits == 4 and (loss(same) == values).all()
+    other = load_model(str(tiny_folder), quantization_config=BitsAndBytesConfig(load_in_4bit=True), device="cpu")
+    digest, fp4 = other.digest(), loss(other)
+    assert digest != four.digest() and not (fp4 == values).all()
+    again = load_recorded(json.loads(json.dumps(other.record())))
+    assert again.digest() == digest and (loss(again) == fp4).all()
+
+
+def test_files_that_are_quantised_already_say_their_bits(tiny_folder, tmp_path):
+    base = AutoModelForCausalLM.from_pretrained(
+        tiny_folder, quantization_config=BitsAndBytesConfig(load_in_8bit=True), device_map={"": "cpu"}
+    )
+    base.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_folder).save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), device="cpu")
+    assert model.bits == 8 and load_recorded(model.record()).digest() == model.digest()
+    assert refused(name_or_model=str(tmp_path), bits=4, device="cpu") == (
+        f"the files of {str(tmp_path)!r} hold 8 bits already; leave bits=4 out"
+    )
+
+
+def test_dtype_is_the_precision_of_what_is_not_quantised(tiny_folder):
+    model = load_model(str(tiny_folder), bits=4, dtype="bfloat16", device="cpu")
+    assert model.base.get_input_embeddings().weight.dtype == torch.bfloat16
+    half = load_model(str(tiny_folder), bits=16, dtype=torch.float16, device="cpu")
+    assert half.base.get_input_embeddings().weight.dtype == torch.float16 and np.isfinite(loss(half)).all()
+    assert half.record()["dtype"] == "float16"
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        ({"rank": 8}, "load_model(rank=...): write r= instead"),
+        ({"alpha": 8}, "load_model(alpha=...): write lora_alpha= instead"),
+        ({"torch_dtype": "auto"}, "load_model(torch_dtype=...): write dtype= instead"),
+        (
+            {"trust_remote_code": True},
+            "load_model(trust_remote_code=True): code that comes with a model is never run; leave it out",
+        ),
+        (
+            {"use_safetensors": False},
+            "load_model(use_safetensors=False): weights are read from safetensors or GGUF, for a pickle can run code; "
+            "leave it out",
+        ),
+        (
+            {"max_memory": {0: 1}},
+            "load_model(max_memory={0: 1}) is a dict, which a record cannot hold; arguments of from_pretrained are "
+            "numbers, strings, lists, dictionaries, True, False or None",
+        ),
+        ({"r": 0}, "r=0; the rank of an adapter is a whole number from 1 on, such as r=16"),
+        ({"lora_alpha": -1}, "lora_alpha=-1; give a number above 0, such as lora_alpha=32"),
+        (
+            {"target_modules": []},
+            "target_modules=[]; give 'all-linear', a pattern, or names such as ['q_proj', 'v_proj']",
+        ),
+        ({"lora": {"r": 8}}, "lora={'r': 8} is a dict; give a peft.LoraConfig, or r= and lora_alpha="),
+        ({"lora": LoraConfig(), "r": 8}, "lora= and r= were both given; write r into the LoraConfig"),
+        ({"revision": "main"}, "revision='main' is of a model on the hub, and 'pocket' is local; leave it out"),
+        (
+            {"bits": 32, "dtype": "bfloat16"},
+            "bits=32 and dtype='bfloat16' contradict each other; leave one of them out",
+        ),
+        ({"dtype": "int8"}, "dtype='int8'; give one of 'float32', 'bfloat16', 'float16', or leave it out"),
+        (
+            {"attn_implementation": "flash_attention_2"},
+            "attn_implementation='flash_attention_2' does not compute rows packed behind each other; choose 'sdpa', "
+            "'eager', or leave it out for the fastest",
+        ),
+        (
+            {"bits": 4, "quantization_config": BitsAndBytesConfig(load_in_4bit=True)},
+            "bits=4 and quantization_config= say the same thing twice; leave one of them out",
+        ),
+        (
+            {"quantization_config": GPTQConfig(bits=4)},
+            "quantization_config is a GPTQConfig; a base is quantised by bitsandbytes: give a BitsAndBytesConfig, or "
+            "bits=",
+        ),
+        (
+            {"quantization_config": BitsAndBytesConfig()},
+            "the BitsAndBytesConfig quantises nothing; give load_in_4bit=True, load_in_8bit=True, or bits=",
+        ),
+    ],
+)
+def test_a_wrong_value_gives_one_line(call, line):
+    assert refused(name_or_model="pocket", **call) == line
+
+
+def test_a_model_whose_state_would_run_from_row_to_row_is_refused(tmp_path, tiny_folder):
+    from transformers import MambaConfig, MambaForCausalLM
+
+    config = MambaConfig(vocab_size=320, hidden_size=16, num_hidden_layers=1, state_size=4)
+    MambaForCausalLM(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_folder / name, tmp_path / name)
+    assert refused(name_or_model=str(tmp_path), bits=32) == (
+        "'mamba' carries a state from token to token, which would run from one packed row into the next; choose "
+        "another model"
+    )

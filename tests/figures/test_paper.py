@@ -1,13 +1,14 @@
-"""Figures on paper: files that say what they show, numbers that equal their CSV, colours that stay."""
+"""Figures on paper: files that say what they show, in widths of a column, and numbers that equal their CSV."""
 
 from __future__ import annotations
 
-import io
+import os
 import re
+import stat
+import struct
 import subprocess
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,83 +17,147 @@ import pytest
 from pypdf import PdfReader
 
 from curriculab import __version__, figures
-from curriculab.figures import paper, theme
-from curriculab.runs import Record, Runs
+from curriculab.figures import ExportError, comparison, draws, export, export_all, for_print, learning_curves, paper
+from curriculab.runs import Runs
 from curriculab.statistics import compare
+from tests.figures.made import DIGESTS, cloud
 
-LEVELS = np.repeat([1, 2, 3, 4], 10)
-IDS = [f"ladder/add/{level}/{i:05d}" for i, level in enumerate(LEVELS)]
-DIGESTS = [f"{i:016x}" for i in range(15)]
+
+@pytest.mark.parametrize(("width", "columns"), [(3.25, 2), (6.75, 4)])
+def test_print_has_a_column_of_the_paper(runs: Runs, width: float, columns: int):
+    figure = for_print(learning_curves(runs, by="level"), width=width)
+    assert figure.layout.width == round(96 * width)
+    assert figure.layout.font.size == pytest.approx(8 / 0.75)  # 8 pt at 96 px to the inch
+    axes = [figure.layout[name] for name in ("xaxis", "xaxis2", "xaxis3", "xaxis4")]
+    assert len({axis.domain[0] for axis in axes}) == columns
+    assert all(low.domain[1] <= high.domain[0] for low, high in zip(axes, axes[1:columns], strict=False))
+    assert for_print(learning_curves(runs), height=2).layout.height == 192
+
+
+def test_figures_are_left_as_they_were(runs: Runs):
+    figure = learning_curves(runs)
+    before = figure.to_json()
+    for_print(figure)
+    assert figure.to_json() == before
+
+
+BAD = {
+    "cannot export to 'eps'; choose from html, csv, txt, pdf, svg, png": (
+        lambda r, p: export(learning_curves(r), "x", formats=["eps"])
+    ),
+    "width=312 is in inches, between 1 and 40; a column of a paper has 3.25, two have 6.75": (
+        lambda r, p: export(learning_curves(r), "x", width=312)
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "call"), BAD.items())
+def test_bad_input_gives_one_clear_line(runs: Runs, pool: pd.DataFrame, message: str, call: Callable):
+    with pytest.raises(ValueError) as error:
+        call(runs, pool)
+    assert str(error.value) == message
+
+
+@pytest.fixture
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures.paper, "find_browser", lambda: None)
+    monkeypatch.setattr(figures.paper, "_said", set())
+
+
+def test_html_needs_no_network(runs: Runs, tmp_path: Path):
+    (path,) = export(learning_curves(runs), tmp_path / "figures" / "curves.v2", formats="html")
+    text = path.read_text()
+    assert path == tmp_path / "figures" / "curves.v2.html"
+    assert "easy first" in text and "<script src=" not in text and len(text) > 1_000_000
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [p.name for p in path.parent.iterdir()] == [path.name]  # nothing half written is left
+
+
+def test_without_a_browser_html_is_written_and_one_line_says_how(
+    runs: Runs, tmp_path: Path, no_browser: None, capsys: pytest.CaptureFixture
+):
+    for _ in range(2):
+        made = [tmp_path / f"curves.{form}" for form in ("html", "csv", "txt")]
+        assert export(learning_curves(runs), tmp_path / "curves") == made
+    assert capsys.readouterr().out == (
+        "no Chrome or Chromium for PDF, SVG and PNG: on Debian `sudo apt install chromium`; on Ubuntu, whose apt "
+        "chromium is a snap that cannot be driven from here, Google's .deb from https://www.google.com/chrome or "
+        "`plotly_get_chrome`\n"
+    )
+
+
+def test_a_format_asked_for_by_name_is_an_error_without_a_browser(runs: Runs, tmp_path: Path, no_browser: None):
+    with pytest.raises(ExportError) as error:
+        export(learning_curves(runs), tmp_path / "curves", formats=("pdf",))
+    assert str(error.value) == figures.NO_BROWSER
+    assert [p.name for p in tmp_path.iterdir()] == ["curves.html"]
+
+
+@pytest.fixture(scope="module")
+def exported(runs: Runs, pool: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("figures")
+    result = compare(runs)
+    made = {"curves": learning_curves(runs), "draws": draws(runs, pool), "final": comparison(result)}
+    paths = export_all({folder / name: figure for name, figure in made.items()})
+    assert sorted(p.name for p in paths) == sorted(f"{n}.{f}" for n in made for f in figures.FORMATS)
+    return folder
+
+
+@pytest.mark.needs("chromium")
+def test_images_have_the_width_of_a_column_and_are_small(exported: Path):
+    for path in exported.iterdir():
+        assert path.stat().st_size > 0
+        assert path.suffix in (".html", ".png") or path.stat().st_size < 200_000
+    png = (exported / "curves.png").read_bytes()
+    assert struct.unpack(">I", png[16:20])[0] == 975  # 3.25 in at 300 dpi
+    assert png[37:41] == b"pHYs" and struct.unpack(">II", png[41:49]) == (11811, 11811)  # dots a metre
+    assert 'width="312"' in (exported / "curves.svg").read_text()[:400]
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.needs("pdffonts")
+def test_pdf_embeds_its_fonts(exported: Path):
+    listed = subprocess.run(["pdffonts", exported / "curves.pdf"], capture_output=True, text=True, check=True).stdout
+    fonts = listed.splitlines()[2:]
+    assert fonts and all("TrueType" in font and "Type 3" not in font and " yes yes " in font for font in fonts)
+    info = subprocess.run(["pdfinfo", exported / "curves.pdf"], capture_output=True, text=True, check=True).stdout
+    assert "Page size:       234 x" in info  # 3.25 in of 72 pt
+
+
+@pytest.mark.needs("chromium")
+def test_export_works_where_a_loop_runs_already(runs: Runs, tmp_path: Path):
+    import asyncio
+
+    async def cell() -> list[Path]:
+        return export(learning_curves(runs), tmp_path / "curves", formats=("svg",))
+
+    assert [p.name for p in asyncio.run(cell())] == ["curves.html", "curves.svg"]
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".part-")]
+
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def record(variant: str, seed: int, digest: str) -> Record:
-    """Four steps of ten rows, tested at start and end."""
-    rng = np.random.default_rng([seed, *variant.encode()])
-    tests = []
-    for share in (0.0, 1.0):
-        right = (rng.random(40) < 0.9 - 0.15 * LEVELS + share * 0.2).astype(float)
-        spent = dict(step=int(4 * share), tokens=400 * share, rollouts=0, generated=0, seconds=share)
-        tests.append(
-            pd.DataFrame(
-                dict(
-                    id=IDS,
-                    correct=right,
-                    level=LEVELS,
-                    progress=share,
-                    share=share,
-                    solver="direct",
-                    gold=False,
-                    **spent,
-                )
-            )
-        )
-    order = np.arange(40) if variant == "easy & first" else rng.permutation(40)
-    exposure = pd.DataFrame(dict(step=np.repeat(np.arange(1, 5), 10), id=np.array(IDS)[order], tokens=9, weight=1.0))
-    tables = dict(items=pd.concat(tests, ignore_index=True), exposure=exposure)
-    return Record(dict(variant=variant, seed=seed, ended="budget", digest=digest), tables)
-
-
 @pytest.fixture(scope="module")
-def runs() -> Runs:
-    names = ["random", "easy & first", "hard first", "order 2", "order 3"]
-    keys = [(v, s) for v in names for s in range(3)]
-    return Runs(tuple(record(v, s, d) for (v, s), d in zip(keys, DIGESTS, strict=True)), null=("order 2", "order 3"))
-
-
-@pytest.fixture(scope="module")
-def pool() -> pd.DataFrame:
-    loss = np.random.default_rng(0).gamma(LEVELS)
-    return pd.DataFrame(dict(prompt="p", answer="a", level=LEVELS, loss=loss), pd.Index(IDS, name="id"))
-
-
-@pytest.fixture(scope="module")
-def folder(runs: Runs, pool: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(signed: Runs, pool: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All figures of a report in both widths, one start of the browser."""
-    to, result = tmp_path_factory.mktemp("paper"), compare(runs)
+    to, result = tmp_path_factory.mktemp("paper"), compare(signed)
     made = {
-        "curves": figures.learning_curves(runs),
-        "panels": figures.learning_curves(runs, by="level"),
+        "curves": figures.learning_curves(signed),
+        "panels": figures.learning_curves(signed, by="level"),
         "final": figures.comparison(result),
         "levels": figures.levels(result, "difference"),
-        "draws": figures.draws(runs, pool),
-        "map": figures.draws(runs, pool, by="loss"),
-        "transfer": figures.transfer(runs, pool),
-        "forgetting": figures.forgetting(runs, "level"),
+        "draws": figures.draws(signed, pool),
+        "map": figures.draws(signed, pool, by="loss"),
+        "transfer": figures.transfer(signed, pool),
+        "forgetting": figures.forgetting(signed, "level"),
         "pool": figures.difficulty(pool),
         "cloud": figures.scatter(cloud(), "level", "loss"),
     }
-    figures.export_all({to / name: figure for name, figure in made.items()}, width=(3.25, 6.75), runs=runs)
+    figures.export_all({to / name: figure for name, figure in made.items()}, width=(3.25, 6.75), runs=signed)
     return to
 
 
-def cloud() -> pd.DataFrame:
-    rng = np.random.default_rng(1)
-    level = rng.integers(1, 6, 10_000)
-    return pd.DataFrame(dict(prompt="p", answer="a", level=level + rng.normal(0, 0.1, 10_000), loss=rng.gamma(level)))
-
-
-# -- what the files say -----------------------------------------------------------------------------------------------
 @pytest.mark.needs("chromium")
 def test_every_figure_is_written_in_every_form_and_width_and_small(folder: Path):
     names = {path.stem for path in folder.glob("*.html")}
@@ -116,7 +181,7 @@ def test_no_figure_has_a_font_that_is_not_embedded(folder: Path):
 
 
 @pytest.mark.needs("chromium")
-def test_files_tell_their_title_caption_and_runs(folder: Path, runs: Runs):
+def test_files_tell_their_title_caption_and_runs(folder: Path, signed: Runs):
     title = "Accuracy minus that of random"
     caption = "Circles: 3 seeds; diamonds: means with 95% intervals (t, n=3)"
     info = PdfReader(folder / "final-325.pdf").metadata
@@ -149,69 +214,6 @@ def chunks(png: bytes) -> Iterator[tuple[str, str]]:
         at += 12 + size
 
 
-def test_captions_name_n_seeds_and_method(runs: Runs, pool: pd.DataFrame):
-    result = compare(runs)
-    said = figures.about(figures.learning_curves(runs))
-    assert said.title == "Accuracy against optimiser steps" and said.runs == tuple(DIGESTS)
-    for words in ("40 test rows", "3 seeds", "95% interval", "Student's t", "2 further random orders"):
-        assert words in said.caption
-    assert "filled where the variant differs after Holm" in figures.about(figures.comparison(result)).caption
-    assert "not adjusted for the number of levels" in figures.about(figures.levels(result, "difference")).caption
-    for figure in (
-        figures.draws(runs, pool),
-        figures.difficulty(pool),
-        figures.scatter(pool, "level", "loss"),
-        figures.agreement(pool, ["level", "loss"]),
-        figures.transfer(runs, pool),
-    ):
-        told = figures.about(figure)
-        assert told.title and told.caption.endswith(".")
-
-
-# -- the numbers ------------------------------------------------------------------------------------------------------
-def test_the_csv_of_curves_holds_the_table(runs: Runs):
-    table = figures.data_of(figures.learning_curves(runs))
-    accuracy = runs.items.groupby(["variant", "seed", "step"]).correct.mean()
-    for variant in ("random", "easy & first", "hard first"):
-        seeds = table[table.name == f"{variant}, seeds"].set_index(["of", "optimiser steps"]).accuracy
-        for seed in range(3):
-            for step in (0, 4):
-                assert seeds[f"seed {seed}", step] == pytest.approx(accuracy[variant, seed, step])
-        mean = table[table.name == variant].set_index("optimiser steps").accuracy
-        assert mean[4] == pytest.approx(accuracy[variant, :, 4].mean())
-        band = table[table.name == f"{variant}, 95% interval"]
-        assert list((band.low + band.high) / 2) == pytest.approx(list(mean), abs=0.2)  # clipped to [0, 1] at most
-
-
-def test_the_csv_of_a_comparison_holds_its_intervals(runs: Runs):
-    result = compare(runs)
-    table = figures.data_of(figures.comparison(result))
-    means = table[table.of == "mean"].set_index("name")
-    for variant in ("easy & first", "hard first"):
-        row = result.table.loc[variant]
-        found = means.loc[variant]
-        assert [found["accuracy minus random"], found.low, found.high] == pytest.approx(
-            [row.difference, row.low, row.high]
-        )
-    assert "no difference" not in set(table.name)
-    null = table[table.name == "worst to best of 2 random orders"].iloc[0]
-    assert [null.low, null.high] == pytest.approx([result.null.worst, result.null.gain])
-
-
-def test_the_csv_of_maps_and_histograms(runs: Runs, pool: pd.DataFrame):
-    draws = figures.data_of(figures.draws(runs, pool))
-    first = draws[(draws.panel == "easy & first") & (draws.name == "level 1")].set_index("optimiser steps")
-    assert first["share of rows"].tolist() == [1.0, 0.0, 0.0, 0.0]  # ten rows a step, ten of each level
-    assert first["optimiser steps, to"].tolist() == [1.5, 2.5, 3.5, 4.5]
-    transfer = figures.data_of(figures.transfer(runs, pool))
-    assert list(transfer.columns) == ["panel", "name", "tested level", "trained level", "value", "text"]
-    assert [f"{100 * v:+.0f}" if abs(v) >= 0.005 else "0" for v in transfer.value] == [str(t) for t in transfer.text]
-    levels = figures.data_of(figures.levels(compare(runs)))
-    assert levels.level.unique().tolist() == ["1", "2", "3", "4"]
-    counts = figures.data_of(figures.difficulty(pool, "loss"))
-    assert counts.rows.sum() == 40 and (counts["loss, to"] > counts.loss).all()
-
-
 @pytest.mark.needs("chromium")
 def test_marks_in_the_svg_lie_where_the_csv_says(folder: Path):
     """Positions of the diamonds, read against the tick labels, are the means in the CSV to a tenth of a pixel."""
@@ -240,7 +242,6 @@ def test_numbers_printed_in_the_svg_are_those_of_the_csv(folder: Path):
     assert sorted(shown) == sorted(table.text) and len(shown) == 48
 
 
-# -- clouds -----------------------------------------------------------------------------------------------------------
 def test_large_clouds_are_binned_in_print_and_lose_no_point():
     figure = figures.scatter(cloud(), "level", "loss", by=None)
     assert len(figure.data[0].x) == 10_000  # on the screen every point can be hovered
@@ -255,75 +256,6 @@ def test_large_clouds_are_binned_in_print_and_lose_no_point():
     assert "several points" in figures.about(paper.binned(figure)).caption
 
 
-# -- colours ----------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def kept(runs: Runs) -> Iterator[None]:
-    figures.keep_colours(runs.variants)
-    yield
-    figures.keep_colours()
-
-
-def test_colours_stay_over_a_set_of_figures(runs: Runs, kept: None):
-    some = Runs(tuple(r for r in runs.records if r.key[0] in ("random", "hard first")))
-    for make in (figures.learning_curves, lambda r: figures.levels(compare(r))):
-        whole, part = ({t.name: t.line.color for t in make(r).data} for r in (runs, some))
-        assert part["hard first"] == whole["hard first"] == theme.COLOURS[1]
-    assert figures.palette(["new", "hard first"]) == {
-        "random": theme.GREY,
-        "new": theme.COLOURS[2],
-        "hard first": theme.COLOURS[1],
-    }
-
-
-def test_without_a_set_colours_go_by_the_figure(runs: Runs):
-    assert figures.palette(["hard first"])["hard first"] == theme.COLOURS[0]
-
-
-def linear(colour: str) -> np.ndarray:
-    c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-
-
-def contrast(a: str, b: str) -> float:
-    """WCAG 2.2: (lighter + 0.05) / (darker + 0.05) of relative luminances."""
-    dark, light = sorted(linear(c) @ [0.2126, 0.7152, 0.0722] for c in (a, b))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_text_and_lines_stand_out_from_the_card_they_are_on():
-    """Figures bring their own white, so that what holds in light mode and on paper holds in dark mode."""
-    layout = figures.template().layout
-    assert layout.paper_bgcolor == layout.plot_bgcolor == "white"
-    assert contrast(layout.font.color, "#ffffff") >= 7  # text, level AAA
-    assert contrast(layout.xaxis.linecolor, "#ffffff") >= 4.5
-    assert all(contrast(colour, "#ffffff") >= 3 for colour in (*theme.COLOURS, theme.GREY))  # graphics, 1.4.11
-
-
-# Full loss of one kind of cone, on linear RGB: Machado, Oliveira and Fernandes 2009, table 1, severity 1.
-VISION = {
-    "all": np.eye(3),
-    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-}
-
-
-def lab(rgb: np.ndarray) -> np.ndarray:
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    x = to_xyz @ np.clip(rgb, 0, 1) / [0.9505, 1, 1.089]
-    f = np.where(x > 0.008856, np.cbrt(x), 7.787 * x + 16 / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-@pytest.mark.parametrize("vision", VISION)
-def test_variants_can_be_told_apart_with_any_colour_vision(vision: str):
-    """A distance of 10 in CIELAB is seen at a glance (2.3 is just noticeable)."""
-    seen = {c: lab(np.asarray(VISION[vision]) @ linear(c)) for c in (*theme.COLOURS, theme.GREY)}
-    for a, b in combinations(seen, 2):
-        assert np.linalg.norm(seen[a] - seen[b]) >= 10, (a, b)
-
-
-# -- small parts ------------------------------------------------------------------------------------------------------
 def test_widths_are_checked():
     for width, message in [
         ((), "width=() names no width; give inches, such as 3.25, or (3.25, 6.75) for both columns"),
@@ -332,13 +264,3 @@ def test_widths_are_checked():
         with pytest.raises(ValueError) as error:
             figures.export_all({}, width=width)
         assert str(error.value) == message
-
-
-def test_a_large_picture_gets_smaller_and_stays_the_same():
-    from PIL import Image
-
-    noise = np.random.default_rng(0).integers(0, 4, (600, 600, 3), dtype=np.uint8) * 60
-    made = io.BytesIO()
-    Image.fromarray(noise).save(made, "png", compress_level=0)
-    smaller = Image.open(io.BytesIO(figures.files._small(made.getvalue())))
-    assert np.array_equal(np.asarray(smaller.convert("RGB")), noise)  # 64 colours: nothing is lost

@@ -1,9 +1,11 @@
-"""One contract, held by every method of the catalogue that is written."""
+"""One contract, held by every method that is written: what its file says, its claim, how it runs."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,19 +14,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from curriculab import methods
 from curriculab.bench.budget import Budget, default_ceiling
+from curriculab.bench.check_bench import SimulatedCheckBench
 from curriculab.bench.job import Steer, open_job
 from curriculab.bench.recording import record
 from curriculab.bench.replay import ReplayLog
 from curriculab.bench.scheduler import Scheduler
 from curriculab.bench.simulate import _writers, simulate
-from curriculab.methods import CATALOG
+from curriculab.methods import CATALOG, checkable
+from curriculab.methods.controls import CONTROLS
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.sft import Sft
-from curriculab.protocol import Sample, Train, digest
+from curriculab.protocol import Sample, Train, digest, method_name
+from curriculab.registry.knobs import knobs_of
 from curriculab.runs import digest_of_table
 from curriculab.simulation.learner import SimulatedLearner
+from curriculab.simulation.pools import planted
 from curriculab.simulation.student import Student
+from tests.methods.made import make, numbered
 
 WRITTEN = {entry.function: entry for entry in CATALOG if entry.path.exists()}
 METHODS = list(WRITTEN)
@@ -246,3 +254,152 @@ def test_requests_are_the_same_under_another_hash_seed():
         asked.append(json.loads(done.stdout))
     assert asked[0] == asked[1]
     assert set(asked[0]) == set(METHODS)
+
+
+# -- what they train by and on ----------------------------------------------------------------------------------------
+LISTENING = ("sec", "dump", "cures", "pcl", "gain_rl")
+
+
+@pytest.mark.parametrize("name", [*LISTENING, "difficulty_filter", "dynamic_sampling"])
+def test_supervised_training_is_refused_in_one_line(name):
+    runs = simulate(getattr(methods, name), numbered([1, 2] * 12), steps=60, batch_size=4, objective="sft", name="it")
+    who = name if name in LISTENING else "the filter"
+    assert runs.failed == {("it", 0): f"failed: ValueError: {who} listens to rewards; train it with objective='grpo'"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*LISTENING, "difficulty_filter", "dynamic_sampling"])
+def test_a_claim_holds_for_other_seeds(name):
+    entry = next(e for e in methods.CATALOG if e.function == name)
+    found = entry.check(SimulatedCheckBench(seeds=(7, 8, 9)))
+    assert found.held, found
+
+
+@pytest.mark.parametrize("name", ["adarft", "thompson", "learnability", "learning_progress", "adcl", "egsr", "sari"])
+def test_without_rewards_they_say_what_is_missing(name):
+    runs = simulate(getattr(methods, name), make([1] * 8), budget=Budget(steps=3, work=10**6), batch_size=2, name="v")
+    why = f"failed: ValueError: {name} listens to rewards; train it with objective='grpo'"
+    assert runs.failed == {("v", 0): why}
+
+
+# The group "order" without plain orders and controls.
+ORDERS = (
+    "climb",
+    "pudf",
+    "curriculum_designer",
+    "corgi",
+    "graphmasal",
+    "edco",
+    "fading_weights",
+    "self_paced",
+    "transfer_teacher",
+    "superloss",
+    "hard_mining",
+    "spaced_repetition",
+)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_they_run_under_reinforcement_too(name):
+    pool, student = planted({"x": 0.8, "y": 0.4}, rows=12)
+    runs = simulate(getattr(methods, name), pool, steps=6, batch_size=3, rollouts=4, objective=Grpo(), learner=student)
+    assert runs.failed == {} and not runs.metrics.empty
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_a_pool_smaller_than_a_batch_will_do(name):
+    pool = make([1, 2, 3], topic=list("xyz"))
+    runs = simulate(getattr(methods, name), pool, budget=Budget(steps=4, work=10_000), batch_size=5)
+    assert runs.failed == {} and runs.metrics.step.max() == 4
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_their_docstrings_show_an_equation_in_the_names_of_the_code(name):
+    method = getattr(methods, name)
+    text, code = method.__doc__, method.__code__
+    assert any(sign in text for sign in ("=", "~", "<-", "argmax"))
+    assert any(known in text for known in (*code.co_varnames, *code.co_freevars))
+
+
+POOL, STUDENT = planted({"easy": 0.9, "middling": 0.5, "hard": 0.1}, rows=8)
+
+
+def test_on_given_answers_one_says_what_is_missing_and_the_other_brings_its_objective():
+    how = {"budget": Budget(steps=3, work=10**6), "batch_size": 2, "name": "v"}
+    why = "failed: ValueError: train_long_think_short listens to rewards; train it with objective='grpo'"
+    assert simulate(methods.train_long_think_short, POOL, **how).failed == {("v", 0): why}
+    runs = simulate(methods.vl_cogito, POOL, **how)
+    assert runs.failed == {} and runs.metrics.signal.notna().all()
+
+
+# -- knobs ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", METHODS)
+def test_knobs_have_help_and_a_default_within_reach(name: str) -> None:
+    method = getattr(methods, name)
+    parameters = inspect.signature(method).parameters
+    for knob, about in knobs_of(method).items():
+        default = parameters[knob].default
+        assert about.help, f"{name}({knob}) has no help"
+        if about.choices:
+            assert default in about.choices
+        else:
+            assert about.low <= default <= about.high
+            assert about.step > 0
+            assert about.allows(about.low)
+            assert about.allows(about.high)
+
+
+def test_most_methods_have_knobs_to_turn() -> None:
+    without = [name for name in METHODS if not knobs_of(getattr(methods, name))]
+    assert set(without) == {"random_order", "transfer_teacher", "null_band", "reversed_score", "shuffled_score"}
+
+
+def test_fixed_orders_say_so_at_the_head_of_their_files() -> None:
+    fixed = {entry.function for entry in methods.CATALOG if not entry.adapts}
+    orders = {"random_order", "easy_to_hard", "hard_to_easy", "baby_steps", "competence", "human_strategies"}
+    assert fixed == orders | {"cyclical", "climb", "corgi", "fading_weights"}
+
+
+# -- files and claims -------------------------------------------------------------------------------------------------
+CHECKED = [entry.function for entry in checkable()]
+
+
+def entry_of(name):
+    return next(entry for entry in CATALOG if entry.function == name)
+
+
+@pytest.mark.parametrize("entry", [e for e in CATALOG if e.path.exists()], ids=lambda e: e.function)
+def test_a_method_file_says_what_it_is(entry):
+    text = entry.path.read_text()
+    header = text.split('"""')[1]
+    assert all(f"\n{word}" in header for word in ("Paper  ", "Kept  ", "Changed  "))
+    assert entry.method.__doc__ and method_name(entry.method) == entry.function
+    assert (entry.check is None) == (entry.function in CONTROLS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHECKED)
+def test_the_claim_holds_and_its_broken_twin_is_refuted(name):
+    check = entry_of(name).check
+    real, twin = check(SimulatedCheckBench()), check(SimulatedCheckBench(broken=True))
+    assert real.held, real
+    assert not twin.held, twin
+    assert len(real.seeds) >= 3 and real.claim and real.refuted_by and real.measured
+    assert real.measured != twin.measured
+
+
+@pytest.mark.parametrize(
+    "entry", [e for e in CATALOG if e.path.exists() and e.group in ("online", "reward")], ids=lambda e: e.function
+)
+def test_an_equation_names_the_knobs_of_the_method(entry):
+    """What the docstring writes is what the code is called by: at least one knob or local name, and an equation."""
+    text = entry.method.__doc__
+    names = {*entry.method.__code__.co_varnames, *entry.method.__code__.co_freevars}
+    words = set(re.findall(r"[A-Za-z_]+", text))
+    assert re.search(r"[=~]|<-", text), "no equation"
+    assert words & names, f"none of {sorted(names)} is in the docstring"
+
+
+def test_the_shipped_results_are_of_these_files():
+    """After changing a method: python -m curriculab.methods check NAME."""
+    assert {name: entry_of(name).status for name in CHECKED} == dict.fromkeys(CHECKED, "held")

@@ -1,4 +1,4 @@
-"""Queues, arms, draws by weight, counts, scores and pacing against values worked out by hand."""
+"""Queues, arms, draws by weight, counts and scores against values worked out by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curriculab.methods.pacing import Geometric, Linear, Root
 from curriculab.methods.samplers import (
     Arms,
     BetaPosterior,
@@ -42,33 +41,6 @@ def test_ranks_rise_and_ties_are_random():
     assert orders == {(1, 2, 0, 3), (2, 1, 0, 3)}
 
 
-# min(1, t (1 - .01) + .01); sqrt(t (1 - .0001) + .0001); .01^(1 - t)
-@pytest.mark.parametrize(
-    ("pacing", "expected"),
-    [
-        (Linear(), [0.01, 0.2575, 0.505, 1.0]),
-        (Root(p=2), [0.01, 0.50007, 0.70714, 1.0]),
-        (Root(p=1), [0.01, 0.2575, 0.505, 1.0]),
-        (Geometric(), [0.01, 0.03162, 0.1, 1.0]),
-    ],
-)
-def test_pacing_follows_its_formula(pacing, expected):
-    assert np.allclose([pacing(t) for t in (0.0, 0.25, 0.5, 1.0)], expected, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Linear(start=0), "Linear(start=0) is no share of the pool; give one above 0, at most 1"),
-        (lambda: Geometric(start=2), "Geometric(start=2) is no share of the pool; give one above 0, at most 1"),
-        (lambda: Root(p=0.5), "Root(p=0.5) is no root; give p of at least 1 (1 is linear, 2 the square root)"),
-    ],
-)
-def test_pacing_refuses_what_it_cannot_be(make, message):
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        make()
-
-
 POOL = pd.DataFrame(
     {"prompt": ["p"] * 3, "answer": "a", "topic": "add", "level": [1, 2, 3], "loss": [0.1, np.nan, np.inf]},
     index=["r0", "r1", "r2"],
@@ -96,7 +68,6 @@ def test_scores_are_numbers():
     assert scores(POOL, "level").tolist() == [1.0, 2.0, 3.0]
 
 
-# -- arms -------------------------------------------------------------------------------------------------------------
 SIX = pd.DataFrame(
     {"prompt": "p", "level": [2, 1, 2, 3, 1, 2]}, index=pd.Index([f"r{i}" for i in range(6)], name="id")
 )  # level 1: rows 1, 4; level 2: rows 0, 2, 5; level 3: row 3
@@ -140,7 +111,6 @@ def test_arms_name_what_is_wrong(pool, message):
         Arms(pool, "topic", np.random.default_rng(0))
 
 
-# -- draws by weight --------------------------------------------------------------------------------------------------
 def test_softmax_by_hand_and_of_large_numbers():
     assert np.allclose(softmax(np.log([1.0, 2.0, 5.0])), [0.125, 0.25, 0.625])
     assert np.allclose(softmax(np.array([1e6, 1e6 + np.log(3)])), [0.25, 0.75])
@@ -223,7 +193,6 @@ def test_gaussian_ranks_end_where_the_pool_ends():
     assert len(set(last.tolist())) == 64 and last.max() < 1_000_000 and last.min() > 999_999 - 6 * 125_000
 
 
-# -- what answers say -------------------------------------------------------------------------------------------------
 def test_a_posterior_counts_and_forgets():
     posterior = BetaPosterior(3)
     assert posterior.mean().tolist() == [0.5, 0.5, 0.5]

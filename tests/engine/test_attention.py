@@ -1,0 +1,81 @@
+"""Attention: shared prompts and every kernel compute the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import curriculab as cl
+from curriculab.engine.attention import KERNELS, RowAttention
+from curriculab.engine.loading import load_model
+from curriculab.engine.packing import Work, read_tokens
+from curriculab.engine.training import train_steps
+from curriculab.environments.turns import say, tell
+from curriculab.objectives.sft import Sft
+from tests.engine.loaded import ROWS, loss
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("pocket", bits=32)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return cl.load_pool("ladder", n=60, seed=0)
+
+
+@pytest.mark.pocket
+def test_prompts_shared_under_a_sliding_window_and_over_turns_read_like_rows_alone(pool, model):
+    rows = say(tell(say(pool.iloc[[0, 0, 1, 1]], ["12", "3", "45", "6"]), "and?"), ["7", "89", "1", "23"])
+    texts = model.encode(rows)
+    shared, alone = (read_tokens(model, [Work(None, texts, share)])[0] for share in (True, False))
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(shared, alone, strict=True))
+    packs = Work(None, texts).packs
+    assert [p.rows for p in packs] == [[0, 1], [2, 3]]
+    for pack in packs:  # who may look at whom, row by row
+        mask = RowAttention([len(pack)], torch.device("cpu"), [pack.shape]).masks(3, torch.float32)[0]
+        seen = (mask == 0).numpy()
+        prompt = int(np.argmax(texts[pack.rows[0]].learned))
+        start = prompt
+        for row in pack.rows:
+            n = len(texts[row]) - prompt
+            own = np.r_[np.arange(prompt), start + np.arange(n)]
+            plain = np.tril(np.ones((len(own), len(own)), bool)) & ~np.tril(np.ones((len(own), len(own)), bool), -3)
+            assert (seen[np.ix_(own, own)][prompt:] == plain[prompt:]).all()
+            assert not np.delete(seen[start : start + n], own, axis=1).any()
+            start += n
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory, save_tiny) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("qwen") / "folder", "qwen2")
+
+
+@pytest.mark.parametrize("kernel", ["sdpa", "eager"])
+def test_every_attention_computes_the_same(qwen, kernel, monkeypatch):
+    inner, rows = KERNELS[kernel], []
+
+    def counted(q, *more) -> torch.Tensor:
+        rows.append(q.shape[2])
+        return inner(q, *more)
+
+    monkeypatch.setitem(KERNELS, kernel, counted)
+
+    def trained(**how: object) -> tuple[np.ndarray, torch.Tensor]:
+        model = load_model(str(qwen), bits=32, **how)
+        adapter = model.adapter(seed=0)
+        train_steps(model, [adapter], [ROWS], [Sft(lr=1e-3)])
+        return loss(model, adapter), adapter.weights.detach()
+
+    values, weights = trained()
+    assert not rows
+    other_values, other_weights = trained(attn_implementation=kernel)
+    assert other_values == pytest.approx(values, abs=1e-5)
+    assert torch.linalg.vector_norm(other_weights - weights) < 0.02 * torch.linalg.vector_norm(weights)
+    assert (
+        load_model(str(qwen), bits=32).digest() != load_model(str(qwen), bits=32, attn_implementation=kernel).digest()
+    )

@@ -1,0 +1,75 @@
+"""GAIN-RL: its walk over ranks by accuracy and angle, worked out by hand."""
+
+from __future__ import annotations
+
+import re
+from math import tanh
+
+import numpy as np
+import pytest
+
+from curriculab import methods
+from curriculab.bench.simulate import simulate
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Run, Sample, Score, Train
+from curriculab.simulation.student import Student
+from tests.methods.made import numbered, sampled, trained
+
+TWO = numbered([1, 1, 1, 2, 2, 2])
+
+
+def test_gain_rl_walks_by_accuracy_and_angle():
+    pool = numbered(np.arange(160), difficulty=np.arange(160) % 7)
+    made = methods.gain_rl(pool, Run(0, batch=4))
+    request = next(made)
+    assert isinstance(request, Score) and request.measure == "angle" and len(request.rows) == 160
+    request = made.send(request.rows[[]].assign(angle=-np.arange(160.0)))  # row 0 is the most concentrated
+    mu = 0.0
+    for right, ang in ((8, 0.4), (4, 0.2), (0, 0.1), (8, 0.9)):
+        assert isinstance(request, Sample) and len(request.rows) == 4 and request.n == 8
+        assert abs(request.rows.level - mu).max() < 6 * 20 + 4
+        out = sampled(request.rows, 8, right)
+        request = made.send(out)
+        assert isinstance(request, Score) and request.measure == "angle" and len(request.rows) == 32
+        request = made.send(out[[]].assign(angle=ang))
+        assert isinstance(request, Train) and request.note == {
+            "mu": pytest.approx(mu),
+            "accuracy": right / 8,
+            "angle": pytest.approx(ang),
+        }
+        request = made.send(trained(request.rows))
+        # n = 160 / 16 = 10 ranks, at most 20: 10 tanh(2 (acc - .5)) + 10 tanh(2 ang)
+        mu += min(max(10 * tanh(2 * (right / 8 - 0.5)) + 10 * tanh(2 * ang), 0), 20)
+    # 10 tanh(1) + 10 tanh(.8) = 14.26; 0 + 3.80; -7.62 + 1.97 < 0; 7.62 + 9.47
+    assert mu == pytest.approx(14.26 + 3.80 + 0 + 17.08, abs=0.02)
+
+
+def test_gain_rl_stays_at_the_last_rank():
+    pool = numbered([1] * 30)
+    runs = simulate(
+        methods.gain_rl, pool, steps=60, batch_size=4, rollouts=4, objective=Grpo(), learner=Student(start=3.0)
+    )
+    assert runs.failed == {} and runs.metrics["mu"].iloc[-1] == 29.0
+    assert runs.metrics["mu"].is_monotonic_increasing and runs.metrics["mu"].diff().max() <= 30 / 8 + 1e-9
+
+
+def test_gain_rl_walks_over_any_column_and_may_leave_the_answers_unread():
+    pool = numbered([5, 3, 1, 4, 2])
+    made = methods.gain_rl(pool, Run(0, batch=2), by="level", sigma=0.01, angle=False)
+    request = next(made)
+    assert isinstance(request, Sample) and request.rows.level.tolist() == [1, 2]  # lowest first
+    request = made.send(sampled(request.rows, 8, 8))
+    assert isinstance(request, Train) and request.note["angle"] == 0.0
+    small = methods.gain_rl(numbered([1, 2]), Run(0, batch=5), by="level")
+    assert sorted(set(next(small).rows.index)) == ["r0", "r1"]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"sigma": 0}, "sigma=0 is no share of the pool; give one above 0"),
+    ],
+)
+def test_knobs_that_mean_nothing(knobs, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        next(methods.gain_rl(TWO, Run(0, batch=4), **knobs))

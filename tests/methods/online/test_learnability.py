@@ -1,0 +1,49 @@
+"""Learnability: which rows are answered again, by rank and by age."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+import pytest
+
+from curriculab import methods
+from curriculab.bench.simulate import simulate
+from tests.methods.made import make, talk
+
+
+def test_learnability_replays_what_was_answered_both_ways():
+    pool = make([1] * 8)
+    rewards = [[[1, 1], [1, 0], [0, 0], [1, 1]]] * 6
+    asked = talk(methods.learnability, pool, rewards, batch=4, replay=1.0, rho=0.0, buffer=2, seed=3)
+    mixed = asked[0].rows.index[1]
+    assert asked[1].note["replayed"] == 0.5 and asked[1].rows.index[0] == mixed  # two rows fit in, the best comes first
+    assert asked[1].note["learnability"] == 0.125  # p (1 - p) is 1/4 and 0
+    assert asked[0].note == {"replayed": 0.0, "learnability": 0.0}
+
+
+def test_staleness_brings_rows_back_that_rank_does_not():
+    pool = make([1] * 20)
+    rewards = [[[1, 0], [1, 1], [0, 0], [1, 1]]] * 40
+    by_rank = talk(methods.learnability, pool, rewards, batch=4, rho=0.0)
+    by_age = talk(methods.learnability, pool, rewards, batch=4, rho=1.0)
+    seen = [pd.concat([r.rows for r in asked]).index.value_counts() for asked in (by_rank, by_age)]
+    assert seen[1].max() < seen[0].max() and seen[1].min() >= seen[0].min()
+
+
+POOL = make([1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("knobs", "why"),
+    [
+        (
+            {"rho": 2},
+            "replay=0.5, rho=2, beta=0.1, buffer=1000; replay and rho lie in [0, 1], beta is "
+            "above 0, buffer at least 1",
+        ),
+    ],
+)
+def test_bad_knobs_say_so_at_the_first_step(knobs, why):
+    runs = simulate(partial(methods.learnability, **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
+    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}

@@ -1,0 +1,91 @@
+"""PCL: the value model against a regression, and which rows it reads and trains."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curriculab import methods
+from curriculab.bench.simulate import simulate
+from curriculab.methods.online import pcl
+from curriculab.objectives.grpo import Grpo
+from curriculab.protocol import Run, Score, Train
+from curriculab.simulation.pools import planted
+from tests.methods.made import numbered, trained
+
+TWO = numbered([1, 1, 1, 2, 2, 2])
+
+
+def embedding(rows: pd.DataFrame) -> pd.DataFrame:
+    x = [np.array([level, level**2, 1.0]) for level in rows.level]
+    return rows[[]].assign(embedding=pd.Series(x, index=rows.index, dtype=object))
+
+
+def test_pcl_value_is_the_discounted_ridge_regression():
+    rng = np.random.default_rng(0)
+    value, batches = pcl.Value(ridge=0.3, memory=0.9), []
+    assert value(rng.normal(size=(4, 3))).tolist() == [0.5] * 4
+    for _ in range(3):
+        z, rate = rng.normal(size=(5, 3)), rng.random(5)
+        batches.append((z, rate))
+        value.update(z, rate)
+    age = np.repeat([2, 1, 0], 5)
+    z, rate = np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
+    # ordinary least squares of rows scaled by sqrt(memory^age), with sqrt(ridge) rows added for the penalty
+    scale = np.sqrt(0.9**age)
+    rows = np.concatenate([z * scale[:, None], np.sqrt(0.3) * np.eye(3)])
+    w = np.linalg.lstsq(rows, np.concatenate([(rate - 0.5) * scale, np.zeros(3)]), rcond=None)[0]
+    assert np.allclose(value(z), 0.5 + z @ w)
+
+
+def test_pcl_reads_each_candidate_once_and_trains_the_nearest():
+    pool = numbered(np.arange(40))
+    made = methods.pcl(pool, Run(0, batch=4), k=4)
+    request, read, last = next(made), set(), None
+    for step in range(12):
+        if isinstance(request, Score):
+            assert (request.measure, request.role) == ("embedding", "base")
+            assert len(request.rows) <= 16 and not read & set(request.rows.index)
+            read |= set(request.rows.index)
+            request = made.send(embedding(request.rows))
+        assert isinstance(request, Train) and len(request.rows) == 4 and set(request.rows.index) <= read
+        if step == 0:
+            assert request.note["value"] == 0.5
+        last = request
+        request = made.send(trained(request.rows, n=8, right=lambda rows: (8 - rows.level // 5).to_numpy()))
+    assert abs(last.rows.level.mean() - 20) < 6  # 4 of 8 right at levels 20 to 24
+    assert len(read) == 40
+
+
+def test_pcl_projects_long_embeddings_and_fills_batches_of_small_pools():
+    embedded = pcl.Embedded(1000, 4, np.random.default_rng(0))
+    embedded.add(np.array([3, 5]), np.random.default_rng(1).normal(size=(2, 50)))
+    assert embedded[np.array([5, 3, 5])].shape == (3, 5) and embedded.missing(np.array([5, 9])).tolist() == [9]
+    made = methods.pcl(numbered([1, 2, 3]), Run(0, batch=8))
+    request = made.send(embedding(next(made).rows))
+    assert len(request.rows) == 8 and set(request.rows.index) == {"r0", "r1", "r2"}
+
+
+def test_pcl_values_foretell_the_next_batch():
+    pool, student = planted({"a": 0.9, "b": 0.6, "c": 0.3})
+    runs = simulate(partial(methods.pcl, k=1), pool, steps=40, batch_size=16, objective=Grpo(), learner=student)
+    late = runs.metrics[runs.metrics.step > 20]  # random batches (k = 1): explained variance above 0
+    assert 1 - late["last error"].mean() / late["last spread"].mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"k": 0}, "k=0, features=128: give at least 1 candidate a place and 1 feature"),
+        ({"tau": 2}, "tau=2 is no pass rate; give one in [0, 1]"),
+        ({"ridge": 0}, "ridge=0 leaves V open before it has seen enough; give one above 0"),
+        ({"memory": 2}, "memory=2 is no share; give one in [0, 1] (1 forgets nothing)"),
+    ],
+)
+def test_knobs_that_mean_nothing(knobs, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        next(methods.pcl(TWO, Run(0, batch=4), **knobs))

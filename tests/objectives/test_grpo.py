@@ -1,0 +1,227 @@
+"""Reinforcement: advantages by hand, the loss and its gradient against TRL's trainer."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import curriculab as cl
+from curriculab.data.files import data_path
+from curriculab.engine.loading import load_model
+from curriculab.objectives.grpo import Grpo
+from tests.engine.made import completed, gradient, moved_adapter
+
+pytestmark = pytest.mark.pocket
+
+
+CASES = {  # TRL's loss_type, and our setting of it
+    "grpo": Grpo(loss_type="grpo"),
+    "bnpo": Grpo(loss_type="bnpo"),
+    "dapo": Grpo(epsilon_high=0.28),
+    "dr_grpo": Grpo(loss_type="dr_grpo", max_completion_length=12, scale_rewards=False),
+    "cispo": Grpo(loss_type="cispo", epsilon_high=1.1),
+    "grpo, plain kl": Grpo(loss_type="grpo", use_bias_correction_kl=False),
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("pocket", bits=32)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return cl.load_pool("ladder", n=60, seed=0)
+
+
+def answers(**columns) -> pd.DataFrame:
+    return pd.DataFrame({"prompt": "q", **columns}, index=[f"r{i}" for i in range(len(next(iter(columns.values()))))])
+
+
+def test_advantages_by_hand_in_ragged_groups():
+    rows = answers(group=[7, 7, 7, 7, 9, 9, 3], reward=[1.0, 0, 0, 1, 1, 0, 1])
+    assert np.allclose(Grpo(scale_rewards="none").advantages(rows), [0.5, -0.5, -0.5, 0.5, 0.5, -0.5, 0])
+    four, two = np.sqrt(4 * 0.25 / 3) + 1e-4, np.sqrt(2 * 0.25 / 1) + 1e-4
+    scaled = [0.5 / four, -0.5 / four, -0.5 / four, 0.5 / four, 0.5 / two, -0.5 / two, 0]
+    assert np.allclose(Grpo().advantages(rows), scaled)
+    loo = [1 - 1 / 3, 0 - 2 / 3, 0 - 2 / 3, 1 - 1 / 3, 1 - 0, 0 - 1, 0]  # against the mean of the others
+    assert np.allclose(Grpo(baseline="others", scale_rewards="none").advantages(rows), loo)
+    assert np.allclose(Grpo(baseline="none", scale_rewards="none").advantages(rows), rows.reward)
+    whole = rows.reward.std(ddof=1) + 1e-4
+    assert np.allclose(
+        Grpo(scale_rewards="batch").advantages(rows), np.array([0.5, -0.5, -0.5, 0.5, 0.5, -0.5, 0]) / whole
+    )
+    assert Grpo().advantages(rows.assign(advantage=2.0)).tolist() == [2.0] * 7  # a method's own come first
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Grpo(loss_type="ppo"),
+            "Grpo(loss_type='ppo'); choose 'grpo' or 'bnpo' or 'dapo' or 'dr_grpo' or 'cispo'",
+        ),
+        (
+            lambda: Grpo(loss_type="cispo"),
+            "Grpo(loss_type='cispo') needs epsilon_high, the largest ratio; 5.0 is usual",
+        ),
+        (
+            lambda: Grpo(baseline="none"),
+            "Grpo(baseline='none', scale_rewards='group') blows up where all rewards of a group are alike; choose "
+            "scale_rewards='none' (REINFORCE) or 'batch'",
+        ),
+        (
+            lambda: Grpo().advantages(answers(reward=[1.0, 0.0], group=[1.0, np.nan])),
+            "row 'r1' has no `group` (1 of 2 answers); give it one",
+        ),
+        (lambda: Grpo(num_iterations=0), "Grpo(num_iterations=0); give a whole number of at least 1"),
+        (
+            lambda: Grpo().advantages(answers(reward=[1.0, np.nan], group=[0, 0])),
+            "the reward of row 'r1' is nan (1 of 2 answers); give every answer a number, or leave it out",
+        ),
+        (
+            lambda: Grpo().advantages(answers(correct=[1.0])),
+            "Grpo reads `advantage`, or `reward` and `group`; the rows have ['prompt', 'correct']",
+        ),
+    ],
+)
+def test_bad_settings_say_what_is_allowed(make, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make()
+
+
+def trl_trainer(model, adapter, setting, kind, beta, folder):
+    from datasets import Dataset
+    from peft import LoraConfig, set_peft_model_state_dict
+    from transformers import AutoModelForCausalLM
+    from trl import GRPOConfig, GRPOTrainer
+
+    base = AutoModelForCausalLM.from_pretrained(data_path("pocket"), dtype=torch.float32)
+    config = GRPOConfig(
+        output_dir=folder,
+        per_device_train_batch_size=12,
+        num_generations=4,
+        max_completion_length=12,
+        loss_type=kind.split(",")[0],
+        use_bias_correction_kl=setting.use_bias_correction_kl,
+        beta=beta,
+        epsilon=setting.epsilon,
+        epsilon_high=setting.epsilon_high,
+        scale_rewards=setting.scale_rewards,
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        gradient_checkpointing=False,
+        gradient_accumulation_steps=1,
+        temperature=1.0,
+    )
+    lora = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+    made = GRPOTrainer(
+        model=base,
+        reward_funcs=lambda completions, **kwargs: [0.0] * len(completions),
+        args=config,
+        train_dataset=Dataset.from_dict({"prompt": ["q"] * 12}),
+        processing_class=model.tokenizer,
+        peft_config=lora,
+    )
+    set_peft_model_state_dict(made.model, adapter.tensors())
+    made.current_gradient_accumulation_steps = 1
+    return made
+
+
+def trl_loss(made, model, rows, advantages, old, beta):
+    """TRL's loss on these very completions, and the gradient of every LoRA matrix by its name in a PEFT file."""
+    prompts = [model.prompt(p) for p in rows.prompt]
+    said = [list(turns[0].tokens) for turns in rows.turns]
+    width, longest = max(map(len, prompts)), max(map(len, said))
+    pad = model.tokenizer.pad_token_id
+    left = torch.tensor([[pad] * (width - len(p)) + p.tolist() for p in prompts])
+    right = torch.tensor([t + [pad] * (longest - len(t)) for t in said])
+    inputs = {
+        "prompt_ids": left,
+        "prompt_mask": torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts]),
+        "completion_ids": right,
+        "completion_mask": torch.tensor([[1] * len(t) + [0] * (longest - len(t)) for t in said]),
+        "advantages": torch.tensor(advantages, dtype=torch.float32),
+        "num_items_in_batch": torch.tensor(float(sum(map(len, said)))),
+    }
+    whole = torch.cat([left, right], 1), torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+    made.model.train()
+    if old:
+        known = [list(turns[0].logprobs) + [0.0] * (longest - len(turns[0].tokens)) for turns in rows.turns]
+        inputs["old_per_token_logps"] = torch.tensor(known, dtype=torch.float32)
+    if beta:
+        with torch.no_grad(), made.model.disable_adapter():
+            inputs["ref_per_token_logps"] = made._get_per_token_logps_and_entropies(made.model, *whole, longest)[0]
+    made.model.zero_grad()
+    loss = made._compute_loss(made.model, inputs)
+    loss.backward()
+    named = {n.replace(".default", ""): p.grad for n, p in made.model.named_parameters() if p.grad is not None}
+    return float(loss), named
+
+
+@pytest.mark.needs("trl")
+@pytest.mark.parametrize("old", [False, True], ids=["on policy", "old log-probabilities"])
+@pytest.mark.parametrize("beta", [0.0, 0.1], ids=["no kl", "kl"])
+@pytest.mark.parametrize("kind", CASES)
+def test_loss_and_gradient_are_those_of_trl(model, pool, kind, beta, old):
+    setting = replace(CASES[kind], beta=beta, max_grad_norm=0.0)
+    rows, adapter = completed(model, pool, old=old), moved_adapter(model)
+    ours = gradient(model, adapter, rows, setting)
+    advantages = setting.advantages(rows)
+    with tempfile.TemporaryDirectory() as folder:
+        made = trl_trainer(model, adapter, setting, kind, beta, folder)
+        theirs, named = trl_loss(made, model, rows, advantages, old, beta)
+    assert ours[0] == pytest.approx(theirs, rel=1e-5, abs=1e-7)
+    flat = torch.cat(
+        [
+            torch.cat(
+                [
+                    named[f"base_model.model.{e.name}.lora_A.weight"].flatten(),
+                    named[f"base_model.model.{e.name}.lora_B.weight"].T.flatten(),
+                ]
+            )
+            for e in model.layout.entries
+        ]
+    )
+    apart = torch.linalg.vector_norm(ours[1] - flat) / torch.linalg.vector_norm(flat)
+    assert float(apart) < 1e-5
+
+
+@pytest.mark.needs("trl")
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_advantages_are_those_of_trl(model, scale):
+    rewards = [1.0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 0.5, 1]
+    setting = Grpo(scale_rewards=scale)
+    with tempfile.TemporaryDirectory() as folder:
+        made = trl_trainer(model, model.adapter(0), setting, "grpo", 0.0, folder)
+        made.reward_funcs = [lambda completions, **kwargs: rewards]
+        made.model.train()
+        theirs = made._generate_and_score_completions([{"prompt": "1 + 1"}] * 12)["advantages"]
+    rows = answers(reward=rewards, group=np.repeat([1, 2, 3], 4))
+    assert np.abs(setting.advantages(rows) - theirs.numpy()).max() < 1e-6
+
+
+def test_weights_of_rows_tokens_and_divergence(model, pool):
+    """A weight of 0 is as good as an answer that was left out, but for the denominator."""
+    rows, adapter = completed(model, pool, old=True), moved_adapter(model)
+    rows = rows.assign(advantage=Grpo().advantages(rows))
+    setting = Grpo(loss_type="dr_grpo", max_completion_length=12, beta=0.1)
+    some = np.r_[np.ones(6), np.zeros(6)]
+    loss, grad = gradient(model, adapter, rows.assign(weight=some), setting)
+    kept, kept_grad = gradient(model, adapter, rows.iloc[:6], setting)
+    assert loss == pytest.approx(kept / 2, rel=1e-4)
+    assert torch.allclose(grad, kept_grad / 2, atol=1e-6)
+    tokens = [w * np.ones(len(t[0].tokens)) for w, t in zip(some, rows.turns, strict=True)]
+    assert gradient(model, adapter, rows.assign(token_weight=tokens), setting)[0] == pytest.approx(loss, rel=1e-6)
+    held = np.r_[np.full(6, 2.0), np.zeros(6)]  # the loss is linear in each answer's divergence
+    far = [gradient(model, adapter, rows.assign(kl_weight=w), setting)[0] for w in (0.0, held / 2, held)]
+    assert far[2] - far[1] == pytest.approx(far[1] - far[0], rel=1e-3) and far[2] != pytest.approx(far[0], rel=1e-3)
+    near, _ = gradient(model, adapter, rows.assign(kl_weight=0.0), setting)
+    assert near == pytest.approx(gradient(model, adapter, rows, replace(setting, beta=0.0))[0], rel=1e-5)
