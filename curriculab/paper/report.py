@@ -31,7 +31,6 @@ from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-
 OWN = (
     "method",
     "seed",
@@ -40,17 +39,23 @@ OWN = (
     "measures",
 )  # of what decides a run, that in which the runs of one bench differ
 
-
 WIDTHS = (3.25, 6.75)  # inches: one column of a paper, and two
-
 
 TIMEOUT = 120  # seconds, of one pass of LaTeX; the pocket report takes one
 
 
 def benches(runs: Runs) -> dict[str, Runs]:
-    """Runs by the bench they were made on, the one that finished last first: same model, rows, objective, budget, code.
+    """Part runs by the bench they were made on: same model, rows, objective, budget and code.
 
-    Variants stand in the order they were asked for; of a variant recorded twice with one seed the later one counts.
+    They come by a digest of the bench, the one that finished last first. Variants stand in the order they were asked
+    for; of a variant recorded twice with one seed the later one counts.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> runs = cl.simulate({"random": cl.methods.random_order}, pool, steps=4, batch_size=4, seed=[0, 1])
+    >>> [part.variants for part in cl.paper.report.benches(runs).values()]
+    [['random']]
     """
     parts: dict[str, list[Record]] = {}
     for record in sorted(runs.records, key=_finished):
@@ -62,7 +67,15 @@ def benches(runs: Runs) -> dict[str, Runs]:
 
 
 def latest(runs: Runs) -> Runs:
-    """The runs of the bench that finished last; what else the store holds is said in one line."""
+    """Take the runs of the bench that finished last; what else there is, is said in one line.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> runs = cl.simulate({"random": cl.methods.random_order}, pool, steps=4, batch_size=4, seed=[0, 1])
+    >>> len(cl.paper.report.latest(runs).records)
+    2
+    """
     found = benches(runs)
     if not found:
         raise ValueError("no recorded runs to report; load some with cl.load_runs")
@@ -87,9 +100,17 @@ def _ordered(records: Sequence[Record]) -> Runs:
 
 
 def methods_paragraph(runs: Runs, result: Comparison | None = None) -> str:
-    """Model, rows, objective, budget, variants with their knobs, controls, seeds, tests, software: read from the specs.
+    """Write a paragraph of methods, read from what the runs recorded; what was not recorded is said at the end.
 
-    Runs of several benches are refused. What was not recorded (runs of another program) is said at the end.
+    It tells model, rows, objective, budget, variants with their knobs, controls, seeds, tests and software. `runs` are
+    of one bench, ValueError for those of several; `result` is the comparison of these, if its tests are to be told.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> runs = cl.simulate({"random": cl.methods.random_order}, pool, steps=4, batch_size=4, seed=[0, 1])
+    >>> print(cl.paper.report.methods_paragraph(runs))
+    Variants: random. Each ran with 2 seeds (0 and 1). Not recorded: model, rows, objective and budget.
     """
     many = benches(runs)
     if len(many) > 1:
@@ -298,13 +319,38 @@ def write(
     tables: Mapping[str, Table],
     title: str = "Does this curriculum help?",
 ) -> list[Path]:
-    """A folder with `report.tex`, what it is made of, and, where LaTeX is installed, `report.pdf`.
+    """Write a folder with `report.tex`, its parts, and, where LaTeX is installed, `report.pdf`; return the files.
 
-    figures/   each as HTML, CSV, caption, and PDF, SVG, PNG at both column widths (where a browser is found)
-    tables/    each as LaTeX, Markdown and CSV
-    methods.txt, verdict.txt, runs.txt       the paragraph, the verdict, the digests of the runs
+        figures/   each as HTML, CSV, caption, and PDF, SVG, PNG at both column widths (where a browser is found)
+        tables/    each as LaTeX, Markdown and CSV
+        methods.txt, verdict.txt, runs.txt       the paragraph, the verdict, the digests of the runs
 
-    Names of figures and tables become names of files. Returns the files written.
+    Parameters
+    ----------
+    to : str or Path
+        The folder; it is made where it is missing.
+    runs, result : Runs, Comparison
+        Of one bench, and of these runs.
+    figures, tables : mapping
+        Figures and `Table`s by what become names of files.
+    title : str
+        Of the report.
+
+    Raises
+    ------
+    ValueError
+        For a name that cannot be one of a file, runs of several benches, or a report that LaTeX refuses.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> runs = cl.simulate({"random": cl.methods.random_order}, pool, tests=pool, steps=4, batch_size=4)
+    >>> found = cl.compare(runs)
+    >>> tables = {"by level": cl.paper.tables.levels(found)}
+    >>> cl.paper.report.write("report", runs, found, figures={}, tables=tables)
+    Traceback (most recent call last):
+        ...
+    ValueError: 'by level' cannot name a file of the report; use letters, digits, - and _
     """
     for name in (*figures, *tables):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
@@ -368,7 +414,19 @@ def _included(name: str, figure: go.Figure, drawn: Collection[str]) -> Iterator[
 
 
 def compile_latex(path: str | Path) -> Path | None:
-    """The PDF of a LaTeX file, beside it; None, and one line, where pdflatex is not installed."""
+    r"""Compile a LaTeX file to a PDF beside it; None, and one line, where pdflatex is not installed.
+
+    ValueError, with LaTeX's reason, where the file does not compile.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import shutil
+    >>> _ = Path("note.tex").write_text(r"\documentclass{article}\begin{document}Done.\end{document}")
+    >>> made = cl.paper.report.compile_latex("note.tex") if shutil.which("pdflatex") else None
+    >>> made is None or made.read_bytes().startswith(b"%PDF")
+    True
+    """
     path = Path(path)
     program = shutil.which("pdflatex")
     if program is None:

@@ -36,7 +36,29 @@ Method = Callable
 
 @dataclass(frozen=True)
 class Experiment:
-    """Variants on short ladder rows under reinforcement; the budget is in answers: everybody writes equally many."""
+    """Variants on short ladder rows under reinforcement; the budget is in answers: everybody writes equally many.
+
+    Attributes
+    ----------
+    question : str
+        What it asks.
+    variants : mapping of str to method
+        By name.
+    longest : int
+        Tokens of a row with its answer: the shorter two thirds of the ladder, all six levels.
+    rows, test : int
+        Rows of the ladder, and those held out to test.
+    steps, batch, rollouts : int
+        Optimiser steps, rows a step, answers a row.
+    seeds, tests : int
+        Repetitions of every variant, and evaluations of each.
+
+    Examples
+    --------
+    >>> experiment = cl.paper.reproduce.EXPERIMENTS["online"]
+    >>> list(experiment.variants)[:2], experiment.steps * experiment.batch * experiment.rollouts
+    (['random', 'sec'], 9600)
+    """
 
     question: str
     variants: Mapping[str, Method]
@@ -50,6 +72,24 @@ class Experiment:
     tests: int = 5
 
     def bench(self, store: str | Path) -> Bench:
+        """Set up the bench that the variants run on, with the embedded model in 4 bits.
+
+        Parameters
+        ----------
+        store : str or Path
+            Where finished runs are kept.
+
+        Returns
+        -------
+        Bench
+
+        Examples
+        --------
+        >>> experiment = cl.paper.reproduce.Experiment("Does it run?", {}, rows=600, test=24)
+        >>> bench = experiment.bench("runs")  # with the pocket model
+        >>> len(bench.test), bench.budget.rollouts
+        (24, 9600)
+        """
         from curriculab.bench.bench import Bench
         from curriculab.bench.budget import Budget
         from curriculab.data.loading import load_pool
@@ -90,7 +130,25 @@ EXPERIMENTS = {
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a long run left: comparison table by variant, waste by variant, curves, and how it came about."""
+    """What a long run left: comparison table by variant, waste by variant, curves, and how it came about.
+
+    Attributes
+    ----------
+    table : pd.DataFrame
+        As `Comparison.table`.
+    waste : pd.DataFrame
+        As of `statistics.waste`.
+    curves, draws : go.Figure
+        Accuracy over generated tokens, and which rows were trained when.
+    about : mapping
+        Question, date, verdict, command, versions, settings, and what failed.
+
+    Examples
+    --------
+    >>> found = cl.paper.reproduce.recorded("online")
+    >>> found.table.index.name, len(found.about["verdict"]) > 0
+    ('variant', True)
+    """
 
     table: pd.DataFrame
     waste: pd.DataFrame
@@ -100,7 +158,28 @@ class Recorded:
 
 
 def recorded(name: str) -> Recorded:
-    """The long form of an experiment, as it was recorded; one clear line where it was not."""
+    """Read the long form of an experiment as it was recorded.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment, such as "online".
+
+    Returns
+    -------
+    Recorded
+
+    Raises
+    ------
+    ValueError
+        Where it was not recorded.
+
+    Examples
+    --------
+    >>> found = cl.paper.reproduce.recorded("online")
+    >>> sorted(found.about)[:3], len(found.table) == len(found.waste)
+    (['command', 'date', 'failed'], True)
+    """
     import plotly.io as pio
 
     folder = data_path("reference")
@@ -125,7 +204,33 @@ def recorded(name: str) -> Recorded:
 
 
 def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = None) -> dict[str, object]:
-    """Train what is not in the store yet, seed after seed, and write the results whole; returns what is said of it."""
+    """Train what is not in the store yet, seed after seed, and write the results whole.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment, such as "online".
+    store : str or Path
+        Where finished runs are kept and found.
+    to : Path
+        Where results go.
+    seeds : int, optional
+        Repetitions of every variant; the experiment's own where not given.
+
+    Returns
+    -------
+    dict
+        What is said of it: question, date, verdict, command, versions, settings, and what failed.
+
+    Examples
+    --------
+    It takes an hour or so on a laptop:
+
+    >>> from pathlib import Path
+    >>> list(cl.paper.reproduce.EXPERIMENTS)
+    ['online']
+    >>> about = cl.paper.reproduce.reproduce("online", store="runs", to=Path("reference"))  # doctest: +SKIP
+    """
     from curriculab import figures, statistics
     from curriculab.registry.fingerprint import versions
 
@@ -161,6 +266,25 @@ def reproduce(name: str, *, store: str | Path, to: Path, seeds: int | None = Non
 
 
 def main(given: Sequence[str] | None = None) -> int:
+    """Run `curriculab reproduce` on the command line, and print the verdict.
+
+    Parameters
+    ----------
+    given : sequence of str, optional
+        Arguments; those of the command line where not given.
+
+    Returns
+    -------
+    int
+        0: it is done.
+
+    Examples
+    --------
+    >>> cl.paper.reproduce.main(["offline"])  # what it says goes to standard error
+    Traceback (most recent call last):
+        ...
+    SystemExit: 2
+    """
     parser = argparse.ArgumentParser(prog="curriculab reproduce", description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=EXPERIMENTS, help="the notebook's experiment")
     parser.add_argument("--seeds", type=int, help="repetitions of every variant")

@@ -27,12 +27,9 @@ from curriculab.statistics import Comparison
 
 MARKS = ("†", "‡", "§", "¶")
 
-
 MATH = {"†": r"\dagger", "‡": r"\ddagger", "§": r"\mathsection", "¶": r"\mathparagraph"}
 
-
 NUMBER = re.compile(r"[<+-]?\d[\d.]*(e[+-]?\d+)?")
-
 
 SPECIAL = {  # by symbols that LaTeX's first encoding has: others would come as bitmaps, in a font of Type 3
     "\\": r"\textbackslash{}",
@@ -76,21 +73,24 @@ SPECIAL = {  # by symbols that LaTeX's first encoding has: others would come as 
     **{mark: f"${math}$" for mark, math in MATH.items()},
 }
 
-
 GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi _ pi rho varsigma sigma tau upsilon phi "
     "chi psi omega"
 ).split()
 
-
 SPECIAL |= {chr(0x3B1 + i): f"$\\{name}$" for i, name in enumerate(GREEK) if name != "_"}
-
 
 ACCENTS = {chr(0x300 + i) for i in (0, 1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 39)}  # those that LaTeX's first encoding has
 
 
 def latex_text(text: object) -> str:
-    """Text that LaTeX prints as it stands; a character that its standard fonts lack becomes its number, [U+4E2D]."""
+    r"""Write a text so that LaTeX prints it as it stands; what its fonts lack becomes its number, such as [U+4E2D].
+
+    Examples
+    --------
+    >>> cl.paper.tables.latex_text("50% of answer_loss")
+    '50\\% of answer\\_loss'
+    """
     plain = " ".join(str(text).split())
     return "".join(SPECIAL.get(c) or (c if _known(c) else f"[U+{ord(c):04X}]") for c in plain)
 
@@ -101,7 +101,13 @@ def _known(character: str) -> bool:
 
 
 def markdown_text(text: object) -> str:
-    """Text that Markdown prints as it stands, also inside a table."""
+    r"""Write a text so that Markdown prints it as it stands, also inside a table.
+
+    Examples
+    --------
+    >>> print(cl.paper.tables.markdown_text("a|b *c*"))
+    a\|b \*c\*
+    """
     return re.sub(r"([\\|`*_<>\[\]#])", r"\\\1", " ".join(str(text).split()))
 
 
@@ -110,6 +116,12 @@ class Column:
     """A column of strings as they are printed: words, or numbers such as "+0.031"; "" where there is none.
 
     low, high: of the interval around each number, where there is one; interval: what it is, such as "95% interval".
+
+    Examples
+    --------
+    >>> column = cl.paper.tables.Column("gain", ("+0.031",), ("+0.012",), ("+0.050",), "95% interval")
+    >>> column.head, column.numeric
+    ('gain [95% interval]', True)
     """
 
     name: str
@@ -120,13 +132,22 @@ class Column:
 
     @property
     def head(self) -> str:
+        """The name, and what the interval is."""
         return f"{self.name} [{self.interval}]" if self.interval else self.name
 
     def reach(self, row: int) -> str:
+        """Write the interval of a row (counted from 0), "" where there is none.
+
+        Examples
+        --------
+        >>> cl.paper.tables.Column("gain", ("+0.031",), ("+0.012",), ("+0.050",)).reach(0)
+        '[+0.012, +0.050]'
+        """
         return f"[{self.low[row]}, {self.high[row]}]" if self.low and self.low[row] else ""
 
     @property
     def numeric(self) -> bool:
+        """Whether all cells are numbers or empty."""
         return all(NUMBER.fullmatch(cell) for cell in self.cells if cell)
 
 
@@ -136,6 +157,11 @@ class Table:
 
     bold: name of the column and rows that are bold in it; marks: of each row, such as "†"; notes: what stands under the
     table, marks explained first.
+
+    Examples
+    --------
+    >>> len(cl.paper.tables.Table("Accuracy", (cl.paper.tables.Column("variant", ("random", "sec")),)))
+    2
     """
 
     title: str
@@ -148,7 +174,13 @@ class Table:
         return len(self.columns[0].cells)
 
     def latex(self, label: str = "") -> str:
-        """A table environment; it needs the package booktabs."""
+        r"""Write a table environment of LaTeX, \label{tab:label} in it; it needs the package booktabs.
+
+        Examples
+        --------
+        >>> print(cl.paper.tables.of(pd.DataFrame({"a": [1]}), "Accuracy").latex("all").splitlines()[2].strip())
+        \caption{Accuracy}\label{tab:all}
+        """
         head = " & ".join(latex_text(c.head) for c in self.columns)
         kinds = "".join("r" if c.numeric and i else "l" for i, c in enumerate(self.columns))
         rows = [f"    {' & '.join(self._latex_cells(i))} \\\\" for i in range(len(self))]
@@ -186,7 +218,13 @@ class Table:
             yield f"${cell}$" + (f" ${reach}$" if reach else "")
 
     def markdown(self) -> str:
-        """A table of GitHub's Markdown, the title above and the notes below it."""
+        """Write a table of GitHub's Markdown, the title above and the notes below it.
+
+        Examples
+        --------
+        >>> print(cl.paper.tables.of(pd.DataFrame({"accuracy": [0.431]}), "A").markdown().splitlines()[4])
+        | 0.431 |
+        """
         lines = [[markdown_text(c.head) for c in self.columns]]
         lines.append(["---:" if c.numeric and i else "---" for i, c in enumerate(self.columns)])
         lines += [list(self._markdown_cells(i)) for i in range(len(self))]
@@ -202,7 +240,14 @@ class Table:
             yield " ".join(part for part in (cell, marks, reach) if part)
 
     def csv(self) -> str:
-        """One number a cell: an interval has two columns of its own; `bold` and `marks` where there are any."""
+        """Write one number a cell: an interval has two columns of its own; `bold` and `marks` where there are any.
+
+        Examples
+        --------
+        >>> print(cl.paper.tables.of(pd.DataFrame({"method": ["sec"], "accuracy": [0.431]}), "Accuracy").csv())
+        method,accuracy
+        sec,0.431
+        """
         made = io.StringIO()
         writer = csv.writer(made, lineterminator="\n")
         names, values = zip(*self._csv_columns(), strict=True)
@@ -222,7 +267,13 @@ class Table:
             yield "marks", self.marks
 
     def write(self, path: str | Path) -> list[Path]:
-        """`path`.tex, .md and .csv."""
+        """Write `path`.tex, .md and .csv, and return their paths; the name is the label in LaTeX.
+
+        Examples
+        --------
+        >>> [path.as_posix() for path in cl.paper.tables.of(pd.DataFrame({"a": [1]}), "Accuracy").write("tables/all")]
+        ['tables/all.tex', 'tables/all.md', 'tables/all.csv']
+        """
         path = Path(path)
         texts = {"tex": self.latex(path.name), "md": self.markdown(), "csv": self.csv()}
         return [write_file(path.with_name(f"{path.name}.{form}"), text.encode()) for form, text in texts.items()]
@@ -241,7 +292,13 @@ class Table:
 
 
 def number(value: object, places: int = 3, *, sign: bool = False) -> str:
-    """A number as it is printed: whole ones as they are, others to `places`; "" where there is none."""
+    """Write a number as it is printed: whole ones as they are, others to `places`; "" where there is none.
+
+    Examples
+    --------
+    >>> [cl.paper.tables.number(value) for value in (0.0312, 5, float("nan"), -0.0001)]
+    ['0.031', '5', '', '0.000']
+    """
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return ""
     if isinstance(value, int | np.integer):
@@ -324,7 +381,15 @@ def _design(result: Comparison) -> Iterator[str]:
 
 
 def levels(result: Comparison, *, places: int = 3) -> Table:
-    """Final accuracy of every variant on each level of the test rows."""
+    """Tabulate the final accuracy of every variant on each level of the test rows; ValueError where they have none.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", levels=[1, 2], n=60, seed=0)
+    >>> runs = cl.simulate({"random": cl.methods.random_order}, pool, tests=pool, steps=4, batch_size=4)
+    >>> [column.name for column in cl.paper.tables.levels(cl.compare(runs)).columns]
+    ['variant', 'level 1', 'level 2']
+    """
     if result.levels.empty:
         raise ValueError("no levels to show: the test rows have no column 'level'")
     wide = result.levels.pivot(index="variant", columns="level", values="accuracy").reindex(result.table.index)
@@ -343,8 +408,25 @@ def of(
     places: int = 3,
     notes: Sequence[str] = (),
 ) -> Table:
-    """Any table, its index first. intervals: {"forgetting": ("low", "high")} prints three columns as one; signed:
-    columns of differences."""
+    """Tabulate any frame, its index first; ValueError for a column that is not there.
+
+    Parameters
+    ----------
+    frame, title, notes : pd.DataFrame, str, sequence of str
+        An index that only counts the rows is left out; what stands above and below.
+    intervals, signed, places : mapping, sequence of str, int
+        {"forgetting": ("low", "high")} prints three columns as one; columns of differences; digits after the point.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"method": ["sec"], "gain": [0.031], "low": [0.012], "high": [0.05]})
+    >>> print(cl.paper.tables.of(frame, "Gain", intervals={"gain": ("low", "high")}, signed=["gain"], places=2))
+    **Gain**
+    <BLANKLINE>
+    | method | gain |
+    | --- | ---: |
+    | sec | +0.03 [+0.01, +0.05] |
+    """
     intervals = dict(intervals or {})
     ends = list(chain.from_iterable(intervals.values()))
     for name in (*intervals, *ends, *signed):

@@ -66,7 +66,26 @@ class SimulatedLearner:
         self._objective, self._writers = objective, dict(writers or {})
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
-        """Give one Answer per ask, or the exception that its request raised."""
+        """Give one Answer per ask, or the exception that its request raised.
+
+        Parameters
+        ----------
+        asks : sequence of Ask
+            Who asks what.
+
+        Returns
+        -------
+        list of Answer or Exception
+            In the order of the asks.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> learner = cl.simulation.SimulatedLearner(cl.simulation.Student(), rows)
+        >>> ask = cl.protocol.Ask(("a variant", 0), turn=1, place=0, stream=(0, 1, 0), request=cl.Score(rows, "nll"))
+        >>> learner.answer([ask])[0].reply.columns.tolist()
+        ['nll']
+        """
         answers: list[Answer | Exception] = []
         for ask in asks:
             try:
@@ -89,38 +108,139 @@ class SimulatedLearner:
         raise TypeError(f"a simulated learner answers Sample, Score, Train and Copy, not {type(ask.request).__name__}")
 
     def lengths(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-        """Count the tokens that training each row sends through the learner, and those it learns, each (rows,)."""
+        """Count the tokens (bytes) of each row.
+
+        Parameters
+        ----------
+        rows : pd.DataFrame
+            With `prompt` and `answer`.
+
+        Returns
+        -------
+        sent, learned : np.ndarray, (rows,)
+            Tokens that training sends through the learner, and those among them that it learns.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> cl.simulation.SimulatedLearner(cl.simulation.Student(), rows).lengths(rows)
+        (array([8]), array([2]))
+        """
         learned, _ = learned_text(rows)
         return context_bytes(rows, learned=False) + learned, learned
 
     def ability(self, owner: Owner, role: str = "learner") -> pd.Series:
-        """Copy the abilities (logits) of one student, by skill."""
+        """Copy the abilities of one student.
+
+        Parameters
+        ----------
+        owner : tuple of str and int
+            Variant and seed.
+        role : str
+            "learner", "init", or what a Copy made.
+
+        Returns
+        -------
+        pd.Series
+            Logits, by skill.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"], "topic": ["add"]}, index=["a"])
+        >>> learner = cl.simulation.SimulatedLearner(cl.simulation.Student(start=-1.0, varies=0.0), rows)
+        >>> learner.ability(("a variant", 0)).to_dict()
+        {'add': -1.0}
+        """
         return self._abilities.table(owner, role)
 
     def start(self, owners: Sequence[Owner]) -> None:
-        """Let these owners begin anew, with the abilities of their seed."""
+        """Let these owners begin anew, with the abilities of their seed.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> learner = cl.simulation.SimulatedLearner(cl.simulation.Student(), rows)
+        >>> learner.start([("a variant", 0)])
+        """
         self._abilities.start(owners)
 
     def save(self, folder: Path) -> None:
-        """Write the abilities of all owners."""
+        """Write the abilities of all owners into a folder, for `load`.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> from pathlib import Path
+        >>> cl.simulation.SimulatedLearner(cl.simulation.Student(), rows).save(Path("."))
+        >>> Path("abilities.json").exists()
+        True
+        """
         self._abilities.save(folder / "abilities.json")
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote, in place of all owners."""
+        """Read what `save` wrote, in place of all owners.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> from pathlib import Path
+        >>> learner = cl.simulation.SimulatedLearner(cl.simulation.Student(), rows)
+        >>> learner.save(Path("."))
+        >>> learner.load(Path("."))
+        """
         self._abilities.load(folder / "abilities.json")
 
     def fork(self, parent: Owner, child: Owner, folder: Path | None = None) -> None:
-        """Let `child` begin with the abilities that `parent` has now."""
+        """Let `child` begin with the abilities that `parent` has now.
+
+        Parameters
+        ----------
+        parent, child : tuple of str and int
+            Variants and seeds.
+        folder : None
+            A student forks from where it is now only.
+
+        Raises
+        ------
+        ValueError
+            Where a folder is given.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> learner = cl.simulation.SimulatedLearner(cl.simulation.Student(), rows)
+        >>> learner.fork(("a variant", 0), ("its branch", 0))
+        """
         if folder is not None:
             raise ValueError("a simulated student forks from where it is now only")
         self._abilities.fork(parent, child)
 
     def export(self, owner: Owner, folder: Path) -> None:
-        """Write nothing: a simulated student has no adapter."""
+        """Write nothing: a simulated student has no adapter.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> from pathlib import Path
+        >>> cl.simulation.SimulatedLearner(cl.simulation.Student(), rows).export(("a variant", 0), Path("adapter"))
+        """
 
     def limit(self, tokens: int) -> None:
-        """Limit nothing: a simulated student has no forward pass."""
+        """Limit nothing: a simulated student has no forward pass.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> cl.simulation.SimulatedLearner(cl.simulation.Student(), rows).limit(1024)
+        """
 
     def drain_halvings(self) -> list[int]:
-        """Return no limits: a simulated student does not run out of memory."""
+        """Return no limits: a simulated student does not run out of memory.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"prompt": ["1 + 1"], "answer": ["2"]}, index=["a"])
+        >>> cl.simulation.SimulatedLearner(cl.simulation.Student(), rows).drain_halvings()
+        []
+        """
         return []

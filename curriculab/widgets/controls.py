@@ -27,7 +27,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Slider:
-    """A knob that is a number between `low` and `high`."""
+    """A knob that is a number between `low` and `high`.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends.
+    step : float
+        Least change.
+
+    Examples
+    --------
+    >>> cl.widgets.Slider(0.0, 1.0, 0.05).high
+    1.0
+    """
 
     low: float
     high: float
@@ -76,7 +89,23 @@ WIDE = {"description_width": "6.5em"}
 
 
 def source(variant: partial) -> str:
-    """The Python that makes this variant again, with `import curriculab as cl` and the pacings."""
+    """Write the Python that makes this variant again, with `import curriculab as cl` and the pacings.
+
+    Parameters
+    ----------
+    variant : functools.partial
+        A method with its knobs.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> print(cl.widgets.source(partial(cl.methods.baby_steps, by="level", buckets=3)))
+    partial(cl.methods.baby_steps, by="level", buckets=3)
+    """
     knobs = "".join(f", {k}={_literal(v)}" for k, v in variant.keywords.items())
     return f"partial(cl.methods.{method_name(variant)}{knobs})"
 
@@ -86,7 +115,23 @@ def _literal(value: object) -> str:
 
 
 def having_knobs(*groups: str) -> tuple[str, ...]:
-    """Methods that have controls here, of these groups (of all without), group by group."""
+    """Name the methods that have controls here, group by group.
+
+    Parameters
+    ----------
+    *groups : str
+        "order", "online" or "reward"; all of them without any.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the menus.
+
+    Examples
+    --------
+    >>> cl.widgets.having_knobs("order")[:3]
+    ('random_order', 'easy_to_hard', 'hard_to_easy')
+    """
     written = [entry for entry in methods.CATALOG if entry.path.exists()]
     claim = [entry for entry in written if entry.role != "control" or entry.function == "random_order"]
     asked = [entry for entry in claim if not groups or entry.group in groups]
@@ -114,7 +159,31 @@ def controls_of(name: str) -> dict[str, Slider | tuple[object, ...]]:
 
 
 class Side:
-    """A method, the measure it goes by, its knobs. `changed` is called after every change; live: also while dragged."""
+    """A method, the measure it goes by, and its knobs, as controls.
+
+    Parameters
+    ----------
+    name : str
+        Of the side, which its label begins with.
+    method : str
+        Chosen at first.
+    measures : list of str
+        Columns of numbers that the method may go by.
+    changed : callable
+        Called after every change.
+    choices : sequence of str, optional
+        Methods in the menu; those that order rows where not given.
+    live : bool
+        Whether sliders tell their value while they are dragged.
+
+    Examples
+    --------
+    >>> side = cl.widgets.Side("A", "baby_steps", ["level"], changed=lambda: None)
+    >>> side.label, side.by, side.variant.keywords["by"]
+    ('A: baby_steps by level', 'level', 'level')
+    >>> side.source.startswith("partial(cl.methods.baby_steps")
+    True
+    """
 
     def __init__(
         self,
@@ -159,7 +228,27 @@ class Side:
         return f"{self.name}: {self.method.value}" + (f" by {self.by}" if self._goes_by else "")
 
     def set(self, *, method: str | None = None, **knobs: object) -> None:
-        """Turn several controls at once."""
+        """Turn several controls at once; `changed` is called once.
+
+        Parameters
+        ----------
+        method : str, optional
+            To choose before its knobs are set.
+        **knobs
+            Values by name.
+
+        Raises
+        ------
+        ValueError
+            For a knob that the method does not have here.
+
+        Examples
+        --------
+        >>> side = cl.widgets.Side("A", "easy_to_hard", ["level"], changed=lambda: None)
+        >>> side.set(method="baby_steps", buckets=3)
+        >>> side.source
+        'partial(cl.methods.baby_steps, by="level", buckets=3)'
+        """
         self._muted = True
         try:
             self.method.value = method or self.method.value

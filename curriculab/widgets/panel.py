@@ -37,7 +37,27 @@ STATES = {
 
 @panel("live")
 class Panel:
-    """Controls and curves of a `BackgroundRun`. Without state of its own: shown again, it shows the whole history."""
+    """Controls and curves of a `BackgroundRun`, as `bench.start(variants)` shows them.
+
+    It has no state of its own: shown again, it shows the whole history.
+
+    Parameters
+    ----------
+    live : BackgroundRun
+        What `Bench.start` returns.
+
+    Examples
+    --------
+    >>> from curriculab.bench.background import BackgroundRun
+    >>> model = cl.load_model("pocket", bits=32, device="cpu")
+    >>> train, test = cl.split(cl.load_pool("ladder", skills="add", n=300, seed=0), test=12, by="level")
+    >>> bench = cl.Bench(model, train, test, budget=cl.Budget(steps=2), batch_size=4, store="runs")
+    >>> live = BackgroundRun(bench.ask({"random": cl.methods.random_order}, seeds=1))  # bench.start would train it
+    >>> panel = cl.widgets.Panel(live)
+    >>> panel.side.set(method="baby_steps", buckets=2)
+    >>> panel.method.keywords["buckets"], panel.stop.description
+    (2, 'Stop random')
+    """
 
     def __init__(self, live: BackgroundRun) -> None:
         import ipywidgets as w
@@ -104,7 +124,19 @@ class Panel:
         return f"{name} {len(taken) + 1}" if taken else name
 
     def draw(self) -> None:
-        """Show how it stands."""
+        """Show how it stands; the training does this by itself, at most every half second.
+
+        Examples
+        --------
+        >>> from curriculab.bench.background import BackgroundRun
+        >>> model = cl.load_model("pocket", bits=32, device="cpu")
+        >>> train, test = cl.split(cl.load_pool("ladder", skills="add", n=300, seed=0), test=12, by="level")
+        >>> bench = cl.Bench(model, train, test, budget=cl.Budget(steps=2), batch_size=4, store="runs")
+        >>> panel = cl.widgets.Panel(BackgroundRun(bench.ask({"random": cl.methods.random_order}, seeds=1)))
+        >>> panel.draw()
+        >>> panel.bar.value
+        0.0
+        """
         live = self.live
         self.bar.value = live.progress
         self.status.value = f"{STATES[live.status]}{_left(live)}"

@@ -63,6 +63,8 @@ class Picker:
     >>> picker.choose("sec")
     >>> list(picker.variants)
     ['sec']
+    >>> picker.source.startswith('variants = {\\n    "sec": partial(cl.methods.sec')
+    True
     """
 
     def __init__(
@@ -129,7 +131,26 @@ class Picker:
         return f"variants = {{\n{lines}}}"
 
     def choose(self, *names: str) -> None:
-        """Tick these methods and no others."""
+        """Tick these methods and no others.
+
+        Parameters
+        ----------
+        *names : str
+            Methods that have a box.
+
+        Raises
+        ------
+        ValueError
+            For a method without a box.
+
+        Examples
+        --------
+        >>> from curriculab.simulation.pools import chain_pool
+        >>> picker = cl.widgets.Picker(chain_pool(), ["random_order", "sec"], chosen=["random_order"], steps=4)
+        >>> picker.choose("random_order", "sec")
+        >>> list(picker.variants)
+        ['random', 'sec']
+        """
         if unknown := [name for name in names if name not in self.ticks]:
             raise ValueError(f"no box for {unknown[0]!r}; there is {', '.join(self.ticks)}")
         self._muted = True
@@ -145,7 +166,17 @@ class Picker:
             self.draw()
 
     def draw(self) -> None:
-        """Simulate the ticked methods and draw them; show above the drawing why one cannot run."""
+        """Simulate the ticked methods and draw them; show above the drawing why one cannot run.
+
+        Examples
+        --------
+        >>> from curriculab.simulation.pools import chain_pool
+        >>> picker = cl.widgets.Picker(chain_pool(), ["random_order"], chosen=["random_order"], steps=4)
+        >>> picker.steps = 6
+        >>> picker.draw()
+        >>> picker.message.value
+        ''
+        """
         try:
             self.runs = self._simulated()
         except ValueError as error:

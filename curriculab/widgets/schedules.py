@@ -52,6 +52,8 @@ class Schedules:
     >>> panel.sides["B"].set(method="baby_steps", by="score", buckets=3)
     >>> panel.sides["B"].source
     'partial(cl.methods.baby_steps, by="score", buckets=3)'
+    >>> list(panel.variants)
+    ['A: easy_to_hard by level', 'B: baby_steps by score']
     """
 
     def __init__(
@@ -103,7 +105,16 @@ class Schedules:
         return f"runs = cl.simulate({{{variants}}},\n    pool, {more})"
 
     def draw(self) -> None:
-        """Draw the schedules that the controls set; show above the drawing why one cannot run."""
+        """Draw the schedules that the controls set; show above the drawing why one cannot run.
+
+        Examples
+        --------
+        >>> from curriculab.simulation.pools import chain_pool
+        >>> panel = cl.widgets.Schedules(chain_pool(), steps=20, batch_size=4)
+        >>> panel.draw()  # as every change of a control does
+        >>> panel.runs.variants
+        ['A: easy_to_hard by level', 'B: competence by level']
+        """
         try:
             self.runs = self._simulated()
         except ValueError as error:
@@ -118,7 +129,29 @@ class Schedules:
             self._request_prediction()
 
     def predict(self, timeout: float | None = None) -> Runs:
-        """Wait for the runs of five simulated learners on both schedules and on random order."""
+        """Wait for the runs of five simulated learners on both schedules and on random order.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        TimeoutError
+            Where it takes longer.
+
+        Examples
+        --------
+        >>> from curriculab.simulation.pools import chain_pool
+        >>> panel = cl.widgets.Schedules(chain_pool(), steps=20, batch_size=4)
+        >>> panel.predict(timeout=60).seeds  # doctest: +SKIP
+        [0, 1, 2, 3, 4]
+        """
         if not self._background.requested:
             self._request_prediction()
         return self._background.wait(timeout)

@@ -196,6 +196,8 @@ class Upload:
     >>> look = upload.take("mine.csv", b"question,answer\\n1+1=,2\\n")
     >>> upload.pool.prompt.tolist()
     ['1+1=']
+    >>> upload.source
+    "cl.load_pool('mine.csv', columns={'prompt': 'question'})"
     """
 
     def __init__(self, model: Model | None = None) -> None:
@@ -222,17 +224,58 @@ class Upload:
 
     @property
     def source(self) -> str:
+        """The Python line that loads the file again, "" before there is one."""
         return self.look.source if self.look else ""
 
     def take(self, name: str, content: bytes) -> Look:
-        """Examine the bytes of a file and guess its mapping, as dropping the file does."""
+        r"""Examine the bytes of a file and guess its mapping, as dropping the file does.
+
+        Parameters
+        ----------
+        name : str
+            Of the file; its ending says what it is.
+        content : bytes
+
+        Returns
+        -------
+        Look
+            Its table, mapping, pool and lengths, and what is wrong with it.
+
+        Examples
+        --------
+        >>> look = cl.widgets.Upload().take("mine.csv", b"question,answer\n1+1=,2\n")
+        >>> look.columns, look.problems
+        ({'prompt': 'question', 'answer': 'answer'}, ())
+        """
         self._folder = tempfile.TemporaryDirectory(prefix="curriculab-")  # the one before goes with its object
         self._path = Path(self._folder.name) / safe_name(name)
         self._path.write_bytes(content)
         return self._examine(None)
 
     def set(self, **columns: Column | None) -> Look:
-        """Set the mapping, as the menus do; None leaves a column out of it."""
+        r"""Set the mapping, as the menus do.
+
+        Parameters
+        ----------
+        **columns
+            Column of the pool to column of the file; None leaves it out.
+
+        Returns
+        -------
+        Look
+
+        Raises
+        ------
+        ValueError
+            Before a file was taken, or for a column that cannot be mapped to.
+
+        Examples
+        --------
+        >>> upload = cl.widgets.Upload()
+        >>> look = upload.take("mine.csv", b"ask,say,hard\n1+1=,2,1\n")
+        >>> upload.set(prompt="ask", answer="say", level="hard").pool["level"].tolist()
+        [1]
+        """
         if self._path is None:
             raise ValueError("no file was taken yet; drop one on the widget, or call take(name, content)")
         if wrong := [c for c in columns if c not in TARGETS]:
