@@ -21,8 +21,7 @@ import pandas as pd
 from curriculab import __version__
 from curriculab.bench.check_bench import SimulatedCheckBench
 from curriculab.methods.check import Check, checks_path, claim_digest, load_checks
-from curriculab.methods.controls import CONTROLS
-from curriculab.methods.registry import CATALOG, Entry, checkable
+from curriculab.methods.registry import CATALOG, Entry, checkable, random_controls
 from curriculab.registry.knobs import Knob, knobs_of
 from curriculab.runs.writing import write_whole
 
@@ -65,7 +64,8 @@ def card(entry: Entry) -> str:
     knobs = [p for p in inspect.signature(method).parameters.values() if p.kind is p.KEYWORD_ONLY]
     lines = [inspect.getdoc(sys.modules[method.__module__]), "", inspect.getdoc(method), ""]
     described = knobs_of(method)
-    lines += [f"  {knob.name} = {knob.default!r}{_told(described.get(knob.name))}" for knob in knobs]
+    for knob in knobs:
+        lines += [f"  {knob.name} = {knob.default!r}", *_about(described.get(knob.name))]
     record = load_checks().get(entry.function)
     if record:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in record["measured"].items())
@@ -78,12 +78,16 @@ def card(entry: Entry) -> str:
     return "\n".join(lines)
 
 
-def _told(knob: Knob | None) -> str:
-    """Range or choices of a knob, and its help, on a line below its default."""
+def _about(knob: Knob | None) -> list[str]:
+    """The help of a knob, and which values it takes, as lines below its default."""
     if knob is None:
-        return ""
-    reach = ", ".join(map(repr, knob.choices)) if knob.choices else f"{knob.low:g} to {knob.high:g}"
-    return f"\n      {reach}; {knob.help}"
+        return []
+    reach = [knob.bounds] if knob.bounds else []
+    if knob.choices:
+        reach.append(f"one of {', '.join(map(repr, knob.choices))}")
+    elif knob.low is not None:
+        reach.append(f"slider from {knob.low:g} to {knob.high:g}")
+    return [f"      {line}" for line in (knob.help, "; ".join(reach)) if line]
 
 
 def asked(name: str) -> list[Entry]:
@@ -93,7 +97,7 @@ def asked(name: str) -> list[Entry]:
     entry = next((e for e in CATALOG if e.function == name), None)
     if entry is None:
         raise ValueError(f"no method {name!r}; give all, or one of {', '.join(e.function for e in checkable())}")
-    if name in CONTROLS:
+    if name in random_controls():
         raise ValueError(f"{name} is a random control and claims nothing, so there is nothing to check")
     if entry not in checkable():
         raise ValueError(f"{name} ({entry.title}) is planned and not written yet, so there is nothing to check")

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from curriculab.methods.check import Check, CheckBench, load_checks
 from curriculab.methods.controls import controls
-from curriculab.methods.registry import CONTROLS, Entry, catalog, checkable, entries, method_of
+from curriculab.methods.registry import Entry, catalog, checkable, entries, method_of, random_controls
 
 __all__ = ["CATALOG", "CONTROLS", "Check", "CheckBench", "Entry", "catalog", "checkable", "controls", "load_checks"]
 
 
 def __getattr__(name: str) -> object:
-    return entries() if name == "CATALOG" else method_of(name)
+    if name == "CATALOG":
+        return entries()
+    return random_controls() if name == "CONTROLS" else method_of(name)
 
 
 def __dir__() -> list[str]:

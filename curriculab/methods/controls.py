@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Mapping, Sequence
 
-from curriculab.methods.registry import CONTROLS, method_of
+from curriculab.methods.registry import method_of, random_controls
 from curriculab.protocol import Method, method_name
 
 KINDS = ("random", "reverse", "shuffled", "null")
@@ -23,7 +23,7 @@ def controls(
     wanted = KINDS if which is True else tuple(which or ())
     if unknown := [kind for kind in wanted if kind not in KINDS]:
         raise ValueError(f"controls={unknown[0]!r} is unknown; give True, or some of {', '.join(KINDS)}")
-    chosen = {name: method for name, method in variants.items() if method_name(method) not in CONTROLS}
+    chosen = {name: method for name, method in variants.items() if method_name(method) not in random_controls()}
     added: dict[str, Method] = {}
     if "random" in wanted and all(method_name(method) != "random_order" for method in variants.values()):
         added["random" if "random" not in variants else "random order"] = method_of("random_order")

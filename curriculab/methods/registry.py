@@ -27,7 +27,6 @@ from curriculab.methods.check import Check, CheckBench, claim_digest, load_check
 from curriculab.protocol import Method
 from curriculab.registry.registry import Registry, Unit, modules_of
 
-CONTROLS = ("random_order", "shuffled_score", "null_band")  # random by intent: no claim of their own, so no check
 STATUS = ("planned", "held", "refuted", "stale", "untried")
 HEAD = ("Title", "Authors", "Year", "Number", "Needs", "Role", "Adapts")
 HOME = Path(__file__).parent
@@ -38,8 +37,8 @@ class Entry:
     """One line of the catalogue; number None for classics and controls; authors "" and year None where not known.
 
     needs: what a bench must have, such as {"objective": ("grpo",), "columns": ("level",)}; role: "control" for what
-    stands beside curricula; adapts: False where it draws
-    alike whatever the learner does (`Adapts   no`); module: where the method stands, "" for curriculab's own.
+    stands beside curricula; adapts: False where it draws alike whatever the learner does (`Adapts   no`); module: where
+    the method stands, "" for curriculab's own; claims: False where its file has no `check`.
     """
 
     number: int | None
@@ -52,6 +51,7 @@ class Entry:
     role: str = ""
     adapts: bool = True
     module: str = ""
+    claims: bool = True
 
     @property
     def path(self) -> Path:
@@ -94,16 +94,17 @@ class Entry:
         return "held" if record["held"] else "refuted"
 
 
-def read_head(path: Path) -> dict[str, str]:
-    """The lines `Title`, `Authors`, ... at the head of a method's file, by name; the file is not imported."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"), str(path))) or ""
+def read_head(file: ast.Module) -> dict[str, str]:
+    """The lines `Title`, `Authors`, ... at the head of a method's file, by name."""
+    text = ast.get_docstring(file) or ""
     lines = [line.partition(" ") for line in text.splitlines()]
     return {"": text.partition("\n")[0], **{word: rest.strip() for word, _, rest in lines if word in HEAD}}
 
 
 def _entry(function: str, group: str, path: Path, module: str = "") -> Entry:
-    """A written method as the head of its file tells it."""
-    head = read_head(path)
+    """A written method as its file tells it, which is read but not imported."""
+    file = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    head = read_head(file)
     needs = {}
     for part in filter(None, (part.strip() for part in head.get("Needs", "").split(";"))):
         what, _, names = part.partition(" ")
@@ -120,6 +121,7 @@ def _entry(function: str, group: str, path: Path, module: str = "") -> Entry:
         role=head.get("Role", ""),
         adapts=head.get("Adapts") != "no",
         module=module,
+        claims=any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in file.body),
     )
 
 
@@ -181,6 +183,8 @@ def _foreign(unit: Unit) -> Entry:
 def __getattr__(name: str) -> object:
     if name == "CATALOG":  # made when first asked for: the heads of all files are read
         return entries()
+    if name == "CONTROLS":
+        return random_controls()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -199,9 +203,14 @@ def _module(entry: Entry) -> ModuleType:
     return importlib.import_module(entry.file_module)
 
 
+def random_controls() -> tuple[str, ...]:
+    """Controls that are random by intent: they claim nothing, so that their files have no check."""
+    return tuple(entry.function for entry in entries() if entry.role == "control" and not entry.claims)
+
+
 def checkable() -> list[Entry]:
-    """Methods that are written and claim something: all but the three random controls."""
-    return [entry for entry in entries() if entry.path.exists() and entry.function not in CONTROLS]
+    """Methods that are written and claim something: all but the random controls."""
+    return [entry for entry in entries() if entry.path.exists() and entry.function not in random_controls()]
 
 
 def catalog() -> pd.DataFrame:

@@ -26,7 +26,7 @@ LARGEST = 1e6  # no knob means more than this, and a loop of so many turns still
 
 @dataclass(frozen=True)
 class Knob:
-    """What a widget offers for a knob, what it means, and which values have no meaning.
+    """What a knob does, which values it may have, and what a widget offers for it: a slider, a menu or nothing.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class Knob:
         Step of the slider.
     choices : tuple, optional
         Values of a menu, instead of a slider.
-    least, above, most : float, optional
-        Bounds that a value must keep: at least, more than, at most.
+    least, above, most, below : float, optional
+        Bounds that a value must keep: at least, more than, at most, less than.
 
     Raises
     ------
@@ -61,6 +61,7 @@ class Knob:
     least: float | None = None
     above: float | None = None
     most: float | None = None
+    below: float | None = None
 
     def __post_init__(self) -> None:
         if (self.low is None) != (self.high is None):
@@ -78,16 +79,18 @@ class Knob:
     @property
     def bounds(self) -> str:
         """The bounds in words: "more than 0 and at most 1"; empty without bounds."""
-        told = (("at least", self.least), ("more than", self.above), ("at most", self.most))
-        return " and ".join(f"{word} {bound:g}" for word, bound in told if bound is not None)
+        ends = {"at least": self.least, "more than": self.above, "at most": self.most, "less than": self.below}
+        return " and ".join(f"{words} {end:g}" for words, end in ends.items() if end is not None)
 
     def allows(self, value: float) -> bool:
         """Does a number keep the bounds?"""
-        if self.least is not None and value < self.least:
+        if self.least is not None and not value >= self.least:  # refuses NaN as well, as do the next three
             return False
-        if self.above is not None and value <= self.above:
+        if self.above is not None and not value > self.above:
             return False
-        return self.most is None or value <= self.most
+        if self.most is not None and not value <= self.most:
+            return False
+        return self.below is None or value < self.below
 
 
 def knobs_of(method: Callable[..., object]) -> dict[str, Knob]:
@@ -101,7 +104,7 @@ def knobs_of(method: Callable[..., object]) -> dict[str, Knob]:
     Returns
     -------
     dict of str to Knob
-        Knobs whose annotation carries a `Knob`; the others have no control.
+        Knobs whose annotation carries a `Knob`, with or without a slider or a menu.
     """
     while isinstance(method, functools.partial):
         method = method.func
@@ -121,7 +124,7 @@ def check_knobs(method: Callable[..., object]) -> None:
         method = method.func
     if not getattr(method, "__module__", "").startswith("curriculab.") or not inspect.isfunction(method):
         return
-    name, hints, described = method.__name__, typing.get_type_hints(method), knobs_of(method)
+    name, hints = method.__name__, typing.get_type_hints(method)
     parameters = inspect.signature(method).parameters
     known = {k: p for k, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -135,10 +138,40 @@ def check_knobs(method: Callable[..., object]) -> None:
         default = known[knob].default
         if value is not default and not fits(value, hints.get(knob, object)):
             such = f", such as {default!r}" if default is not inspect.Parameter.empty else ""
-            raise ValueError(f"{name}({knob}={_short(value)}); {knob} is {_said(hints[knob])}{such}")
+            raise ValueError(f"{name}({knob}={_short(value)}); {knob} is {type_in_words(hints[knob])}{such}")
+    check_bounds(method, knobs)
+
+
+def check_bounds(method: Callable[..., object], values: Mapping[str, object]) -> None:
+    """Refuse, in one line, a number outside the bounds of its knob: the first statement of a method with bounds.
+
+    Parameters
+    ----------
+    method : callable
+        The method, whose signature states the bounds.
+    values : mapping of str to object
+        Values by name; those that are no numbers or belong to no knob are passed over.
+
+    Raises
+    ------
+    ValueError
+        Where a number lies outside.
+
+    Examples
+    --------
+    >>> def easy_first(pool, run, *, until: Annotated[float, Knob(above=0.0, most=1.0)] = 0.5):
+    ...     check_bounds(easy_first, locals())
+    >>> easy_first(None, None, until=2.0)
+    Traceback (most recent call last):
+    ValueError: easy_first(until=2.0); give until more than 0 and at most 1
+    """
+    for knob, about in knobs_of(method).items():
+        value = values.get(knob)
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if number and knob in described and not described[knob].allows(value):
-            raise ValueError(f"{name}({knob}={_short(value)}); give {knob} {described[knob].bounds}")
+        if number and not about.allows(value):
+            optional = "None" in type_in_words(typing.get_type_hints(method)[knob])
+            such = f"{about.bounds}, or None" if optional else about.bounds
+            raise ValueError(f"{method.__name__}({knob}={_short(value)}); give {knob} {such}")
 
 
 def fits(value: object, kind: object) -> bool:
@@ -168,11 +201,11 @@ def fits(value: object, kind: object) -> bool:
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "True or False", type(None): "None"}
 
 
-def _said(kind: object) -> str:
+def type_in_words(kind: object) -> str:
     """A type in words: "a text or None"."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return " or ".join(map(_said, inside))
+        return " or ".join(map(type_in_words, inside))
     if origin is tuple:
         many = "texts" if inside[0] is str else "numbers"
         return f"a tuple of {many}" if inside[-1] is Ellipsis else f"a tuple of {len(inside)} {many}"

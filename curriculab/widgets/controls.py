@@ -155,6 +155,7 @@ def controls_of(name: str) -> dict[str, Slider | tuple[object, ...]]:
     return {
         knob: about.choices if about.low is None else Slider(about.low, about.high, about.step)
         for knob, about in knobs_of(getattr(methods, name)).items()
+        if about.choices or about.low is not None
     }
 
 

@@ -40,7 +40,11 @@ def test_a_method_is_shown_on_one_page(capsys, records):
     assert checking.main(["show", "sec"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Self-Evolving Curriculum:") and "\nPaper    Chen et al. 2025" in out
-    assert "P(arm) = exp(Q / tau) / sum exp(Q / tau)" in out and "\n  tau = 0.4\n      0.05 to 2; temperature" in out
+    assert "P(arm) = exp(Q / tau) / sum exp(Q / tau)" in out
+    tau = "\n  tau = 0.4\n      temperature of the draw: lower prefers the best arms more\n"
+    assert f"{tau}      more than 0; slider from 0.05 to 2\n" in out
+    assert "\n  arms = 'level'\n      column whose values are the arms\n  tau" in out
+    assert "\n      one of 'keep', 'decay'\n" in out
     assert checking.main(["show", "soar"]) == 2
     assert capsys.readouterr().err == "no method 'soar' is written\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import re
@@ -22,12 +21,10 @@ from curriculab.bench.recording import record
 from curriculab.bench.replay import ReplayLog
 from curriculab.bench.scheduler import Scheduler
 from curriculab.bench.simulate import _writers, simulate
-from curriculab.methods import CATALOG, checkable
-from curriculab.methods.controls import CONTROLS
+from curriculab.methods import CATALOG, CONTROLS, checkable
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Sample, Train, digest, method_name
-from curriculab.registry.knobs import knobs_of
 from curriculab.runs import digest_of_table
 from curriculab.simulation.learner import SimulatedLearner
 from curriculab.simulation.pools import planted
@@ -330,28 +327,6 @@ def test_on_given_answers_one_says_what_is_missing_and_the_other_brings_its_obje
     assert simulate(methods.train_long_think_short, POOL, **how).failed == {("v", 0): why}
     runs = simulate(methods.vl_cogito, POOL, **how)
     assert runs.failed == {} and runs.metrics.signal.notna().all()
-
-
-# -- knobs ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", METHODS)
-def test_knobs_have_help_and_a_default_within_reach(name: str) -> None:
-    method = getattr(methods, name)
-    parameters = inspect.signature(method).parameters
-    for knob, about in knobs_of(method).items():
-        default = parameters[knob].default
-        assert about.help, f"{name}({knob}) has no help"
-        if about.choices:
-            assert default in about.choices
-        else:
-            assert about.low <= default <= about.high
-            assert about.step > 0
-            assert about.allows(about.low)
-            assert about.allows(about.high)
-
-
-def test_most_methods_have_knobs_to_turn() -> None:
-    without = [name for name in METHODS if not knobs_of(getattr(methods, name))]
-    assert set(without) == {"random_order", "transfer_teacher", "null_band", "reversed_score", "shuffled_score"}
 
 
 def test_fixed_orders_say_so_at_the_head_of_their_files() -> None:

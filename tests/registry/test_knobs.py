@@ -52,8 +52,8 @@ def test_values_within_the_bounds_pass_also_outside_the_slider() -> None:
     ("knobs", "said"),
     [
         ({"tau": 0.0}, "method(tau=0.0); give tau more than 0"),
-        ({"share": -0.1}, "method(share=-0.1); give share at least 0 and at most 1"),
-        ({"share": 1.5}, "method(share=1.5); give share at least 0 and at most 1"),
+        ({"share": -0.1}, "method(share=-0.1); give share at least 0 and at most 1, or None"),
+        ({"share": 1.5}, "method(share=1.5); give share at least 0 and at most 1, or None"),
         ({"tau": "hot"}, "method(tau='hot'); tau is a number, such as 0.4"),
         ({"share": "half"}, "method(share='half'); share is a number or None, such as None"),
         ({"taus": 1}, "method has no knob 'taus'; did you mean 'tau'? it has by, tau, share, absent"),

@@ -24,7 +24,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import ranked, rewarded, scores
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 LOW, HIGH = 0.0, 100.0  # bounds of difficulty and target, section 4 of the paper; d_min and d_max of its code
 
@@ -33,25 +33,23 @@ def adarft(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
+    by: Annotated[str, Knob(help="column of difficulty, higher is harder")] = "level",
     beta: Annotated[
-        float, Knob(0.1, 0.9, "mean reward to be held", step=0.05)
+        float, Knob(0.1, 0.9, "mean reward to be held", step=0.05, above=0.0, below=1.0)
     ] = 0.5,  # reward to be held; paper and code, as are the next three
-    alpha: float = 2.0,
+    alpha: Annotated[float, Knob(help="how strongly the target reacts to a reward off beta", above=0.0)] = 2.0,
     eta: Annotated[
-        float, Knob(5.0, 100.0, "how far the target difficulty moves after a step, at most", step=5.0)
+        float, Knob(5.0, 100.0, "how far the target difficulty moves after a step, at most", step=5.0, above=0.0)
     ] = 50.0,
-    start: Annotated[float, Knob(0.0, 100.0, "target difficulty at the start, from 0 to 100", step=5.0)] = 0.0,
+    start: Annotated[
+        float, Knob(0.0, 100.0, "target difficulty at the start, from 0 to 100", step=5.0, least=LOW, most=HIGH)
+    ] = 0.0,
 ) -> Generator:
     """Batch = the rows with the smallest |d - T|; after it T <- clip(T + eta tanh(alpha (R - beta)), 0, 100).
 
     R is the mean reward of the batch, d the column `by`, stretched over [0, 100].
     """
-    if not (0 < beta < 1 and alpha > 0 and eta > 0 and LOW <= start <= HIGH):
-        raise ValueError(
-            f"beta={beta}, alpha={alpha}, eta={eta}, start={start}; needs 0 < beta < 1, alpha and eta above 0, and "
-            f"{LOW:g} <= start <= {HIGH:g}"
-        )
+    check_bounds(adarft, locals())
     d = stretched(scores(pool, by))
     order = ranked(d, run.rng)
     values, first = np.unique(d[order], return_index=True)

@@ -25,7 +25,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import ranked, rewarded, scores
 from curriculab.protocol import Copy, Run, Sample, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def adcl(
@@ -33,20 +33,21 @@ def adcl(
     run: Run,
     *,
     chunks: Annotated[
-        int, Knob(1, 10, "parts of the pool, sorted by difficulty, that are trained one after another", step=1)
+        int, Knob(1, 10, "parts of the pool, sorted by difficulty, that are trained one after another", step=1, least=1)
     ] = 5,  # K, choice
-    probe: Annotated[
-        int, Knob(1, 16, "answers a row when difficulty is measured", step=1)
-    ] = 8,  # answers a row, choice
-    by: str | None = None,  # a column that stands for the first measuring
-    floor: bool = False,
+    probe: Annotated[int, Knob(1, 16, "answers a row when difficulty is measured", step=1, least=1)] = 8,  # choice
+    by: Annotated[str | None, Knob(help="column that stands for the first measurement; None: measure")] = None,
+    floor: Annotated[
+        bool, Knob(help="measure each chunk with the model of the start as well: the change of order by chance alone")
+    ] = False,
 ) -> Generator:
     """delta = 1 - pass rate; B_1 ... B_K = the pool sorted by delta; after B_k, B_k+1 alone is sorted by a new delta.
 
     NIR = pairs whose order was turned round / (m (m - 1) / 2), m rows. Returns a table: chunk, step, nir, floor.
     """
-    if not (1 <= chunks <= len(pool) and probe >= 1):
-        raise ValueError(f"chunks={chunks}, probe={probe}; give 1 to {len(pool)} chunks and at least 1 answer a row")
+    check_bounds(adcl, locals())
+    if chunks > len(pool):
+        raise ValueError(f"chunks={chunks} for {len(pool)} rows; give 1 to {len(pool)}")
     if floor:
         yield Copy("learner", to="start")
     delta = scores(pool, by) if by else failures((yield _probe(pool, probe)), len(pool))

@@ -28,7 +28,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import BetaPosterior, largest_remainder, per_row, rewarded, softmax
 from curriculab.protocol import Run, Sample, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def cures(
@@ -36,23 +36,31 @@ def cures(
     run: Run,
     *,
     tau: Annotated[
-        float, Knob(0.02, 1.0, "temperature of the draw: lower prefers rows of middling pass rate more", step=0.02)
+        float,
+        Knob(0.02, 1.0, "temperature of the draw: lower prefers rows of middling pass rate more", step=0.02, above=0.0),
     ] = 0.1,  # choice: the paper's is not known
     sampler: Annotated[
         str, Knob(choices=("paper", "code"), help="the paper's way of drawing rows, or that of the released code")
     ] = "paper",  # "code": the released sampler
     cold: Annotated[
-        int, Knob(1, 8, "answers a row when a subset is first measured", step=1)
+        int, Knob(1, 8, "answers a row when a subset is first measured", step=1, least=1)
     ] = 4,  # released code, as is the next
-    subset_steps: int = 10,
-    subset: int | None = None,  # rows; None: subset_steps * run.batch; ours
-    n_min: int = 2,  # ours: a group of one has no advantage
-    n_max: int | None = None,  # None: 4 * run.rollouts; ours
+    subset_steps: Annotated[int, Knob(help="optimiser steps on a subset", least=1)] = 10,
+    subset: Annotated[
+        int | None, Knob(help="rows of a subset; None: as many as its steps have places", least=1)
+    ] = None,  # subset_steps * run.batch; ours
+    n_min: Annotated[
+        int, Knob(help="fewest answers of a row that is trained", least=0)
+    ] = 2,  # ours: a group of one has no advantage
+    n_max: Annotated[
+        int | None, Knob(help="most answers of a row; None: four times those of the bench", least=1)
+    ] = None,  # ours
 ) -> Generator:
     """rho(x) ~ exp(sqrt(p (1 - p)) / tau), p = (s + 1) / (N + 2);  n_i = total sigma_i / sum sigma,
     sigma = sqrt(a (1 - a)), a = s / N: s of N answers were right."""
+    check_bounds(cures, locals())
     n_max = 4 * run.rollouts if n_max is None else n_max
-    _check_knobs(tau, sampler, (cold, subset_steps, subset), n_min, n_max, run)
+    _check_knobs(sampler, n_min, n_max, run)
     for rows in subsets(pool, subset_steps * run.batch if subset is None else subset, run.rng):
         posterior = BetaPosterior(len(rows))
         count(posterior, rows, (yield Sample(rows, cold, purpose="probe")))
@@ -114,15 +122,10 @@ def quota(sigma: np.ndarray, total: int, n_min: int = 0, n_max: int | None = Non
     return n
 
 
-def _check_knobs(tau: float, sampler: str, sizes: tuple, n_min: int, n_max: int, run: Run) -> None:
-    if not tau > 0:
-        raise ValueError(f"tau={tau} is no temperature; give one above 0")
+def _check_knobs(sampler: str, n_min: int, n_max: int, run: Run) -> None:
     if sampler not in ("paper", "code"):
         raise ValueError(f"sampler={sampler!r} is unknown; give 'paper' or 'code' (the released one, nearly even)")
-    for name, size in zip(("cold", "subset_steps", "subset"), sizes, strict=True):
-        if size is not None and size < 1:
-            raise ValueError(f"{name}={size} leaves nothing to learn from; give at least 1")
-    if not 0 <= n_min <= run.rollouts <= n_max:
+    if not n_min <= run.rollouts <= n_max:
         raise ValueError(f"n_min={n_min}, n_max={n_max} must lie around the {run.rollouts} answers a row of this bench")
 
 

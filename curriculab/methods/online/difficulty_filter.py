@@ -26,7 +26,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, rewarded
 from curriculab.protocol import Run, Sample, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def difficulty_filter(
@@ -37,12 +37,17 @@ def difficulty_filter(
         float, Knob(0.0, 1.0, "lowest pass rate of a row that is kept", step=0.05)
     ] = 0.2,  # choice: the paper compares bands, its best one was not read
     high: Annotated[float, Knob(0.0, 1.0, "highest pass rate of a row that is kept", step=0.05)] = 0.8,  # choice
-    inclusive: str = "both",  # "neither": low < rate < high
-    rounds: Annotated[int, Knob(1, 12, "rounds of asking for one batch, at most", step=1)] = 4,  # choice
-    oversample: float = 1.0,  # prompts asked in a round, in batches, at most the whole pool; choice
+    inclusive: Annotated[
+        str, Knob(help="'both' ends of the band are kept, or 'neither'")
+    ] = "both",  # "neither": low < rate < high
+    rounds: Annotated[int, Knob(1, 12, "rounds of asking for one batch, at most", step=1, least=1)] = 4,  # choice
+    oversample: Annotated[
+        float, Knob(help="prompts asked in a round, in batches", above=0.0)
+    ] = 1.0,  # at most the whole pool; choice
 ) -> Generator:
     """Keep x iff low <= p(x) <= high, p(x) = mean reward of the group; ask on until run.batch groups are kept."""
-    _check_knobs(low, high, inclusive, rounds, oversample)
+    check_bounds(difficulty_filter, locals())
+    _check_knobs(low, high, inclusive)
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
     ask = min(math.ceil(oversample * run.batch), max(len(pool), run.batch))
     while True:
@@ -68,13 +73,11 @@ def in_band(out: pd.DataFrame, low: float, high: float, inclusive: str) -> tuple
     return group, np.flatnonzero((rate >= low - slack) & (rate <= high + slack))
 
 
-def _check_knobs(low: float, high: float, inclusive: str, rounds: int, oversample: float) -> None:
+def _check_knobs(low: float, high: float, inclusive: str) -> None:
     if not low <= high:
         raise ValueError(f"low={low}, high={high}: no pass rate lies between; give low <= high")
     if inclusive not in ("both", "neither"):
         raise ValueError(f"inclusive={inclusive!r} is unknown; give 'both' or 'neither'")
-    if rounds < 1 or not oversample > 0:
-        raise ValueError(f"rounds={rounds}, oversample={oversample} ask nothing; give at least 1 round and more than 0")
 
 
 def passing(rate: float, n: int, low: float, high: float) -> float:

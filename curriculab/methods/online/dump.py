@@ -25,25 +25,27 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, rewarded, softmax
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def dump(
     pool: pd.DataFrame,
     run: Run,
     *,
-    arms: str = "topic",
+    arms: Annotated[str, Knob(help="column whose values are the arms")] = "topic",
     tau: Annotated[
-        float, Knob(0.05, 2.0, "temperature of the draw: lower prefers the best arms more", step=0.05)
+        float, Knob(0.05, 2.0, "temperature of the draw: lower prefers the best arms more", step=0.05, above=0.0)
     ] = 0.1,  # released code, as is the next
-    window: int = 300,
+    window: Annotated[int, Knob(help="last answers of an arm that its value is the mean of", least=1)] = 300,
     bonus: Annotated[
-        float, Knob(0.0, 2.0, "how strongly arms that were drawn rarely are preferred", step=0.1)
+        float, Knob(0.0, 2.0, "how strongly arms that were drawn rarely are preferred", step=0.1, least=0.0)
     ] = 1.0,  # the paper's UCB
     value: Annotated[str, Knob(choices=("advantage", "spread"), help="what an arm is valued by")] = "advantage",
 ) -> Generator:
     """P(arm) = exp(UCB / tau) / sum exp(UCB / tau),  UCB = L + bonus sqrt(2 ln(N + 1) / (n + 1)),  N = sum n."""
-    _check_knobs(tau, window, bonus, value)
+    check_bounds(dump, locals())
+    if value not in ("advantage", "spread"):
+        raise ValueError(f"value={value!r} is unknown; give 'advantage' (the paper) or 'spread' (not normalised)")
     sources = Arms(pool, arms, run.rng)
     latest = [deque(maxlen=window) for _ in range(len(sources))]
     n = np.zeros(len(sources))
@@ -67,17 +69,6 @@ def _values(out: pd.DataFrame, value: str) -> np.ndarray:
     if value == "advantage":
         return out.advantage.abs().to_numpy()
     return (out.reward - out.groupby("group").reward.transform("mean")).abs().to_numpy()
-
-
-def _check_knobs(tau: float, window: int, bonus: float, value: str) -> None:
-    if not tau > 0:
-        raise ValueError(f"tau={tau} is no temperature; give one above 0 (0.1 in the paper)")
-    if window < 1:
-        raise ValueError(f"window={window} answers have no mean; give at least 1 (300 in the released code)")
-    if not bonus >= 0:
-        raise ValueError(f"bonus={bonus} would shun what is unknown; give at least 0 (1 in the paper)")
-    if value not in ("advantage", "spread"):
-        raise ValueError(f"value={value!r} is unknown; give 'advantage' (the paper) or 'spread' (not normalised)")
 
 
 def check(bench: CheckBench) -> Check:

@@ -21,7 +21,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.online.difficulty_filter import check_band, difficulty_filter
 from curriculab.protocol import Run
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def dynamic_sampling(
@@ -29,14 +29,15 @@ def dynamic_sampling(
     run: Run,
     *,
     rounds: Annotated[
-        int, Knob(1, 12, "rounds of asking for one batch, at most", step=1)
+        int, Knob(1, 12, "rounds of asking for one batch, at most", step=1, least=1)
     ] = 10,  # released scripts of DAPO in verl, as is the next
-    oversample: Annotated[float, Knob(1.0, 4.0, "prompts asked in a round, in batches", step=0.5)] = 3.0,
+    oversample: Annotated[float, Knob(1.0, 4.0, "prompts asked in a round, in batches", step=0.5, above=0.0)] = 3.0,
 ) -> Generator:
     """Keep x iff 0 < p(x) < 1, p(x) = mean reward of the group; at most `rounds` of `oversample` batches are asked.
 
     The difficulty filter with the open band (0, 1).
     """
+    check_bounds(dynamic_sampling, locals())
     yield from difficulty_filter(
         pool, run, low=0.0, high=1.0, inclusive="neither", rounds=rounds, oversample=oversample
     )

@@ -26,7 +26,7 @@ from curriculab.environments.turns import ask
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, rewarded
 from curriculab.protocol import Run, Sample, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 from curriculab.rewards import verify
 
 HINTS = {  # ours
@@ -47,17 +47,21 @@ def egsr(
             help="what the model is shown of the expert: the solution or the answer only",
         ),
     ] = "solution",
-    guided: Annotated[int, Knob(1, 8, "answers with guidance where a whole group failed", step=1)] = 2,  # choice
-    hint: str | None = None,  # other words for models that speak otherwise, around {prompt}, {answer} and {solution}
+    guided: Annotated[
+        int, Knob(1, 8, "answers with guidance where a whole group failed", step=1, least=1)
+    ] = 2,  # choice
+    hint: Annotated[
+        str | None,
+        Knob(help="guided prompt in other words, with {prompt}, {answer} and {solution}; None: the built-in one"),
+    ] = None,
 ) -> Generator:
     """Where max r = 0 in a group, `guided` answers to prompt + expert are sampled; right ones replace failures.
 
     Then A = (r - mean r) / std r over the group as it now is, all behind the plain prompt.
     """
+    check_bounds(egsr, locals())
     if guide not in HINTS:
         raise ValueError(f"guide={guide!r} is unknown; give {' or '.join(map(repr, HINTS))}")
-    if guided < 1:
-        raise ValueError(f"guided={guided}; give how many guided answers a failed group gets, at least 1")
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
     while True:
         out = yield Sample(pool.take(queue.take(run.batch)), run.rollouts)

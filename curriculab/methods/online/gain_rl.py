@@ -26,18 +26,25 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import gaussian_ranks, ranked, rewarded, scores
 from curriculab.protocol import Run, Sample, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def gain_rl(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str | None = None,  # None: angle concentration, measured once; else a column, its lowest values first
-    sigma: float = 1 / 8,  # 1000 of 7,473 ranks, released code, as are the next four
-    pace: float = 1 / 16,  # n
-    longest: float = 1 / 8,
-    alpha: float = 2.0,
+    by: Annotated[
+        str | None, Knob(help="column to rank by, lowest first; None: angles between hidden states, measured once")
+    ] = None,
+    sigma: Annotated[
+        float, Knob(help="width of the draw, as a share of the ranks", above=0.0)
+    ] = 0.125,  # released code (1000 of
+    # 7,473 ranks), as are the next four
+    pace: Annotated[float, Knob(help="how far the draw moves, as a share of the ranks", above=0.0)] = 1 / 16,  # n
+    longest: Annotated[
+        float, Knob(help="how far the draw moves after a step at most, as a share of the ranks", above=0.0)
+    ] = 1 / 8,
+    alpha: Annotated[float, Knob(help="how strongly the draw reacts to accuracy and angles", least=0.0)] = 2.0,
     beta: Annotated[float, Knob(0.1, 0.9, "accuracy above which the draw moves on to later ranks", step=0.05)] = 0.5,
     angle: Annotated[
         bool, Knob(choices=(True, False), help="let the angles between hidden states move the draw as well")
@@ -45,7 +52,7 @@ def gain_rl(
 ) -> Generator:
     """p(i) ~ exp(-(i - mu)^2 / (2 sigma^2)) over ranks i;
     mu += clip(n tanh(alpha (acc - beta)) + n tanh(alpha ang), 0, longest), n = pace * rows."""
-    _check_knobs(sigma, pace, longest)
+    check_bounds(gain_rl, locals())
     score = scores(pool, by) if by else -(yield Score(pool, "angle"))["angle"].to_numpy(float)
     order, size, mu = ranked(score, run.rng), len(pool), 0.0
     while True:
@@ -56,12 +63,6 @@ def gain_rl(
         rewarded((yield Train(out, note={"mu": mu, "accuracy": acc, "angle": ang})), "gain_rl")
         step = pace * (np.tanh(alpha * (acc - beta)) + np.tanh(alpha * ang))
         mu = min(mu + float(np.clip(step, 0.0, longest)) * size, size - 1.0)
-
-
-def _check_knobs(sigma: float, pace: float, longest: float) -> None:
-    for name, share in (("sigma", sigma), ("pace", pace), ("longest", longest)):
-        if not share > 0:
-            raise ValueError(f"{name}={share} is no share of the pool; give one above 0")
 
 
 RATES = {"mastered": 0.9, "easy": 0.7, "medium": 0.5, "hard": 0.3, "out of reach": 0.1}

@@ -24,7 +24,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, per_row, ranked, rewarded
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def learnability(
@@ -32,23 +32,23 @@ def learnability(
     run: Run,
     *,
     replay: Annotated[
-        float, Knob(0.0, 1.0, "share of a batch that is drawn from the rows seen", step=0.05)
+        float, Knob(0.0, 1.0, "share of a batch that is drawn from the rows seen", step=0.05, least=0.0, most=1.0)
     ] = 0.5,  # both papers' codes: as many replayed as new (jaxnav-sfl 128 + 128; plr replay_prob 0.5)
-    buffer: int = 1000,  # ours: between the 100 that Rutherford et al. keep and the 4,000 of their plr
-    beta: float = 0.1,  # temperature of ranks, Jiang et al. 2021
+    buffer: Annotated[
+        int, Knob(help="rows that are kept to be replayed", least=1)
+    ] = 1000,  # ours: between the 100 that Rutherford et al. keep and the 4,000 of their plr
+    beta: Annotated[
+        float, Knob(help="temperature of the ranks: lower prefers the best rows more", above=0.0)
+    ] = 0.1,  # Jiang et al. 2021
     rho: Annotated[
-        float, Knob(0.0, 1.0, "weight of rows that were not seen for long", step=0.05)
-    ] = 0.1,  # weight of staleness, Jiang et al. 2021 (0.3 in the plr of Rutherford et al.)
+        float, Knob(0.0, 1.0, "weight of rows that were not seen for long", step=0.05, least=0.0, most=1.0)
+    ] = 0.1,  # Jiang et al. 2021 (0.3 in the plr of Rutherford et al.)
 ) -> Generator:
     """P(row) = (1 - rho) h / sum h + rho (c - C) / sum (c - C), h = 1 / rank(S)^(1 / beta), S = p (1 - p).
 
     p: pass rate when the row was last answered, at step C; c: the step now; ranks from the best score down.
     """
-    if not (0 <= replay <= 1 and 0 <= rho <= 1 and beta > 0 and buffer >= 1):
-        raise ValueError(
-            f"replay={replay}, rho={rho}, beta={beta}, buffer={buffer}; replay and rho lie in [0, 1], beta is above 0, "
-            "buffer at least 1"
-        )
+    check_bounds(learnability, locals())
     new = Queue.shuffled(np.arange(len(pool)), run.rng)
     at, S, C, c = np.empty(0, int), np.empty(0), np.empty(0), 0
     while True:

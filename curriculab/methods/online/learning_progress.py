@@ -25,7 +25,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, rewarded, softmax
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 DRAWS = ("proportional", "boltzmann")
 
@@ -34,29 +34,32 @@ def learning_progress(
     pool: pd.DataFrame,
     run: Run,
     *,
-    arms: str = "topic",
+    arms: Annotated[str, Knob(help="column whose values are the arms")] = "topic",
     alpha: Annotated[
-        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05)
+        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05, above=0.0, most=1.0)
     ] = 0.2,  # of both averages; ours, for runs of tens to hundreds of steps
-    theta: float = 0.1,  # p_theta of the reweighting in the paper; 0.5 leaves rates as they are
-    draw: str = "proportional",
-    tau: float = 0.05,  # temperature of draw="boltzmann", in units of progress; ours
+    theta: Annotated[
+        float,
+        Knob(
+            help="pass rate that is moved to one half; lower makes progress at low rates count more",
+            above=0.0,
+            below=1.0,
+        ),
+    ] = 0.1,  # p_theta of the reweighting in the paper; 0.5 leaves rates as they are
+    draw: Annotated[str, Knob(help="'proportional' to progress, or 'boltzmann': by its softmax")] = "proportional",
+    tau: Annotated[float, Knob(help="temperature of draw='boltzmann', in units of progress", above=0.0)] = 0.05,  # ours
     epsilon: Annotated[
-        float, Knob(0.0, 1.0, "share of draws that are uniform over the arms", step=0.05)
-    ] = 0.2,  # share of uniform draws; Portelas et al. 2019
+        float, Knob(0.0, 1.0, "share of draws that are uniform over the arms", step=0.05, least=0.0, most=1.0)
+    ] = 0.2,  # Portelas et al. 2019
 ) -> Generator:
     """P(arm) = (1 - epsilon) LP / sum LP + epsilon / arms, LP = |f(fast) - f(slow)|.
 
     f(p) = (1 - theta) p / (p + theta (1 - 2 p)). After a step, of each arm that was in it, with its pass rate there:
     fast <- fast + alpha (rate - fast), slow <- slow + alpha (fast - slow).
     """
+    check_bounds(learning_progress, locals())
     if draw not in DRAWS:
         raise ValueError(f"draw={draw!r} is unknown; give {' or '.join(map(repr, DRAWS))}")
-    if not (0 < alpha <= 1 and 0 < theta < 1 and tau > 0 and 0 <= epsilon <= 1):
-        raise ValueError(
-            f"alpha={alpha}, theta={theta}, tau={tau}, epsilon={epsilon}; needs 0 < alpha <= 1, 0 < theta < 1, "
-            "tau > 0, 0 <= epsilon <= 1"
-        )
     these = Arms(pool, arms, run.rng)
     fast, slow = np.full(len(these), np.nan), np.full(len(these), np.nan)
     while True:

@@ -24,22 +24,32 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import per_row, rewarded
 from curriculab.protocol import Run, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def pcl(
     pool: pd.DataFrame,
     run: Run,
     *,
-    k: Annotated[int, Knob(1, 8, "candidates for each row of a batch", step=1)] = 4,  # the paper's, as is the next
-    tau: Annotated[float, Knob(0.0, 1.0, "predicted pass rate that rows are chosen for", step=0.05)] = 0.5,
-    ridge: float = 0.3,  # ours: variance of a mean of 8 rewards over that of pass rates among prompts, about .03 / .1
-    memory: float = 0.95,  # ours: what a step's answers still count one step later
-    features: int = 128,  # ours: longer embeddings are projected at random to so many numbers
+    k: Annotated[
+        int, Knob(1, 8, "candidates for each row of a batch", step=1, least=1)
+    ] = 4,  # the paper's, as is the next
+    tau: Annotated[
+        float, Knob(0.0, 1.0, "predicted pass rate that rows are chosen for", step=0.05, least=0.0, most=1.0)
+    ] = 0.5,
+    ridge: Annotated[
+        float, Knob(help="penalty on the weights of the predictor", above=0.0)
+    ] = 0.3,  # ours: variance of a mean of 8 rewards over that of pass rates among prompts, about .03 / .1
+    memory: Annotated[
+        float, Knob(help="how much the answers of a step count one step later", least=0.0, most=1.0)
+    ] = 0.95,  # ours
+    features: Annotated[
+        int, Knob(help="numbers of an embedding; longer ones are projected at random", least=1)
+    ] = 128,  # ours
 ) -> Generator:
     """Train argmin_{|S| = m} sum_S |V(x) - tau| of k m candidates;  V(x) = 1/2 + w . z(x),
     w = argmin sum_i memory^age_i (V(x_i) - mean reward_i)^2 + ridge |w|^2."""
-    _check_knobs(k, tau, ridge, memory, features)
+    check_bounds(pcl, locals())
     value, embedded = Value(ridge, memory), Embedded(len(pool), features, run.rng)
     note = {}
     while True:
@@ -106,17 +116,6 @@ class Embedded:
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         return self.z[self.slot[rows]].astype(float)
-
-
-def _check_knobs(k: int, tau: float, ridge: float, memory: float, features: int) -> None:
-    if k < 1 or features < 1:
-        raise ValueError(f"k={k}, features={features}: give at least 1 candidate a place and 1 feature")
-    if not 0 <= tau <= 1:
-        raise ValueError(f"tau={tau} is no pass rate; give one in [0, 1]")
-    if not ridge > 0:
-        raise ValueError(f"ridge={ridge} leaves V open before it has seen enough; give one above 0")
-    if not 0 <= memory <= 1:
-        raise ValueError(f"memory={memory} is no share; give one in [0, 1] (1 forgets nothing)")
 
 
 RATES = {"mastered": 0.98, "easy": 0.8, "medium": 0.5, "hard": 0.2, "out of reach": 0.02}

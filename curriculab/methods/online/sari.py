@@ -26,7 +26,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked, rewarded, scores
 from curriculab.protocol import Run, Sample, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 from curriculab.rewards import Composite, Correct, Tags
 
 
@@ -34,24 +34,25 @@ def sari(
     pool: pd.DataFrame,
     run: Run,
     *,
-    warm: Annotated[float, Knob(0.0, 0.9, "share of the budget in which solutions are learned first", step=0.0625)] = 1
-    / 16,  # share of the budget; the paper: 2,000 rows of 32,000
-    bins: Annotated[int, Knob(1, 8, "equal parts of the pool, from easy to hard", step=1)] = 4,  # choice
-    probe: Annotated[
-        int, Knob(1, 16, "answers a row when difficulty is measured", step=1)
-    ] = 8,  # answers a row, choice
-    role: str = "base",  # whose pass rate; the paper: the base model's
-    by: str | None = None,  # a column that stands for the measuring; nothing is dropped then
-    tags: tuple[str, ...] = (),
-    tag_weight: float = 0.5,  # choice
+    warm: Annotated[
+        float,
+        Knob(0.0, 0.9, "share of the budget in which solutions are learned first", step=0.0625, least=0.0, below=1.0),
+    ] = 1 / 16,  # share of the budget; the paper: 2,000 rows of 32,000
+    bins: Annotated[int, Knob(1, 8, "equal parts of the pool, from easy to hard", step=1, least=1)] = 4,  # choice
+    probe: Annotated[int, Knob(1, 16, "answers a row when difficulty is measured", step=1, least=1)] = 8,  # choice
+    role: Annotated[str, Knob(help="model whose pass rate is the difficulty")] = "base",  # as in the paper
+    by: Annotated[
+        str | None, Knob(help="column that stands for the measurement; None: measure")
+    ] = None,  # with a column nothing is dropped
+    tags: Annotated[tuple[str, ...], Knob(help="tags that an answer is rewarded for")] = (),
+    tag_weight: Annotated[float, Knob(help="weight of the reward for tags; below 0 they are punished")] = 0.5,  # choice
 ) -> Generator:
     """p = right answers / `probe` of each row; the rows with p > 0 in `bins` equal parts of falling p.
 
     At progress c < warm, solutions are learned; then rows of part k = floor(bins (c - warm) / (1 - warm)), counted from
     0, with reward = correct, and with `tags` + tag_weight tags.
     """
-    if not (0 <= warm < 1 and bins >= 1 and probe >= 1):
-        raise ValueError(f"warm={warm}, bins={bins}, probe={probe}; needs 0 <= warm < 1, bins and probe of at least 1")
+    check_bounds(sari, locals())
     if by is None:
         out = yield Sample(pool, probe, role=role, purpose="probe")
         p = out["correct"].to_numpy(float).reshape(len(pool), probe).mean(axis=1)

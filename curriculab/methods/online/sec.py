@@ -24,27 +24,32 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, rewarded, softmax
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def sec(
     pool: pd.DataFrame,
     run: Run,
     *,
-    arms: str = "level",
+    arms: Annotated[str, Knob(help="column whose values are the arms")] = "level",
     tau: Annotated[
-        float, Knob(0.05, 2.0, "temperature of the draw: lower prefers the best arms more", step=0.05)
+        float, Knob(0.05, 2.0, "temperature of the draw: lower prefers the best arms more", step=0.05, above=0.0)
     ] = 0.4,  # released code: mathematics with 7B; 1.0 Countdown, 0.2 arms in two dimensions
     alpha: Annotated[
-        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05)
+        float, Knob(0.05, 1.0, "how much of a new value enters the running average", step=0.05, above=0.0, most=1.0)
     ] = 0.5,  # released code, all examples
     absent: Annotated[
         str, Knob(choices=("keep", "decay"), help="what becomes of arms that are missing from a batch")
     ] = "keep",  # the paper's formula; "decay": the released code
-    epsilon: float | None = None,  # None: Boltzmann, the paper; 0.1 in the released code's alternative
+    epsilon: Annotated[
+        float | None,
+        Knob(help="share of uniform draws, the others of the best arm; None: softmax of Q / tau", least=0.0, most=1.0),
+    ] = None,  # None: Boltzmann, the paper; 0.1 in the released code's alternative
 ) -> Generator:
     """P(arm) = exp(Q / tau) / sum exp(Q / tau);  Q <- (1 - alpha) Q + alpha mean |advantage|,  Q = 0 at first."""
-    _check_knobs(alpha, tau, absent, epsilon)
+    check_bounds(sec, locals())
+    if absent not in ("keep", "decay"):
+        raise ValueError(f"absent={absent!r} is unknown; give 'keep' (the paper) or 'decay' (its released code)")
     queue = Arms(pool, arms, run.rng)
     q = np.zeros(len(queue))
     while True:
@@ -62,17 +67,6 @@ def greedy(q: np.ndarray, epsilon: float) -> np.ndarray:
     """The best arms share 1 - epsilon, all share epsilon: greedy([0, 2, 2, 1], .2) -> [.05, .45, .45, .05]."""
     best = q == q.max()
     return (1 - epsilon) * best / best.sum() + epsilon / len(q)
-
-
-def _check_knobs(alpha: float, tau: float, absent: str, epsilon: float | None) -> None:
-    if not 0 < alpha <= 1:
-        raise ValueError(f"alpha={alpha} is no step of an average; give one above 0, at most 1")
-    if not tau > 0:
-        raise ValueError(f"tau={tau} is no temperature; give one above 0 (0.2 to 1 in the paper)")
-    if absent not in ("keep", "decay"):
-        raise ValueError(f"absent={absent!r} is unknown; give 'keep' (the paper) or 'decay' (its released code)")
-    if epsilon is not None and not 0 <= epsilon <= 1:
-        raise ValueError(f"epsilon={epsilon} is no share of draws; give one in [0, 1], or None for softmax(Q / tau)")
 
 
 # E|A| of groups of 8 answers with pass rates .02, .2, .5, .8, .98 (summed over the binomial; std with n - 1)

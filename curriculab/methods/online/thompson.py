@@ -24,7 +24,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import BetaPosterior, per_row, rewarded
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def thompson(
@@ -32,24 +32,22 @@ def thompson(
     run: Run,
     *,
     target: Annotated[
-        float, Knob(0.0, 1.0, "pass rate that rows are chosen for", step=0.05)
+        float, Knob(0.0, 1.0, "pass rate that rows are chosen for", step=0.05, least=0.0, most=1.0)
     ] = 0.5,  # half right: the largest variance of a group's rewards
-    candidates: int | None = 1024,  # ours
-    prior: float = 1.0,  # Beta(1, 1): any rate is as likely; ours
+    candidates: Annotated[int | None, Knob(help="rows that a step compares; None: all", least=1)] = 1024,  # ours
+    prior: Annotated[
+        float, Knob(help="right and wrong answers that every row is taken to have had", above=0.0)
+    ] = 1.0,  # Beta(1, 1): any rate is as likely; ours
     decay: Annotated[
-        float, Knob(0.0, 1.0, "how much earlier answers of a row count after each visit", step=0.05)
+        float,
+        Knob(0.0, 1.0, "how much earlier answers of a row count after each visit", step=0.05, least=0.0, most=1.0),
     ] = 0.5,  # ours: answers of the visit before count half, so about two visits are remembered
 ) -> Generator:
     """Batch = the candidates with the smallest |p - target|, p ~ Beta(prior + right, prior + wrong).
 
     After the step, of each row trained: right <- decay right + its right answers, and the same for wrong ones.
     """
-    if not (0 <= target <= 1 and 0 <= decay <= 1 and prior > 0):
-        raise ValueError(
-            f"target={target}, decay={decay}, prior={prior}; target and decay lie in [0, 1], prior above 0"
-        )
-    if candidates is not None and candidates < 1:
-        raise ValueError(f"candidates={candidates}; give how many rows a step compares, at least 1, or None: all")
+    check_bounds(thompson, locals())
     belief, rows = BetaPosterior(len(pool), prior), np.arange(len(pool))
     while True:
         asked = max(candidates or 0, run.batch)

@@ -24,19 +24,20 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked, scores
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def baby_steps(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
+    by: Annotated[str, Knob(help="column of difficulty, higher is harder")] = "level",
     buckets: Annotated[
-        int | None, Knob(1, 12, "equal parts, from easy to hard, that come into use one after another", step=1)
+        int | None, Knob(1, 12, "equal parts, from easy to hard, that come into use one after another", step=1, least=1)
     ] = 5,
 ) -> Generator:
     """At progress c the buckets 0 .. floor(c * buckets) are in use; at the start that is the easiest one alone."""
+    check_bounds(baby_steps, locals())
     parts = _buckets(scores(pool, by), buckets, run.rng)
     stage, queue = -1, None
     while True:
@@ -51,7 +52,7 @@ def _buckets(score: np.ndarray, buckets: int | None, rng: np.random.Generator) -
     order = ranked(score, rng)
     if buckets is None:
         return np.split(order, np.flatnonzero(np.diff(score[order])) + 1)
-    if not 1 <= buckets <= len(score):
+    if buckets > len(score):
         raise ValueError(
             f"buckets={buckets} for {len(score)} rows; give 1 to {len(score)}, or None: one per value of `by`"
         )

@@ -34,7 +34,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.pacing import PACINGS, Pacing, Ramp
 from curriculab.methods.samplers import scores
 from curriculab.protocol import Run, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 WORD = re.compile(r"[^\W_]+")
 TEXTS = ("prompt", "answer", "solution", "options")
@@ -53,26 +53,38 @@ def climb(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str | None = "level",  # None: no data curriculum
+    by: Annotated[str | None, Knob(help="column of difficulty, higher is harder; None: all rows at once")] = "level",
     pacing: Annotated[
         Pacing, Knob(choices=PACINGS, help="how much of the ranking is in use at which share of the budget")
     ] = Ramp("log"),  # noqa: B008  of the data; the released configurations use "linear" and "log"
-    refresh: float | None = None,  # share of the budget after which all rows are scored anew; 1 / 16 in the paper
+    refresh: Annotated[
+        float | None,
+        Knob(help="share of the budget after which all rows are scored anew; None: never", above=0.0, most=1.0),
+    ] = None,  # 1 / 16 in the paper
     vocabulary: Annotated[
         str | None,
         Knob(choices=(None, "frequency", "class", "both"), help="by what words come into use; None: all at once"),
     ] = None,  # "frequency", "class" or "both"
-    vocabulary_pacing: Pacing = Ramp("linear"),  # noqa: B008
-    objective: str = "words",
-    classes: Mapping[str, str] | None = None,  # word (small letters) -> class; None: the clinic's
-    order: Sequence[str] = ORDER,  # of the classes; words of no class come last
-    mark: str = "_",  # ours
+    vocabulary_pacing: Annotated[
+        Pacing, Knob(help="how much of the vocabulary is in use at which share of the budget")
+    ] = Ramp("linear"),  # noqa: B008
+    objective: Annotated[
+        str, Knob(help="what is predicted, and when: the words themselves, or the class of a hidden word")
+    ] = "words",
+    classes: Annotated[
+        Mapping[str, str] | None, Knob(help="class of each word, in small letters; None: those of the clinic")
+    ] = None,
+    order: Annotated[
+        Sequence[str], Knob(help="in which order word classes come into use")
+    ] = ORDER,  # words of no class come last
+    mark: Annotated[str, Knob(help="what stands for a word that is not in use yet")] = "_",  # ours
 ) -> Generator:
     """Row ~ U{score <= 100 c(t)-th percentile};  a word is shown while place(word) <= c(t), else it is `mark`.
 
     place = rank / V (frequency), class / K (class), (class V + rank) / (V (K + 1)) (both); V words, K classes.
     """
-    _check_knobs(pacing, vocabulary_pacing, refresh, vocabulary, objective)
+    check_bounds(climb, locals())
+    _check_knobs(pacing, vocabulary_pacing, vocabulary, objective)
     score = scores(pool, by) if by else np.zeros(len(pool))
     if classes is None and (vocabulary in ("class", "both") or objective != "words"):
         classes = clinic_classes()
@@ -181,14 +193,10 @@ def questions(
     return pd.concat([new.set_axis([f"{i}/class" for i in new.index]), rows.drop(index=chosen.index)])
 
 
-def _check_knobs(
-    pacing: Pacing, vocabulary_pacing: Pacing, refresh: float | None, vocabulary: str | None, objective: str
-) -> None:
+def _check_knobs(pacing: Pacing, vocabulary_pacing: Pacing, vocabulary: str | None, objective: str) -> None:
     for name, value in (("pacing", pacing), ("vocabulary_pacing", vocabulary_pacing)):
         if not callable(value):
             raise ValueError(f"{name}={value!r} is no pacing; give Ramp('linear') or another of cl.methods.pacing")
-    if refresh is not None and not 0 < refresh <= 1:
-        raise ValueError(f"refresh={refresh} is no share of the budget; give one above 0, at most 1, or None: never")
     if vocabulary not in (None, "frequency", "class", "both"):
         raise ValueError(f"vocabulary={vocabulary!r} is unknown; give 'frequency', 'class', 'both', or None: all words")
     if objective not in OBJECTIVES:

@@ -25,28 +25,27 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.pacing import PACINGS, Pacing, Root
 from curriculab.methods.samplers import ranked, scores
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def competence(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
+    by: Annotated[str, Knob(help="column of difficulty, higher is harder")] = "level",
     pacing: Annotated[
         Pacing, Knob(choices=PACINGS, help="how much of the ranking is in use at which share of the budget")
     ] = Root(p=2),  # noqa: B008  the paper's best in most settings; frozen
     until: Annotated[
-        float, Knob(0.1, 1.0, "share of the budget after which all rows are in use", step=0.05)
+        float, Knob(0.1, 1.0, "share of the budget after which all rows are in use", step=0.05, above=0.0, most=1.0)
     ] = 0.5,  # ours: half of the budget, as the paper's needs a finished run
 ) -> Generator:
     """Batch ~ U{rows: rank / n <= c(t)}, c(t) = (t (1 - c0^p) + c0^p)^(1/p), t = progress / until."""
+    check_bounds(competence, locals())
     if not callable(pacing):
         raise ValueError(
             f"pacing={pacing!r} is no pacing; give Linear(), Root(p=2) or Geometric() of cl.methods.pacing"
         )
-    if not 0 < until <= 1:
-        raise ValueError(f"until={until} is no share of the budget; give one above 0, at most 1")
     order = ranked(scores(pool, by), run.rng)
     while True:
         share = pacing(min(1.0, run.progress / until))

@@ -41,9 +41,13 @@ def corgi(
     order: Annotated[
         str, Knob(choices=ORDERS, help="which of subject, stage and kind of task comes first in the sorting")
     ] = "interleaving",
-    subject: str = "topic",
-    stage: str | None = "level",
-    bloom: str | None = None,  # a column of names of BLOOM, or of numbers
+    subject: Annotated[str, Knob(help="column of the subject")] = "topic",
+    stage: Annotated[
+        str | None, Knob(help="column of the stage of learning, higher is later; None: no stages")
+    ] = "level",
+    bloom: Annotated[
+        str | None, Knob(help="column of the kind of task by Bloom, as names or numbers; None: no kinds")
+    ] = None,  # names of BLOOM
     span: Annotated[
         str,
         Knob(

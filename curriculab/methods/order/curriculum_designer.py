@@ -28,31 +28,30 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Arms, largest_remainder
 from curriculab.protocol import Run, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def curriculum_designer(
     pool: pd.DataFrame,
     run: Run,
     *,
-    classes: str = "topic",
-    samples: int = 100,  # rows a class for its prototype; released notebook: 500
-    orders: int = 200,  # tried where there are more than five classes
+    classes: Annotated[str, Knob(help="column whose values are the classes")] = "topic",
+    samples: Annotated[
+        int, Knob(help="rows of a class that its prototype is the mean of", least=1)
+    ] = 100,  # released notebook: 500
+    orders: Annotated[int, Knob(help="orders tried where there are more than five classes", least=1)] = 200,
     rank: Annotated[
-        float, Knob(0.0, 1.0, "which of the orders tried is taken: 0 the best, 1 the worst", step=0.05)
-    ] = 0.0,  # 0: the best of the orders tried
+        float,
+        Knob(0.0, 1.0, "which of the orders tried is taken: 0 the best, 1 the worst", step=0.05, least=0.0, most=1.0),
+    ] = 0.0,
     replay: Annotated[
-        float, Knob(0.0, 0.9, "share of a batch from earlier blocks", step=0.1)
-    ] = 0.0,  # share of a batch from earlier blocks; 0: naive
+        float, Knob(0.0, 0.9, "share of a batch from earlier blocks", step=0.1, least=0.0, below=1.0)
+    ] = 0.0,  # 0: naive
 ) -> Generator:
     """score(order) = - v[first] + sum_k w_k (1 - d[first, order_k]),  w from -1 to 1 over k = 2 .. K;
     d = distances, rows summing to 1; v = variance of each row, divided by their sum. Returns all orders and scores.
     """
-    if not (samples >= 1 and orders >= 1 and 0 <= rank <= 1 and 0 <= replay < 1):
-        raise ValueError(
-            f"samples={samples}, orders={orders}, rank={rank}, replay={replay}: give at least 1 sample and 1 order, a "
-            "rank in [0, 1] and a share of replay in [0, 1)"
-        )
+    check_bounds(curriculum_designer, locals())
     arms = Arms(pool, classes, run.rng)
     some = [run.rng.permutation(rows)[:samples] for rows in arms.rows]
     read = yield Score(pool.take(np.concatenate(some)), "embedding", role="base")

@@ -26,27 +26,39 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, scores
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def cyclical(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
+    by: Annotated[str, Knob(help="column of losses, at least 0, higher is harder")] = "level",
     start: Annotated[
-        float, Knob(0.05, 1.0, "share of the pool in use at the start of a cycle", step=0.05)
+        float, Knob(0.05, 1.0, "share of the pool in use at the start of a cycle", step=0.05, above=0.0, most=1.0)
     ] = 0.25,  # sp of the released code, as are the next two
-    end: float = 1.0,
+    end: Annotated[float, Knob(help="share of the pool in use at the widest of a cycle", above=0.0, most=1.0)] = 1.0,
     factor: Annotated[
-        float, Knob(0.1, 0.9, "by how much the share grows from one subset to the next; smaller grows faster", step=0.1)
+        float,
+        Knob(
+            0.1,
+            0.9,
+            "by how much the share grows from one subset to the next; smaller grows faster",
+            step=0.1,
+            above=0.0,
+            below=1.0,
+        ),
     ] = 0.5,  # alpha
     ease: Annotated[
         str, Knob(choices=("inverse", "uniform"), help="draw easy rows more often, or all alike")
     ] = "inverse",
-    floor: float = 0.1,  # ours: a row is at most ten times as likely as the median one
+    floor: Annotated[
+        float,
+        Knob(help="least score that counts, as a share of the median one; smaller prefers easy rows more", least=0.0),
+    ] = 0.1,  # ours: a row is at most ten times as likely as the median one
 ) -> Generator:
     """Subset i holds floor(n S_i) rows, drawn with p ~ 1 / L; S grows by 1 / factor to `end`, then shrinks again."""
+    check_bounds(cyclical, locals())
     weights = _ease(scores(pool, by), by, ease, floor)
     shares = cycle(sizes(start, end, factor))
 
@@ -62,8 +74,8 @@ def cyclical(
 
 def sizes(start: float, end: float, factor: float) -> list[float]:
     """One cycle of shares: sizes(.25, 1, .5) -> [.25, .5, 1, .5]."""
-    if not (0 < start <= end <= 1 and 0 < factor < 1):
-        raise ValueError(f"start={start}, end={end}, factor={factor}: needs 0 < start <= end <= 1 and 0 < factor < 1")
+    if start > end:
+        raise ValueError(f"start={start}, end={end}; give a start of at most the end")
     up = [start]
     while up[-1] < end:
         up.append(min(end, up[-1] / factor))

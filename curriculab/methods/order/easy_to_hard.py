@@ -31,7 +31,7 @@ def easy_to_hard(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
+    by: Annotated[str, Knob(help="column of difficulty, higher is harder")] = "level",
     span: Annotated[
         str,
         Knob(

@@ -22,7 +22,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked
 from curriculab.protocol import Run, Sample, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 MODES = ("top", "middle", "bottom")
 
@@ -31,18 +31,25 @@ def edco(
     pool: pd.DataFrame,
     run: Run,
     *,
-    every: Annotated[int, Knob(5, 200, "steps between two measurements of entropy", step=5)] = 50,  # steps, choice
+    every: Annotated[
+        int, Knob(5, 200, "steps between two measurements of entropy", step=5, least=1)
+    ] = 50,  # steps, choice
     share: Annotated[
-        float, Knob(0.05, 1.0, "share of the candidates that is trained", step=0.05)
+        float, Knob(0.05, 1.0, "share of the candidates that is trained", step=0.05, above=0.0, most=1.0)
     ] = 0.25,  # N as a share of the candidates, choice
-    candidates: int = 1024,  # ours
-    length: int = 32,  # L in tokens, choice
-    quick: str = "",  # behind the prompt while measuring; models that think aloud need one
-    prefix: str = "own",  # what the model writes itself; "given": the row's own answer
+    candidates: Annotated[int, Knob(help="rows drawn for a measurement", least=1)] = 1024,  # ours
+    length: Annotated[int, Knob(help="tokens that entropy is the mean of", least=1)] = 32,  # L in tokens, choice
+    quick: Annotated[
+        str, Knob(help="text put behind the prompt while entropy is measured")
+    ] = "",  # behind the prompt while measuring; models that think aloud need one
+    prefix: Annotated[
+        str, Knob(help="entropy of what the model writes itself ('own'), or of the row's answer ('given')")
+    ] = "own",  # what the model writes itself; "given": the row's own answer
     mode: Annotated[str, Knob(choices=MODES, help="which rows by entropy are trained")] = "top",
 ) -> Generator:
     """H(x) = 1/L sum_{t <= L} - sum_v p(v | x, y_<t) log p(v | x, y_<t), L = length;  train the top share by H."""
-    _check_knobs(every, share, candidates, length, prefix, mode)
+    check_bounds(edco, locals())
+    _check_knobs(prefix, mode)
     old = np.empty(0, int)
     while True:
         drawn = run.rng.choice(len(pool), min(candidates, len(pool)), replace=False)
@@ -66,12 +73,7 @@ def _entropies(rows: pd.DataFrame, length: int, quick: str, prefix: str) -> Gene
     return np.array([float(np.mean(values[:length])) for values in out["entropy"]])
 
 
-def _check_knobs(every: int, share: float, candidates: int, length: int, prefix: str, mode: str) -> None:
-    for name, value in (("every", every), ("candidates", candidates), ("length", length)):
-        if value < 1:
-            raise ValueError(f"{name}={value}; give at least 1")
-    if not 0 < share <= 1:
-        raise ValueError(f"share={share} of the candidates; give one above 0, at most 1")
+def _check_knobs(prefix: str, mode: str) -> None:
     if prefix not in ("own", "given"):
         raise ValueError(f"prefix={prefix!r} is unknown; give 'own' (what the model writes) or 'given' (the answer)")
     if mode not in MODES:

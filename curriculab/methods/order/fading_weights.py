@@ -28,7 +28,7 @@ from scipy.special import ndtr
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, scores
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 EASES = ("rank", "range", "density")
 
@@ -37,22 +37,30 @@ def fading_weights(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
+    by: Annotated[str, Knob(help="column of difficulty, higher is harder")] = "level",
     ease: Annotated[
         str, Knob(choices=EASES, help="how the measure becomes a weight")
     ] = "range",  # choice: the paper's best depends on the data
     m: Annotated[
-        float, Knob(0.05, 1.0, "share of the budget until all rows weigh the same", step=0.05)
+        float, Knob(0.05, 1.0, "share of the budget until all rows weigh the same", step=0.05, above=0.0, most=1.0)
     ] = 0.5,  # share of the budget until all weigh 1; choice
-    within: str | None = None,  # a column whose groups are scored apart, as queries are
-    relevant: str | None = None,  # a column of 1 (an answer) and 0 (none)
+    within: Annotated[
+        str | None, Knob(help="column whose groups are scored apart; None: the whole pool")
+    ] = None,  # a column whose groups are scored apart, as queries are
+    relevant: Annotated[
+        str | None,
+        Knob(help="column of 1 for answers and 0 for the others, whose weights are mirrored; None: all are answers"),
+    ] = None,  # a column of 1 (an answer) and 0 (none)
     anti: Annotated[
         bool, Knob(choices=(True, False), help="weigh hard rows more, instead of easy ones")
     ] = False,  # weigh 1 - D, released code
-    reduction: str = "row",  # "batch": released code
+    reduction: Annotated[
+        str, Knob(help="weights by 'row', or their mean over the 'batch'")
+    ] = "row",  # "batch": released code
 ) -> Generator:
     """W = D (1 - e / m) + e / m while e < m, then 1;  e = progress;  loss = mean(W loss)."""
-    _check_knobs(ease, m, reduction)
+    check_bounds(fading_weights, locals())
+    _check_knobs(ease, reduction)
     d = eases(scores(pool, by), ease, _groups(pool, within))
     if relevant:
         d = np.where(scores(pool, relevant) > 0.5, d, 1 - d)
@@ -100,11 +108,9 @@ def _groups(pool: pd.DataFrame, within: str | None) -> np.ndarray:
     return pd.factorize(pool[within], use_na_sentinel=False)[0]
 
 
-def _check_knobs(ease: str, m: float, reduction: str) -> None:
+def _check_knobs(ease: str, reduction: str) -> None:
     if ease not in EASES:
         raise ValueError(f"ease={ease!r} is unknown; give one of {', '.join(EASES)}")
-    if not 0 < m <= 1:
-        raise ValueError(f"m={m} is no share of the budget; give one above 0, at most 1")
     if reduction not in ("row", "batch"):
         raise ValueError(f"reduction={reduction!r} is unknown; give 'row' (the paper) or 'batch' (its released code)")
 

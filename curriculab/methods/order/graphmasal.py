@@ -25,7 +25,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.pudf import examine, held_out
 from curriculab.methods.samplers import Arms, Queue, scores
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 Needs = Sequence[frozenset[int]]  # the prerequisites of each skill, by number
 
@@ -34,31 +34,41 @@ def graphmasal(
     pool: pd.DataFrame,
     run: Run,
     *,
-    skills: str = "topic",
-    edges: str | Sequence[tuple[str, str]] | None = None,  # pairs (skill, what it needs), or a column of what is needed
-    by: str | None = "level",  # without edges: a skill needs all skills of the next lower median of this column
-    goals: Sequence[str] | None = None,  # None: all skills
-    probes: int = 20,  # rows a skill, at most a fifth of it; ours, as is the rest
+    skills: Annotated[str, Knob(help="column whose values are the skills")] = "topic",
+    edges: Annotated[
+        str | Sequence[tuple[str, str]] | None,
+        Knob(help="pairs of a skill and what it needs, or a column of what is needed; None: from `by`"),
+    ] = None,  # pairs (skill, what it needs), or a column of what is needed
+    by: Annotated[
+        str | None, Knob(help="column whose medians order the skills where there are no edges")
+    ] = "level",  # without edges: a skill needs all skills of the next lower median of this column
+    goals: Annotated[Sequence[str] | None, Knob(help="skills to be mastered; None: all")] = None,  # None: all skills
+    probes: Annotated[
+        int, Knob(help="rows of a skill that measure its mastery, at most a fifth of it", least=1)
+    ] = 20,  # rows a skill, at most a fifth of it; ours, as is the rest
     mastered: Annotated[
-        float, Knob(0.5, 1.0, "share of right answers from which a skill counts as mastered", step=0.05)
+        float,
+        Knob(0.5, 1.0, "share of right answers from which a skill counts as mastered", step=0.05, least=0.0, most=1.0),
     ] = 0.8,
-    weak: float = 0.5,
-    penalty: float = 1.0,
+    weak: Annotated[
+        float, Knob(help="share of right answers below which a skill is a target", least=0.0, most=1.0)
+    ] = 0.5,
+    penalty: Annotated[float, Knob(help="cost of each prerequisite that is not met", least=0.0)] = 1.0,
     items: Annotated[
-        int, Knob(8, 256, "rows of a skill before it is measured again", step=8)
+        int, Knob(8, 256, "rows of a skill before it is measured again", step=8, least=1)
     ] = 64,  # rows of a skill before mastery is measured again
-    most: int = 3,  # blocks after which a skill counts as met
+    most: Annotated[
+        int, Knob(help="blocks of training after which a skill counts as met", least=1)
+    ] = 3,  # blocks after which a skill counts as met
     dynamic: Annotated[
         bool, Knob(choices=(True, False), help="plan anew after every skill, instead of when the plan is done")
     ] = True,  # False: a new plan only when the last one is done
 ) -> Generator:
     """cost(u -> v) = 1 - mastery_v + penalty |prerequisites of v, u apart, that are not met|;
     cover: again and again the path with the largest |weak on it, not yet covered| / cost."""
-    if not (0 <= weak <= mastered <= 1 and min(probes, items, most) >= 1 and penalty >= 0):
-        raise ValueError(
-            f"weak={weak}, mastered={mastered}, probes={probes}, items={items}, most={most}, penalty={penalty}: needs "
-            "0 <= weak <= mastered <= 1, at least 1 probe, item and block, and a penalty of at least 0"
-        )
+    check_bounds(graphmasal, locals())
+    if weak > mastered:
+        raise ValueError(f"weak={weak}, mastered={mastered}; give a weak of at most mastered")
     arms = Arms(pool, skills, run.rng)
     needs = prerequisites(pool, arms, edges, by)
     wanted = np.ones(len(arms), bool) if goals is None else np.isin(arms.names, list(goals))

@@ -27,7 +27,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, SumTree, ranked
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 RULES = ("top", "ranks", "minimax")
 
@@ -38,22 +38,24 @@ def hard_mining(
     *,
     rule: Annotated[str, Knob(choices=RULES, help="how rows with a large loss are preferred")] = "top",
     candidates: Annotated[
-        int, Knob(1, 8, "batches to choose one from", step=1)
+        int, Knob(1, 8, "batches to choose one from", step=1, least=1)
     ] = 4,  # batches to choose one from; choice
-    pressure: float = 100.0,  # the first rank is so many times as likely as the last; Loshchilov & Hutter
-    last: float = 1.0,  # what pressure falls to, exponentially
-    eta: float = 0.5,  # Shalev-Shwartz & Wexler: 1 / 2n on losses over probabilities
+    pressure: Annotated[
+        float, Knob(help="how many times as likely the first rank is as the last, at the start", least=1.0)
+    ] = 100.0,  # the first rank is so many times as likely as the last; Loshchilov & Hutter
+    last: Annotated[
+        float, Knob(help="the same at the end of the budget", least=1.0)
+    ] = 1.0,  # what pressure falls to, exponentially
+    eta: Annotated[
+        float, Knob(help="step size of the weights of rule='minimax'", above=0.0)
+    ] = 0.5,  # Shalev-Shwartz & Wexler: 1 / 2n on losses over probabilities
 ) -> Generator:
     """top: argmax_{|S| = batch} sum_S loss of candidates * batch rows;
     ranks: p_i = s^(-i / n) / sum_j s^(-j / n), s = pressure^(1 - t) last^t;
     minimax: p_i = 1 / 2n + w_i / (2 sum_j w_j), w_i <- w_i exp(eta loss_i / (n p_i))."""
+    check_bounds(hard_mining, locals())
     if rule not in RULES:
         raise ValueError(f"rule={rule!r} is unknown; give one of {', '.join(RULES)}")
-    if not (candidates >= 1 and min(pressure, last) >= 1 and eta > 0):
-        raise ValueError(
-            f"candidates={candidates}, pressure={pressure}, last={last}, eta={eta}: needs at least 1 candidate a "
-            "place, pressures of at least 1, and an eta above 0"
-        )
     if rule == "top":
         yield from _top(pool, run, candidates)
     elif rule == "ranks":

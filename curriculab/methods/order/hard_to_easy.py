@@ -29,7 +29,7 @@ def hard_to_easy(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
+    by: Annotated[str, Knob(help="column of difficulty, higher is harder")] = "level",
     span: Annotated[
         str,
         Knob(

@@ -27,7 +27,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked, scores
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 ORDERS = ("random", "curriculum", "blocked", "blocked_curriculum", "interleaved", "interleaved_curriculum")
 
@@ -39,15 +39,18 @@ def human_strategies(
     order: Annotated[
         str, Knob(choices=ORDERS, help="how difficulty and category order an epoch")
     ] = "interleaved_curriculum",  # the best on average with model difficulty (38.25 against 37.41 random)
-    by: str | None = "level",
-    category: str = "topic",
-    parts: Annotated[int, Knob(1, 8, "parts of equal size by difficulty", step=1)] = 3,  # the released code's number
+    by: Annotated[
+        str | None, Knob(help="column of difficulty, higher is harder; None for orders without difficulty")
+    ] = "level",
+    category: Annotated[str, Knob(help="column of the category")] = "topic",
+    parts: Annotated[
+        int, Knob(1, 8, "parts of equal size by difficulty", step=1, least=1)
+    ] = 3,  # the released code's number
 ) -> Generator:
     """One epoch in the named order, then the next; `by` may be None for the three orders without difficulty."""
+    check_bounds(human_strategies, locals())
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is unknown; give one of {', '.join(ORDERS)}")
-    if parts < 1:
-        raise ValueError(f"parts={parts} of a category; give 1 or more (the paper's code: 3)")
     score = scores(pool, by) if "curriculum" in order else np.zeros(len(pool))
     groups = _categories(pool, category) if order not in ("random", "curriculum") else [np.arange(len(pool))]
     queue = Queue(lambda: _epoch(score, groups, parts if "interleaved" in order else 1, run.rng))

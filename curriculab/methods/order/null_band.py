@@ -10,18 +10,21 @@ Changed  shown as a band beside every comparison instead of being left out
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from curriculab.methods.samplers import Queue
 from curriculab.protocol import Run, Train
+from curriculab.registry.knobs import Knob, check_bounds
 
 
-def null_band(pool: pd.DataFrame, run: Run, *, draw: int = 0) -> Generator:
+def null_band(
+    pool: pd.DataFrame, run: Run, *, draw: Annotated[int, Knob(help="number of the random order", least=0)] = 0
+) -> Generator:
     """The random order number `draw`: its own stream of chance, split off from the seed's."""
-    if draw < 0:
-        raise ValueError(f"draw={draw} is no number of an order; give 0 or more")
+    check_bounds(null_band, locals())
     seed = run.rng.bit_generator.seed_seq
     child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, draw))  # spawn(draw + 1)[draw], alone
     queue = Queue.shuffled(range(len(pool)), np.random.default_rng(child))

@@ -26,33 +26,48 @@ from curriculab.difficulty import irt
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import ranked, scores
 from curriculab.protocol import Run, Sample, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def pudf(
     pool: pd.DataFrame,
     run: Run,
     *,
-    by: str = "level",
-    spread: float | None = 1.0,  # logits of one standard deviation of `by`; None: `by` is in logits, as from irt.fit
-    probes: int = 200,  # at most a fifth of the pool; the paper's code: up to 1000
-    every: int | None = None,  # steps between two probes; None: an epoch of the rows in the gate, as in the paper
+    by: Annotated[str, Knob(help="column of difficulty, higher is harder")] = "level",
+    spread: Annotated[
+        float | None, Knob(help="logits of one standard deviation of `by`; None: `by` is in logits", above=0.0)
+    ] = 1.0,  # logits of one standard deviation of `by`; None: `by` is in logits, as from irt.fit
+    probes: Annotated[
+        int, Knob(help="rows that measure the ability, at most a fifth of the pool", least=1)
+    ] = 200,  # at most a fifth of the pool; the paper's code: up to 1000
+    every: Annotated[
+        int | None, Knob(help="steps between two measurements; None: an epoch of the rows in use", least=1)
+    ] = None,  # steps between two probes; None: an epoch of the rows in the gate, as in the paper
     bump: Annotated[
-        float, Knob(0.0, 1.0, "by how much the gate opens after probes without progress, in logits", step=0.05)
+        float,
+        Knob(0.0, 1.0, "by how much the gate opens after probes without progress, in logits", step=0.05, least=0.0),
     ] = 0.1,  # released code
     patience: Annotated[
-        int, Knob(1, 5, "probes without a new best before the gate opens further", step=1)
+        int, Knob(1, 5, "probes without a new best before the gate opens further", step=1, least=1)
     ] = 1,  # probes without a new best before a bump; released code, its text: 2
-    lower: float = -np.inf,  # released code, as the next two
+    lower: Annotated[
+        float, Knob(help="how far above the ability rows begin to be trained, in logits; below 0: under it")
+    ] = -np.inf,  # released code, as the next two
     upper: Annotated[
         float, Knob(-1.0, 3.0, "how far above the ability rows are still trained, in logits", step=0.1)
     ] = 0.0,  # above 0 the gate reaches beyond the ability: needed where nothing is learned by repetition
-    least: int = 100,  # default of the released code; its scripts: 1000
-    guessing: float = 0.0,  # the paper's model has none; 1 / options where there are options
+    least: Annotated[
+        int, Knob(help="rows that are trained at least", least=1)
+    ] = 100,  # default of the released code; its scripts: 1000
+    guessing: Annotated[
+        float, Knob(help="chance of a right answer by guessing", least=0.0, below=1.0)
+    ] = 0.0,  # the paper's model has none; 1 / options where there are options
 ) -> Generator:
     """Train rows with cap + lower <= b <= cap + upper;  cap <- ability if it is the best so far, else cap + bump;
     ability = argmax log N(ability; 0, 1) + sum_i log P(answer_i | sigma(ability - b_i))."""
-    _check_knobs(spread, probes, every, patience, lower, upper, least)
+    check_bounds(pudf, locals())
+    if not lower < upper:
+        raise ValueError(f"lower={lower}, upper={upper}: the gate is closed; give a lower end below the upper")
     b = logits(scores(pool, by), spread)
     probe, rest = held_out(np.arange(len(pool)), probes, run.rng)
     order = rest[ranked(b[rest], run.rng)]
@@ -100,18 +115,6 @@ def examine(rows: pd.DataFrame) -> Generator:
         out = yield Sample(rows[~choice], temperature=0.0, purpose="probe")
         right[~choice] = (out["correct"].to_numpy(float) >= 0.5).astype(float)
     return right
-
-
-def _check_knobs(
-    spread: float | None, probes: int, every: int | None, patience: int, lower: float, upper: float, least: int
-) -> None:
-    if spread is not None and not spread > 0:
-        raise ValueError(f"spread={spread}: give logits a standard deviation above 0, or None where `by` is in logits")
-    for name, value in (("probes", probes), ("every", every), ("patience", patience), ("least", least)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name}={value}; give at least 1")
-    if not lower < upper:
-        raise ValueError(f"lower={lower}, upper={upper}: the gate is closed; give a lower end below the upper")
 
 
 def check(bench: CheckBench) -> Check:

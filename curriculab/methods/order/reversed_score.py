@@ -10,6 +10,7 @@ Changed  a score x becomes min + max - x: partial(reversed_score, method=compete
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from typing import Annotated
 
 import pandas as pd
 
@@ -17,10 +18,15 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.order.easy_to_hard import easy_to_hard
 from curriculab.methods.order.shuffled_score import with_score
 from curriculab.protocol import Run
+from curriculab.registry.knobs import Knob
 
 
 def reversed_score(
-    pool: pd.DataFrame, run: Run, *, method: Callable[..., Generator] = easy_to_hard, by: str | None = None
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    method: Annotated[Callable[..., Generator], Knob(help="method whose scores are mirrored")] = easy_to_hard,
+    by: Annotated[str | None, Knob(help="column of difficulty, higher is harder; None: the method's own")] = None,
 ) -> Generator:
     """`method` on a column that is `by` mirrored; `by=None` takes the method's own."""
     yield from with_score(pool, run, method, by, "reversed", lambda x: x.min() + x.max() - x)

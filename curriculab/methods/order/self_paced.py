@@ -23,7 +23,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, ranked
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def self_paced(
@@ -31,21 +31,18 @@ def self_paced(
     run: Run,
     *,
     start: Annotated[
-        float, Knob(0.1, 1.0, "share of the candidates that is trained in the first round", step=0.05)
+        float,
+        Knob(0.1, 1.0, "share of the candidates that is trained in the first round", step=0.05, above=0.0, most=1.0),
     ] = 0.5,  # share of the candidates in the first round
     mu: Annotated[
-        float, Knob(1.1, 3.0, "by how much the loss threshold grows from round to round", step=0.1)
+        float, Knob(1.1, 3.0, "by how much the loss threshold grows from round to round", step=0.1, above=1.0)
     ] = 1.3,  # the paper's
-    rounds: Annotated[int, Knob(1, 20, "rounds over the budget", step=1)] = 10,  # choice
-    candidates: int = 1024,  # ours
+    rounds: Annotated[int, Knob(1, 20, "rounds over the budget", step=1, least=1)] = 10,  # choice
+    candidates: Annotated[int, Knob(help="rows drawn for a round", least=1)] = 1024,  # ours
 ) -> Generator:
     """v_i = 1 if loss_i < lambda_k else 0;  lambda_k+1 = mu lambda_k: the minimum over v of
     sum_i v_i loss_i - lambda_k sum_i v_i."""
-    if not (0 < start <= 1 and mu > 1 and rounds >= 1 and candidates >= 1):
-        raise ValueError(
-            f"start={start}, mu={mu}, rounds={rounds}, candidates={candidates}: needs a start in (0, 1], a mu above 1, "
-            "and at least 1 round and candidate"
-        )
+    check_bounds(self_paced, locals())
     threshold = None
     for k in range(rounds):
         drawn = run.rng.choice(len(pool), min(candidates, len(pool)), replace=False)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Generator
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,15 @@ import pandas as pd
 from curriculab.methods.order.easy_to_hard import easy_to_hard
 from curriculab.methods.samplers import scores
 from curriculab.protocol import Run, method_name
+from curriculab.registry.knobs import Knob
 
 
 def shuffled_score(
-    pool: pd.DataFrame, run: Run, *, method: Callable[..., Generator] = easy_to_hard, by: str | None = None
+    pool: pd.DataFrame,
+    run: Run,
+    *,
+    method: Annotated[Callable[..., Generator], Knob(help="method whose scores are permuted")] = easy_to_hard,
+    by: Annotated[str | None, Knob(help="column of difficulty, higher is harder; None: the method's own")] = None,
 ) -> Generator:
     """`method` on a column that is `by` permuted; `by=None` takes the method's own."""
     yield from with_score(pool, run, method, by, "shuffled", run.rng.spawn(1)[0].permutation)

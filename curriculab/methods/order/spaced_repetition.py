@@ -25,7 +25,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 RULES = ("leitner", "half_life", "density")
 
@@ -36,21 +36,24 @@ def spaced_repetition(
     *,
     rule: Annotated[str, Knob(choices=RULES, help="how long a row waits until it is shown again")] = "leitner",
     known: Annotated[
-        float, Knob(0.05, 0.95, "mean probability of a token from which a row counts as known", step=0.05)
+        float,
+        Knob(
+            0.05, 0.95, "mean probability of a token from which a row counts as known", step=0.05, above=0.0, below=1.0
+        ),
     ] = 0.5,  # mean probability of a token, as a loss - log known; choice
-    longest: int = 32,  # epochs; choice, as are the next two
-    eta: float = 0.5,  # recall at which a row is due
-    tau: float = 1.0,
+    longest: Annotated[
+        int, Knob(help="longest delay of a row, in epochs", least=1)
+    ] = 32,  # epochs; choice, as are the next two
+    eta: Annotated[
+        float, Knob(help="recall at which a row is due, for rule='density'", above=0.0, below=1.0)
+    ] = 0.5,  # recall at which a row is due
+    tau: Annotated[float, Knob(help="how fast recall falls with the delay, for rule='density'", above=0.0)] = 1.0,
 ) -> Generator:
     """leitner: delay = 2^box, box <- box + 1 if loss <= - log known else 0;  half_life: delay <- 2 delay or delay / 2;
     density: exp(-tau (delay loss / strength)^2) = eta, so delay = strength / loss sqrt(- log(eta) / tau)."""
+    check_bounds(spaced_repetition, locals())
     if rule not in RULES:
         raise ValueError(f"rule={rule!r} is unknown; give one of {', '.join(RULES)}")
-    if not (0 < known < 1 and 0 < eta < 1 and tau > 0 and longest >= 1):
-        raise ValueError(
-            f"known={known}, eta={eta}, tau={tau}, longest={longest}: needs known and eta between 0 and 1, a tau above "
-            "0 and a longest delay of at least 1 epoch"
-        )
     due, delay, usual = Calendar(len(pool), run.rng), np.ones(len(pool)), None
     while True:
         picked = due.take(run.batch)

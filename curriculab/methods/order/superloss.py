@@ -23,25 +23,28 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Piece, Run, Score, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 
 
 def superloss(
     pool: pd.DataFrame,
     run: Run,
     *,
-    tau: float | None = None,  # nats a token; None: the running mean of the losses
+    tau: Annotated[
+        float | None, Knob(help="loss at which a row has weight 1, in nats a token; None: the running mean")
+    ] = None,  # nats a token; None: the running mean of the losses
     strength: Annotated[
-        float, Knob(0.1, 4.0, "how far a weight may move from 1; larger keeps weights closer to it", step=0.05)
+        float,
+        Knob(0.1, 4.0, "how far a weight may move from 1; larger keeps weights closer to it", step=0.05, above=0.0),
     ] = 1.0,  # lambda
     memory: Annotated[
-        float, Knob(0.0, 0.95, "how much of the running mean of losses is kept at each step", step=0.05)
+        float,
+        Knob(0.0, 0.95, "how much of the running mean of losses is kept at each step", step=0.05, least=0.0, below=1.0),
     ] = 0.9,  # of the running mean; the paper's smoothing, from memory
 ) -> Generator:
     """min over sigma of (loss - tau) sigma + strength (log sigma)^2:
     sigma = exp(-W(max(-2 / e, beta) / 2)), beta = (loss - tau) / strength."""
-    if not (strength > 0 and 0 <= memory < 1):
-        raise ValueError(f"strength={strength}, memory={memory}: needs a strength above 0 and a memory in [0, 1)")
+    check_bounds(superloss, locals())
     queue, usual = Queue.shuffled(range(len(pool)), run.rng), tau
     while True:
         rows = pool.take(queue.take(run.batch))

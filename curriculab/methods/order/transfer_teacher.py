@@ -15,6 +15,8 @@ Changed  difficulty is the teacher's loss on a row's answer (there, the margin o
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,7 @@ from curriculab.methods.order.competence import competence
 from curriculab.methods.pacing import Pacing, Root, Stairs
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Run, Score, method_name
+from curriculab.registry.knobs import Knob, check_knobs
 
 COLUMN = "teacher's loss"
 
@@ -32,15 +35,20 @@ def transfer_teacher(
     pool: pd.DataFrame,
     run: Run,
     *,
-    teacher: str = "base",
-    measure: str = "nll",
-    schedule: Callable[..., Generator] = competence,
+    teacher: Annotated[
+        str, Knob(help="model that says how hard a row is: the base model or a reference model")
+    ] = "base",
+    measure: Annotated[str, Knob(help="measure of difficulty that the teacher gives")] = "nll",
+    schedule: Annotated[
+        Callable[..., Generator], Knob(help="method that orders by the teacher's measure")
+    ] = competence,
     **knobs: object,
 ) -> Generator:
     """Batch ~ U{rows: rank of loss_teacher / n <= pacing(t)},  pacing(t) = min(1, start increase^floor(t / length)).
 
     `knobs` go to `schedule`; competence gets pacing=Stairs() and until=1 unless they say otherwise.
     """
+    check_knobs(partial(schedule, **knobs))
     read = yield Score(pool, measure, role=teacher)
     if method_name(schedule) == "competence":
         pacing: Pacing = Stairs()

@@ -26,7 +26,7 @@ import pandas as pd
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, rewarded
 from curriculab.protocol import Run, Sample, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 from curriculab.rewards import Band, Composite, Correct, Tags, Triangle
 
 LENGTHS = {"triangle": Triangle, "band": Band}
@@ -38,25 +38,38 @@ def train_long_think_short(
     run: Run,
     *,
     start: Annotated[
-        float, Knob(8, 512, "length budget of an answer at the start, in tokens", step=1)
+        float, Knob(8, 512, "length budget of an answer at the start, in tokens", step=1, least=1.0)
     ] = 256,  # B0, tokens; section 4 of the paper, as are the next two
-    gamma: Annotated[float, Knob(0.3, 1.0, "by what the length budget is multiplied each time", step=0.05)] = 0.7,
+    gamma: Annotated[
+        float, Knob(0.3, 1.0, "by what the length budget is multiplied each time", step=0.05, above=0.0, most=1.0)
+    ] = 0.7,
     every: Annotated[
-        int, Knob(1, 200, "optimiser steps between two changes of the length budget", step=1)
+        int, Knob(1, 200, "optimiser steps between two changes of the length budget", step=1, least=1)
     ] = 150,  # T, optimiser steps; a quarter of the paper's 600
     shape: Annotated[str, Knob(choices=("exponential", "linear"), help="how the length budget falls")] = "exponential",
-    drops: int = 3,  # of the paper's run; where a linear budget stops falling
-    length: str = "triangle",
-    weights: tuple[float, float, float] = (0.3, 0.6, 0.1),  # correct, length, tags: length-heavy; (.6, .3, .1) is the
+    drops: Annotated[
+        int, Knob(help="changes after which a linear length budget stays as it is", least=1)
+    ] = 3,  # of the paper's run; where a linear budget stops falling
+    length: Annotated[
+        str, Knob(help="reward of the length: 'triangle' around the budget, or 'band' up to it")
+    ] = "triangle",
+    weights: Annotated[tuple[float, float, float], Knob(help="weights of correctness, length and tags")] = (
+        0.3,
+        0.6,
+        0.1,
+    ),  # correct, length, tags: length-heavy; (.6, .3, .1) is the
     # paper's correctness-heavy setting; which of them its main table used was not read
-    tags: tuple[str, ...] = ("think", "answer"),
+    tags: Annotated[tuple[str, ...], Knob(help="tags that an answer is rewarded for")] = ("think", "answer"),
     tell_budget: Annotated[bool, Knob(choices=(True, False), help="say the length budget in the prompt")] = True,
-    max_new_tokens: int | None = None,  # the bench's; it should leave room for `start`
+    max_new_tokens: Annotated[
+        int | None, Knob(help="tokens of an answer at most; None: those of the bench", least=1)
+    ] = None,  # the bench's; it should leave room for `start`
 ) -> Generator:
     """reward = w_c correct + w_l R(l, B(t)) + w_f tags, R = l/B up to B, then 1 - (l - B)/B, never below 0.
 
     t is the optimiser step, l the tokens of an answer.
     """
+    check_bounds(train_long_think_short, locals())
     if length not in LENGTHS:
         raise ValueError(f"length={length!r} is unknown; give {' or '.join(map(repr, LENGTHS))}")
     if len(weights) != 3 or min(weights) < 0 or not max(weights) > 0:
@@ -80,11 +93,6 @@ def budget_at(step: int, *, start: float, gamma: float, every: int, shape: str =
     """Whole tokens at an optimiser step, rounded down as the paper prints them: 256, 179, 125, 87."""
     if shape not in SHAPES:
         raise ValueError(f"shape={shape!r} is unknown; give {' or '.join(map(repr, SHAPES))}")
-    if not (start >= 1 and 0 < gamma <= 1 and every >= 1 and drops >= 1):
-        raise ValueError(
-            f"start={start}, gamma={gamma}, every={every}, drops={drops}; needs start, every and drops of at least 1, "
-            "0 < gamma <= 1"
-        )
     k = step // every
     if shape == "linear":
         return max(1, int(start - min(k, drops) * start * (1 - gamma**drops) / drops + 1e-9))

@@ -33,7 +33,7 @@ from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue
 from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Copy, Run, Sample, Train
-from curriculab.registry.knobs import Knob
+from curriculab.registry.knobs import Knob, check_bounds
 from curriculab.rewards import Correct, Cosine, Tags
 
 STAGES = ("easy", "medium", "hard")
@@ -45,29 +45,35 @@ def vl_cogito(
     pool: pd.DataFrame,
     run: Run,
     *,
-    stages: tuple[float, float, float] = (0.25, 0.25, 0.5),  # 100, 100 and about 200 steps
+    stages: Annotated[
+        tuple[float, float, float], Knob(help="shares of the budget of the stages easy, medium and hard")
+    ] = (0.25, 0.25, 0.5),  # 100, 100 and about 200 steps
     soft: Annotated[bool, Knob(choices=(True, False), help="weigh prompts smoothly by accuracy in each stage")] = True,
     rule: Annotated[
         str, Knob(choices=("paper", "code", "none"), help="length reward of the hard stage")
     ] = "paper",  # the length reward of the hard stage; "none" leaves it out
-    all_wrong: float = 0.25,  # w, hard stage; all_false_coff of the code, whose binary control has 0
-    tags: tuple[str, ...] = ("think", "answer"),
-    tag_weight: float = 0.5,
-    length_weight: float = 1.0,
+    all_wrong: Annotated[
+        float, Knob(help="weight of groups without right answers in the hard stage", least=0.0)
+    ] = 0.25,  # w, hard stage; all_false_coff of the code, whose binary control has 0
+    tags: Annotated[tuple[str, ...], Knob(help="tags that an answer is rewarded for")] = ("think", "answer"),
+    tag_weight: Annotated[float, Knob(help="weight of the reward for tags; below 0 they are punished")] = 0.5,
+    length_weight: Annotated[float, Knob(help="weight of the reward for length; below 0 it is turned round")] = 1.0,
     best: Annotated[bool, Knob(choices=(True, False), help="start a stage from the best state of the last one")] = True,
-    window: int = 10,  # ours
-    longest: float | None = None,  # target length without right answers; the paper's 4096, the code's tar_len 750
+    window: Annotated[int, Knob(help="steps that the accuracy of a stage is the mean of", least=1)] = 10,  # ours
+    longest: Annotated[
+        float | None,
+        Knob(help="target length where no answer is right, in tokens; None: the longest answer of the step", above=0.0),
+    ] = None,  # target length without right answers; the paper's 4096, the code's tar_len 750
 ) -> Generator:
     """advantage = F(acc) A, A of the group of answers, acc its accuracy.
 
     F = sin(pi acc) in the stage medium, in easy up to acc = 1/2 and in hard from there on, 1 in the other half.
     """
+    check_bounds(vl_cogito, locals())
     if rule not in RULES:
         raise ValueError(f"rule={rule!r} is unknown; give one of {', '.join(map(repr, RULES))}")
     if len(stages) != 3 or min(stages) < 0 or not np.isclose(sum(stages), 1):
         raise ValueError(f"stages={stages}; give the shares of the budget of {', '.join(STAGES)}, which add up to 1")
-    if window < 1:
-        raise ValueError(f"window={window} steps have no mean; give at least 1")
     queue, weight = Queue.shuffled(np.arange(len(pool)), run.rng), soft_weight if soft else binary_weight
     for stage, end in zip(STAGES, np.cumsum(stages) - 1e-9, strict=True):
         recent, peak = deque(maxlen=window), -1.0

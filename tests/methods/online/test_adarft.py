@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from math import tanh
 
 import numpy as np
 import pytest
 
 from curriculab import methods
-from curriculab.bench.simulate import simulate
 from curriculab.methods.online.adarft import nearest, stretched
 from tests.methods.made import make, talk
 
@@ -46,21 +44,3 @@ def test_adarft_with_distinct_scores_equals_sorting_all_distances():
     for target in (0.0, 3.3, 50.0, 99.9, 100.0):
         mine = nearest(d, np.arange(501), target, 16, rng)
         assert set(mine) == set(np.argsort(np.abs(d - target))[:16])
-
-
-POOL = make([1, 2, 3, 4])
-
-
-@pytest.mark.parametrize(
-    ("knobs", "why"),
-    [
-        (
-            {"beta": 1.0},
-            "beta=1.0, alpha=2.0, eta=50.0, start=0.0; needs 0 < beta < 1, alpha and eta above "
-            "0, and 0 <= start <= 100",
-        ),
-    ],
-)
-def test_bad_knobs_say_so_at_the_first_step(knobs, why):
-    runs = simulate(partial(methods.adarft, **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
-    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}

@@ -68,7 +68,7 @@ POOL = make([1, 2, 3, 4])
 @pytest.mark.parametrize(
     ("knobs", "why"),
     [
-        ({"chunks": 9}, "chunks=9, probe=8; give 1 to 4 chunks and at least 1 answer a row"),
+        ({"chunks": 9}, "chunks=9 for 4 rows; give 1 to 4"),
     ],
 )
 def test_bad_knobs_say_so_at_the_first_step(knobs, why):

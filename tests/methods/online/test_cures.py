@@ -112,9 +112,7 @@ def test_cures_goes_on_where_all_answers_agree():
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"tau": 0}, "tau=0 is no temperature; give one above 0"),
         ({"sampler": "x"}, "sampler='x' is unknown; give 'paper' or 'code' (the released one, nearly even)"),
-        ({"cold": 0}, "cold=0 leaves nothing to learn from; give at least 1"),
         ({"n_max": 4}, "n_min=2, n_max=4 must lie around the 8 answers a row of this bench"),
     ],
 )

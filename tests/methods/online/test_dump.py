@@ -73,9 +73,6 @@ def test_dump_may_listen_to_what_is_not_normalised():
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"tau": -1}, "tau=-1 is no temperature; give one above 0 (0.1 in the paper)"),
-        ({"window": 0}, "window=0 answers have no mean; give at least 1 (300 in the released code)"),
-        ({"bonus": -1}, "bonus=-1 would shun what is unknown; give at least 0 (1 in the paper)"),
         ({"value": "x"}, "value='x' is unknown; give 'advantage' (the paper) or 'spread' (not normalised)"),
     ],
 )

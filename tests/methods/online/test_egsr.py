@@ -58,7 +58,6 @@ POOL = make([1, 2, 3, 4])
     ("knobs", "why"),
     [
         ({"guide": "teacher"}, "guide='teacher' is unknown; give 'answer' or 'solution'"),
-        ({"guided": 0}, "guided=0; give how many guided answers a failed group gets, at least 1"),
     ],
 )
 def test_bad_knobs_say_so_at_the_first_step(knobs, why):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
-import pytest
 
 from curriculab import methods
-from curriculab.bench.simulate import simulate
 from tests.methods.made import make, talk
 
 
@@ -29,21 +25,3 @@ def test_staleness_brings_rows_back_that_rank_does_not():
     by_age = talk(methods.learnability, pool, rewards, batch=4, rho=1.0)
     seen = [pd.concat([r.rows for r in asked]).index.value_counts() for asked in (by_rank, by_age)]
     assert seen[1].max() < seen[0].max() and seen[1].min() >= seen[0].min()
-
-
-POOL = make([1, 2, 3, 4])
-
-
-@pytest.mark.parametrize(
-    ("knobs", "why"),
-    [
-        (
-            {"rho": 2},
-            "replay=0.5, rho=2, beta=0.1, buffer=1000; replay and rho lie in [0, 1], beta is "
-            "above 0, buffer at least 1",
-        ),
-    ],
-)
-def test_bad_knobs_say_so_at_the_first_step(knobs, why):
-    runs = simulate(partial(methods.learnability, **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
-    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}

@@ -55,11 +55,6 @@ POOL = make([1, 2, 3, 4])
     ("knobs", "why"),
     [
         ({"draw": "ucb"}, "draw='ucb' is unknown; give 'proportional' or 'boltzmann'"),
-        (
-            {"alpha": 0},
-            "alpha=0, theta=0.1, tau=0.05, epsilon=0.2; needs 0 < alpha <= 1, "
-            "0 < theta < 1, tau > 0, 0 <= epsilon <= 1",
-        ),
     ],
 )
 def test_bad_knobs_say_so_at_the_first_step(knobs, why):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from curriculab import methods
-from curriculab.bench.simulate import simulate
 from curriculab.protocol import Sample, Train
 from curriculab.simulation.pools import planted
 from tests.methods.made import asked_by, make
@@ -36,20 +33,6 @@ def test_sari_rewards_sections_in_their_order():
     trained = [r.rows for r in seen if isinstance(r, Train)]
     assert all({"reward/correct", "reward/tags"} <= set(rows) for rows in trained)
     assert (trained[0].reward == trained[0]["reward/correct"]).all()  # no simulated answer holds a tag
-
-
-POOL = make([1, 2, 3, 4])
-
-
-@pytest.mark.parametrize(
-    ("knobs", "why"),
-    [
-        ({"warm": 1}, "warm=1, bins=4, probe=8; needs 0 <= warm < 1, bins and probe of at least 1"),
-    ],
-)
-def test_bad_knobs_say_so_at_the_first_step(knobs, why):
-    runs = simulate(partial(methods.sari, **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
-    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
 
 
 def test_a_pool_that_is_never_answered_rightly_says_so():

@@ -87,10 +87,7 @@ def test_sec_may_be_greedy():
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"alpha": 0}, "alpha=0 is no step of an average; give one above 0, at most 1"),
-        ({"tau": 0}, "tau=0 is no temperature; give one above 0 (0.2 to 1 in the paper)"),
         ({"absent": "drop"}, "absent='drop' is unknown; give 'keep' (the paper) or 'decay' (its released code)"),
-        ({"epsilon": 2}, "epsilon=2 is no share of draws; give one in [0, 1], or None for softmax(Q / tau)"),
         ({"arms": "source"}, "arms='source' is no column of the pool; it has prompt, answer, topic, level"),
     ],
 )

@@ -36,18 +36,3 @@ def test_thompson_finds_the_middling_rows_and_a_target_moves_it():
         runs = simulate(method, pool, steps=60, batch_size=8, learner=student, objective="grpo")
         late = runs.exposure[runs.exposure.step > 40].join(pool, on="id")
         assert (late.topic == topic).mean() > 0.6, topic
-
-
-POOL = make([1, 2, 3, 4])
-
-
-@pytest.mark.parametrize(
-    ("knobs", "why"),
-    [
-        ({"target": 2}, "target=2, decay=0.5, prior=1.0; target and decay lie in [0, 1], prior above 0"),
-        ({"candidates": 0}, "candidates=0; give how many rows a step compares, at least 1, or None: all"),
-    ],
-)
-def test_bad_knobs_say_so_at_the_first_step(knobs, why):
-    runs = simulate(partial(methods.thompson, **knobs), POOL, steps=3, batch_size=2, name="v", objective="grpo")
-    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}

@@ -35,7 +35,7 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3], minus=[-1.0, 0.0, 1.0, 2
     ("knobs", "why"),
     [
         ({"by": "topic"}, "by='topic' holds 'x'; an order needs a column of numbers"),
-        ({"buckets": 0}, "buckets=0 for 4 rows; give 1 to 4, or None: one per value of `by`"),
+        ({"buckets": 5}, "buckets=5 for 4 rows; give 1 to 4, or None: one per value of `by`"),
     ],
 )
 def test_bad_knobs_say_so_at_the_first_step(knobs, why):

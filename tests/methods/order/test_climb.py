@@ -138,7 +138,6 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
             {"pacing": "log"},
             "pacing='log' is no pacing; give Ramp('linear') or another of cl.methods.pacing",
         ),
-        ({"refresh": 0}, "refresh=0 is no share of the budget; give one above 0, at most 1, or None: never"),
         (
             {"vocabulary": "pos"},
             "vocabulary='pos' is unknown; give 'frequency', 'class', 'both', or None: all words",

@@ -43,7 +43,6 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3], minus=[-1.0, 0.0, 1.0, 2
             {"pacing": "linear"},
             "pacing='linear' is no pacing; give Linear(), Root(p=2) or Geometric() of cl.methods.pacing",
         ),
-        ({"until": 0}, "until=0 is no share of the budget; give one above 0, at most 1"),
     ],
 )
 def test_bad_knobs_say_so_at_the_first_step(knobs, why):

@@ -13,7 +13,7 @@ from curriculab.bench.simulate import simulate
 from curriculab.methods.order import curriculum_designer
 from curriculab.protocol import Score
 from curriculab.simulation.pools import planted
-from tests.methods.made import asked, make
+from tests.methods.made import asked
 
 
 def test_orders_are_scored_by_distances():
@@ -71,22 +71,3 @@ def test_many_classes_are_sampled():
     assert len(curriculum_designer._orders(5, 200, np.random.default_rng(0))) == 120
     some = curriculum_designer._orders(8, 200, np.random.default_rng(0))
     assert some.shape == (200, 8) and all(sorted(order) == list(range(8)) for order in some.tolist())
-
-
-POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
-
-
-@pytest.mark.parametrize(
-    ("knobs", "why"),
-    [
-        (
-            {"rank": 2},
-            "samples=100, orders=200, rank=2, replay=0.0: give at least 1 sample and 1 order, a rank in [0, 1] and a "
-            "share of replay in [0, 1)",
-        ),
-    ],
-)
-def test_bad_knobs_say_so_at_the_first_step(knobs, why):
-    runs = simulate(partial(methods.curriculum_designer, **knobs), POOL, steps=3, batch_size=2, name="v")
-    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
-    assert runs.metrics.empty

@@ -48,10 +48,7 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3], minus=[-1.0, 0.0, 1.0, 2
             {"by": "minus"},
             "by='minus' reaches down to -1; 1 / score needs losses: at least 0, some above",
         ),
-        (
-            {"factor": 2.0},
-            "start=0.25, end=1.0, factor=2.0: needs 0 < start <= end <= 1 and 0 < factor < 1",
-        ),
+        ({"start": 0.5, "end": 0.4}, "start=0.5, end=0.4; give a start of at most the end"),
     ],
 )
 def test_bad_knobs_say_so_at_the_first_step(knobs, why):

@@ -50,7 +50,6 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
     ("knobs", "why"),
     [
         ({"mode": "hard"}, "mode='hard' is unknown; give one of top, middle, bottom"),
-        ({"share": 0}, "share=0 of the candidates; give one above 0, at most 1"),
         (
             {"prefix": "none"},
             "prefix='none' is unknown; give 'own' (what the model writes) or 'given' (the answer)",

@@ -59,7 +59,6 @@ COLUMNS = "prompt, answer, topic, level, loss"
     ("knobs", "why"),
     [
         ({"ease": "kde"}, "ease='kde' is unknown; give one of rank, range, density"),
-        ({"m": 20}, "m=20 is no share of the budget; give one above 0, at most 1"),
         ({"within": "query"}, f"within='query' is no column of the pool; it has {COLUMNS}"),
     ],
 )

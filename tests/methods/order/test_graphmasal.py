@@ -127,8 +127,7 @@ COLUMNS = "prompt, answer, topic, level, loss"
     [
         (
             {"weak": 0.9},
-            "weak=0.9, mastered=0.8, probes=20, items=64, most=3, penalty=1.0: needs 0 <= weak <= mastered <= 1, at "
-            "least 1 probe, item and block, and a penalty of at least 0",
+            "weak=0.9, mastered=0.8; give a weak of at most mastered",
         ),
         ({"edges": "needs"}, f"edges='needs' is no column of the pool; it has {COLUMNS}"),
     ],

@@ -61,11 +61,6 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
     ("knobs", "why"),
     [
         ({"rule": "ohem"}, "rule='ohem' is unknown; give one of top, ranks, minimax"),
-        (
-            {"eta": 0},
-            "candidates=4, pressure=100.0, last=1.0, eta=0: needs at least 1 candidate a place, pressures of at least "
-            "1, and an eta above 0",
-        ),
     ],
 )
 def test_bad_knobs_say_so_at_the_first_step(knobs, why):

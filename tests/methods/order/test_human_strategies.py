@@ -60,7 +60,6 @@ COLUMNS = "prompt, answer, topic, level, loss, minus"
             "interleaved_curriculum",
         ),
         ({"category": "area"}, f"category='area' is no column of the pool; it has {COLUMNS}"),
-        ({"parts": 0}, "parts=0 of a category; give 1 or more (the paper's code: 3)"),
         (
             {"by": None},
             "by=None is no column of the pool; it has " + COLUMNS,

@@ -121,11 +121,6 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
     ("knobs", "why"),
     [
         (
-            {"spread": 0},
-            "spread=0: give logits a standard deviation above 0, or None where `by` is in logits",
-        ),
-        ({"every": 0}, "every=0; give at least 1"),
-        (
             {"lower": 1.0},
             "lower=1.0, upper=0.0: the gate is closed; give a lower end below the upper",
         ),

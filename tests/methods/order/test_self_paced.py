@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import numpy as np
-import pytest
-
 from curriculab import methods
-from curriculab.bench.simulate import simulate
 from curriculab.protocol import Clock, Run, Score
 from tests.methods.made import make, reply
 
@@ -33,22 +27,3 @@ def test_at_least_a_batch_is_in_use():
     request = next(method)
     train = method.send(reply(request, nll=request.rows.level.to_numpy(float)))
     assert sorted(train.rows.index) == list("abc")
-
-
-POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
-
-
-@pytest.mark.parametrize(
-    ("knobs", "why"),
-    [
-        (
-            {"mu": 1.0},
-            "start=0.5, mu=1.0, rounds=10, candidates=1024: needs a start in (0, 1], a mu above 1, and at least 1 "
-            "round and candidate",
-        ),
-    ],
-)
-def test_bad_knobs_say_so_at_the_first_step(knobs, why):
-    runs = simulate(partial(methods.self_paced, **knobs), POOL, steps=3, batch_size=2, name="v")
-    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
-    assert runs.metrics.empty

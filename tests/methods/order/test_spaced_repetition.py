@@ -72,11 +72,6 @@ POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
 @pytest.mark.parametrize(
     ("knobs", "why"),
     [
-        (
-            {"known": 1.0},
-            "known=1.0, eta=0.5, tau=1.0, longest=32: needs known and eta between 0 and 1, a tau above 0 and a longest "
-            "delay of at least 1 epoch",
-        ),
         ({"rule": "rbf"}, "rule='rbf' is unknown; give one of leitner, half_life, density"),
     ],
 )

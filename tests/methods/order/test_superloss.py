@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 
 from curriculab import methods
-from curriculab.bench.simulate import simulate
 from curriculab.methods.order import superloss
 from curriculab.protocol import Run
 from tests.methods.made import make, reply
@@ -40,21 +37,3 @@ def test_weights_of_a_batch_and_the_running_mean():
     assert method.send(reply(second, nll=[0.0, 0.0])).note["tau"] == 1.0
     fixed = methods.superloss(make([1, 2]), Run(0, batch=2), tau=0.5)
     assert fixed.send(reply(next(fixed), nll=[1.0, 3.0])).note["tau"] == 0.5
-
-
-POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3])
-
-
-@pytest.mark.parametrize(
-    ("knobs", "why"),
-    [
-        (
-            {"strength": 0},
-            "strength=0, memory=0.9: needs a strength above 0 and a memory in [0, 1)",
-        ),
-    ],
-)
-def test_bad_knobs_say_so_at_the_first_step(knobs, why):
-    runs = simulate(partial(methods.superloss, **knobs), POOL, steps=3, batch_size=2, name="v")
-    assert runs.failed == {("v", 0): f"failed: ValueError: {why}"}
-    assert runs.metrics.empty

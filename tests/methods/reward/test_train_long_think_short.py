@@ -66,10 +66,6 @@ def test_a_band_and_a_bare_prompt():
         ({"length": "square"}, "length='square' is unknown; give 'triangle' or 'band'"),
         ({"shape": "step"}, "shape='step' is unknown; give 'exponential' or 'linear'"),
         (
-            {"gamma": 1.2},
-            "start=256, gamma=1.2, every=150, drops=3; needs start, every and drops of at least 1, 0 < gamma <= 1",
-        ),
-        (
             {"weights": (1, 0)},
             "weights=(1, 0); give three of correct, length and tags, at least 0 and some above",
         ),
