@@ -150,10 +150,13 @@ def _is_plain_value(value: object) -> bool:
 def shown_by_its_class(name: str) -> bool:
     """Does the example of a class read this property of it, or call or define this method?"""
     owner, _, member = name.rpartition(".")
-    if owner not in EXAMPLES or not inspect.isclass(PUBLIC[owner]):
+    kind = PUBLIC.get(owner)
+    if not inspect.isclass(kind):
         return False
-    read = isinstance(vars(PUBLIC[owner])[member], property | functools.cached_property)
-    return member in (names_in if read else methods_in)(EXAMPLES[owner])
+    used = names_in if isinstance(vars(kind)[member], property | functools.cached_property) else methods_in
+    if owner in EXAMPLES:
+        return member in used(EXAMPLES[owner])
+    return made_by_another(owner) and any({kind.__name__, member} <= used(test) for test in EXAMPLES.values())
 
 
 def shown_by_a_base(name: str) -> bool:

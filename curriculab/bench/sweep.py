@@ -43,6 +43,15 @@ def learning_rate_sweep(
     ------
     ValueError
         Where `rates` is empty or holds a rate that is not above 0.
+
+    Examples
+    --------
+    >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=48, seed=0)
+    >>> student = cl.simulation.SimulatedLearner(cl.simulation.Student(), pool)  # in the model's place: it is fast
+    >>> fast = dict(budget=cl.Budget(steps=3), backend=lambda design: student)
+    >>> bench = cl.Bench(model, pool[:40], pool[40:], store=None, **fast)
+    >>> cl.bench.learning_rate_sweep(bench, (1e-3, 3e-3), seeds=1, progress=False).variants
+    ['random, lr 0.001', 'random, lr 0.003']
     """
     (name, setting), *rest = bench.objectives.items()
     if not rates or not all(rate > 0 for rate in rates):

@@ -58,12 +58,31 @@ class Check:
 class CheckBench(ABC):
     """What a method's `check` is given: small pools, simulated students, and a switch that breaks the signal.
 
-    seeds: of every run; broken: the twin's bench, on which `signal`, the columns that the method reads (of the pool, or
-    of replies, such as "reward" and "correct" together), is permuted among the rows, while the student and every
-    measurement below keep the true ones; batch_size: rows in a step.
-
     The package that runs checks hands it in (`curriculab.bench.check_bench`), so that a method's file needs nothing but
     this class.
+
+    Parameters
+    ----------
+    seeds : tuple of int
+        Of every run.
+    broken : bool
+        Whether `signal`, the columns that the method reads (of the pool, or of replies, such as "reward" and "correct"
+        together), is permuted among the rows, while the student and every measurement below keep the true ones.
+    batch_size : int
+        Rows in a step.
+
+    Examples
+    --------
+    >>> from curriculab.bench.check_bench import SimulatedCheckBench
+    >>> bench, seen = SimulatedCheckBench(seeds=(0, 1)), []
+    >>> len(bench.pool), len(bench.wide), bench.student(rate=0.1).rate
+    (480, 360, 0.1)
+    >>> bench.chain("a", "b"), bench.chain_student("a", "b").prerequisites
+    ((('b', 'a'),), (('b', 'a'),))
+    >>> pool, student = bench.planted({"easy": 0.9, "hard": 0.1})
+    >>> runs = bench.train(bench.watch(bench.random, seen), (), pool, student, {}, steps=3, batch_size=4)
+    >>> runs, {type(request).__name__ for request in seen}
+    (Runs(1 variants x 2 seeds, up to 3 steps), {'Train'})
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -88,7 +107,14 @@ class CheckBench(ABC):
     @property
     @abstractmethod
     def pocket(self) -> Any:
-        """The pocket model, or None where it is not installed."""
+        """The pocket model, or None where it is not installed.
+
+        Examples
+        --------
+        >>> from curriculab.bench.check_bench import SimulatedCheckBench
+        >>> SimulatedCheckBench().pocket.name
+        'pocket'
+        """
 
     @abstractmethod
     def student(self, **settings: object) -> Any:
@@ -127,7 +153,15 @@ class CheckBench(ABC):
         batch_size: int | None = None,
         **knobs: object,
     ) -> Runs:
-        """All seeds of one method, supervised: on the chain, one pass over the pool unless `steps` says otherwise."""
+        """All seeds of one method, supervised: on the chain, one pass over the pool unless `steps` says otherwise.
+
+        Examples
+        --------
+        >>> from curriculab.bench.check_bench import SimulatedCheckBench
+        >>> bench = SimulatedCheckBench(seeds=(0, 1))
+        >>> bench.simulate(cl.methods.easy_to_hard, by="score", signal=("score",), steps=4)
+        Runs(1 variants x 2 seeds, up to 4 steps)
+        """
         pool = self.pool if pool is None else pool
         batch_size = batch_size or self.batch_size
         skills = sorted(set(pool["topic"])) if pool is self.pool else []  # "skill 1", "skill 2", ...
@@ -151,6 +185,13 @@ class CheckBench(ABC):
         """All seeds of one method under reinforcement (or `objective`): on the chain and its student, or those given.
 
         budget: instead of `steps`, such as {"rollouts": 1500}.
+
+        Examples
+        --------
+        >>> from curriculab.bench.check_bench import SimulatedCheckBench
+        >>> runs = SimulatedCheckBench(seeds=(0,)).reinforce(cl.methods.random_order, steps=2, rollouts=4)
+        >>> len(runs.groups)  # a step of eight rows each
+        16
         """
         pool = self.pool if pool is None else pool
         student = student or self.chain_student(*sorted(set(pool["topic"])))
@@ -159,7 +200,20 @@ class CheckBench(ABC):
         return self.train(method, signal, pool, student, knobs, **how)
 
     def final(self, runs: Runs) -> np.ndarray:
-        """Accuracy at the end, (seeds,)."""
+        """Accuracy at the end, in [0, 1], (seeds,).
+
+        Raises
+        ------
+        RuntimeError
+            Where a run failed.
+
+        Examples
+        --------
+        >>> from curriculab.bench.check_bench import SimulatedCheckBench
+        >>> bench = SimulatedCheckBench(seeds=(0, 1))
+        >>> bench.final(bench.simulate(bench.random, steps=4)).shape
+        (2,)
+        """
         if runs.failed:
             (variant, seed), why = next(iter(runs.failed.items()))
             raise RuntimeError(f"{variant!r} with seed {seed} {why}")
@@ -167,15 +221,39 @@ class CheckBench(ABC):
         return last.groupby("seed").correct.mean().loc[list(self.seeds)].to_numpy()
 
     def accuracy(self, method: Method, **how: object) -> np.ndarray:
-        """Accuracy at the end of `simulate`, (seeds,)."""
+        """Accuracy at the end of `simulate`, in [0, 1], (seeds,).
+
+        Examples
+        --------
+        >>> from curriculab.bench.check_bench import SimulatedCheckBench
+        >>> bench = SimulatedCheckBench(seeds=(0,))
+        >>> bool(bench.accuracy(cl.methods.easy_to_hard, by="level") > bench.accuracy(bench.random))
+        True
+        """
         return self.final(self.simulate(method, **how))
 
     def reinforced(self, method: Method, **how: object) -> np.ndarray:
-        """Accuracy at the end of `reinforce`, (seeds,)."""
+        """Accuracy at the end of `reinforce`, in [0, 1], (seeds,).
+
+        Examples
+        --------
+        >>> from curriculab.bench.check_bench import SimulatedCheckBench
+        >>> SimulatedCheckBench(seeds=(0, 1)).reinforced(cl.methods.random_order, steps=2).shape
+        (2,)
+        """
         return self.final(self.reinforce(method, **how))
 
     def exposure(self, runs: Runs, pool: Rows | None = None) -> pd.DataFrame:
-        """Rows trained with their true columns; `share_before` and `share` of the steps, around the row's own."""
+        """Rows trained with their true columns; `share_before` and `share` of the steps, around the row's own.
+
+        Examples
+        --------
+        >>> from curriculab.bench.check_bench import SimulatedCheckBench
+        >>> bench = SimulatedCheckBench(seeds=(0,))
+        >>> seen = bench.exposure(bench.simulate(cl.methods.easy_to_hard, by="level", steps=2))
+        >>> seen.groupby("share_before")["level"].max().to_dict()
+        {0.0: 1, 0.5: 4}
+        """
         seen = runs.exposure.join(self.pool if pool is None else pool, on="id")
         last = seen.groupby("seed").step.transform("max")
         return seen.assign(share_before=(seen.step - 1) / last, share=seen.step / last)
@@ -186,7 +264,13 @@ def checks_path() -> Path:
 
 
 def load_checks() -> dict[str, dict]:
-    """Recorded checks by function: claim, refuted_by, measured, held, seeds, date, versions, digest."""
+    """Recorded checks by function: claim, refuted_by, measured, held, seeds, date, versions, digest.
+
+    Examples
+    --------
+    >>> cl.methods.load_checks()["easy_to_hard"]["seeds"]
+    [0, 1, 2]
+    """
     path = checks_path()
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 

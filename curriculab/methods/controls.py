@@ -17,8 +17,33 @@ def controls(
 ) -> tuple[dict[str, Method], tuple[str, ...]]:
     """Controls that belong beside these variants, and the names among them that are null-band orders.
 
-    which: True for all, or some of "random" (where it is missing), "reverse" and "shuffled" (of each variant that
-    orders by a score), "null" (`null` more random orders; None: one a variant, at least three).
+    Parameters
+    ----------
+    variants : mapping of str to method
+        Methods by the names that they are shown under.
+    which : bool or sequence of str
+        True for all, or some of "random" (where it is missing), "reverse" and "shuffled" (of each variant that orders
+        by a score), "null".
+    null : int, optional
+        How many more random orders "null" stands for; None: one a variant, at least three.
+
+    Returns
+    -------
+    added : dict of str to method
+        The controls by name, without `variants`.
+    null : tuple of str
+        The names among them that are null-band orders.
+
+    Raises
+    ------
+    ValueError
+        For an unknown control, or where a variant has the name of one.
+
+    Examples
+    --------
+    >>> added, null = cl.methods.controls({"easy first": cl.methods.easy_to_hard}, null=1)
+    >>> list(added), null
+    (['random', 'easy first, reversed', 'easy first, shuffled scores', 'null 1'], ('null 1',))
     """
     wanted = KINDS if which is True else tuple(which or ())
     if unknown := [kind for kind in wanted if kind not in KINDS]:

@@ -34,11 +34,34 @@ HOME = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the catalogue; number None for classics and controls; authors "" and year None where not known.
+    """One line of the catalogue.
 
-    needs: what a bench must have, such as {"objective": ("grpo",), "columns": ("level",)}; role: "control" for what
-    stands beside curricula; adapts: False where it draws alike whatever the learner does (`Adapts   no`); module: where
-    the method stands, "" for curriculab's own; claims: False where its file has no `check`.
+    Parameters
+    ----------
+    number : int or None
+        Of a published system; None for classics and controls.
+    title, authors : str
+        Of the paper; authors "" where not known.
+    year : int or None
+        Of the paper.
+    group, function : str
+        Folder of the method's file, and its name.
+    needs : mapping of str to tuple of str
+        What a bench must have, such as {"objective": ("grpo",), "columns": ("level",)}.
+    role : str
+        "control" for what stands beside curricula.
+    adapts : bool
+        False where it draws alike whatever the learner does (`Adapts   no`).
+    module : str
+        Where the method stands, "" for curriculab's own.
+    claims : bool
+        False where its file has no `check`.
+
+    Examples
+    --------
+    >>> entry = next(e for e in cl.methods.CATALOG if e.function == "easy_to_hard")
+    >>> entry.path.name, entry.method is cl.methods.easy_to_hard, entry.check.__name__, entry.status == "planned"
+    ('easy_to_hard.py', True, 'check', False)
     """
 
     number: int | None
@@ -55,6 +78,7 @@ class Entry:
 
     @property
     def path(self) -> Path:
+        """The method's file; it is not there while the method is planned."""
         if not self.module:
             return HOME / self.group / f"{self.function}.py"
         spec = importlib.util.find_spec(self.module)
@@ -74,6 +98,7 @@ class Entry:
 
     @property
     def method(self) -> Method:
+        """The function, its file imported now."""
         return method_of(self.function)
 
     @property
@@ -209,12 +234,25 @@ def random_controls() -> tuple[str, ...]:
 
 
 def checkable() -> list[Entry]:
-    """Methods that are written and claim something: all but the random controls."""
+    """Methods that are written and claim something: all but the random controls.
+
+    Examples
+    --------
+    >>> names = [entry.function for entry in cl.methods.checkable()]
+    >>> "easy_to_hard" in names, "random_order" in names
+    (True, False)
+    """
     return [entry for entry in entries() if entry.path.exists() and entry.function not in random_controls()]
 
 
 def catalog() -> pd.DataFrame:
-    """CATALOG as a table: number, title, authors, year, group, function, status."""
+    """CATALOG as a table: number, title, authors, year, group, function, status.
+
+    Examples
+    --------
+    >>> cl.methods.catalog().set_index("function").loc["easy_to_hard", "group"]
+    'order'
+    """
     columns = ("number", "title", "authors", "year", "group", "function", "status")
     table = pd.DataFrame([attrgetter(*columns)(entry) for entry in entries()], columns=columns)
     return table.astype({"number": "Int64", "year": "Int64"})

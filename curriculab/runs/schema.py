@@ -68,6 +68,7 @@ class Record:
 
     @property
     def key(self) -> tuple[str, int]:
+        """Variant and seed."""
         return self.spec["variant"], self.spec["seed"]
 
     @property
@@ -143,6 +144,7 @@ class Runs:
 
     @property
     def seeds(self) -> list[int]:
+        """Those of all variants, in rising order."""
         return sorted({r.key[1] for r in self.records})
 
     @property

@@ -32,18 +32,49 @@ READ_WHOLE = 32 * 2**20  # bytes of an adapter up to which every byte is checked
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of runs. A run appears in it only when it is finished; asking for one that exists loads it."""
+    """A folder of runs. A run appears in it only when it is finished; asking for one that exists loads it.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; it is made when the first run is saved.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> pool, store = cl.load_pool("ladder", n=12, seed=0), cl.runs.Store(Path("runs"))
+    >>> (record,) = cl.simulate(cl.methods.random_order, pool, steps=3, batch_size=4).records
+    >>> digest = cl.runs.digest_of({"method": "random_order", "seed": 0})
+    >>> store.save(record, digest) == store.folder("random_order", digest)
+    True
+    >>> store.load("random", digest).key, store.load("random", "0123456789abcdef") is None
+    (('random', 0), True)
+    """
 
     root: Path
 
     def folder(self, variant: str, digest: str) -> Path:
+        """Where a finished run lies, whether it is there or not: the variant's name and the digest."""
         name = "".join(c if c.isalnum() or c in "-_" else "-" for c in variant).strip("-")[:40] or "run"
         name = f"run-{name}" if name.startswith(DAMAGED) else name  # else it would pass for one that was set aside
         return self.root / f"{name}-{digest}"
 
     def load(self, variant: str, digest: str) -> Record | None:
-        """The finished run of this digest, under whatever name it was recorded; None if there is none, or none that is
-        whole: a damaged one is set aside with a warning, and its place is free."""
+        """The finished run of this digest, under whatever name it was recorded.
+
+        Parameters
+        ----------
+        variant : str
+            The name that it gets.
+        digest : str
+            16 hex digits.
+
+        Returns
+        -------
+        Record or None
+            None if there is none, or none that is whole: a damaged one is set aside with a warning, and its place is
+            free.
+        """
         for found in sorted(self.root.glob(f"*-{digest}")):
             if found.name.startswith(DAMAGED):
                 continue
@@ -60,7 +91,22 @@ class Store:
         return None
 
     def save(self, record: Record, digest: str, save_adapter: Callable[[Path], object] | None = None) -> Path:
-        """Write a run that ended, whole, by rename. `save_adapter(folder)` writes the adapter into it."""
+        """Write a run that ended, whole, by rename.
+
+        Parameters
+        ----------
+        record : Record
+            What is written; one that failed gets a folder of its own that is never reused.
+        digest : str
+            Of all that decides it, 16 hex digits.
+        save_adapter : callable, optional
+            Given a folder, writes the adapter into it.
+
+        Returns
+        -------
+        Path
+            The run's folder.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         final = self.folder(record.key[0], digest)
         if str(record.spec.get("ended", "")).startswith("failed"):
@@ -89,7 +135,31 @@ class Store:
 
 
 def load_record(folder: Path, variant: str | None = None) -> Record:
-    """One recorded run from its folder; `variant` renames it (the digest, not the name, decides what a run is)."""
+    """One recorded run from its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a store.
+    variant : str, optional
+        Renames it: the digest, not the name, decides what a run is.
+
+    Raises
+    ------
+    DamagedRun
+        A ValueError where a file cannot be read, or is not what was written.
+    OtherFormat
+        A ValueError where another version wrote it in another format.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> pool = cl.load_pool("ladder", n=12, seed=0)
+    >>> (record,) = cl.simulate(cl.methods.random_order, pool, steps=3, batch_size=4).records
+    >>> folder = cl.runs.Store(Path("runs")).save(record, "0123456789abcdef")
+    >>> cl.runs.load_record(folder, "my name")
+    Record('my name', seed 0, 3 steps, ended: ...)
+    """
     try:
         check_seal(folder)
         spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
