@@ -87,7 +87,6 @@ class Explorer:
 
     Examples
     --------
-    >>> import curriculab as cl
     >>> from curriculab.simulation.pools import chain_pool
     >>> pool = chain_pool()
     >>> runs = cl.simulate(cl.methods.random_order, pool, steps=5, batch_size=4, seed=[0, 1], tests=pool)
@@ -95,6 +94,8 @@ class Explorer:
     >>> explorer.set(seeds=[1])
     >>> explorer.chosen.seeds
     [1]
+    >>> len(explorer.answers)  # none: nothing was sampled
+    0
     """
 
     def __init__(self, runs: Runs | Store | str | Path = "runs", pool: Rows | None = None, *, x: str = "steps") -> None:
