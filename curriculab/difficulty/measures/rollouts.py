@@ -48,7 +48,7 @@ def pass_rate(
     prior : float
         The prior of the pass rate is Beta(prior, prior).
     temperature : float, optional
-        To sample at; the objective's or 1 where not given.
+        To sample at; 1, or inside a method that of its bench, where not given.
     max_new_tokens : int, optional
         Longest answer, tokens; room for the longest one of the pool where not given.
     adapter, seed, uncertainty, cache : optional
@@ -110,7 +110,7 @@ def expected_advantage(
     group : int
         Answers in a group of GRPO.
     temperature : float, optional
-        To sample at; the objective's or 1 where not given.
+        To sample at; 1, or inside a method that of its bench, where not given.
     max_new_tokens : int, optional
         Longest answer, tokens; room for the longest one of the pool where not given.
     adapter, seed, uncertainty, cache : optional
@@ -179,7 +179,7 @@ def self_consistency(
     n : int
         Answers a row.
     temperature : float, optional
-        To sample at; the objective's or 1 where not given.
+        To sample at; 1, or inside a method that of its bench, where not given.
     max_new_tokens : int, optional
         Longest answer, tokens; room for the longest one of the pool where not given.
     adapter, seed, uncertainty, cache : optional
@@ -239,7 +239,7 @@ def turns_to_solve(
     feedback : str
         What the model is told after a wrong answer.
     temperature : float, optional
-        To sample at; the objective's or 1 where not given.
+        To sample at; 1, or inside a method that of its bench, where not given.
     max_new_tokens : int, optional
         Longest answer, tokens; room for the longest one of the pool where not given.
     adapter, seed, uncertainty, cache : optional
