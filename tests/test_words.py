@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -62,6 +63,14 @@ IDENTIFIERS = {
     "_witness": "Trace",
 }
 
+# Names that say nothing of what they hold, in the packages that a paper's reader looks into, and what to write instead.
+VAGUE = {
+    "said": "caption, sentence, text",
+    "told": "caption, info, hover",
+    "asked": "setup, variants, arguments",
+}
+WITHOUT_VAGUE_NAMES = ("statistics", "figures", "paper")
+
 
 def texts() -> list[str]:
     files = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "Makefile", *(ROOT / "curriculab").rglob("*.py")]
@@ -101,3 +110,31 @@ def test_private_names_are_not_written() -> None:
 
 def test_a_private_name_is_found() -> None:
     assert identifiers("def hand_in(exam): return 'heat'  # idle") & IDENTIFIERS.keys() == {"hand_in", "exam"}
+
+
+def names_and_columns(text: str) -> set[str]:
+    """Variables, parameters, functions and attributes of a module, and texts of one word, such as names of columns."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        for field in ("id", "arg", "attr", "name", "value"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                found.add(value.strip("_"))
+    return found
+
+
+def test_vague_names_are_not_written() -> None:
+    found = {}
+    for package in WITHOUT_VAGUE_NAMES:
+        for path in sorted((ROOT / "curriculab" / package).rglob("*.py")):
+            for name in names_and_columns(path.read_text()) & VAGUE.keys():
+                found[f"{path.relative_to(ROOT)}: {name}"] = VAGUE[name]
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["said = 1", "f'{told}'", "def _asked(): ...", "table['asked']", "row.said", "draw(told=1)", "lambda said: 1"],
+)
+def test_a_vague_name_is_found(code: str) -> None:
+    assert names_and_columns(code) & VAGUE.keys()

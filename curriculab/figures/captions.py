@@ -119,6 +119,6 @@ def seeds_of(runs: Runs) -> str:
     return seeds(count.values())
 
 
-def null_of(runs: Runs, said: str) -> str:
+def null_of(runs: Runs, extent: str) -> str:
     """What the grey band is, where there is one."""
-    return f"Grey band: {said} of {len(runs.null)} further random orders." if runs.null else ""
+    return f"Grey band: {extent} of {len(runs.null)} further random orders." if runs.null else ""

@@ -76,16 +76,16 @@ def _panels(curves: pd.DataFrame, labels: Sequence[str], by: str | None) -> list
 
 def _caption(runs: Runs, curves: pd.DataFrame, confidence: float) -> str:
     """What the lines and bands of learning curves are."""
-    said = f"Accuracy on {rows_or_sets(runs.items)} as training goes on."
+    caption = f"Accuracy on {rows_or_sets(runs.items)} as training goes on."
     if len(runs.seeds) > 1:
-        said += (
+        caption += (
             f" Thin lines: {seeds_of(runs)}; thick: their mean; bands: its {confidence:.0%} interval (Student's t over"
         )
-        said += " seeds, each test by itself)."
-    said += " Crosses: seeds that ended before the others, left out of the mean." if not curves.whole.all() else ""
+        caption += " seeds, each test by itself)."
+    caption += " Crosses: seeds that ended before the others, left out of the mean." if not curves.whole.all() else ""
     done = [_deed(e) for e in runs.interventions if e["what"] in SIGNS]
-    said += f" Signs: done by hand, {'; '.join(done)}." if done else ""
-    return f"{said} {null_of(runs, 'worst to best mean')}"
+    caption += f" Signs: done by hand, {'; '.join(done)}." if done else ""
+    return f"{caption} {null_of(runs, 'worst to best mean')}"
 
 
 def _deed(event: Mapping[str, Any]) -> str:
@@ -141,8 +141,8 @@ def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: i
                 draw(figure, curves[curves.label == label], panel, label, style_of(label, runs.variants))
     figure.update_yaxes(rangemode="tozero")
     noted = ", ".join(n.replace("_", " ") for n in names)
-    said = f"What every step noted, averaged in {bins} bins. Thin lines: {seeds_of(runs)}; thick: their mean."
-    return tell(arrange(figure), f"{noted} against {AXES[x][1]}", said, runs)
+    caption = f"What every step noted, averaged in {bins} bins. Thin lines: {seeds_of(runs)}; thick: their mean."
+    return tell(arrange(figure), f"{noted} against {AXES[x][1]}", caption, runs)
 
 
 def _noted(metrics: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -271,12 +271,12 @@ def _signs(figure: go.Figure, runs: Runs, part: pd.DataFrame, panel: int) -> Non
             colour = style_of(of, runs.variants)["color"] if of else INK
             found.append((x, y if of else part.y.min(), SIGNS[event["what"]], colour, _deed(event)))
     if found:
-        x, y, symbols, colours, told = zip(*found, strict=True)
+        x, y, symbols, colours, hover = zip(*found, strict=True)
         figure.add_trace(
             go.Scatter(
                 x=x,
                 y=y,
-                text=[escape(t, quote=False) for t in told],
+                text=[escape(t, quote=False) for t in hover],
                 mode="markers",
                 name="by hand",
                 legendgroup="by hand",

@@ -61,12 +61,14 @@ def comparison(result: Comparison) -> go.Figure:
 def _caption(result: Comparison) -> str:
     """What the marks of a comparison are."""
     table, null = result.table.drop(index=result.to), result.null
-    said = f"{_when(result)} minus that of {result.to}, paired by seed on the same {_rows(result)}. "
-    said += f"Circles: {seeds(table.n)}"
+    caption = f"{_when(result)} minus that of {result.to}, paired by seed on the same {_rows(result)}. "
+    caption += f"Circles: {seeds(table.n)}"
     if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
-        said += f"; diamonds: means with {result.confidence:.0%} intervals ({kinds}), filled where the variant differs"
-        said += " after Holm's correction"
-    return f"{said}." + (f" Grey band: worst to best of {null.k} further random orders." if null else "")
+        caption += (
+            f"; diamonds: means with {result.confidence:.0%} intervals ({kinds}), filled where the variant differs"
+        )
+        caption += " after Holm's correction"
+    return f"{caption}." + (f" Grey band: worst to best of {null.k} further random orders." if null else "")
 
 
 def _when(result: Comparison) -> str:
@@ -169,18 +171,18 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
             )
         )
     figure.update_xaxes(tickvals=[*places.values()], ticktext=[*map(str, places)], range=[-0.5, len(places) - 0.5])
-    return tell(arrange(figure), *_told_by_level(result, value))
+    return tell(arrange(figure), *_title_and_caption(result, value))
 
 
-def _told_by_level(result: Comparison, value: str) -> tuple[str, str]:
+def _title_and_caption(result: Comparison, value: str) -> tuple[str, str]:
     """Title and caption of `levels`."""
     if value == "accuracy":
         return "Accuracy by level", f"{_when(result)} on {_rows(result)}, means of {seeds(result.table.seeds)}."
     kinds = " and ".join(dict.fromkeys(result.levels.interval[result.levels.low.notna()]))
-    said = f"{_when(result)} minus that of {result.to} on {_rows(result)}, paired by seed: means of"
-    said += f" {seeds(result.table.n.drop(result.to))}"
-    said += f" with {result.confidence:.0%} intervals ({kinds})" if kinds else ""
-    return f"Accuracy minus that of {result.to}, by level", f"{said}; not adjusted for the number of levels."
+    caption = f"{_when(result)} minus that of {result.to} on {_rows(result)}, paired by seed: means of"
+    caption += f" {seeds(result.table.n.drop(result.to))}"
+    caption += f" with {result.confidence:.0%} intervals ({kinds})" if kinds else ""
+    return f"Accuracy minus that of {result.to}, by level", f"{caption}; not adjusted for the number of levels."
 
 
 def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
@@ -229,10 +231,10 @@ def forgetting(runs: Runs, by: str = "topic") -> go.Figure:
     if kinds := " and ".join(dict.fromkeys(table.interval[table.low.notna()])):
         line = dict(color=GREY, width=1.6)
         figure.add_trace(go.Scatter(x=[None], y=[None], mode="lines", line=line, name=f"95% interval ({kinds})"))
-    said = f"Best earlier accuracy minus the final one on {rows_or_sets(runs.items)}: means of {seeds_of(runs)}"
-    said += f" with 95% intervals ({kinds}). {null_of(runs, 'smallest to largest mean')}"
+    caption = f"Best earlier accuracy minus the final one on {rows_or_sets(runs.items)}: means of {seeds_of(runs)}"
+    caption += f" with 95% intervals ({kinds}). {null_of(runs, 'smallest to largest mean')}"
     names = [wrap(g, 16, lines=2) for g in groups]
     figure.update_xaxes(showgrid=True, tickformat=".2~f", nticks=7)
     figure.update_yaxes(range=[len(groups) - 0.4, -0.6], tickvals=[*range(len(groups))], ticktext=names)
     figure.update_yaxes(ticks="", showgrid=False)
-    return tell(arrange(figure), f"Forgetting by {by}", said, runs)
+    return tell(arrange(figure), f"Forgetting by {by}", caption, runs)

@@ -125,9 +125,9 @@ def explore(
             draw(
                 figure, table[table.label == label], label, style_of(label, among or runs.variants), confidence, smooth
             )
-    said = f"Thin lines: seeds, as recorded; thick: their mean; bands: its {confidence:.0%} interval (Student's t)."
-    said += f" Thick lines and bands are of means over {smooth} neighbouring points." if smooth > 1 else ""
-    return tell(arrange(figure), f"{named} against {title}", said, runs)
+    caption = f"Thin lines: seeds, as recorded; thick: their mean; bands: its {confidence:.0%} interval (Student's t)."
+    caption += f" Thick lines and bands are of means over {smooth} neighbouring points." if smooth > 1 else ""
+    return tell(arrange(figure), f"{named} against {title}", caption, runs)
 
 
 def _whole(part: pd.DataFrame) -> pd.DataFrame:

@@ -42,8 +42,10 @@ def draws(runs: Runs, pool: pd.DataFrame, by: str = "level", *, bins: int = 50) 
     steps = bin_edges(exposure.step, bins)
     few = not pd.api.types.is_numeric_dtype(pool[by]) or pool[by].nunique() <= 2 * GROUPS
     figure = (_shares if few else _map)(exposure, pool, by, runs.variants, steps, bins)
-    said = f"Rows that were really trained, {seeds_of(runs)} together: shares of every step by {by.replace('_', ' ')}."
-    return tell(figure, f"What was trained when, by {by.replace('_', ' ')}", said, runs)
+    caption = (
+        f"Rows that were really trained, {seeds_of(runs)} together: shares of every step by {by.replace('_', ' ')}."
+    )
+    return tell(figure, f"What was trained when, by {by.replace('_', ' ')}", caption, runs)
 
 
 def _shares(

@@ -48,9 +48,9 @@ def _svg(content: bytes, about: About) -> bytes:
     terms = [("title", about.title), ("description", about.caption), ("creator", MAKER)]
     terms += [("source", run) for run in about.runs]
     inner = "".join(f"<dc:{name}>{escape(value)}</dc:{name}>" for name, value in terms if value)
-    told = f'<title>{escape(about.title)}</title><metadata xmlns:dc="{DUBLIN_CORE}">{inner}</metadata>'
+    metadata = f'<title>{escape(about.title)}</title><metadata xmlns:dc="{DUBLIN_CORE}">{inner}</metadata>'
     start = content.index(b">", content.index(b"<svg")) + 1
-    return content[:start] + told.encode() + content[start:]
+    return content[:start] + metadata.encode() + content[start:]
 
 
 def _png(content: bytes, about: About) -> bytes:

@@ -82,8 +82,8 @@ def item_curves(fit: Any, items: Sequence[object] | None = None, *, people: bool
         )
     figure.update_xaxes(range=[-reach, reach])
     figure.update_yaxes(range=[-0.1, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1])
-    said = f"{len(shown)} of {len(order)} items, fitted to {len(ability)} people{' (ticks)' if people else ''}."
-    return tell(arrange(figure), "Chance of a right answer against ability", said)
+    caption = f"{len(shown)} of {len(order)} items, fitted to {len(ability)} people{' (ticks)' if people else ''}."
+    return tell(arrange(figure), "Chance of a right answer against ability", caption)
 
 
 def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> go.Figure:
@@ -127,7 +127,7 @@ def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> 
         own = difficulty if of is None else difficulty[of == name]
         label = "items" if of is None else group_name(str(groups.name or "group"), name, colours)
         parts.append((1, label, own, colour, of is not None))
-    for panel, label, values, colour, told in parts:
+    for panel, label, values, colour, in_legend in parts:
         counts = np.histogram(values.clip(low, high), edges)[0]
         figure.add_trace(
             go.Bar(
@@ -136,7 +136,7 @@ def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> 
                 width=width,
                 orientation="h",
                 name=label,
-                showlegend=told,
+                showlegend=in_legend,
                 marker=dict(color=colour, line=dict(color="white", width=0.5)),
                 hovertemplate="%{x} at %{y:.2f}<extra></extra>",
                 **on_panel(panel),
@@ -146,8 +146,8 @@ def wright_map(fit: Any, *, bins: int = 30, groups: pd.Series | None = None) -> 
     figure.update_xaxes(rangemode="tozero", showgrid=True, tickformat="d")
     figure.update_layout(xaxis_autorange="reversed", yaxis2_matches="y")
     figure.update_yaxes(range=[low - width, high + width], showgrid=False)
-    said = f"{len(ability)} people and {len(difficulty)} items on one scale ({_unit(fit)}), as counts."
-    return tell(arrange(figure), "People and items on one scale", said)
+    caption = f"{len(ability)} people and {len(difficulty)} items on one scale ({_unit(fit)}), as counts."
+    return tell(arrange(figure), "People and items on one scale", caption)
 
 
 def _unit(fit: Any) -> str:

@@ -58,9 +58,9 @@ def grid(result: Comparison) -> go.Figure:
         place = rows.index(row), columns.index(column)
         z[place] = 0.0 if lucky else d
         text[place] = f"<b>{d:+.3f}</b>" if sure else f"{d:+.3f}"
-    said = f"accuracy minus {result.to}"
-    said += f"; white: within the null band, {low:+.3f} to {high:+.3f}" if result.null else ""
-    figure = panelled([said + ("; bold: differs" if table.differs.any() else "")], x="", y="", lines=2.6 * len(rows))
+    title = f"accuracy minus {result.to}"
+    title += f"; white: within the null band, {low:+.3f} to {high:+.3f}" if result.null else ""
+    figure = panelled([title + ("; bold: differs" if table.differs.any() else "")], x="", y="", lines=2.6 * len(rows))
     cells(figure, 0, rows, columns, z, text, most=np.nanmax(np.abs(table.difference)))
     when = "Final accuracy" if result.at == "end" else f"Accuracy at {result.at:.0%} of the budget"
     about = f"{when} minus that of {result.to}, means of {seeds(table.n)}, paired by seed."
@@ -95,8 +95,10 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level") -> go.Figure:
         z = z.reindex(index=rows, columns=columns).to_numpy(float)
         text = texts_of(z, _hundredths)
         cells(figure, panel, rows, columns, z, text, most=most)
-    said = f"Change of accuracy on each tested {by} while each {by} was trained, hundredths; means of {seeds_of(runs)}."
-    return tell(arrange(figure), f"Transfer between {by}s", said, runs)
+    caption = (
+        f"Change of accuracy on each tested {by} while each {by} was trained, hundredths; means of {seeds_of(runs)}."
+    )
+    return tell(arrange(figure), f"Transfer between {by}s", caption, runs)
 
 
 def _hundredths(change: float) -> str:

@@ -72,8 +72,8 @@ def by_level(table: pd.DataFrame, *, level: str = "level") -> go.Figure:
     whole = table["level"].nunique() <= 2 * GROUPS
     figure.update_xaxes(tickvals=sorted(table["level"].unique()) if table["level"].nunique() <= GROUPS else None)
     figure.update_xaxes(dtick=2 if whole and table["level"].nunique() > GROUPS else None)
-    said = f"Means with their intervals; {int(table['rows'].min()):,} rows or more a {level}."
-    return tell(arrange(figure), f"Measures by {level}", said)
+    caption = f"Means with their intervals; {int(table['rows'].min()):,} rows or more a {level}."
+    return tell(arrange(figure), f"Measures by {level}", caption)
 
 
 def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:

@@ -128,13 +128,13 @@ def export_all(
     ['figures/a.html', 'figures/a.csv', 'figures/b.html', 'figures/b.csv']
     """
     wanted, widths = _formats(formats), _widths(width)
-    told = {path: about(binned(figure), runs) for path, figure in figures.items()}
-    written = [write(*file) for path, figure in figures.items() for file in _texts(path, figure, told[path], wanted)]
+    infos = {path: about(binned(figure), runs) for path, figure in figures.items()}
+    written = [write(*file) for path, figure in figures.items() for file in _texts(path, figure, infos[path], wanted)]
     images = [f for f in wanted if f in IMAGES]
     if not images:
         return written
     try:
-        return written + _images(figures, told, images, widths, height)
+        return written + _images(figures, infos, images, widths, height)
     except ExportError as error:
         if formats is not None:
             raise
@@ -142,18 +142,18 @@ def export_all(
         return written
 
 
-def _texts(path: str | Path, figure: go.Figure, told: About, wanted: Sequence[str]) -> Iterator[tuple[Path, bytes]]:
+def _texts(path: str | Path, figure: go.Figure, info: About, wanted: Sequence[str]) -> Iterator[tuple[Path, bytes]]:
     """The files that need no browser; a cloud that is binned in print is binned in the CSV."""
-    yield _file(path, "html"), _html(figure, told).encode()
+    yield _file(path, "html"), _html(figure, info).encode()
     if "csv" in wanted:
         yield _file(path, "csv"), data_of(binned(figure)).to_csv(index=False).encode()
     if "txt" in wanted:
-        yield _file(path, "txt"), f"{told}\n".encode()
+        yield _file(path, "txt"), f"{info}\n".encode()
 
 
 def _images(
     figures: Mapping[str | Path, go.Figure],
-    told: Mapping[str | Path, About],
+    infos: Mapping[str | Path, About],
     forms: Sequence[str],
     widths: Sequence[float],
     height: float | None,
@@ -169,11 +169,11 @@ def _images(
             size = dict(width=printed.layout.width, height=printed.layout.height)
             for form in forms:
                 part = Path(folder) / f"{len(jobs)}.{form}"
-                parts[_file(path, form, name)] = part, told[path]
+                parts[_file(path, form, name)] = part, infos[path]
                 options = dict(format=form, scale=300 / 96 if form == "png" else 1, **size)
                 jobs.append(dict(fig=printed, path=part, opts=options))
         render(jobs, browser)
-        content = {path: signed(part.read_bytes(), path.suffix[1:], said) for path, (part, said) in parts.items()}
+        content = {path: signed(part.read_bytes(), path.suffix[1:], info) for path, (part, info) in parts.items()}
     return [write(path, data) for path, data in content.items()]
 
 
@@ -204,9 +204,9 @@ def _file(path: str | Path, form: str, name: str = "") -> Path:
     return path.with_name(f"{stem}{name}.{form}")
 
 
-def _html(figure: go.Figure, told: About) -> str:
+def _html(figure: go.Figure, info: About) -> str:
     page = figure.to_html(include_plotlyjs=True, config=dict(displaylogo=False, responsive=True))
-    return page.replace("<head>", f"<head><title>{escape(told.title)}</title>", 1)
+    return page.replace("<head>", f"<head><title>{escape(info.title)}</title>", 1)
 
 
 def for_print(figure: go.Figure, *, width: float = 3.25, height: float | None = None) -> go.Figure:
@@ -286,10 +286,10 @@ def _bin(trace: Any, edges: Sequence[np.ndarray]) -> int:
     return int(counts.max())
 
 
-_said: set[str] = set()
+_printed: set[str] = set()
 
 
 def _say_once(line: str) -> None:
-    if line not in _said:
-        _said.add(line)
+    if line not in _printed:
+        _printed.add(line)
         print(line)

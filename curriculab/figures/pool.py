@@ -52,8 +52,8 @@ def difficulty(
                     hovertemplate=f"from {name} %{{x:.3g}}: %{{y}} rows",
                 )
             )
-    said = f"{len(pool):,} rows of the pool; higher is harder{f'; shades: {by}' if len(colours) > 1 else ''}."
-    return tell(arrange(figure), f"Distribution of {', '.join(n.replace('_', ' ') for n in names)}", said)
+    caption = f"{len(pool):,} rows of the pool; higher is harder{f'; shades: {by}' if len(colours) > 1 else ''}."
+    return tell(arrange(figure), f"Distribution of {', '.join(n.replace('_', ' ') for n in names)}", caption)
 
 
 def numeric_columns(pool: pd.DataFrame, measures: str | Sequence[str] | None) -> list[str]:
@@ -101,5 +101,5 @@ def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> 
                 hovertemplate="%{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
             )
         )
-    said = f"{len(pool):,} rows of the pool{f'; colours: {by}' if len(colours) > 1 else ''}."
-    return tell(arrange(figure), f"{y} against {x}".replace("_", " "), said)
+    caption = f"{len(pool):,} rows of the pool{f'; colours: {by}' if len(colours) > 1 else ''}."
+    return tell(arrange(figure), f"{y} against {x}".replace("_", " "), caption)

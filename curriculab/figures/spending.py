@@ -67,5 +67,5 @@ def waste(runs: Runs) -> go.Figure:
     figure.update_xaxes(range=[0, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)
     figure.update_yaxes(range=[len(table) - 0.5, -0.5], tickvals=[*range(len(table))], ticktext=under)
     figure.update_yaxes(ticks="", showgrid=False)
-    said = f"Shares of generated tokens, means of {seeds_of(runs)}; below each name, how many were generated."
-    return tell(arrange(figure), "Where generated tokens went", said, runs)
+    caption = f"Shares of generated tokens, means of {seeds_of(runs)}; below each name, how many were generated."
+    return tell(arrange(figure), "Where generated tokens went", caption, runs)

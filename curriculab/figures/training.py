@@ -161,18 +161,18 @@ def _signs(points: Sequence[Mapping], drawn: Sequence[Line], x: str, variants: S
         if own:  # at the last point before it, else at the first
             place = max(0, int(np.searchsorted(own[0].on("step"), p["step"], side="right")) - 1)
             foot = min(line.y.min() for line in own)
-            told = f"{p['event']} {p.get('variant') or ''} at step {p['step']}"
+            hover = f"{p['event']} {p.get('variant') or ''} at step {p['step']}"
             colour = style_of(str(of), variants)["color"] if of else INK
             y = np.mean([line.y[min(place, len(line.y) - 1)] for line in own]) if of else foot
-            found.append((own[0].on(x)[place], y, SIGNS[str(p["event"])], colour, told))
-    at, y, symbols, colours, told = ([*column] for column in zip(*found, strict=True)) if found else ([],) * 5
+            found.append((own[0].on(x)[place], y, SIGNS[str(p["event"])], colour, hover))
+    at, y, symbols, colours, hover = ([*column] for column in zip(*found, strict=True)) if found else ([],) * 5
     marker = dict(symbol=symbols, size=14, color=colours, line=dict(width=2, color=colours))
     return go.Scatter(
         x=at,
         y=y,
         mode="markers",
         marker=marker,
-        text=told,
+        text=hover,
         hovertemplate="%{text}",
         name="by hand",
         showlegend=bool(found),

@@ -118,37 +118,39 @@ def methods_paragraph(runs: Runs, result: Comparison | None = None) -> str:
             f"these runs come from {len(many)} benches (model, rows, objective, budget or code differ), and one "
             "paragraph cannot tell them all; give those of one, such as report.latest(runs)"
         )
-    asked = next((r.spec["bench"] for r in runs.records if "bench" in r.spec), {})
-    said = [_model(asked), _objective(asked), _budget(asked), _variants(runs), _controls(runs), _seeds(runs)]
-    said += [_tests(result, runs.controls) if result is not None else "", _software(runs), _missing(asked)]
-    return " ".join(part for part in said if part)
+    setup = next((r.spec["bench"] for r in runs.records if "bench" in r.spec), {})
+    sentences = [_model(setup), _objective(setup), _budget(setup), _variants(runs), _controls(runs), _seeds(runs)]
+    sentences += [_tests(result, runs.controls) if result is not None else "", _software(runs), _missing(setup)]
+    return " ".join(part for part in sentences if part)
 
 
-def _model(asked: Mapping[str, Any]) -> str:
-    if "model" not in asked:
+def _model(setup: Mapping[str, Any]) -> str:
+    if "model" not in setup:
         return ""
-    model, tests = asked["model"], asked["test"]
+    model, tests = setup["model"], setup["test"]
     bits = f"quantised to {model['bits']} bits" if model["bits"] < 16 else f"in {model['bits']} bits"
-    shares = [f"{share:.0%}" for share in asked["shares"]]
+    shares = [f"{share:.0%}" for share in setup["shares"]]
     when = f"after {_listed(shares)} of the budget" if len(shares) > 1 else "at the end"
     lora = model["lora"]
     return (
         f"We trained LoRA adapters (rank {lora['r']}, alpha {lora['lora_alpha']}) on the frozen model {model['name']}, "
-        f"{bits}, with {asked['train']['rows']:,} training rows. Accuracy is the share of {tests['rows']:,} held-out "
+        f"{bits}, with {setup['train']['rows']:,} training rows. Accuracy is the share of {tests['rows']:,} held-out "
         f"test rows that are answered right, measured {when}."
     )
 
 
-def _objective(asked: Mapping[str, Any]) -> str:
-    found = [_setting(setting) for setting in asked.get("objectives", [])]
+def _objective(setup: Mapping[str, Any]) -> str:
+    found = [_setting(setting) for setting in setup.get("objectives", [])]
     if not found:
         return ""
-    said = f"The objective was {_listed([f'{name} ({knobs})' for name, knobs in found])}"
-    classes = [_objective_class(setting["objective"]) for setting in asked["objectives"]]
+    sentence = f"The objective was {_listed([f'{name} ({knobs})' for name, knobs in found])}"
+    classes = [_objective_class(setting["objective"]) for setting in setup["objectives"]]
     if any(one.needs_samples for one in classes if one):
-        said += f", with {asked['rollouts']} answers a row, sampled at temperature {asked['temperature']:g}, of at most"
-        said += f" {asked['max_new_tokens']} tokens"
-    return f"{said}."
+        sentence += (
+            f", with {setup['rollouts']} answers a row, sampled at temperature {setup['temperature']:g}, of at most"
+        )
+        sentence += f" {setup['max_new_tokens']} tokens"
+    return f"{sentence}."
 
 
 def _setting(written: Mapping[str, Any]) -> tuple[str, str]:
@@ -166,15 +168,15 @@ def _objective_class(name: str) -> type[Objective] | None:
     return OBJECTIVES[name] if name in OBJECTIVES else None
 
 
-def _budget(asked: Mapping[str, Any]) -> str:
-    if "budget" not in asked:
+def _budget(setup: Mapping[str, Any]) -> str:
+    if "budget" not in setup:
         return ""
     words = {"steps": "optimiser steps", "tokens": "trained tokens", "rollouts": "sampled answers"}
-    limits = {k: v for k, v in asked["budget"]["fields"].items() if v is not None}
+    limits = {k: v for k, v in setup["budget"]["fields"].items() if v is not None}
     spent = _listed([f"{limits[k]:,} {name}" for k, name in words.items() if k in limits], "or")
     ceiling = f" and at most {limits['work']:,} tokens trained, sampled and scored" if "work" in limits else ""
     return (
-        f"Every variant had the same budget of {spent}{ceiling}, {asked['batch_size']} rows a step; seed by seed all "
+        f"Every variant had the same budget of {spent}{ceiling}, {setup['batch_size']} rows a step; seed by seed all "
         "started from the same adapter."
     )
 
@@ -182,8 +184,8 @@ def _budget(asked: Mapping[str, Any]) -> str:
 def _variants(runs: Runs) -> str:
     methods = {r.key[0]: _method(r) for r in runs.records if r.key[0] not in (*runs.null, *runs.controls)}
     steered = [variant for variant in methods if _is_steered(runs, variant)]
-    said = f"Variants: {'; '.join(f'{name}{how}' for name, how in methods.items())}." if methods else ""
-    return said + (f" Steered by hand while they trained: {_listed(steered)}." if steered else "")
+    sentence = f"Variants: {'; '.join(f'{name}{how}' for name, how in methods.items())}." if methods else ""
+    return sentence + (f" Steered by hand while they trained: {_listed(steered)}." if steered else "")
 
 
 def _is_steered(runs: Runs, variant: str) -> bool:
@@ -249,9 +251,9 @@ def _controls(runs: Runs) -> str:
     for record in {r.key[0]: r for r in runs.records if r.spec.get("control")}.values():
         if record.key[0] not in runs.null:
             found.setdefault(dict(record.spec.get("method", {})).get("method", ""), []).append(record.key[0])
-    said = [kinds[kind].format("; ".join(names)) if kind in kinds else _listed(names) for kind, names in found.items()]
-    said += [f"a null band of {len(runs.null)} further random orders"] if runs.null else []
-    return f"Controls: {'; '.join(said)}." if said else ""
+    parts = [kinds[kind].format("; ".join(names)) if kind in kinds else _listed(names) for kind, names in found.items()]
+    parts += [f"a null band of {len(runs.null)} further random orders"] if runs.null else []
+    return f"Controls: {'; '.join(parts)}." if parts else ""
 
 
 def _seeds(runs: Runs) -> str:
@@ -270,21 +272,21 @@ def _tests(result: Comparison, controls: Sequence[str]) -> str:
     others = result.table.drop(index=result.to)
     tested = others[others.p.notna()]
     when = "Final accuracies" if result.at == "end" else f"Accuracies at {result.at:.0%} of the budget"
-    said = f"{when} were compared with {result.to}, paired by seed on the same test rows"
+    text = f"{when} were compared with {result.to}, paired by seed on the same test rows"
     if tested.empty:
-        return f"{said}; no interval can be had from these seeds."
+        return f"{text}; no interval can be had from these seeds."
     kinds = []
     if (tested.n < FEW_SEEDS).any():
         kinds.append("Student's t over the seeds' differences")
     if (tested.n >= FEW_SEEDS).any():
         kinds.append(f"bootstrap over the seeds' differences ({RESAMPLES:,} resamples)")
     claims = [v for v in tested.index if v not in controls]
-    said += f": {result.confidence:.0%} intervals by {_listed(kinds)}, and p corrected by Holm's method for the"
-    said += f" {len(claims)} comparison{'s' * (len(claims) != 1)} with variants that are no controls."
+    text += f": {result.confidence:.0%} intervals by {_listed(kinds)}, and p corrected by Holm's method for the"
+    text += f" {len(claims)} comparison{'s' * (len(claims) != 1)} with variants that are no controls."
     detectable = others.mde.dropna()
     least = f" With these seeds a variant's difference had to be {detectable.min():.3f} to {detectable.max():.3f} to be"
-    said += f"{least} found with 80% power." if len(detectable) else ""
-    return f"{said} Seeds are what was sampled: the claims are about new training runs on these test rows."
+    text += f"{least} found with 80% power." if len(detectable) else ""
+    return f"{text} Seeds are what was sampled: the claims are about new training runs on these test rows."
 
 
 def _software(runs: Runs) -> str:
@@ -299,9 +301,9 @@ def _software(runs: Runs) -> str:
     return f"Software: {', '.join([own, *rest])}, {where}."
 
 
-def _missing(asked: Mapping[str, Any]) -> str:
+def _missing(setup: Mapping[str, Any]) -> str:
     wanted = {"model": "model", "train": "rows", "objectives": "objective", "budget": "budget"}
-    lacking = [name for key, name in wanted.items() if key not in asked]
+    lacking = [name for key, name in wanted.items() if key not in setup]
     return f"Not recorded: {_listed(lacking)}." if lacking else ""
 
 
@@ -403,13 +405,13 @@ def _document(
 
 def _included(name: str, figure: go.Figure, drawn: Collection[str]) -> Iterator[str]:
     """A figure with its caption, as wide as its panels want; where no browser drew it, where its numbers are."""
-    told, meta = about(figure), figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
+    info, meta = about(figure), figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
     file = f"{name}-{round(100 * WIDTHS[meta.get('panels', 1) > 1])}"
     if file not in drawn:
-        yield latex_text(f"{told.title}: no browser drew it; the numbers are in figures/{name}.csv.") + "\n"
+        yield latex_text(f"{info.title}: no browser drew it; the numbers are in figures/{name}.csv.") + "\n"
         return
     yield from (r"\begin{figure}[tb]", r"  \centering", f"  \\includegraphics{{figures/{file}.pdf}}")
-    yield f"  \\caption{{{latex_text(f'{told.title}. {told.caption}')}}}\\label{{fig:{name}}}"
+    yield f"  \\caption{{{latex_text(f'{info.title}. {info.caption}')}}}\\label{{fig:{name}}}"
     yield r"\end{figure}"
 
 
@@ -440,7 +442,7 @@ def compile_latex(path: str | Path) -> Path | None:
                 [program, *options, path.name], cwd=path.parent, env=safe, capture_output=True, timeout=TIMEOUT
             )
             if ran.returncode:
-                said = ran.stdout.decode(errors="replace").splitlines()
-                why = next((line for line in said if line.startswith("! ")), "no reason given")
+                log = ran.stdout.decode(errors="replace").splitlines()
+                why = next((line for line in log if line.startswith("! ")), "no reason given")
                 raise ValueError(f"{path} does not compile: {why}; the line is in {path.name}")
         return write_file(path.with_suffix(".pdf"), (Path(folder) / f"{path.stem}.pdf").read_bytes())

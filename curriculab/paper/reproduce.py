@@ -290,11 +290,13 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, help="repetitions of every variant")
     parser.add_argument("--store", type=Path, default=Path("runs"), help="finished runs are kept and found here")
     parser.add_argument("--to", type=Path, default=None, help="where results go (default: data/reference)")
-    asked = parser.parse_args(given)
+    arguments = parser.parse_args(given)
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))  # equal bits, wherever it is called
-    about = reproduce(asked.name, store=asked.store, to=asked.to or data_path("reference"), seeds=asked.seeds)
+    about = reproduce(
+        arguments.name, store=arguments.store, to=arguments.to or data_path("reference"), seeds=arguments.seeds
+    )
     print(about["verdict"])
     return 0
 

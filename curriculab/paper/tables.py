@@ -10,8 +10,6 @@ are explained under the table.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -248,12 +246,8 @@ class Table:
         method,accuracy
         sec,0.431
         """
-        made = io.StringIO()
-        writer = csv.writer(made, lineterminator="\n")
         names, values = zip(*self._csv_columns(), strict=True)
-        writer.writerow(names)
-        writer.writerows(zip(*values, strict=True))
-        return made.getvalue()
+        return pd.DataFrame(zip(*values, strict=True), columns=names).to_csv(index=False, lineterminator="\n")
 
     def _csv_columns(self) -> Iterator[tuple[str, Sequence[str]]]:
         for column in self.columns:

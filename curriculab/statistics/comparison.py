@@ -145,9 +145,9 @@ def compare(
     levels = _levels(items, right, labels.index, to, confidence=confidence, seed=seed)
     notes += [*dropped, *missing(table, scores, runs), *flat(table)]
     on = rows_or_sets(items[items.id.isin(right.index)])
-    said = verdict(table, to, confidence=confidence, null=null, on=on, notes=notes)
+    text = verdict(table, to, confidence=confidence, null=null, on=on, notes=notes)
     scores = scores[scores.variant.isin(labels.index)].reset_index(drop=True)
-    return Comparison(table, levels, scores, said, to, confidence, at, null, tuple(notes), tuple(runs.variants))
+    return Comparison(table, levels, scores, text, to, confidence, at, null, tuple(notes), tuple(runs.variants))
 
 
 def _labels(runs: Runs, items: pd.DataFrame) -> pd.DataFrame:

@@ -102,13 +102,13 @@ def learning_rate_control(
         index="seed", columns="variant", values="accuracy"
     )
     arms = [to, *(v for v in sweep.variants if v in scores)]
-    asked = [v for v in scores if v not in arms and v not in runs.controls]
-    if not asked or len(arms) < 2:
+    variants = [v for v in scores if v not in arms and v not in runs.controls]
+    if not variants or len(arms) < 2:
         raise ValueError(
-            f"nothing to weigh: variants {listed(asked or ['none'])}, arms {listed(arms)}; both are needed"
+            f"nothing to weigh: variants {listed(variants or ['none'])}, arms {listed(arms)}; both are needed"
         )
     lines = []
-    for variant in asked:
+    for variant in variants:
         for arm in arms:
             e = estimate((scores[variant] - scores[arm]).dropna(), confidence=confidence)
             lines.append((variant, arm, e.n, scores[arm].mean(), e.mean, e.low, e.high, e.label, e.p))
@@ -117,13 +117,14 @@ def learning_rate_control(
     above = table.p.where(table.difference > 0, 1.0).fillna(1.0)  # no interval, no claim
     worst = above.groupby(table.variant, sort=False).max()
     p, best = pd.Series(holm(worst), worst.index, name="p"), scores[arms].mean().idxmax()
-    said = " ".join(
-        _said(v, table[(table.variant == v) & (table.arm == best)].iloc[0], p[v], arms, confidence) for v in asked
+    text = " ".join(
+        _sentence(v, table[(table.variant == v) & (table.arm == best)].iloc[0], p[v], arms, confidence)
+        for v in variants
     )
-    return LearningRates(table, best, p, said)
+    return LearningRates(table, best, p, text)
 
 
-def _said(variant: str, row: pd.Series, p: float, arms: Sequence[str], confidence: float) -> str:
+def _sentence(variant: str, row: pd.Series, p: float, arms: Sequence[str], confidence: float) -> str:
     """One sentence: more than every arm, as much as another, or not decided; numbers are those of the best arm."""
     ends = f"{row.low:+.3f} to {row.high:+.3f}, {row.interval}" if row.low == row.low else row.interval
     numbers = f"{row.difference:+.3f} ({confidence:.0%} interval {ends})"

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def missing(table: pd.DataFrame, scores: pd.DataFrame, runs: Runs) -> list[str]:
     """Seeds without a result; failed ones have been named already."""
     tested = set(zip(scores.variant, scores.seed, strict=True))
-    told = {v for v, _ in runs.failed}
+    failed = {v for v, _ in runs.failed}
     return [
         f"{v} has no test in seed {s}, which is left out of its difference"
         for v in table.index
         for s in runs.seeds
-        if (v, s) not in tested and v not in told
+        if (v, s) not in tested and v not in failed
     ]
 
 
@@ -46,11 +46,11 @@ def verdict(
     others = table.drop(index=to)
     if others.empty:
         return f"Only {to} was run: there is nothing to compare it with."
-    said = [_found(others, to, confidence), _not_found(others, to, on), _by_chance(others, to, null)]
+    sentences = [_found(others, to, confidence), _not_found(others, to, on), _by_chance(others, to, null)]
     gold = [str(v) for v in table.index[table.gold]]
-    said.append(f"Tested by a solver that sees the answers: {', '.join(gold)}." if gold else "")
-    said.append(f"Note: {'; '.join(notes)}." if notes else "")
-    return " ".join(s for s in said if s)
+    sentences.append(f"Tested by a solver that sees the answers: {', '.join(gold)}." if gold else "")
+    sentences.append(f"Note: {'; '.join(notes)}." if notes else "")
+    return " ".join(s for s in sentences if s)
 
 
 def _found(others: pd.DataFrame, to: str, confidence: float) -> str:
@@ -66,22 +66,22 @@ def _found(others: pd.DataFrame, to: str, confidence: float) -> str:
 
 def _not_found(others: pd.DataFrame, to: str, on: str) -> str:
     """What was not detected, and what could have been; what could not be asked with so few seeds."""
-    said = []
+    sentences = []
     unsure = others[~others.differs & others.sd_difference.notna()]
     if len(unsure):
         detectable = _design(others)
         could = f": this design could have detected about {detectable:.3f}" if detectable == detectable else ""
         design = f"({_seeds(unsure)}, {on})"
-        said.append(f"No detectable difference from {to} for {_names(unsure, others)} {design}{could}.")
+        sentences.append(f"No detectable difference from {to} for {_names(unsure, others)} {design}{could}.")
     single = others[others.n == 1]
     if len(single):
         each = ", ".join(f"{v} {row.difference:+.3f}" for v, row in single.iterrows())
         alone = "One seed has no interval and says nothing about other seeds"
-        said.append(f"{alone} ({each} against {to}): run at least three.")
+        sentences.append(f"{alone} ({each} against {to}): run at least three.")
     none = others[others.n == 0]
     if len(none):
-        said.append(f"{listed(none.index)} cannot be compared: no seed in common with {to}.")
-    return " ".join(said)
+        sentences.append(f"{listed(none.index)} cannot be compared: no seed in common with {to}.")
+    return " ".join(sentences)
 
 
 def _names(part: pd.DataFrame, others: pd.DataFrame) -> str:

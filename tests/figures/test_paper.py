@@ -61,7 +61,7 @@ def test_bad_input_gives_one_clear_line(runs: Runs, pool: pd.DataFrame, message:
 @pytest.fixture
 def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures.paper, "find_browser", lambda: None)
-    monkeypatch.setattr(figures.paper, "_said", set())
+    monkeypatch.setattr(figures.paper, "_printed", set())
 
 
 def test_html_needs_no_network(runs: Runs, tmp_path: Path):
