@@ -159,11 +159,9 @@ def check_bounds(method: Callable[..., object], values: Mapping[str, object]) ->
 
     Examples
     --------
-    >>> def easy_first(pool, run, *, until: Annotated[float, Knob(above=0.0, most=1.0)] = 0.5):
-    ...     check_bounds(easy_first, locals())
-    >>> easy_first(None, None, until=2.0)
+    >>> check_bounds(cl.methods.sec, {"tau": 0.4, "alpha": 2.0})
     Traceback (most recent call last):
-    ValueError: easy_first(until=2.0); give until more than 0 and at most 1
+    ValueError: sec(alpha=2.0); give alpha more than 0 and at most 1
     """
     for knob, about in knobs_of(method).items():
         value = values.get(knob)
