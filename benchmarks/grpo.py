@@ -67,7 +67,9 @@ def endless(model: Model) -> Model:
     tokenizer.add_special_tokens({"eos_token": "<|never|>"})
     if tokenizer.eos_token_id != size:
         raise AssertionError(f"the end of text is token {tokenizer.eos_token_id}, not {size}; answers would end")
-    return replace(model, tokenizer=tokenizer)
+    never = replace(model, tokenizer=tokenizer)
+    never.texts = replace(never.texts, stops=())  # the model's own configuration names the end that it can write
+    return never
 
 
 def tables(pool: Rows, steps: int, variants: int) -> list[list[Rows]]:

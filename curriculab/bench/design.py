@@ -14,7 +14,6 @@ import torch
 from curriculab.bench.budget import Budget, default_ceiling, evaluation_shares
 from curriculab.bench.fingerprint import measure_modules, run_modules
 from curriculab.bench.job import Job, Steer, open_job
-from curriculab.data.rendering import learned_text
 from curriculab.data.validation import validate
 from curriculab.engine.model import Model
 from curriculab.objectives.objective import Objective
@@ -200,8 +199,7 @@ def make_design(
     answers = rollouts if next(iter(objectives.values())).needs_samples else 0
     max_new_tokens = _answer_length(objectives, max_new_tokens)
     if max_new_tokens is None:
-        texts = [*learned_text(test), *(learned_text(train) if answers else ())]
-        max_new_tokens = 1 + max(len(model.tokens(text)) for text in texts)
+        max_new_tokens = max(int(model.answer_lengths(rows).max()) for rows in ([test, train] if answers else [test]))
     longest = lengths + max_new_tokens * bool(answers)  # an answer may be as long as it is let
     work = budget.work or default_ceiling(longest, budget, batch_size, answers)
     return Design(

@@ -11,7 +11,6 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from curriculab.data.rendering import learned_text
 from curriculab.protocol import Ask, Backend
 from curriculab.registry.fingerprint import modules
 
@@ -27,6 +26,9 @@ class LanguageModel(Protocol):
 
     def lengths(self, rows: pd.DataFrame) -> pd.Series:
         """Tokens of every row, prompt and learned answer."""
+
+    def answer_lengths(self, rows: pd.DataFrame) -> pd.Series:
+        """Tokens of every row's learned answer with its end."""
 
     def digest(self) -> str:
         """What decides the model's numbers."""
@@ -118,7 +120,7 @@ class ModelRoles:
 def longest_answer(pool: pd.DataFrame, model: LanguageModel) -> int | None:
     """Tokens of the longest text to learn in the pool, its end included: room for an answer, as on a bench."""
     known = pool[pool["answer"].map(lambda a: isinstance(a, str)).to_numpy(bool)] if "answer" in pool else pool[:0]
-    return 1 + max(len(model.tokens(t)) for t in learned_text(known)) if len(known) else None
+    return int(model.answer_lengths(known).max()) if len(known) else None
 
 
 class NoModel:

@@ -227,7 +227,7 @@ def _grown(model: Model, answer: Written, prompt: Prompt, token: int, logprob: f
     answer.tokens.append(token)
     answer.logprobs.append(logprob)
     answer.entropies.append(entropy)
-    if token == model.tokenizer.eos_token_id:
+    if token in model.texts.ends:
         answer.ended = "eos"
     elif (stop := _stopped(model, answer, prompt.stop)) is not None:
         answer.ended = stop

@@ -11,7 +11,8 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +31,11 @@ from curriculab.engine.recipe import (
     dtype_name,
     precision,
     refuse_attention,
+    refuse_chat,
     refuse_options,
 )
 from curriculab.engine.sources import Source, commit_of, digest_of_model, find_source
+from curriculab.engine.template import has_template, with_template
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -55,7 +58,9 @@ def load_model(
     dtype: str | torch.dtype | None = None,
     attn_implementation: str | None = None,
     device: str | None = None,
-    chat: bool = False,
+    chat: bool | None = None,
+    system: str | None = None,
+    template_kwargs: Mapping[str, object] | None = None,
     **from_pretrained: object,
 ) -> Model:
     """Load a frozen base model with LoRA layers, which all variants of a bench share.
@@ -90,8 +95,13 @@ def load_model(
         How packed rows are attended to when they are trained and scored; by default the fastest way that is known here.
     device : str, optional
         "cpu", "cuda", "cuda:1"; CUDA where there is one.
-    chat : bool
-        Render rows through the tokenizer's chat template.
+    chat : bool, optional
+        Render rows through the tokenizer's chat template; by default where it has one, which is printed once.
+    system : str, optional
+        The system message of every conversation.
+    template_kwargs : mapping, optional
+        Variables of the chat template, such as `{"enable_thinking": False}`. A template that asks for today's date gets
+        `date_string`, "26 Jul 2024" by default, so that prompts are the same on every day.
     **from_pretrained
         Further arguments of `AutoModelForCausalLM.from_pretrained`, such as `subfolder` or `token`. Code that lies
         beside a model is never run, so `trust_remote_code` is refused.
@@ -105,7 +115,7 @@ def load_model(
     ------
     ValueError
         An argument that is wrong, contradicts another, or is not computed here; a model that cannot be loaded, or
-        whose attention packed rows do not have.
+        whose attention packed rows do not have; `chat=True` of a tokenizer without a chat template.
 
     Examples
     --------
@@ -116,6 +126,8 @@ def load_model(
     """
     refuse_options(from_pretrained)
     refuse_attention(attn_implementation)
+    refuse_chat(chat, system, template_kwargs)
+    rendering = {"chat": chat, "system": system, "template_kwargs": dict(template_kwargs or {})}
     adapters = lora_config(lora, r=r, lora_alpha=lora_alpha, target_modules=target_modules)
     if not isinstance(name_or_model, str | Path):
         unused = {
@@ -126,7 +138,7 @@ def load_model(
             "device": device,
             **from_pretrained,
         }
-        return _of_memory(name_or_model, tokenizer, unused, adapters, attn_implementation, chat)
+        return _of_memory(name_or_model, tokenizer, unused, adapters, attn_implementation, rendering)
     name = str(name_or_model)
     if tokenizer is not None:
         raise ValueError(f"load_model({name!r}, tokenizer=...): the tokenizer lies with the model; leave it out")
@@ -141,23 +153,29 @@ def load_model(
         device=device,
         dtype=precision(bits, dtype, device),
         lora=lora_settings(adapters),
-        chat=chat,
         revision=None if source.local else commit_of(source, revision, from_pretrained),
         quantization=quantization,
         attn_implementation=attn_implementation,
         options=from_pretrained,
+        **rendering,
     )
-    key = (recipe.key, source.digest())
-    if key not in _loaded:
-        free_models()
-        _loaded[key] = _of_files(recipe, source, adapters, key[1], asked)
-    return _loaded[key]
+    digest = source.digest()
+    for known in (recipe,) if chat is not None else (replace(recipe, chat=True), replace(recipe, chat=False)):
+        found = _loaded.get((known.key, digest))
+        if found is not None and (chat is not None or known.chat == has_template(found.tokenizer)):
+            return found
+    free_models()
+    model = _of_files(recipe, source, adapters, digest, asked)
+    _loaded[replace(recipe, chat=model.chat).key, digest] = model
+    return model
 
 
 def load_recorded(record: Mapping[str, object]) -> Model:
     """Load the model that a record (`Model.record()`) describes; refuses one that was given in memory."""
     asked = {
-        k: v for k, v in record.items() if k not in ("name", "digest", "lora", "options", "in_memory", "quantization")
+        k: v
+        for k, v in record.items()
+        if k not in ("name", "digest", "lora", "options", "in_memory", "quantization", "template")
     }
     if record["in_memory"]:
         raise ValueError(
@@ -234,7 +252,7 @@ def _plain(config: BitsAndBytesConfig) -> dict[str, object]:
 
 def _of_files(recipe: Recipe, source: Source, adapters: LoraConfig, digest: str, asked: int | None) -> Model:
     _quiet()
-    base, tokenizer = _read(recipe, source)
+    recipe, base, tokenizer = _read(recipe, source)
     if not source.gguf:
         recipe = replace(recipe, bits=_found_bits(recipe, base))
         if asked is not None and recipe.bits != asked:
@@ -242,8 +260,8 @@ def _of_files(recipe: Recipe, source: Source, adapters: LoraConfig, digest: str,
     return _with_adapters(recipe, base, tokenizer, adapters, digest or recipe.revision or "")
 
 
-def _read(recipe: Recipe, source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The base and the tokenizer of a source, by transformers."""
+def _read(recipe: Recipe, source: Source) -> tuple[Recipe, PreTrainedModel, PreTrainedTokenizerBase]:
+    """The base and the tokenizer of a source, by transformers, and the recipe with what the tokenizer decides."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
@@ -253,8 +271,10 @@ def _read(recipe: Recipe, source: Source) -> tuple[PreTrainedModel, PreTrainedTo
     options |= {} if recipe.revision is None else {"revision": recipe.revision}
     options |= {"gguf_file": source.gguf} if source.gguf else {"use_safetensors": True}
     fetched = {k: v for k, v in options.items() if k in (*TRANSPORT, "revision", "subfolder", "gguf_file")}
-    try:
+    with _one_line_errors(recipe, source):
         tokenizer = AutoTokenizer.from_pretrained(source.path, trust_remote_code=False, **fetched)
+    recipe = with_template(recipe, tokenizer)
+    with _one_line_errors(recipe, source):
         base = AutoModelForCausalLM.from_pretrained(
             source.path,
             dtype=DTYPES[recipe.dtype],
@@ -263,6 +283,14 @@ def _read(recipe: Recipe, source: Source) -> tuple[PreTrainedModel, PreTrainedTo
             **options,
             **_quantised(recipe, source),
         )
+    return recipe, base, tokenizer
+
+
+@contextmanager
+def _one_line_errors(recipe: Recipe, source: Source) -> Iterator[None]:
+    """What goes wrong while transformers reads files, in one line."""
+    try:
+        yield
     except (OSError, ValueError, ImportError, TypeError) as error:
         reason = " ".join(str(error).split())[:160]
         extra = "; pip install 'curriculab[gguf]' first" if source.gguf and isinstance(error, ImportError) else ""
@@ -270,7 +298,6 @@ def _read(recipe: Recipe, source: Source) -> tuple[PreTrainedModel, PreTrainedTo
             f"the model {recipe.name!r} could not be loaded ({reason}); name 'pocket', a local folder in the hub's "
             f"format, or a hub id that this machine can reach{extra}"
         ) from error
-    return base, tokenizer
 
 
 def _quantised(recipe: Recipe, source: Source) -> dict[str, object]:
@@ -301,7 +328,7 @@ def _of_memory(
     unused: Mapping[str, object],
     adapters: LoraConfig,
     attn_implementation: str | None,
-    chat: bool,
+    rendering: Mapping[str, object],
 ) -> Model:
     """A model that was given; the files it came from are not asked."""
     from peft import PeftModel
@@ -331,10 +358,11 @@ def _of_memory(
         device=str(weight.device),
         dtype=dtype_name(weight.dtype),
         lora=lora_settings(adapters),
-        chat=chat,
         attn_implementation=attn_implementation,
         in_memory=True,
+        **rendering,
     )
+    recipe = with_template(recipe, tokenizer)
     _quiet()
     digest = digest_of_model(base, tokenizer)
     recipe = replace(recipe, bits=_found_bits(recipe, base))

@@ -20,8 +20,8 @@ import torch
 from curriculab.engine.adapter import Adapter, Layout
 from curriculab.engine.footprint import facts, footprint
 from curriculab.engine.recipe import Recipe
-from curriculab.engine.texts import Text, TextEncoder
-from curriculab.protocol import Backend, Owner, Piece, Rows
+from curriculab.engine.texts import Text, TextEncoder, text_encoder
+from curriculab.protocol import Backend, Owner, Rows
 from curriculab.runs.display import as_html
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Model:
     texts: TextEncoder = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.texts = TextEncoder(self.tokenizer, self.name, self.positions, self.chat)
+        self.texts = text_encoder(self.tokenizer, self.recipe, self.positions, self.base.generation_config)
 
     @property
     def name(self) -> str:
@@ -100,10 +100,6 @@ class Model:
         """Tokens before the answer, (t,): the plain rendering, or the model's chat template when `chat` is on."""
         return self.texts.prompt(prompt, options)
 
-    def piece(self, piece: Piece) -> np.ndarray:
-        """Tokens of what was said behind a prompt, (t,)."""
-        return self.texts.piece(piece)
-
     def encode(self, rows: Rows, *, purpose: str = "Train", role: str | None = None) -> list[Text]:
         """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit.
 
@@ -132,6 +128,10 @@ class Model:
         True
         """
         return self.texts.lengths(rows)
+
+    def answer_lengths(self, rows: Rows) -> pd.Series:
+        """Tokens of each row's learned text with what ends it: the room that it takes to write it."""
+        return self.texts.answer_lengths(rows)
 
     def refuse_too_long(self, ids: pd.Index, lengths: np.ndarray, purpose: str) -> None:
         """Refuse rows of more tokens than the model takes, by name and number."""

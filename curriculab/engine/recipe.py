@@ -54,7 +54,9 @@ class Recipe:
 
     revision: the hub's commit (None: a folder or file, whose contents are digested); quantization: a
     BitsAndBytesConfig as a dictionary (None: as `bits` says); dtype: of what is not quantised; options: further
-    arguments of from_pretrained; in_memory: the model was handed over, and no file can give it again.
+    arguments of from_pretrained; in_memory: the model was handed over, and no file can give it again; chat:
+    whether rows are rendered by the chat template (None: not yet decided); system,
+    template_kwargs: of the chat template, with the date that it asks for; template: the digest of its text.
     """
 
     name: str
@@ -62,12 +64,15 @@ class Recipe:
     device: str
     dtype: str
     lora: Mapping[str, object]
-    chat: bool = False
+    chat: bool | None = False
     revision: str | None = None
     quantization: Mapping[str, object] | None = None
     attn_implementation: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     in_memory: bool = False
+    system: str | None = None
+    template_kwargs: Mapping[str, object] = field(default_factory=dict)
+    template: str | None = None
 
     def record(self) -> dict[str, object]:
         """All of it for a file that others may read: plain JSON, without secrets."""
@@ -79,7 +84,8 @@ class Recipe:
         """What of it decides the model's numbers; the kind of device stands for the device."""
         found = self.record()
         found["options"] = {k: v for k, v in self.options.items() if k not in TRANSPORT}
-        return found | {"device": torch.device(self.device).type}
+        unused = [name for name in ("system", "template_kwargs", "template") if not found[name]]
+        return {k: v for k, v in found.items() if k not in unused} | {"device": torch.device(self.device).type}
 
     @property
     def key(self) -> str:
@@ -94,15 +100,33 @@ def refuse_options(options: Mapping[str, object]) -> None:
             raise ValueError(f"load_model({name}=...): write {ELSEWHERE[name]} instead")
         if name in REFUSED:
             raise ValueError(f"load_model({name}={value!r}): {REFUSED[name]}; leave it out")
-        try:
-            same = json.loads(json.dumps(value)) == value
-        except (TypeError, ValueError):
-            same = False
-        if not same:
+        if not _is_plain(value):
             raise ValueError(
                 f"load_model({name}={value!r}) is a {type(value).__name__}, which a record cannot hold; arguments of "
                 "from_pretrained are numbers, strings, lists, dictionaries, True, False or None"
             )
+
+
+def refuse_chat(chat: bool | None, system: str | None, template_kwargs: Mapping[str, object] | None) -> None:
+    """Refuse settings of a chat template that a record cannot hold, or that nothing would read."""
+    if chat not in (None, True, False):
+        raise ValueError(f"chat={chat!r}; give True, False, or leave it out: chat where the tokenizer has a template")
+    if system is not None and not isinstance(system, str):
+        raise ValueError(f"system={system!r}; give the text of the system message")
+    named = template_kwargs is None or isinstance(template_kwargs, Mapping)
+    if not named or not _is_plain(dict(template_kwargs or {})):
+        raise ValueError(
+            f"template_kwargs={template_kwargs!r}; give a dictionary of the chat template's variables, with numbers, "
+            "strings, lists, dictionaries, True, False or None"
+        )
+
+
+def _is_plain(value: object) -> bool:
+    """Does JSON hold it as it is?"""
+    try:
+        return json.loads(json.dumps(value)) == value
+    except (TypeError, ValueError):
+        return False
 
 
 def dtype_name(dtype: str | torch.dtype) -> str:

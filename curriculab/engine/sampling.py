@@ -27,7 +27,7 @@ def prompts_of(
     options = rows["options"] if "options" in rows else [None] * len(rows)
     prompts = []
     for at, (prompt, choice, said) in enumerate(zip(rows["prompt"], options, _turns(rows), strict=True)):
-        tokens = np.concatenate([model.prompt(prompt, choice), *map(model.piece, said)])
+        tokens = model.texts.context(prompt, choice, said)
         room = min(most, model.positions - len(tokens))
         stream = (*ask.stream, at)
         prompts.append(Prompt(tokens, adapter, int(n[at]), float(hot[at]), room, tuple(request.stop), stream))

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
 from curriculab.data.rendering import learned_text
 from curriculab.data.validation import render_prompt
+from curriculab.engine.borders import Cutter
+from curriculab.engine.recipe import Recipe
+from curriculab.engine.template import ChatTemplate, Pieces
 from curriculab.protocol import Piece, Rows
 
 REMEMBERED = 200_000  # texts whose tokens are kept: the rows of a pool are tokenised once
+
+NOTHING = np.empty(0, dtype=np.int64)
+
+Tokens = tuple[list[np.ndarray], np.ndarray]  # of each part, and of what a template renders behind the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,46 +50,47 @@ class Text:
 class TextEncoder:
     """A tokenizer that knows how rows are rendered, and how long a row may be.
 
-    name, positions: of the model, for the refusal of rows that are too long; chat: whether its chat template is used.
+    name, positions: of the model, for the refusal of rows that are too long; template: renders rows as conversations,
+    None for plain text; stops: numbers of the tokens that generation stops at, beside the tokenizer's end of text and
+    the template's.
     """
 
     tokenizer: object
     name: str
     positions: int
-    chat: bool = False
-    known: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    template: ChatTemplate | None = None
+    stops: Collection[int] = ()
+    known: dict[object, object] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.cutter = Cutter(self.tokenizer) if self.template is None else self.template.cutter
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Numbers of the tokens that end an answer while it is written."""
+        own = [self.tokenizer.eos_token_id, None if self.template is None else self.template.end_token]
+        return frozenset(token for token in [*self.stops, *own] if token is not None)
+
+    @cached_property
+    def end(self) -> int:
+        """The token that ends a plain text."""
+        if self.tokenizer.eos_token_id is not None:
+            return self.tokenizer.eos_token_id
+        if not self.stops:
+            raise ValueError(f"the tokenizer of {self.name!r} has no end of text, which a learned answer ends with")
+        return min(self.stops)
 
     def tokens(self, text: str) -> np.ndarray:
         """Tokens of plain text, no special ones added or recognised, (t,)."""
-        found = self.known.get(text)
-        if found is None:
-            if len(self.known) > REMEMBERED:
-                self.known.clear()
-            ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
-            found = self.known[text] = np.asarray(ids, dtype=np.int64)
-        return found
+        return self._once(text, lambda: self.cutter.plain([text])[0])
 
     def prompt(self, prompt: str, options: Sequence[str] | None = None) -> np.ndarray:
         """Tokens before the answer, (t,)."""
-        text = render_prompt(prompt, options if isinstance(options, list | tuple | np.ndarray) else None)
-        if self.chat and text:
-            return self._templated([{"role": "user", "content": text.rstrip("\n")}])
-        start = self.tokenizer.bos_token_id
-        if start is None and not text:
-            start = self.tokenizer.eos_token_id  # something must stand before the first token of a plain text
-        return np.concatenate([[start] if start is not None else [], self.tokens(text)]).astype(np.int64)
+        return self.context(prompt, options, ())
 
-    def piece(self, piece: Piece) -> np.ndarray:
-        """Tokens of what was said behind a prompt, (t,): those that were sampled, where they are known."""
-        if piece.tokens is not None:
-            return np.asarray(piece.tokens, dtype=np.int64)
-        if not piece.turn:
-            end = [self.tokenizer.eos_token_id] if piece.end else []
-            return np.concatenate([self.tokens(piece.text), end]).astype(np.int64)
-        if not self.chat:
-            return self.tokens(f"\n{piece.text}\n")
-        said = [{"role": "user", "content": "\0"}, {"role": "assistant", "content": "\1"}]
-        return self._templated([*said, {"role": "user", "content": piece.text}], behind="\1")
+    def context(self, prompt: str, options: Sequence[str] | None, said: Sequence[Piece]) -> np.ndarray:
+        """Tokens of a prompt and of what was said behind it, for the model to go on, (t,)."""
+        return np.concatenate(self.parts(prompt, options, said, ask=True)[0])
 
     def encode(self, rows: Rows, *, purpose: str = "Train", role: str | None = None) -> list[Text]:
         """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit.
@@ -94,11 +102,12 @@ class TextEncoder:
         for i, prompt, choice, said in zip(rows.index, rows["prompt"], options, turns_of(rows), strict=True):
             if not isinstance(prompt, str):
                 raise ValueError(f"{purpose}: the prompt of row {i!r} is {prompt!r}; a prompt is a string")
-            parts = [self.prompt(prompt, choice), *map(self.piece, said)]
+            parts, behind = self.parts(prompt, choice, said)
             learned = [np.zeros(len(parts[0]), bool)]
             learned += [np.full(len(t), p.learn) for t, p in zip(parts[1:], said, strict=True)]
+            learned.append(np.zeros(len(behind), bool))
             own = {} if role is None else _sampled(parts, said, role)
-            texts.append(Text(np.concatenate(parts), np.concatenate(learned), **own))
+            texts.append(Text(np.concatenate([*parts, behind]), np.concatenate(learned), **own))
             if not texts[-1].learned[1:].any():
                 raise ValueError(f"{purpose}: row {i!r} has no learned tokens; say(rows, text) adds some")
         self.refuse_too_long(rows.index, np.array([len(t) for t in texts]), purpose)
@@ -106,11 +115,18 @@ class TextEncoder:
 
     def lengths(self, rows: Rows) -> pd.Series:
         """Tokens of each row with its learned text and the end of text, prompt included."""
-        options = rows["options"] if "options" in rows else [None] * len(rows)
-        count = []
-        for prompt, choice, text in zip(rows["prompt"], options, learned_text(rows), strict=True):
-            count.append(len(self.prompt(prompt, choice)) + len(self.tokens(text)) + 1)
+        count = [sum(map(len, parts)) + len(behind) for parts, behind in self._own(rows)]
         return pd.Series(count, index=rows.index, name="tokens")
+
+    def answer_lengths(self, rows: Rows) -> pd.Series:
+        """Tokens of each row's learned text with its end: the room that it takes to write it."""
+        return pd.Series([len(parts[1]) for parts, _ in self._own(rows)], index=rows.index, name="tokens")
+
+    def _own(self, rows: Rows) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        """Rows as tokens with their own learned text, whatever was said behind them."""
+        options = rows["options"] if "options" in rows else [None] * len(rows)
+        for prompt, choice, text in zip(rows["prompt"], options, learned_text(rows), strict=True):
+            yield self.parts(prompt, choice, _learned(text))
 
     def refuse_too_long(self, ids: pd.Index, lengths: np.ndarray, purpose: str) -> None:
         """Refuse rows of more tokens than the model takes, by name and number."""
@@ -124,11 +140,93 @@ class TextEncoder:
             "pool[model.lengths(pool) <= model.positions]"
         )
 
-    def _templated(self, messages: list[dict[str, str]], behind: str = "") -> np.ndarray:
-        """Tokens of messages by the chat template, from behind the mark on."""
-        rendered = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        text = rendered[rendered.index(behind) + len(behind) :]
-        return np.asarray(self.tokenizer(text, add_special_tokens=False).input_ids, dtype=np.int64)
+    # -- a row in its parts -------------------------------------------------------------------------------------------
+    def parts(self, prompt: str, options: Sequence[str] | None, said: Sequence[Piece], *, ask: bool = False) -> Tokens:
+        """Tokens of the prompt and of each piece behind it, and of what a template renders behind the last, (t,) each.
+
+        Pieces that were sampled are the tokens they were sampled as, behind the very tokens they were sampled behind.
+        What was said in words between two of them is rendered, and tokenised, as one text. ask: for the model to go on.
+        """
+        text = render_prompt(prompt, options if isinstance(options, list | tuple | np.ndarray) else None)
+        chat = self.template if text else None
+        if chat:
+            text = text.removesuffix("\n")
+        parts: list[np.ndarray] = []
+        behind, at, last = NOTHING, 0, None  # last: the token that the model's own words before were ended with
+        while at < len(said) or not parts:
+            if parts and said[at].tokens is not None:
+                parts.append(np.asarray(said[at].tokens, dtype=np.int64))
+                behind, last, at = NOTHING, self._ended(said[at]), at + 1
+                continue
+            plain = chat is None or (bool(parts) and not said[at].turn)
+            until = _until(said, at, rendered=not plain, chat=chat is not None)
+            pieces = tuple((p.text, p.turn, p.end) for p in said[at:until])
+            going_on = ask if until == len(said) else said[until].tokens is not None
+            how = (chat, None if parts else text, pieces, going_on, last)
+            found, behind = self._once((plain, *how), partial(self._plain if plain else self._rendered, *how))
+            parts, at = [*parts, *found], until
+            last = int(found[-1][-1]) if pieces and pieces[-1][2] else None
+        return parts, behind
+
+    def _plain(
+        self, chat: ChatTemplate | None, prompt: str | None, pieces: Pieces, going_on: bool, last: int | None
+    ) -> Tokens:
+        """Pieces as they stand, behind a prompt, or behind what was said before (None)."""
+        words = [f"\n{text}\n" if turn else text for text, turn, _ in pieces]
+        if prompt is None:
+            found = self.cutter.inside(words)
+        else:
+            found, start = self.cutter.plain([prompt, *words]), self.cutter.start
+            if not len(start) and not prompt:  # something must stand before the first token of a text
+                start = [self.end if self.tokenizer.bos_token_id is None else self.tokenizer.bos_token_id]
+            found[0] = np.concatenate([start, found[0]]).astype(np.int64)
+        if pieces and pieces[-1][2]:
+            found[-1] = np.append(found[-1], self._end_of(chat))
+        return found, NOTHING
+
+    def _rendered(
+        self, chat: ChatTemplate, prompt: str | None, pieces: Pieces, going_on: bool, last: int | None
+    ) -> Tokens:
+        """Pieces as the template renders them, behind a prompt, or behind the model's own words (None)."""
+        hidden = [(self.cutter.hide(text), turn, end) for text, turn, end in pieces]
+        said = chat.conversation(None if prompt is None else self.cutter.hide(prompt), hidden, ask=going_on)
+        *found, behind = self.cutter.rendered([*said.parts, said.behind])
+        if said.open:
+            found[-1] = np.append(found[-1], self._end_of(chat))
+        if prompt is None:
+            _, closing, *found = found
+            if last is None or not (chat.closes or last == chat.end_token):
+                found[0] = np.concatenate([closing, found[0]])
+        return found, behind
+
+    def _end_of(self, chat: ChatTemplate | None) -> np.ndarray:
+        """Tokens of the end of an answer that no text is rendered behind."""
+        if chat is None or not chat.end:
+            return np.array([self.end], dtype=np.int64)
+        return self.cutter.rendered(["x", chat.end])[1]
+
+    def _ended(self, piece: Piece) -> int | None:
+        """The token that a sampled piece ended its answer with, where it did."""
+        ended = len(piece.tokens) and (piece.end or piece.tokens[-1] in self.ends)
+        return int(piece.tokens[-1]) if ended else None
+
+    def _once(self, key: object, make: Callable[[], object]) -> object:
+        """What `make` gives, kept: the rows of a pool are rendered and tokenised once."""
+        if key not in self.known:
+            if len(self.known) > REMEMBERED:
+                self.known.clear()
+            self.known[key] = make()
+        return self.known[key]
+
+
+def text_encoder(tokenizer: object, recipe: Recipe, positions: int, generation: object) -> TextEncoder:
+    """The encoder of a loaded model; generation: its GenerationConfig, whose every eos_token_id ends an answer."""
+    named = getattr(generation, "eos_token_id", None)
+    stops = tuple(named) if isinstance(named, list | tuple) else tuple(stop for stop in [named] if stop is not None)
+    template = None
+    if recipe.chat:
+        template = ChatTemplate(Cutter(tokenizer), recipe.name, recipe.system, recipe.template_kwargs, stops)
+    return TextEncoder(tokenizer, recipe.name, positions, template, stops)
 
 
 def context_hash(role: str, tokens: np.ndarray) -> str:
@@ -145,6 +243,17 @@ def turns_of(rows: Rows) -> list[tuple[Piece, ...]]:
     for row, text in zip(np.flatnonzero(bare), own, strict=True):
         said[row] = _learned(text)
     return said
+
+
+def _until(said: Sequence[Piece], at: int, *, rendered: bool, chat: bool) -> int:
+    """Where the pieces from `at` on that are tokenised as one text end: before one that was sampled, behind one that
+    ended the model's answer, before a message of a chat; a template renders messages together with what is before."""
+    for i in range(at, len(said)):
+        if said[i].tokens is not None:
+            return i
+        if i > at and not (rendered and said[i].turn) and (said[i - 1].end or (chat and said[i].turn)):
+            return i
+    return len(said)
 
 
 def _learned(text: str) -> tuple[Piece]:

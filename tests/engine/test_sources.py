@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from tokenizers.processors import ByteLevel
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from curriculab.engine.loading import load_model, load_recorded
 from tests.engine.loaded import in_memory, loss, refused
@@ -110,7 +111,12 @@ def save_gguf(folder: Path, path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def qwen(tmp_path_factory, save_tiny) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("qwen") / "folder", "qwen2")
+    """Its tokenizer adds no start of text, as that which transformers makes of a GGUF file."""
+    folder = save_tiny(tmp_path_factory.mktemp("qwen") / "folder", "qwen2")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.backend_tokenizer.post_processor = ByteLevel(trim_offsets=False)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 @pytest.mark.needs("gguf")
@@ -158,4 +164,4 @@ def test_the_digest_of_a_model_in_memory_follows_weights_tokenizer_and_settings(
         tokenizer.add_tokens(["2 +"])
 
     assert digest() == digest()
-    assert len({digest(), digest(weight), digest(words), digest(r=8), digest(chat=True)}) == 5
+    assert len({digest(), digest(weight), digest(words), digest(r=8)}) == 4
