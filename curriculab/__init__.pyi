@@ -21,8 +21,8 @@ from .bench.budget import Budget as Budget
 from .bench.sanity import truth_test as truth_test
 from .bench.simulate import simulate as simulate
 from .data.loading import load_pool as load_pool
-from .data.mapping import after as after
-from .data.mapping import steps as steps
+from .data.mapping import count_solution_steps as count_solution_steps
+from .data.mapping import text_after as text_after
 from .data.splitting import split as split
 from .data.validation import PoolError as PoolError
 from .engine.loading import load_model as load_model

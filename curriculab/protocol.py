@@ -128,19 +128,20 @@ class Copy:
     to: str
 
 
+@also_named(gold="with_answers")
 @dataclass(frozen=True, eq=False, slots=True)
 class Use:
     """How this variant is tested from now on: name -> solver, a generator function of test rows.
 
     A solver may Sample and Score and returns one line per answer with `text`; the bench verifies. Rows come to it
-    without answers unless `gold=True`, which every table then says.
+    without answers unless `with_answers=True` (`gold` is accepted too), which every table then says.
 
     >>> list(cl.Use({"hot": lambda rows: (yield cl.Sample(rows, temperature=1.0))}).solvers)
     ['hot']
     """
 
     solvers: Mapping[str, Callable[[Rows], Generator]]
-    gold: bool = False
+    with_answers: bool = False
 
 
 Request = Sample | Score | Train | Copy | Use
@@ -207,7 +208,7 @@ def digest(request: Request) -> str:
     """
     h = hashlib.blake2b(type(request).__name__.encode(), digest_size=8)
     if isinstance(request, Use):
-        h.update(repr((sorted(request.solvers), request.gold)).encode())
+        h.update(repr((sorted(request.solvers), request.with_answers)).encode())
     elif isinstance(request, Copy):
         h.update(repr((request.source, request.to)).encode())
     else:

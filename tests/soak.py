@@ -120,7 +120,7 @@ class Trial:
             train,
             test,
             objective=objective,
-            budget=cl.Budget(steps=self.steps, work=10**7),
+            budget=cl.Budget(steps=self.steps, max_total_tokens=10**7),
             batch_size=4,
             rollouts=4,
             evaluate_every=max(1, self.steps // 2),

@@ -30,7 +30,7 @@ from curriculab.registry.names import also_named
 from curriculab.runs import Runs, Store
 
 
-@also_named(rollouts="num_generations", max_new_tokens="max_completion_length")
+@also_named(rollouts="num_generations", max_new_tokens="max_completion_length", others="reference_models")
 class Bench:
     """Trains and tests variants under equal terms.
 
@@ -53,8 +53,8 @@ class Bench:
     max_completion_length : int, optional
         Tokens of an answer (`max_new_tokens` is accepted too); None: the objective's, else of the longest text
         tested or, by answers, trained.
-    others : mapping of str to Model, optional
-        Read-only models by the role that methods ask them by.
+    reference_models : mapping of str to Model, optional
+        Read-only models by the role that methods ask them by (`others` is accepted too).
     store : path or None
         The folder that finished runs are kept in and reused from; None: nothing is kept.
     backend : callable, optional
@@ -96,7 +96,7 @@ class Bench:
         num_generations: int = 8,
         temperature: float = 1.0,
         max_completion_length: int | None = None,
-        others: Mapping[str, Model] | None = None,
+        reference_models: Mapping[str, Model] | None = None,
         store: str | Path | None = "runs",
         backend: Callable[[Design], Backend] | None = None,
     ) -> None:
@@ -111,7 +111,7 @@ class Bench:
             rollouts=num_generations,
             temperature=temperature,
             max_new_tokens=max_completion_length,
-            others=others,
+            reference_models=reference_models,
             store=store,
             make_backend=backend,
         )

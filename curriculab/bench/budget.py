@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
 from curriculab.runs.display import as_html
 
+SPENT_IN = {"max_total_tokens": "total_tokens"}  # where the field of Spent has another name than that of Budget
 
+
+@also_named(work="max_total_tokens")
 @dataclass(frozen=True)
 class Budget:
     """When a variant is done: the first axis spent ends it, and `run.progress` is the largest share spent.
@@ -23,9 +27,9 @@ class Budget:
         Tokens trained on.
     rollouts : int, optional
         Answers sampled.
-    work : int, optional
-        Tokens trained, sampled and scored together, a ceiling against endless probing; None: ten times what random
-        order needs.
+    max_total_tokens : int, optional
+        Tokens trained, sampled and scored together, a ceiling against endless probing (`work` is accepted too); None:
+        ten times what random order needs.
 
     Raises
     ------
@@ -41,11 +45,11 @@ class Budget:
     steps: int | None = None
     tokens: int | None = None
     rollouts: int | None = None
-    work: int | None = None
+    max_total_tokens: int | None = None
 
     def __post_init__(self) -> None:
         given = {k: v for k, v in vars(self).items() if v is not None}
-        if not given.keys() - {"work"}:
+        if not given.keys() - {"max_total_tokens"}:
             raise ValueError("an empty budget never ends; give Budget(steps=), Budget(tokens=) or Budget(rollouts=)")
         for name, value in given.items():
             if not value > 0:
@@ -73,7 +77,7 @@ class Budget:
         >>> cl.Budget(steps=100, tokens=20_000).shares(Spent(steps=25, tokens=4_000))
         {'steps': 0.25, 'tokens': 0.2}
         """
-        return {k: getattr(spent, k) / v for k, v in vars(self).items() if v is not None}
+        return {k: getattr(spent, SPENT_IN.get(k, k)) / v for k, v in vars(self).items() if v is not None}
 
     def axis(self) -> tuple[str, int]:
         """Name and size of the axis that evaluations are counted on: the first one given.
@@ -105,7 +109,7 @@ class Spent:
     tokens: int = 0
     rollouts: int = 0
     generated: int = 0
-    work: int = 0
+    total_tokens: int = 0
     seconds: float = 0.0
 
 

@@ -34,9 +34,9 @@ class Design:
     model: what `load_model` returned; train, test: pools without a row in common; objectives: the setting of each by
     name, the first being the default; budget: when a variant is done; batch_size: rows a step; shares: of its own
     progress, at which a variant is tested; rollouts: answers a row under reinforcement; temperature: they are sampled
-    at; max_new_tokens: of an answer; others: read-only models by role; store: the folder that finished runs are kept in
-    (None: nothing is kept); make_backend: called with the design for what answers the requests (None: the model in
-    this process); known_columns: how columns were made, as a spec says it.
+    at; max_new_tokens: of an answer; reference_models: read-only models by role; store: the folder that finished runs
+    are kept in (None: nothing is kept); make_backend: called with the design for what answers the requests (None: the
+    model in this process); known_columns: how columns were made, as a spec says it.
     """
 
     model: Model
@@ -49,7 +49,7 @@ class Design:
     rollouts: int
     temperature: float
     max_new_tokens: int
-    others: Mapping[str, Model] = dataclasses.field(default_factory=dict)
+    reference_models: Mapping[str, Model] = dataclasses.field(default_factory=dict)
     store: Store | None = None
     make_backend: Callable[[Design], Backend] | None = None
     known_columns: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
@@ -69,7 +69,7 @@ class Design:
         if self.make_backend is not None:
             return self.make_backend(self)
         how = {"temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
-        return self.model.backend(self.objectives, others=self.others, **how)
+        return self.model.backend(self.objectives, reference_models=self.reference_models, **how)
 
     def setting(self, request: Train) -> Objective:
         """The objective that a Train is answered with."""
@@ -99,7 +99,7 @@ class Design:
             "temperature": self.temperature,
             "max_new_tokens": self.max_new_tokens,
             "model": self.model.digest(),
-            "others": {role: model.digest() for role, model in self.others.items()},
+            "others": {role: model.digest() for role, model in self.reference_models.items()},
             "versions": versions(),
             "code": run_modules(self.model, self.objectives.values(), self.tasks),
             **({"columns": columns} if columns else {}),
@@ -182,7 +182,7 @@ def make_design(
     rollouts: int,
     temperature: float,
     max_new_tokens: int | None,
-    others: Mapping[str, Model] | None,
+    reference_models: Mapping[str, Model] | None,
     store: str | Path | None,
     make_backend: Callable[[Design], Backend] | None,
 ) -> Design:
@@ -201,19 +201,19 @@ def make_design(
     if max_new_tokens is None:
         max_new_tokens = max(int(model.answer_lengths(rows).max()) for rows in ([test, train] if answers else [test]))
     longest = lengths + max_new_tokens * bool(answers)  # an answer may be as long as it is let
-    work = budget.work or default_ceiling(longest, budget, batch_size, answers)
+    ceiling = budget.max_total_tokens or default_ceiling(longest, budget, batch_size, answers)
     return Design(
         model,
         train,
         test,
         _fitted(objectives, model, budget, max_new_tokens),
-        dataclasses.replace(budget, work=work),
+        dataclasses.replace(budget, max_total_tokens=ceiling),
         batch_size,
         shares,
         rollouts,
         temperature,
         max_new_tokens,
-        dict(others or {}),
+        dict(reference_models or {}),
         None if store is None else Store(Path(store)),
         make_backend,
     )

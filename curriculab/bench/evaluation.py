@@ -35,20 +35,20 @@ class Evaluations:
     """The test rows of a bench, and when each variant is tested on them.
 
     tests: rows everybody is tested on (None: no tests); shares: at which shares of a variant's own progress;
-    longest: tokens of the longest answer a model may give.
+    max_completion_length: tokens of the longest answer a model may give.
     """
 
     tests: Rows | None
     shares: Sequence[float]
-    longest: int = 0
+    max_completion_length: int = 0
     # By seed, what the test of the common start came to: items, ledger lines, number of evaluations.
     start: dict[int, tuple[list, list, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._without_answers = None
         if self.tests is not None:
-            gold = [c for c in ("answer", "solution") if c in self.tests]
-            self._without_answers = self.tests.drop(columns=gold)
+            hidden = [c for c in ("answer", "solution") if c in self.tests]
+            self._without_answers = self.tests.drop(columns=hidden)
 
     def due(self) -> list[float]:
         """Shares of progress at which a variant that begins is to be tested."""
@@ -58,18 +58,18 @@ class Evaluations:
     def tests_the_start(self) -> bool:
         return self.tests is not None and 0.0 in self.shares
 
-    def ceiling(self, work: int | None) -> int:
-        """Tokens that one test may take; work: the budget's own ceiling."""
+    def ceiling(self, max_total_tokens: int | None) -> int:
+        """Tokens that one test may take; max_total_tokens: the budget's own ceiling."""
         columns = [c for c in ("prompt", "answer") if c in self.tests]
         characters = sum(len(str(text)) for column in columns for text in self.tests[column])
-        return max(work or 0, EVALUATION_WORK * (characters + self.longest * len(self.tests)))
+        return max(max_total_tokens or 0, EVALUATION_WORK * (characters + self.max_completion_length * len(self.tests)))
 
     def open(self, job: Job, share: float) -> list[Job]:
         """Jobs that test one variant at one share, a job for each of its solvers."""
         opened = []
         index = list(self.shares).index(share) if share in self.shares else 0
         for number, (name, solve) in enumerate((job.solvers or {"direct": direct}).items()):
-            rows = self.tests.copy() if job.gold else self._without_answers.copy()
+            rows = self.tests.copy() if job.with_answers else self._without_answers.copy()
             job.evaluated += 1
             evaluation = Job(
                 f"{job.variant}@{share:g}/{name}",
@@ -122,7 +122,7 @@ def _item(job: Job, evaluation: Job, correct: np.ndarray) -> dict[str, object]:
         "progress": job.run.progress,
         "share": evaluation.share,
         "solver": evaluation.solver,
-        "gold": job.gold,
+        "gold": job.with_answers,
         "correct": correct,
         "tokens": spent.tokens,
         "rollouts": spent.rollouts,

@@ -98,7 +98,7 @@ class Job:
         self.metrics, self.exposure, self.items, self.ledger, self.rollouts = [], [], [], [], []
         self.groups: dict[object, dict[str, object]] = {}  # of answers, by their number in the column `group`
         self.samples: dict[int, object] = {}  # the group of each answer, by its number
-        self.solvers, self.gold, self.due = None, False, []
+        self.solvers, self.with_answers, self.due = None, False, []
         self.evaluations: list[Job] = []  # open tests: the job stands still until they are done
         self.pending_reply: tuple[object] | None = None  # what it is told then
         self.result: object = None

@@ -82,7 +82,8 @@ def measured_speed(design: Design) -> dict[str, float]:
     """
     rows, tests = design.train.iloc[: 3 * design.batch_size], design.test.iloc[:TIMED_TESTS]
     job = design.open_job("plan", random_order, 0, pool=rows)
-    Scheduler(design.backend(), Budget(steps=3), tests, (1.0,), longest=design.max_new_tokens).drive([job])
+    limit = design.max_new_tokens
+    Scheduler(design.backend(), Budget(steps=3), tests, (1.0,), max_completion_length=limit).drive([job])
     ledger = record(job, tests, {}).tables["ledger"].assign(kind=lambda t: t.request.str.lower())
     ledger.loc[ledger.test, "kind"] = "test"
     warm = ledger[(ledger.step > 1) | ((ledger.step == 1) & (ledger.kind == "sample"))]

@@ -66,12 +66,12 @@ class Preview:
         listens=False: the method draws alike whatever it hears, so it hears None and nobody learns, which takes a
         third of the time. One that does not just train rows of the pool as they are is drawn in the other way.
         """
-        work = default_ceiling(self._lengths, Budget(steps=steps), self.batch_size)
-        if not listens and (deaf := self._deaf(self._open(variant, method), steps, work)):
+        ceiling = default_ceiling(self._lengths, Budget(steps=steps), self.batch_size)
+        if not listens and (deaf := self._deaf(self._open(variant, method), steps, ceiling)):
             return Runs((deaf,))
         job = self._open(variant, method)
         self._student.start([(variant, self.seed)])
-        self._drive(job, Budget(steps=steps, work=work))
+        self._drive(job, Budget(steps=steps, max_total_tokens=ceiling))
         return Runs((_record(job),))
 
     def _open(self, variant: str, method: Method) -> Job:
@@ -85,7 +85,7 @@ class Preview:
             objective=lambda request: self._settings,
         )
 
-    def _deaf(self, job: Job, steps: int, work: int) -> Record | None:
+    def _deaf(self, job: Job, steps: int, ceiling: int) -> Record | None:
         """The record of a method that was told nothing; None where that is not what simulating it would give."""
         texts: dict[str, list] = {name: [] for name in self._texts}
         try:
@@ -103,9 +103,9 @@ class Preview:
                 job.clock.step, job.clock.progress = step, step / steps
         except Exception:  # whatever is wrong with it, the other way says it
             return None
-        return self._whole(job, pd.DataFrame(texts), work)
+        return self._whole(job, pd.DataFrame(texts), ceiling)
 
-    def _whole(self, job: Job, texts: pd.DataFrame, work: int) -> Record | None:
+    def _whole(self, job: Job, texts: pd.DataFrame, ceiling: int) -> Record | None:
         """The record of what was drawn deaf, if it drew rows of the pool and their length did not end it."""
         steps, ids, _, weights = zip(*job.exposure, strict=True)
         each, weights = np.array([len(i) for i in ids]), np.concatenate(weights)
@@ -114,7 +114,7 @@ class Preview:
             return None
         read, learned = self._student.lengths(texts)
         ends = np.cumsum(each)
-        if (np.cumsum(read)[ends - 1] / work > np.arange(1, len(steps) + 1) / len(steps)).any():
+        if (np.cumsum(read)[ends - 1] / ceiling > np.arange(1, len(steps) + 1) / len(steps)).any():
             return None
         parts = np.split(learned, ends[:-1])
         job.exposure = [(s, i, n, w) for (s, i, _, w), n in zip(job.exposure, parts, strict=True)]
@@ -125,7 +125,8 @@ class Preview:
         pending = job.advance()
         while job.open:
             left = budget.steps - job.run.step
-            if not left or sum(isinstance(p.request, Train) for p in pending) > left or job.spent.work >= budget.work:
+            trains = sum(isinstance(p.request, Train) for p in pending)
+            if not left or trains > left or job.spent.total_tokens >= budget.max_total_tokens:
                 return job.close("budget spent")
             kinds = dict.fromkeys(type(p.request) for p in pending)  # of a list, like requests go together
             for kind in kinds:
@@ -142,7 +143,7 @@ class Preview:
             return job.close(f"failed: {type(answer).__name__}: {answer}")
         job.accept(one.ask.place, answer.reply)
         spent = job.spent
-        spent.work += max(answer.tokens, 1)
+        spent.total_tokens += max(answer.tokens, 1)
         if isinstance(request, Train):
             spent.steps += 1
             job.clock.step += 1

@@ -80,7 +80,7 @@ def charge(job: Job, request: Request, answer: Answer, seconds: float, budget: B
     spent.tokens += (answer.tokens if answer.trained is None else answer.trained) * training
     spent.rollouts += answer.rollouts
     spent.generated += answer.generated
-    spent.work += max(answer.tokens, 1)  # so that endless copying ends too
+    spent.total_tokens += max(answer.tokens, 1)  # so that endless copying ends too
     spent.seconds += seconds
     if isinstance(request, Sample):
         _note_groups(job, request, answer.reply)
@@ -91,8 +91,8 @@ def charge(job: Job, request: Request, answer: Answer, seconds: float, budget: B
 
 def charge_evaluation(evaluation: Job, answer: Answer, ceiling: int) -> None:
     """Book what a test's request cost; one that takes more than its ceiling of tokens fails."""
-    evaluation.spent.work += max(answer.tokens, 1)
-    if evaluation.spent.work > ceiling:
+    evaluation.spent.total_tokens += max(answer.tokens, 1)
+    if evaluation.spent.total_tokens > ceiling:
         raise RuntimeError(f"the test took more than {ceiling:,} tokens; does its solver ever return?")
 
 

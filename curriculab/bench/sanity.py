@@ -104,7 +104,7 @@ def _traced(model: Model, pool: Rows, seed: int) -> Trace:
             few.iloc[:-1],
             few.iloc[-1:],
             objective=Sft(),
-            budget=Budget(steps=STEPS, work=10**9),
+            budget=Budget(steps=STEPS, max_total_tokens=10**9),
             batch_size=BATCH,
             max_new_tokens=1,
             store=None,

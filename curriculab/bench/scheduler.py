@@ -26,7 +26,8 @@ class Scheduler:
 
     tests: the rows everybody is tested on (None: no tests); shares: at which shares of a variant's own progress;
     watch: called with the scheduler before every call and at the end: to draw progress, to pause, to steer;
-    log: where answers are kept, to be replayed as a job's `past`; longest: tokens of the longest answer in a test.
+    log: where answers are kept, to be replayed as a job's `past`;
+    max_completion_length: tokens of the longest answer in a test.
     """
 
     backend: Backend
@@ -35,7 +36,7 @@ class Scheduler:
     shares: Sequence[float] = (0.0, 1.0)
     watch: Callable[[Scheduler], None] | None = None
     log: ReplayLog | None = None
-    longest: int = 0
+    max_completion_length: int = 0
 
     def __post_init__(self) -> None:
         self.jobs: list[Job] = []
@@ -43,12 +44,12 @@ class Scheduler:
         self.started = False  # has the start been tested?
         self.call = 0  # how many were answered, replayed ones apart: names a moment between two calls
         self.calls: list[tuple[str, int]] = []  # (kind, requests) of each
-        self.evaluations = Evaluations(self.tests, self.shares, self.longest)
+        self.evaluations = Evaluations(self.tests, self.shares, self.max_completion_length)
 
     @cached_property
     def ceiling(self) -> int:
         """Tokens that one test may take."""
-        return self.evaluations.ceiling(self.budget.work)
+        return self.evaluations.ceiling(self.budget.max_total_tokens)
 
     def drive(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Answer requests until all are done. The variant furthest behind decides which kind is answered next."""
@@ -152,7 +153,7 @@ class Scheduler:
         job.root.ledger.append(ledger_line(job, request, answer, seconds))
 
     def _use(self, job: Job, request: Use) -> None:
-        job.solvers, job.gold = dict(request.solvers), request.gold
+        job.solvers, job.with_answers = dict(request.solvers), request.with_answers
         if job.run.step == 0 and self.tests is not None:
             job.due = sorted({0.0, *job.due})  # the shared start was tested without these solvers
             job.items = []
@@ -217,7 +218,7 @@ class Scheduler:
                 job.event("failed after its budget was spent", why=job.ended)
             shares = self.budget.shares(job.spent)
             spent = max(shares, key=shares.get)
-            job.ended = "ceiling on work" if spent == "work" else f"budget of {spent} spent"
+            job.ended = "ceiling on total tokens" if spent == "max_total_tokens" else f"budget of {spent} spent"
         job.close("returned")
 
     def _after(self, job: Job, asked: list[Pending]) -> list[Pending]:

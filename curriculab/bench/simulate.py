@@ -83,9 +83,8 @@ def simulate(
     samples = resolve(None).needs_samples
     budget = budget or Budget(steps=steps)
     whole = row_bytes(pool)
-    budget = replace(
-        budget, work=budget.work or default_ceiling(whole, budget, batch_size, num_generations if samples else 0)
-    )
+    ceiling = default_ceiling(whole, budget, batch_size, num_generations if samples else 0)
+    budget = replace(budget, max_total_tokens=budget.max_total_tokens or ceiling)
     backend = learner
     if learner is None or isinstance(learner, Student):
         tables = (pool,) if tests is None else (pool, tests)

@@ -74,7 +74,7 @@ def _run_set(spec: Mapping, root: Path) -> RunSet:
         rollouts=spec["rollouts"],
         temperature=spec["temperature"],
         max_new_tokens=spec["max_new_tokens"],
-        others=None,
+        reference_models=None,
         store=root,
         make_backend=None,
     )

@@ -10,7 +10,7 @@ columns into a pool's (mapping.py, shaping.py), what every pool must satisfy (va
 
 from curriculab.data.files import data_path, find
 from curriculab.data.loading import load_pool
-from curriculab.data.mapping import after, steps
+from curriculab.data.mapping import count_solution_steps, text_after
 from curriculab.data.registry import SOURCES, source
 from curriculab.data.splitting import split
 from curriculab.data.validation import PoolError, render_prompt, validate
@@ -18,16 +18,25 @@ from curriculab.data.validation import PoolError, render_prompt, validate
 __all__ = [
     "PoolError",
     "SOURCES",
-    "after",
+    "count_solution_steps",
     "data_path",
     "find",
     "load_pool",
     "render_prompt",
     "source",
     "split",
-    "steps",
+    "text_after",
     "validate",
 ]
+
+
+FORMER = {"after": text_after, "steps": count_solution_steps}  # names of before, which are accepted still
+
+
+def __getattr__(name: str) -> object:
+    if name not in FORMER:
+        raise AttributeError(f"curriculab.data has no {name!r}; it has {', '.join(__all__)}")
+    return FORMER[name]
 
 
 def __dir__() -> list[str]:

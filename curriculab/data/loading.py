@@ -53,7 +53,7 @@ def load_pool(
         another package offers.
     columns : mapping, optional
         Target name to a column of the source, or to a function of the source's table, such as
-        ``after("answer", "####")``. Other columns of the source are kept.
+        ``text_after("answer", "####")``. Other columns of the source are kept.
     n : int, optional
         Rows to draw by `seed`; all of them without it.
     seed : int

@@ -18,7 +18,7 @@ Column = str | Callable[[pd.DataFrame], Any]
 
 
 @dataclass(frozen=True)
-class after:
+class text_after:
     """The text of a column behind the last marker, stripped; a number loses its thousands separators.
 
     Parameters
@@ -36,7 +36,7 @@ class after:
     Examples
     --------
     >>> solved = pd.DataFrame({"answer": ["6 * 200 = 1200\\n#### 1,200"]})
-    >>> cl.after("answer", "####")(solved).tolist()
+    >>> cl.text_after("answer", "####")(solved).tolist()
     ['1200']
     """
 
@@ -52,7 +52,7 @@ class after:
 
 
 @dataclass(frozen=True)
-class steps:
+class count_solution_steps:
     """How many lines of a column, not counting empty ones, stand before the line that starts with a marker.
 
     Parameters
@@ -65,7 +65,7 @@ class steps:
     Examples
     --------
     >>> solved = pd.DataFrame({"answer": ["2 + 3 = 5\\n5 * 4 = 20\\n#### 20"]})
-    >>> cl.steps("answer")(solved).tolist()
+    >>> cl.count_solution_steps("answer")(solved).tolist()
     [2]
     """
 
@@ -80,7 +80,7 @@ class steps:
 
         Examples
         --------
-        >>> cl.steps("answer").count("2 + 3 = 5\\n#### 5")
+        >>> cl.count_solution_steps("answer").count("2 + 3 = 5\\n#### 5")
         1
         """
         lines = [line.strip() for line in str(text).splitlines()]
@@ -124,7 +124,7 @@ def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
             mapping[target] = column
     answer = mapping.get("answer")
     if isinstance(answer, str) and frame[answer].map(lambda t: isinstance(t, str) and "####" in t).all():
-        mapping |= {"solution": answer, "answer": after(answer, "####"), "level": steps(answer)}
+        mapping |= {"solution": answer, "answer": text_after(answer, "####"), "level": count_solution_steps(answer)}
     return mapping
 
 

@@ -44,7 +44,7 @@ class ModelRoles:
     """The model with an adapter ("learner"; without one the bare base, "base"), and others that knobs name."""
 
     def __init__(self, model: LanguageModel | None, adapter: object | str | Path | None = None) -> None:
-        self.model, self.others, self.adapters = model, {}, {}
+        self.model, self.reference_models, self.adapters = model, {}, {}
         if adapter is not None:
             if model is None:
                 raise ValueError("an adapter is of a model; give the model too")
@@ -73,15 +73,15 @@ class ModelRoles:
         if isinstance(value, str):
             if value == "learner" and "learner" not in self.adapters:
                 return "base"
-            if value not in ("learner", "base", "init", *self.others, *self.adapters):
+            if value not in ("learner", "base", "init", *self.reference_models, *self.adapters):
                 raise ValueError(f"{name}: {knob}={value!r} is a role of methods; give the model or adapter itself")
             return value
         if value is self.model:
             return "base"
-        home = self.others if hasattr(value, "tokenizer") else self.adapters
+        home = self.reference_models if hasattr(value, "tokenizer") else self.adapters
         known = next((role for role, one in home.items() if one is value), None)
         if known is None:
-            known = f"{knob} {len(self.others) + len(self.adapters)}"
+            known = f"{knob} {len(self.reference_models) + len(self.adapters)}"
             home[known] = value
         return known
 
@@ -98,8 +98,8 @@ class ModelRoles:
         return {"model": self.model.digest()} | {role: self._digest(role) for role in roles}
 
     def _digest(self, role: str) -> str:
-        if role in self.others:
-            return self.others[role].digest()
+        if role in self.reference_models:
+            return self.reference_models[role].digest()
         if role in self.adapters:
             weights = self.adapters[role].weights.detach().cpu().numpy()
             return hashlib.blake2b(weights.tobytes(), digest_size=8).hexdigest()
@@ -114,7 +114,8 @@ class ModelRoles:
         if self.model is None:
             return NoModel()
         adapters = {(OWNER, seed): self.adapters}
-        return self.model.backend(others=self.others, adapters=adapters, max_new_tokens=max_new_tokens)
+        how = {"adapters": adapters, "max_new_tokens": max_new_tokens}
+        return self.model.backend(reference_models=self.reference_models, **how)
 
 
 def longest_answer(pool: pd.DataFrame, model: LanguageModel) -> int | None:

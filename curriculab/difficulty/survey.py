@@ -185,7 +185,7 @@ def request_scores(names: Names, pool: pd.DataFrame, *, uncertainty: bool = Fals
     ...     loss = yield from cl.difficulty.request_scores("answer_loss", pool)
     ...     yield cl.Train(pool.loc[loss.nlargest(run.batch).index])
     >>> pool = cl.load_pool("ladder", n=40, seed=0)
-    >>> runs = cl.simulate(hardest_first, pool, budget=cl.Budget(steps=1, work=10**9), batch_size=4)
+    >>> runs = cl.simulate(hardest_first, pool, budget=cl.Budget(steps=1, max_total_tokens=10**9), batch_size=4)
     >>> runs.ledger.query("not test")["request"].tolist()
     ['Score', 'Train']
     """

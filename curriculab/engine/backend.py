@@ -37,19 +37,19 @@ SMALLEST = 64  # tokens in one forward: less is no use, the memory is spent else
 class ModelBackend:
     """Answers requests with a model.
 
-    objectives: the bench's setting of each objective, the first being the default; others: read-only models by role;
-    temperature, max_new_tokens: of a Sample that names none; micro_batch: tokens in one forward.
+    objectives: the bench's setting of each objective, the first being the default; reference_models: read-only models
+    by role; temperature, max_new_tokens: of a Sample that names none; micro_batch: tokens in one forward.
     """
 
     model: Model
     objectives: Mapping[str, Objective]
-    others: Mapping[str, Model] = field(default_factory=dict)
+    reference_models: Mapping[str, Model] = field(default_factory=dict)
     temperature: float = 1.0
     max_new_tokens: int = 64
     micro_batch: int = MICRO_BATCH
 
     def __post_init__(self) -> None:
-        self.roles = ModelRoles(self.model, self.others)
+        self.roles = ModelRoles(self.model, self.reference_models)
         self.halvings: list[int] = []  # tokens in one forward from then on, after the device ran out of memory
 
     @property

@@ -22,6 +22,7 @@ from curriculab.engine.footprint import facts, footprint
 from curriculab.engine.recipe import Recipe
 from curriculab.engine.texts import Text, TextEncoder, text_encoder
 from curriculab.protocol import Backend, Owner, Rows
+from curriculab.registry.names import also_named
 from curriculab.runs.display import as_html
 
 if TYPE_CHECKING:
@@ -150,11 +151,12 @@ class Model:
         """Read an adapter that `save_adapter` wrote, or a recorded run."""
         return Adapter.load(self.layout, folder, self.device)
 
+    @also_named(others="reference_models")
     def backend(
         self,
         objectives: Mapping[str, Objective] | None = None,
         *,
-        others: Mapping[str, Model] | None = None,
+        reference_models: Mapping[str, Model] | None = None,
         adapters: Mapping[Owner, Mapping[str, Adapter]] | None = None,
         temperature: float = 1.0,
         max_new_tokens: int | None = None,
@@ -165,7 +167,7 @@ class Model:
         ----------
         objectives : mapping of str to objective, optional
             Settings by name, the default first, where it shall train.
-        others : mapping of str to Model, optional
+        reference_models : mapping of str to Model, optional
             Models that are only read, by role.
         adapters : mapping, optional
             Adapters by owner (variant, seed) and role, to begin with.
@@ -189,7 +191,7 @@ class Model:
         (3, 1)
         """
         limits = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
-        backend = self.backend_class(self, objectives or {}, others or {}, temperature, **limits)
+        backend = self.backend_class(self, objectives or {}, reference_models or {}, temperature, **limits)
         for owner, own in (adapters or {}).items():
             backend.adapters[owner] = dict(own)
         return backend

@@ -21,7 +21,7 @@ class ModelRoles:
     """The adapters of every owner by role, beside models that are only read."""
 
     model: Model
-    others: Mapping[str, Model]
+    reference_models: Mapping[str, Model]
     adapters: dict[Owner, dict[str, Adapter]] = field(default_factory=dict)
     initial: dict[int, Adapter] = field(default_factory=dict)  # by seed
 
@@ -33,15 +33,15 @@ class ModelRoles:
 
     def find(self, owner: Owner, role: str) -> tuple[Model, Adapter | None]:
         """The model and adapter of a role; the learner is made when it is first asked for."""
-        if role in self.others:
-            return self.others[role], None
+        if role in self.reference_models:
+            return self.reference_models[role], None
         if role == "base":
             return self.model, None
         if role == "init":
             return self.model, self.init(owner[1])
         own = self.adapters.setdefault(owner, {})
         if role not in own and role != "learner":
-            known = ", ".join(sorted({*own, *self.others, "learner", "init", "base"}))
+            known = ", ".join(sorted({*own, *self.reference_models, "learner", "init", "base"}))
             raise ValueError(f"no adapter {role!r} yet; there are {known}; make it with Copy('init', to={role!r})")
         if role not in own:
             own[role] = self.init(owner[1]).copy()
@@ -80,7 +80,7 @@ class ModelRoles:
         return sum(map(len, self.adapters.values()))
 
     def _read_only(self, role: str) -> bool:
-        return role in ("init", "base", *self.others)
+        return role in ("init", "base", *self.reference_models)
 
     def _zero(self) -> Adapter:
         return Adapter.zero(self.model.layout, self.model.device)

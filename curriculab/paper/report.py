@@ -174,7 +174,8 @@ def _budget(setup: Mapping[str, Any]) -> str:
     words = {"steps": "optimiser steps", "tokens": "trained tokens", "rollouts": "sampled answers"}
     limits = {k: v for k, v in setup["budget"]["fields"].items() if v is not None}
     spent = _listed([f"{limits[k]:,} {name}" for k, name in words.items() if k in limits], "or")
-    ceiling = f" and at most {limits['work']:,} tokens trained, sampled and scored" if "work" in limits else ""
+    most = limits.get("max_total_tokens", limits.get("work"))  # the name in records of before
+    ceiling = f" and at most {most:,} tokens trained, sampled and scored" if most else ""
     return (
         f"Every variant had the same budget of {spent}{ceiling}, {setup['batch_size']} rows a step; seed by seed all "
         "started from the same adapter."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 Made = TypeVar("Made", bound=Callable[..., Any])
@@ -12,6 +14,8 @@ Made = TypeVar("Made", bound=Callable[..., Any])
 
 def also_named(**names: str) -> Callable[[Made], Made]:
     """Decorate a function or a class so that it takes arguments by other names too: ``@also_named(old="new")``.
+
+    The settings of a dataclass are read by the other names too.
 
     Raises
     ------
@@ -42,6 +46,9 @@ def also_named(**names: str) -> Callable[[Made], Made]:
         if not inspect.isclass(made):
             return taking
         made.__init__ = taking
+        if dataclasses.is_dataclass(made):
+            for other, name in names.items():
+                setattr(made, other, property(attrgetter(name), doc=f"Another name of `{name}`."))
         return made
 
     return decorate

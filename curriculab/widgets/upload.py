@@ -24,7 +24,7 @@ import pandas as pd
 
 from curriculab.data.files import FILES, read_table
 from curriculab.data.loading import load_pool
-from curriculab.data.mapping import Column, after, guess_columns, steps
+from curriculab.data.mapping import Column, count_solution_steps, guess_columns, text_after
 from curriculab.data.validation import PoolError, show
 from curriculab.widgets.html import html_table
 
@@ -158,15 +158,15 @@ def _too_long(lengths: pd.Series, model: Model | None) -> list[str]:
 
 
 def _described(column: Column) -> str:
-    if isinstance(column, after):
+    if isinstance(column, text_after):
         return f"{column.column}, behind {column.marker}"
-    return f"{column.column}, its lines counted" if isinstance(column, steps) else str(column)
+    return f"{column.column}, its lines counted" if isinstance(column, count_solution_steps) else str(column)
 
 
 def _code(column: Column) -> str:
     if isinstance(column, str):
         return repr(column)
-    marker = f", {column.marker!r}" if isinstance(column, after) else ""
+    marker = f", {column.marker!r}" if isinstance(column, text_after) else ""
     return f"cl.{type(column).__name__}({column.column!r}{marker})"
 
 
@@ -293,7 +293,8 @@ class Upload:
         """Menus with the file's columns, set to the mapping."""
         self._muted = True
         names = [] if self.look.table is None else list(map(str, self.look.table.columns))
-        choices = [("", None), *((_described(c), c) for n in names for c in (n, after(n, "####"), steps(n)))]
+        columns = [c for n in names for c in (n, text_after(n, "####"), count_solution_steps(n))]
+        choices = [("", None), *((_described(c), c) for c in columns)]
         simple = [("", None), *((n, n) for n in names)]
         for target, menu in self.menus.items():
             menu.options = choices if target in ("answer", "level") else simple

@@ -20,7 +20,7 @@ def made(model, pools, folder, steps=12):
         model,
         train,
         test,
-        budget=cl.Budget(steps=steps, work=10**7),
+        budget=cl.Budget(steps=steps, max_total_tokens=10**7),
         batch_size=4,
         evaluate_every=6,
         max_new_tokens=4,

@@ -198,9 +198,9 @@ def test_probing_is_charged_and_ends_at_the_ceiling(bench):
             yield cl.Score(pool.iloc[:100], "nll")
 
     runs = bench.run({"prober": prober}, seeds=1, progress=False)
-    assert runs.records[0].spec["ended"] == "ceiling on work"
+    assert runs.records[0].spec["ended"] == "ceiling on total tokens"
     spent = runs.ledger[~runs.ledger.test].tokens.sum()
-    assert spent >= bench.budget.work and len(runs.metrics) == 0
+    assert spent >= bench.budget.max_total_tokens and len(runs.metrics) == 0
 
 
 def test_copy_rewinds_and_roles_are_separate(bench):

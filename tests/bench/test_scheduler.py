@@ -68,7 +68,7 @@ def past(loop, name="steady0"):
     [
         (Budget, "an empty budget never ends; give Budget(steps=), Budget(tokens=) or Budget(rollouts=)"),
         (
-            lambda: Budget(work=5),
+            lambda: Budget(max_total_tokens=5),
             "an empty budget never ends; give Budget(steps=), Budget(tokens=) or Budget(rollouts=)",
         ),
         (lambda: Budget(steps=0), "Budget(steps=0) is spent before it starts; give a number above 0"),
@@ -114,8 +114,8 @@ def user(pool, run):
 
 @pytest.mark.parametrize("method", [prober, copier, user])
 def test_what_never_trains_ends_at_the_ceiling(pool, method):
-    (other, job), _ = drive(pool, steady, method, budget=Budget(steps=5, work=500))
-    assert (job.run.step, job.ended) == (0, "ceiling on work")
+    (other, job), _ = drive(pool, steady, method, budget=Budget(steps=5, max_total_tokens=500))
+    assert (job.run.step, job.ended) == (0, "ceiling on total tokens")
     assert (other.run.step, other.ended) == (5, "budget of steps spent")
 
 
@@ -361,7 +361,7 @@ def test_gold_is_said_in_every_table(pool):
         yield
 
     def method(pool, run):
-        yield Use({"peek": peeking}, gold=True)
+        yield Use({"peek": peeking}, with_answers=True)
         yield Train(pool)
 
     runs = simulate(method, pool, steps=1, batch_size=4, tests=pool)

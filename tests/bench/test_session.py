@@ -26,7 +26,7 @@ def variants(objective):
 
 def made(model, pools, folder, objective="sft", steps=6):
     train, test = pools
-    budget = cl.Budget(steps=steps, work=10**7)
+    budget = cl.Budget(steps=steps, max_total_tokens=10**7)
     return cl.Bench(
         model,
         train,

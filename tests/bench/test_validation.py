@@ -96,7 +96,7 @@ TRAIN = {  # what a method yields, and what the record says
         asks(lambda pool, run: cl.Score(pool.iloc[:2], "beauty")),
         "ValueError: no measure 'beauty'; there are nll, entropy, angle, embedding, options, grad_norm",
     ),
-    "scores for ever": (asks(lambda pool, run: cl.Score(pool.iloc[:50], "nll")), "ceiling on work"),
+    "scores for ever": (asks(lambda pool, run: cl.Score(pool.iloc[:50], "nll")), "ceiling on total tokens"),
     "copies for ever": (
         asks(lambda pool, run: cl.Copy("learner", to="x")),
         "ValueError: asked 1,000 times in a row for nothing but Copy and Use; sample, score or train",
@@ -137,7 +137,7 @@ def test_a_method_that_asks_for_nonsense_ends_alone_and_says_why(
     characters = int(test.prompt.str.len().sum() + test.answer.str.len().sum())
     work = round(10 * 6 * 4 * float(tiny_model.lengths(train).mean()))  # ten times the tokens of six steps of four rows
     ceiling = max(work, 2 * (characters + 4 * len(test)))
-    failed = "" if why == "ceiling on work" else "failed: "
+    failed = "" if why == "ceiling on total tokens" else "failed: "
     assert record.spec["ended"] == failed + why.format(*train.index[:2], ceiling=f"{ceiling:,}")
     others = cl.Runs(tuple(r for r in runs.records if r.key[0] in NEIGHBOURS))
     same(others, plain)

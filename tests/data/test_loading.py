@@ -12,7 +12,7 @@ import pytest
 
 import curriculab as cl
 from curriculab.data.loading import load_pool
-from curriculab.data.mapping import after, steps
+from curriculab.data.mapping import count_solution_steps, text_after
 from curriculab.data.registry import SOURCES, source
 from tests.data.written import KNOWN, message, write
 
@@ -41,7 +41,8 @@ def published(name: str) -> Path:
 
 @pytest.mark.needs("data:gsm8k_train.jsonl")
 def test_gsm8k_loads_with_one_call() -> None:
-    columns = {"prompt": "question", "solution": "answer", "answer": after("answer", "####"), "level": steps("answer")}
+    columns = {"prompt": "question", "solution": "answer", "answer": text_after("answer", "####")}
+    columns["level"] = count_solution_steps("answer")
     pool = load_pool(published("gsm8k_train.jsonl"), columns=columns)
     assert len(pool) == 7473
     assert (~pool["prompt"].add(pool["solution"]).map(str.isascii)).sum() == 651
@@ -85,8 +86,8 @@ def test_a_source_of_ones_own_is_drawn_from_and_validated(monkeypatch: pytest.Mo
 COLUMNS = {
     "prompt": "question",
     "solution": "answer",
-    "answer": cl.after("answer", "####"),
-    "level": cl.steps("answer"),
+    "answer": cl.text_after("answer", "####"),
+    "level": cl.count_solution_steps("answer"),
 }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from curriculab.data.loading import load_pool
-from curriculab.data.mapping import after, steps
+from curriculab.data.mapping import count_solution_steps, text_after
 from tests.data.written import message, write
 
 
@@ -17,8 +17,8 @@ def test_columns_map_target_to_source_and_keep_the_rest(here: Path) -> None:
     columns = {
         "prompt": "question",
         "solution": "answer",
-        "answer": after("answer", "####"),
-        "level": steps("answer"),
+        "answer": text_after("answer", "####"),
+        "level": count_solution_steps("answer"),
         "size": lambda frame: frame["question"].str.len(),
     }
     row = load_pool(write(here, "g.jsonl", text), columns=columns).loc["g/00001"]
@@ -33,9 +33,10 @@ def test_columns_map_target_to_source_and_keep_the_rest(here: Path) -> None:
 
 
 def test_after_and_steps_are_values() -> None:
-    assert after("answer", "####") == after("answer", "####") and hash(steps("answer")) == hash(steps("answer"))
+    assert text_after("answer", "####") == text_after("answer", "####")
+    assert hash(count_solution_steps("answer")) == hash(count_solution_steps("answer"))
     frame = pd.DataFrame({"answer": ["x #### 1 #### -1,234,567.5", "#### 1,2,3"]})
-    assert after("answer", "####")(frame).tolist() == ["-1234567.5", "1,2,3"]
+    assert text_after("answer", "####")(frame).tolist() == ["-1234567.5", "1,2,3"]
 
 
 def test_an_answer_alone_is_text_to_study(here: Path) -> None:
@@ -54,10 +55,10 @@ def test_wrong_columns_give_one_clear_line(here: Path) -> None:
     assert message(source, columns={"prompt": "questoin"}) == (
         "g.jsonl: no column 'questoin', wanted for 'prompt'; did you mean 'question'? it has question, answer"
     )
-    assert message(source, columns={"prompt": "question", "answer": after("answer", "####")}) == (
+    assert message(source, columns={"prompt": "question", "answer": text_after("answer", "####")}) == (
         "g.jsonl, line 1, column 'answer': found '4', expected '####' in it"
     )
-    assert message(source, columns={"prompt": "question", "level": steps("solution")}) == (
+    assert message(source, columns={"prompt": "question", "level": count_solution_steps("solution")}) == (
         "g.jsonl: no column 'solution'; it has question, answer"
     )
     assert message(source, columns={"prompt": 3}) == (

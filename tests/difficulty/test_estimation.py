@@ -79,7 +79,7 @@ def test_a_method_pays_for_what_it_asks():
         yield cl.Train(rows.loc[table.answer_loss.nsmallest(4).index])
         return table.assign(hard=hard, error=error)
 
-    runs = cl.simulate(curriculum, pool, budget=cl.Budget(steps=1, work=10**9), batch_size=4)
+    runs = cl.simulate(curriculum, pool, budget=cl.Budget(steps=1, max_total_tokens=10**9), batch_size=4)
     found = runs.findings["curriculum", 0]
     assert found.columns.tolist() == ["answer_loss", "answer_entropy", "level", "hard", "error"]
     asked = runs.ledger[~runs.ledger.test]
@@ -99,7 +99,7 @@ def test_a_method_on_the_model_gets_what_the_function_gives(model):
         yield cl.Train(rows.iloc[:2])
         return loss.to_frame()
 
-    budget = cl.Budget(steps=1, work=10**9)
+    budget = cl.Budget(steps=1, max_total_tokens=10**9)
     bench = cl.Bench(model, train, test, budget=budget, batch_size=2, store=None)
     found = bench.run({"c": curriculum}, seeds=1, progress=False).findings["c", 0]
     expected = D.answer_loss(train, model)

@@ -26,7 +26,7 @@ def bench(model, pools, folder, objective="sft", steps=4):
         model,
         *pools,
         objective=objective,
-        budget=cl.Budget(steps=steps, work=10**7),
+        budget=cl.Budget(steps=steps, max_total_tokens=10**7),
         batch_size=16,
         rollouts=4,
         evaluate_every=2,

@@ -112,7 +112,7 @@ def asked(method, pool, steps, batch_size=2, seed=0, learner=None, **knobs) -> l
         pool,
         batch_size=batch_size,
         seed=seed,
-        budget=Budget(steps=steps, work=10**6),
+        budget=Budget(steps=steps, max_total_tokens=10**6),
         learner=learner,
     )
     assert runs.failed == {}

@@ -97,7 +97,7 @@ def drive(names, tests=None, objective=None, **more):
     pool, objective = made_pool(), objective or objective_of(names[-1])
     learner = Listening(resolved(objective), pool)
     jobs = [opened(name, pool, seed, objective, **more) for name in names for seed in (0, 1)]
-    budget = Budget(steps=STEPS, work=10**6)
+    budget = Budget(steps=STEPS, max_total_tokens=10**6)
     learner.journal = ReplayLog()
     Scheduler(learner, budget, tests, (0.0, 0.5, 1.0), log=learner.journal).drive(jobs)
     return jobs, learner
@@ -137,7 +137,7 @@ def test_replay_brings_the_same_requests_without_a_learner(name):
     (first, _), learner = drive([name])
     known = past(learner, name)
     again = opened(name, made_pool(), 0, objective_of(name), past=known)
-    Scheduler(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
+    Scheduler(Deaf(), Budget(steps=STEPS, max_total_tokens=10**6)).drive([again])
     assert again.ended == first.ended and known and not again.past
     assert shown(again) == shown(first)
     same = record(again, None, {}).tables, record(first, None, {}).tables
@@ -172,7 +172,7 @@ def test_exposure_is_what_was_asked_and_the_ledger_charges_everything(name):
         assert [line[5] for line in own] == [answer.tokens for _, answer in mine]
         asked = [answer.reply for request, answer in mine if isinstance(request, Sample)]
         assert sum(g["n"] for g in job.groups.values()) == sum(map(len, asked)) == job.spent.rollouts
-        assert job.spent.work == sum(max(answer.tokens, 1) for _, answer in mine)
+        assert job.spent.total_tokens == sum(max(answer.tokens, 1) for _, answer in mine)
         assert job.spent.rollouts == sum(answer.rollouts for _, answer in mine)
 
 
@@ -183,11 +183,11 @@ def test_it_trains_or_returns_under_its_budget(name):
     lengths = [7] * len(pool)
     objective = objective_of(name)
     answers = ROLLOUTS if isinstance(objective, Grpo) else 0
-    budget = Budget(steps=STEPS, work=default_ceiling(lengths, Budget(steps=STEPS), BATCH, answers))
+    budget = Budget(steps=STEPS, max_total_tokens=default_ceiling(lengths, Budget(steps=STEPS), BATCH, answers))
     runs = simulated(name, pool, budget=budget)
     assert runs.failed == {}
     spec = runs.records[0].spec
-    assert spec["steps"] == STEPS or spec["ended"] in ("returned", "ceiling on work")
+    assert spec["steps"] == STEPS or spec["ended"] in ("returned", "ceiling on total tokens")
 
 
 @pytest.mark.slow
@@ -224,7 +224,7 @@ def test_it_can_take_over_and_that_replays(name):
     (first, _), learner = drive(["random_order"], steering=steering, objective=objective)
     assert [(e["event"], e["step"], e["to"]) for e in first.events] == [("swap", 5, name)]
     again = opened("random_order", made_pool(), 0, objective, past=past(learner, "random_order"), steering=steering)
-    Scheduler(Deaf(), Budget(steps=STEPS, work=10**6)).drive([again])
+    Scheduler(Deaf(), Budget(steps=STEPS, max_total_tokens=10**6)).drive([again])
     assert shown(again) == shown(first) and again.events == first.events
 
 
@@ -274,7 +274,8 @@ def test_a_claim_holds_for_other_seeds(name):
 
 @pytest.mark.parametrize("name", ["adarft", "thompson", "learnability", "learning_progress", "adcl", "egsr", "sari"])
 def test_without_rewards_they_say_what_is_missing(name):
-    runs = simulate(getattr(methods, name), make([1] * 8), budget=Budget(steps=3, work=10**6), batch_size=2, name="v")
+    budget = Budget(steps=3, max_total_tokens=10**6)
+    runs = simulate(getattr(methods, name), make([1] * 8), budget=budget, batch_size=2, name="v")
     why = f"failed: ValueError: {name} listens to rewards; train it with objective='grpo'"
     assert runs.failed == {("v", 0): why}
 
@@ -306,7 +307,7 @@ def test_they_run_under_reinforcement_too(name):
 @pytest.mark.parametrize("name", ORDERS)
 def test_a_pool_smaller_than_a_batch_will_do(name):
     pool = make([1, 2, 3], topic=list("xyz"))
-    runs = simulate(getattr(methods, name), pool, budget=Budget(steps=4, work=10_000), batch_size=5)
+    runs = simulate(getattr(methods, name), pool, budget=Budget(steps=4, max_total_tokens=10_000), batch_size=5)
     assert runs.failed == {} and runs.metrics.step.max() == 4
 
 
@@ -322,7 +323,7 @@ POOL, STUDENT = planted({"easy": 0.9, "middling": 0.5, "hard": 0.1}, rows=8)
 
 
 def test_on_given_answers_one_says_what_is_missing_and_the_other_brings_its_objective():
-    how = {"budget": Budget(steps=3, work=10**6), "batch_size": 2, "name": "v"}
+    how = {"budget": Budget(steps=3, max_total_tokens=10**6), "batch_size": 2, "name": "v"}
     why = "failed: ValueError: train_long_think_short listens to rewards; train it with objective='grpo'"
     assert simulate(methods.train_long_think_short, POOL, **how).failed == {("v", 0): why}
     runs = simulate(methods.vl_cogito, POOL, **how)

@@ -66,7 +66,7 @@ def drive(model, pool, names, main, **more):
     jobs = [opened(name, pool, learner, **more) for name in names]
     answers = ROLLOUTS if isinstance(first, Grpo) else 0
     work = default_ceiling(model.lengths(pool), Budget(steps=STEPS), BATCH, answers)
-    budget = Budget(steps=STEPS, work=work)
+    budget = Budget(steps=STEPS, max_total_tokens=work)
     learner.journal = ReplayLog()
     Scheduler(learner, budget, log=learner.journal).drive(jobs)
     return learner, dict(zip(names, jobs, strict=True)), budget
@@ -80,10 +80,10 @@ def shown(job):
 def test_it_runs_replays_and_is_the_same_beside_another(name, model, pool):
     alone, mine, budget = drive(model, pool, [name], name)
     job = mine[name]
-    assert job.ended in ("budget of steps spent", "ceiling on work", "returned"), job.ended
-    assert job.spent.steps or job.ended == "ceiling on work"
+    assert job.ended in ("budget of steps spent", "ceiling on total tokens", "returned"), job.ended
+    assert job.spent.steps or job.ended == "ceiling on total tokens"
     assert sum(g["n"] for g in job.groups.values()) == job.spent.rollouts
-    assert sum(line[5] for line in job.ledger) <= job.spent.work  # Copies cost 1 of it
+    assert sum(line[5] for line in job.ledger) <= job.spent.total_tokens  # Copies cost 1 of it
     neighbour = "easy_to_hard" if name == "random_order" else "random_order"
     beside, both, _ = drive(model, pool, [neighbour, name], name)
     assert both[name].ended == job.ended

@@ -29,7 +29,7 @@ def cells(page: str) -> list[str]:
         (RUNS, "Runs(3 variants x 2 seeds, up to 0 steps, 1 failed)"),
         (RUNS.records[-1], "Record('lost', seed 0, 0 steps, ended: failed: ValueError)"),
         (compare(RUNS), "Comparison(2 variants against 'random', up to 2 seeds; 0 differ)"),
-        (Budget(steps=100, work=5000), "Budget(steps=100, work=5000)"),
+        (Budget(steps=100, max_total_tokens=5000), "Budget(steps=100, max_total_tokens=5000)"),
     ],
 )
 def test_repr_is_one_line_and_html_has_no_colour(value, short):

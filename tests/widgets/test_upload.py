@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
-from curriculab.data.mapping import after, guess_columns, steps
+from curriculab.data.mapping import count_solution_steps, guess_columns, text_after
 from curriculab.widgets import Upload, examine
 from curriculab.widgets.upload import LARGEST, safe_name
 
@@ -40,9 +40,9 @@ def test_columns_are_guessed_by_the_names_that_data_sets_give_them():
     assert guess(text="only to study") == {"answer": "text"}
     assert guess(question="a", answer="so\n#### 4") == {
         "prompt": "question",
-        "answer": after("answer", "####"),
+        "answer": text_after("answer", "####"),
         "solution": "answer",
-        "level": steps("answer"),
+        "level": count_solution_steps("answer"),
     }
     assert guess(question="a", answer="b", difficulty="hard", choices={"text": []}) == {
         "prompt": "question",
@@ -78,16 +78,16 @@ def test_the_line_it_gives_loads_the_same_pool(tmp_path, monkeypatch):
     upload = Upload()
     upload.take("own.jsonl", content)
     assert upload.source == (
-        "cl.load_pool('own.jsonl', columns={'prompt': 'question', 'answer': cl.after('answer', '####'), "
-        "'solution': 'answer', 'level': cl.steps('answer')})"
+        "cl.load_pool('own.jsonl', columns={'prompt': 'question', 'answer': cl.text_after('answer', '####'), "
+        "'solution': 'answer', 'level': cl.count_solution_steps('answer')})"
     )
     again = cl.load_pool(
         "own.jsonl",
         columns={
             "prompt": "question",
-            "answer": cl.after("answer", "####"),
+            "answer": cl.text_after("answer", "####"),
             "solution": "answer",
-            "level": cl.steps("answer"),
+            "level": cl.count_solution_steps("answer"),
         },
     )
     pd.testing.assert_frame_equal(upload.pool, again)

@@ -14,7 +14,7 @@ from math import exp, log
 import numpy as np
 import pandas as pd
 
-from curriculab.data.mapping import steps
+from curriculab.data.mapping import count_solution_steps
 from curriculab.difficulty.registry import measure
 from curriculab.difficulty.validation import check_pool, checked, refuse
 
@@ -189,7 +189,7 @@ def reasoning_steps(pool: pd.DataFrame, *, column: str = "solution", marker: str
         pool.index[~pool[column].map(lambda s: isinstance(s, str)).to_numpy(bool)],
         f"has no text in {column!r}; choose the rows that have one",
     )
-    count = pool[column].map(steps(column, marker).count)
+    count = pool[column].map(count_solution_steps(column, marker).count)
     if count.max() <= 1:
         count = pool[column].map(lambda s: _sentences(s.split(marker)[0]))
     return checked(count, "reasoning_steps", pool)

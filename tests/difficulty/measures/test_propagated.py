@@ -92,7 +92,7 @@ def test_prompt_values_of_what_a_state_can_tell():
         yield cl.Train(rows.iloc[:2])
         return pd.DataFrame({"score": score, "error": error})
 
-    runs = cl.simulate(method, pool, budget=cl.Budget(steps=1, work=10**9), batch_size=2)
+    runs = cl.simulate(method, pool, budget=cl.Budget(steps=1, max_total_tokens=10**9), batch_size=2)
     found = runs.findings["method", 0]
     assert found.score.reindex(pool.index).corr(hard) > 0.95 and (found.error > 0).all()
     assert runs.ledger.query("request == 'Score'").purpose.tolist() == ["prompt_value"]

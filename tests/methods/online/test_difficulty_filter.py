@@ -60,7 +60,7 @@ def test_the_filter_trains_nothing_where_nothing_passes_and_still_ends():
         methods.difficulty_filter, pool, steps=5, batch_size=4, objective=Grpo(), learner=Student(start=-50.0)
     )
     assert runs.failed == {} and len(runs.metrics) == 0
-    assert runs.records[0].spec["ended"] == "ceiling on work"
+    assert runs.records[0].spec["ended"] == "ceiling on total tokens"
 
 
 def test_rejected_answers_are_charged():

@@ -143,7 +143,7 @@ def test_a_probe_finds_the_planted_mastery():
     runs = simulate(
         partial(methods.graphmasal, probes=40),
         pool,
-        budget=Budget(steps=1, work=10**6),
+        budget=Budget(steps=1, max_total_tokens=10**6),
         batch_size=2,
         seed=range(10),
         learner=student,

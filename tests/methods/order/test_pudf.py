@@ -36,7 +36,7 @@ def test_pudf_recovers_a_planted_ability(ability):
     runs = simulate(
         partial(methods.pudf, by="b", spread=None),
         pool,
-        budget=Budget(steps=1, work=10**6),
+        budget=Budget(steps=1, max_total_tokens=10**6),
         batch_size=2,
         seed=range(100),
         learner=student,

@@ -45,6 +45,6 @@ def test_without_an_answer_nothing_is_known():
 
 @pytest.mark.needs("data:gsm8k_train.jsonl")
 def test_every_published_solution_of_gsm8k_is_right():
-    columns = {"prompt": "question", "solution": "answer", "answer": cl.after("answer", "####")}
+    columns = {"prompt": "question", "solution": "answer", "answer": cl.text_after("answer", "####")}
     pool = cl.load_pool(Path(os.environ["CURRICULAB_DATA"]) / "gsm8k_train.jsonl", columns=columns)
     assert all(verify(s, a) for s, a in zip(pool.solution, pool.answer, strict=True))
