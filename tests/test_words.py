@@ -71,6 +71,32 @@ VAGUE = {
 }
 WITHOUT_VAGUE_NAMES = ("statistics", "figures", "paper")
 
+# Arguments and settings of public functions and classes, and what to write instead.
+ARGUMENTS = {
+    "others": "reference_models",
+    "gold": "with_answers",
+    "work": "max_total_tokens",
+    "longest": "max_completion_length, where it is the length of an answer",
+}
+# Where they mean something else.
+MEANT = {
+    "widgets/debounce.py: Debounced(work=)",  # what is to be done
+    "methods/order/spaced_repetition.py: spaced_repetition(longest=)",  # a delay
+    "methods/online/gain_rl.py: gain_rl(longest=)",  # a step
+    "methods/reward/vl_cogito.py: vl_cogito(longest=)",  # a target of the reward
+    "methods/reward/vl_cogito.py: length_reward(longest=)",
+    "rewards/answers.py: final_answer(longest=)",  # the characters that are searched
+    "paper/reproduce.py: Experiment(longest=)",  # rows that are taken
+}
+# How former names of arguments and functions are written where they are used.
+FORMER = [
+    r"\bBudget\([^()]*\bwork=",
+    r"\bUse\([^()]*\bgold=",
+    r"\b(Bench|backend)\([^()]*\bothers=",
+    r"\bScheduler\([^()]*\blongest=",
+    r"\bcl\.(after|steps)\b",
+]
+
 
 def texts() -> list[str]:
     files = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "Makefile", *(ROOT / "curriculab").rglob("*.py")]
@@ -138,3 +164,43 @@ def test_vague_names_are_not_written() -> None:
 )
 def test_a_vague_name_is_found(code: str) -> None:
     assert names_and_columns(code) & VAGUE.keys()
+
+
+def arguments(text: str) -> set[str]:
+    """Arguments of public functions, and fields of public classes: ``name(argument=)``."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        name = getattr(node, "name", None)
+        if not isinstance(name, str) or name.startswith("_"):
+            continue
+        if isinstance(node, ast.FunctionDef):
+            found |= {f"{name}({a.arg}=)" for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+        elif isinstance(node, ast.ClassDef):
+            fields = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
+            made = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+            given = [a.arg for part in made for a in (*part.args.args, *part.args.kwonlyargs)]
+            found |= {f"{name}({argument}=)" for argument in (*given, *(f.id for f in fields))}
+    return found
+
+
+def test_former_arguments_are_not_written() -> None:
+    found = {}
+    for path in sorted((ROOT / "curriculab").rglob("*.py")):
+        for argument in arguments(path.read_text()):
+            name, place = argument.partition("(")[2][:-2], f"{path.relative_to(ROOT / 'curriculab')}: {argument}"
+            if name in ARGUMENTS and place not in MEANT:
+                found[place] = ARGUMENTS[name]
+    assert found == {}
+
+
+def test_former_names_are_not_used() -> None:
+    written = [text for text in texts() if not text.startswith("# Changelog")]  # which says what was renamed
+    found = [match[0] for text in written for pattern in FORMER for match in re.finditer(pattern, text)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "code", ["def f(a, *, others=None): ...", "class C:\n    gold: bool", "class C:\n    def __init__(self, work): ..."]
+)
+def test_a_former_argument_is_found(code: str) -> None:
+    assert {a.partition("(")[2][:-2] for a in arguments(code)} & ARGUMENTS.keys()

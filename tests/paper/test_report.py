@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +109,15 @@ def test_the_methods_paragraph_says_what_was_recorded(runs: Runs):
     assert paired_t(np.array([4, 3, 5]) / 40).p < 0.05  # the seeds do carry a test
 
 
+@pytest.mark.parametrize("name", ["work", "max_total_tokens"])  # the former is in records of before
+def test_the_ceiling_is_read_by_both_its_names(runs: Runs, name: str) -> None:
+    budget = {"setting": "curriculab.bench.budget:Budget", "fields": {"steps": 80, name: 7578}}
+    changed = Runs(tuple(replace(r, spec={**r.spec, "bench": bench(budget=budget)}) for r in runs.records), runs.null)
+    assert "of 80 optimiser steps and at most 7,578 tokens trained" in report.methods_paragraph(changed)
+
+
 def test_reinforcement_names_its_answers(runs: Runs):
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     from curriculab.objectives.grpo import Grpo
 
