@@ -199,7 +199,8 @@ def make_design(
     answers = rollouts if next(iter(objectives.values())).needs_samples else 0
     max_new_tokens = _answer_length(objectives, max_new_tokens)
     if max_new_tokens is None:
-        max_new_tokens = max(int(model.answer_lengths(rows).max()) for rows in ([test, train] if answers else [test]))
+        written = [test, train] if answers else [test]
+        max_new_tokens = max(int(model.lengths(rows, answers_only=True).max()) for rows in written)
     longest = lengths + max_new_tokens * bool(answers)  # an answer may be as long as it is let
     ceiling = budget.max_total_tokens or default_ceiling(longest, budget, batch_size, answers)
     return Design(

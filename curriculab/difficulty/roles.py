@@ -24,11 +24,8 @@ class LanguageModel(Protocol):
     def tokens(self, text: str) -> np.ndarray:
         """Token numbers of a text, (tokens,)."""
 
-    def lengths(self, rows: pd.DataFrame) -> pd.Series:
-        """Tokens of every row, prompt and learned answer."""
-
-    def answer_lengths(self, rows: pd.DataFrame) -> pd.Series:
-        """Tokens of every row's learned answer with its end."""
+    def lengths(self, rows: pd.DataFrame, *, answers_only: bool = False) -> pd.Series:
+        """Tokens of every row, prompt and learned answer, or of the answer alone."""
 
     def digest(self) -> str:
         """What decides the model's numbers."""
@@ -121,7 +118,7 @@ class ModelRoles:
 def longest_answer(pool: pd.DataFrame, model: LanguageModel) -> int | None:
     """Tokens of the longest text to learn in the pool, its end included: room for an answer, as on a bench."""
     known = pool[pool["answer"].map(lambda a: isinstance(a, str)).to_numpy(bool)] if "answer" in pool else pool[:0]
-    return int(model.answer_lengths(known).max()) if len(known) else None
+    return int(model.lengths(known, answers_only=True).max()) if len(known) else None
 
 
 class NoModel:

@@ -108,13 +108,15 @@ class Model:
         """
         return self.texts.encode(rows, purpose=purpose, role=role)
 
-    def lengths(self, rows: Rows) -> pd.Series:
+    def lengths(self, rows: Rows, *, answers_only: bool = False) -> pd.Series:
         """Count the tokens of each row with its learned text, prompt and end of text included.
 
         Parameters
         ----------
         rows : DataFrame
             Rows of a pool, with `prompt` and `answer`.
+        answers_only : bool
+            Count the learned text with its end alone: the room that it takes to write it.
 
         Returns
         -------
@@ -128,11 +130,7 @@ class Model:
         >>> bool((model.lengths(pool) <= model.positions).all())
         True
         """
-        return self.texts.lengths(rows)
-
-    def answer_lengths(self, rows: Rows) -> pd.Series:
-        """Tokens of each row's learned text with what ends it: the room that it takes to write it."""
-        return self.texts.answer_lengths(rows)
+        return self.texts.answer_lengths(rows) if answers_only else self.texts.lengths(rows)
 
     def refuse_too_long(self, ids: pd.Index, lengths: np.ndarray, purpose: str) -> None:
         """Refuse rows of more tokens than the model takes, by name and number."""

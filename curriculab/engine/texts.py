@@ -165,7 +165,7 @@ class TextEncoder:
             how = (chat, None if parts else text, pieces, going_on, last)
             found, behind = self._once((plain, *how), partial(self._plain if plain else self._rendered, *how))
             parts, at = [*parts, *found], until
-            last = int(found[-1][-1]) if pieces and pieces[-1][2] else None
+            last = int(found[-1][-1]) if pieces and pieces[-1][2] and len(found[-1]) else None
         return parts, behind
 
     def _plain(
