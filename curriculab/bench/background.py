@@ -28,13 +28,14 @@ import torch
 
 from curriculab.bench.interventions import Event
 from curriculab.bench.kernel import answering_controls, running_kernel
-from curriculab.bench.locking import Stopped, Taken, claimed, taken
+from curriculab.bench.locking import Stopped, Taken, claimed
 from curriculab.bench.monitor import Monitor
 from curriculab.bench.panels import PANELS
 from curriculab.bench.run_set import RunSet
 from curriculab.protocol import Method
 from curriculab.registry.serialization import made, written
 from curriculab.runs import Runs
+from curriculab.runs.retention import held
 from curriculab.runs.writing import write_whole
 
 PATIENCE = 30.0  # seconds that a process that ends waits for a call to be over
@@ -267,7 +268,7 @@ class AttachedRun(BackgroundRun):
     def _follow(self) -> None:
         """Read what is new until the other process ends; then its runs are in the store."""
         monitor = self.monitor
-        while taken(self.chosen.folder):
+        while held(self.chosen.folder):
             self._look()
             monitor.tell(self.status)
             time.sleep(0.2)

@@ -58,7 +58,8 @@ class Bench:
     store : path or None
         The folder that finished runs are kept in and reused from; None: nothing is kept.
     backend : callable, optional
-        Called with the bench's design for what answers the requests; None: the model in this process.
+        Called with the bench's design for what answers the requests; None: the model in this process. It decides a run
+        by its code and what it reaches; an object made before needs a `digest()` that says what decides its answers.
 
     Raises
     ------
@@ -77,10 +78,10 @@ class Bench:
     Runs(1 variants x 1 seeds, up to 3 steps)
     >>> bench.plan(variants, seeds=2)["recorded"].to_dict(), bench.ask(variants, seeds=2).todo
     ({'random': 1}, [('random', 1)])
-    >>> bench.write("bench.json", variants).name, bench.store.root.name, bench.model.name, list(bench.objectives)
-    ('bench.json', 'runs', 'pocket', ['sft'])
-    >>> bench.budget.steps, len(bench.train), len(bench.test)
-    (3, 40, 8)
+    >>> cl.Bench(model, pool[:40], pool[40:], budget=cl.Budget(steps=3)).write("bench.json", variants).name
+    'bench.json'
+    >>> bench.store, bench.model.name, [*bench.objectives], bench.budget.steps, len(bench.train), len(bench.test)
+    (Store(root=PosixPath('runs')), 'pocket', ['sft'], 3, 40, 8)
     """
 
     def __init__(
@@ -239,9 +240,9 @@ class Bench:
 
     def _repr_html_(self) -> str:
         design = self.design
-        axis, total = design.budget.axis()
+        (axis, total), by = design.budget.axis(), design.backend_name
         lines = {
-            "model": f"{design.model.name}, {design.model.bits} bits",
+            "model": f"{design.model.name}, {design.model.bits} bits" + (f", answered by {by}" if by else ""),
             "rows": f"{len(design.train):,} for training, {len(design.test):,} for tests",
             "objective": ", ".join(map(repr, design.objectives.values())),
             "budget": f"{total:,} {axis}, {design.batch_size} rows a step",

@@ -71,6 +71,27 @@ class Design:
         how = {"temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
         return self.model.backend(self.objectives, reference_models=self.reference_models, **how)
 
+    @property
+    def backend_name(self) -> str | None:
+        """The name of the function given as `backend=`; None where the model in this process answers."""
+        if self.make_backend is None:
+            return None
+        make: object = self.make_backend
+        while hasattr(make, "func"):  # a functools.partial
+            make = make.func
+        return str(getattr(make, "__qualname__", None) or type(make).__qualname__)
+
+    @cached_property
+    def backend_identity(self) -> object:
+        """What decides the answers of a backend given as `backend=`: its code, its knobs, and the values it reaches."""
+        try:
+            return describe(self.make_backend)
+        except ValueError as error:
+            raise ValueError(
+                f"what decides the answers of backend={self.backend_name} cannot be told ({error}); make the backend "
+                "within that function, or give what it holds a method digest() that returns a text"
+            ) from None
+
     def setting(self, request: Train) -> Objective:
         """The objective that a Train is answered with."""
         return resolve(self.objectives, request.objective)
@@ -100,6 +121,7 @@ class Design:
             "max_new_tokens": self.max_new_tokens,
             "model": self.model.digest(),
             "others": {role: model.digest() for role, model in self.reference_models.items()},
+            **({"backend": self.backend_identity} if self.backend_name else {}),
             "versions": versions(),
             "code": run_modules(self.model, self.objectives.values(), self.tasks),
             **({"columns": columns} if columns else {}),
@@ -157,6 +179,7 @@ class Design:
             "max_new_tokens": self.max_new_tokens,
             "shares": list(self.shares),
             "columns": self.columns,
+            **({"backend": {"lost": self.backend_name}} if self.backend_name else {}),
             "model": self.model.record(),
             "train": {"rows": len(self.train), "digest": self.train_digest},
             "test": {"rows": len(self.test), "digest": self.test_digest},
@@ -203,7 +226,7 @@ def make_design(
         max_new_tokens = max(int(model.lengths(rows, answers_only=True).max()) for rows in written)
     longest = lengths + max_new_tokens * bool(answers)  # an answer may be as long as it is let
     ceiling = budget.max_total_tokens or default_ceiling(longest, budget, batch_size, answers)
-    return Design(
+    design = Design(
         model,
         train,
         test,
@@ -218,6 +241,9 @@ def make_design(
         None if store is None else Store(Path(store)),
         make_backend,
     )
+    if make_backend is not None:
+        _ = design.backend_identity  # refused now where it cannot be told
+    return design
 
 
 def _answer_length(objectives: Mapping[str, Objective], given: int | None) -> int | None:

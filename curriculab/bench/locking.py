@@ -99,15 +99,6 @@ def _claim(folder: Path) -> IO:
             file.close()  # its folder was finished and removed meanwhile
 
 
-def taken(folder: Path) -> bool:
-    """Is a process training in this folder?"""
-    try:
-        with (folder / "lock").open("r+") as file:
-            return not _locked(file)
-    except FileNotFoundError:
-        return False
-
-
 def _locked(file: IO) -> bool:
     """Lock the file for this process, if nobody holds it."""
     return lock_descriptor(file.fileno(), blocking=False)

@@ -11,7 +11,7 @@ import pandas as pd
 from curriculab.bench.budget import Budget
 from curriculab.bench.design import Design
 from curriculab.bench.recording import record
-from curriculab.bench.scheduler import Scheduler
+from curriculab.bench.scheduler import Scheduler, closing_backend
 from curriculab.bench.simulate import simulate
 from curriculab.methods.order.random_order import random_order
 from curriculab.protocol import Method
@@ -83,7 +83,11 @@ def measured_speed(design: Design) -> dict[str, float]:
     rows, tests = design.train.iloc[: 3 * design.batch_size], design.test.iloc[:TIMED_TESTS]
     job = design.open_job("plan", random_order, 0, pool=rows)
     limit = design.max_new_tokens
-    Scheduler(design.backend(), Budget(steps=3), tests, (1.0,), max_completion_length=limit).drive([job])
+    with closing_backend(design.backend()) as backend:
+        backend.start([(job.variant, job.seed)])
+        Scheduler(backend, Budget(steps=3), tests, (1.0,), max_completion_length=limit).drive([job])
+    if job.failed:
+        raise ValueError(f"the speed cannot be measured: {job.ended.removeprefix('failed: ')}")
     ledger = record(job, tests, {}).tables["ledger"].assign(kind=lambda t: t.request.str.lower())
     ledger.loc[ledger.test, "kind"] = "test"
     warm = ledger[(ledger.step > 1) | ((ledger.step == 1) & (ledger.kind == "sample"))]

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-from collections.abc import Callable, Sequence
+import multiprocessing.resource_tracker
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from curriculab.protocol import Answer, Ask, Backend, Owner
+from curriculab.registry.digests import digest_of
+from curriculab.registry.fingerprint import describe
 
 PATIENCE = 10.0  # seconds that a process is given to end by itself
 
@@ -39,8 +44,10 @@ class ProcessBackend:
     def __init__(self, make: Callable[[], Backend]) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would share threads and CUDA's state
         self._pipe, theirs = context.Pipe()
+        self._make = make
         self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
-        self._process.start()
+        with _uninterrupted():
+            self._process.start()
         theirs.close()
         self._submitted = self._collected = 0
         self._receive()  # whatever is wrong with `make` is said now
@@ -90,6 +97,10 @@ class ProcessBackend:
         """The limits that running out of memory set since this was last asked."""
         return self._call("drain_halvings")
 
+    def digest(self) -> str:
+        """What decides its answers: the function that makes the backend, with all that this uses."""
+        return digest_of({"make": describe(self._make)})
+
     def close(self) -> None:
         """End the process."""
         with contextlib.suppress(OSError):
@@ -125,18 +136,63 @@ class ProcessBackend:
         )
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let a process that is started here begin without interrupts: a terminal sends them to all processes at once.
+
+    They wait, in this process too, until it is started.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # its start would take the mask off
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ignore_interrupts() -> None:
+    """Leave it to the process that asks whether, and when, an interrupt ends the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _portable(value: object) -> object:
+    """What can be sent: exceptions that do not survive it become RuntimeErrors that say the same."""
+    if isinstance(value, list):
+        return [_portable(v) for v in value]
+    if not isinstance(value, Exception):
+        return value
+    try:
+        pickle.loads(pickle.dumps(value))
+    except Exception:  # noqa: BLE001, classes of others raise what they like
+        return RuntimeError(f"{type(value).__name__}: {_said(value)}")
+    return value
+
+
+def _said(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001, as above
+        return "(no text)"
+
+
 def _serve(make: Callable[[], Backend], pipe: Connection) -> None:
     """Answer calls until None comes or the other side is gone."""
+    _ignore_interrupts()
     try:
         backend = make()
     except Exception as error:  # noqa: BLE001, it is raised on the other side
-        pipe.send((False, error))
+        pipe.send((False, _portable(error)))
         return
     pipe.send((True, None))
     with contextlib.suppress(EOFError, OSError):
         while (call := pipe.recv()) is not None:
             name, arguments = call
             try:
-                pipe.send((True, getattr(backend, name)(*arguments)))
+                pipe.send((True, _portable(getattr(backend, name)(*arguments))))
             except Exception as error:  # noqa: BLE001, it is raised on the other side
-                pipe.send((False, error))
+                pipe.send((False, _portable(error)))

@@ -7,7 +7,8 @@ The scheduler charges, records, logs, tests on time and closes what fails; it kn
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -242,6 +243,21 @@ class Scheduler:
             return []
         job.generator = made if job.objective is None else answer_first(made, job.objective, job.run)
         return job.advance()
+
+
+@contextmanager
+def closing_backend(backend: Backend) -> Iterator[Backend]:
+    """Let go of a backend that is elsewhere, however what is done with it ends."""
+    try:
+        yield backend
+    finally:
+        close_backend(backend)
+
+
+def close_backend(backend: Backend) -> None:
+    """End a backend that is elsewhere; one in this process has nothing to let go of."""
+    if hasattr(backend, "close"):
+        backend.close()
 
 
 def _divided(seconds: float, answers: Sequence[Answer | Exception]) -> list[float]:

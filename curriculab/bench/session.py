@@ -11,6 +11,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from curriculab.bench.job import Job, Steer
 from curriculab.bench.locking import Stopped
 from curriculab.bench.recording import record
 from curriculab.bench.replay import ReplayLog
-from curriculab.bench.scheduler import Scheduler
+from curriculab.bench.scheduler import Scheduler, close_backend, closing_backend
 from curriculab.protocol import Method, method_name
 from curriculab.runs import Record
 from curriculab.runs.writing import discard
@@ -68,12 +69,16 @@ class TrainingSession:
     ) -> None:
         self.design, self.variants, self.keys, self.kinds = design, dict(variants), list(keys), kinds
         self.folder, self.watch, self.about = folder, watch, dict(about or {})
-        self.backend = design.backend()
-        self.backend.start(self.keys)
         self.records: dict[Key, Record] = {}
         self.began = time.time()
         self._states: dict[Path, dict] = {}  # of checkpoints, as read
-        self._open_folder()
+        self.backend = design.backend()
+        try:
+            self.backend.start(self.keys)
+            self._open_folder()
+        except BaseException:  # nobody else can close it now
+            close_backend(self.backend)
+            raise
         done = {(e.call, e.what, e.variant) for e in self.events}
         self._planned = [e for e in events if (e.call, e.what, e.variant) not in done]
         self._given = [*self.events, *self._planned]
@@ -99,17 +104,19 @@ class TrainingSession:
     # -- training -----------------------------------------------------------------------------------------------------
     def run(self) -> dict[Key, Record]:
         """Train until all is done, or until `watch` raises Stopped: then the folder holds what it takes to go on."""
+        with closing_backend(self.backend), closing(self.log):
+            self._drive()
+        if self.folder is not None:
+            discard(self.folder)
+        return self.records
+
+    def _drive(self) -> None:
         pasts = self.log.past({key: {key: math.inf} for key in self.keys})
         jobs = [self._job(key, pasts[key]) for key in self.keys]
-        needed = self.folder is not None or self._planned  # to go on from, or to fork from
+        design, needed = self.design, self.folder is not None or self._planned  # to go on from, or to fork from
+        log = self.log if needed else None
         self.scheduler = Scheduler(
-            self.backend,
-            self.design.budget,
-            self.design.test,
-            self.design.shares,
-            self._between,
-            self.log if needed else None,
-            self.design.max_new_tokens,
+            self.backend, design.budget, design.test, design.shares, self._between, log, design.max_new_tokens
         )
         self.scheduler.call = self.resumed
         try:
@@ -117,13 +124,6 @@ class TrainingSession:
         except Stopped:
             self.checkpoint()
             raise
-        finally:
-            self.log.close()
-            if hasattr(self.backend, "close"):  # a backend that is elsewhere
-                self.backend.close()
-        if self.folder is not None:
-            discard(self.folder)
-        return self.records
 
     @property
     def jobs(self) -> list[Job]:

@@ -25,7 +25,15 @@ from curriculab.runs.writing import write_whole
 
 
 def write_spec(chosen: RunSet, path: str | Path) -> Path:
-    """Write a bench to be trained elsewhere; its tables go into its store."""
+    """Write a bench to be trained elsewhere; its tables go into its store.
+
+    One with a backend of its own is refused: a spec holds no code, so the model would answer in the backend's place.
+    """
+    if chosen.design.backend_name:
+        raise ValueError(
+            f"a bench with backend={chosen.design.backend_name} cannot be written to a file, which holds no "
+            "code; train it with Bench.run or Bench.start, or leave backend= out so that the model answers"
+        )
     keep_tables(chosen.design)
     return write_whole(Path(path), json.dumps({"bench": chosen.as_json()}, indent=1).encode())
 
@@ -43,6 +51,11 @@ def read_spec(path: str | Path, store: str | Path | None = None) -> RunSet:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no spec of a bench ({type(error).__name__}: {error})") from error
     check_format(spec, f"the spec {path}")
+    if backend := dict(spec).get("backend"):
+        raise ValueError(
+            f"{path} is of a bench with backend={backend['lost']}, which cannot be made again from a file; train "
+            "it with Bench.run where that is defined"
+        )
     root = Path(store) if store else _store_of(path)
     try:
         return _run_set(spec, root)

@@ -31,13 +31,8 @@ from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-OWN = (
-    "method",
-    "seed",
-    "steering",
-    "columns",
-    "measures",
-)  # of what decides a run, that in which the runs of one bench differ
+# Of what decides a run, that in which the runs of one bench differ.
+OWN = ("method", "seed", "steered", "columns", "measures")
 
 WIDTHS = (3.25, 6.75)  # inches: one column of a paper, and two
 
@@ -135,8 +130,14 @@ def _model(setup: Mapping[str, Any]) -> str:
     return (
         f"We trained LoRA adapters (rank {lora['r']}, alpha {lora['lora_alpha']}) on the frozen model {model['name']}, "
         f"{bits}, with {setup['train']['rows']:,} training rows. Accuracy is the share of {tests['rows']:,} held-out "
-        f"test rows that are answered right, measured {when}."
+        f"test rows that are answered right, measured {when}.{_backend(setup)}"
     )
+
+
+def _backend(setup: Mapping[str, Any]) -> str:
+    """Who answered in place of the model in the bench's process."""
+    given = setup.get("backend")
+    return f" All requests were answered by a backend of its author's ({given['lost']})." if given else ""
 
 
 def _objective(setup: Mapping[str, Any]) -> str:
@@ -191,7 +192,7 @@ def _variants(runs: Runs) -> str:
 
 def _is_steered(runs: Runs, variant: str) -> bool:
     """Was a variant changed by hand while it trained?"""
-    return any(record.spec.get("decides", {}).get("steering") for record in _of(runs, variant))
+    return any(record.spec.get("decides", {}).get("steered") for record in _of(runs, variant))
 
 
 def _of(runs: Runs, variant: str) -> list[Record]:

@@ -15,7 +15,7 @@ import sysconfig
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import ModuleType
 
 import numpy as np
@@ -33,18 +33,23 @@ GRAPH = ImportGraph({"curriculab": Path(__file__).parents[1]})
 def describe(value: object, seen: tuple = ()) -> object:
     """A method, or a knob, by everything that decides what it does: code, defaults, and values it reaches."""
     if isinstance(value, partial):
-        inner = describe(value.func, seen)
+        found = describe(value.func, seen)
+        inner = found if isinstance(found, dict) else {"type": found}
         knobs = {str(i): v for i, v in enumerate(value.args)} | value.keywords
-        return {**inner, "knobs": {**inner["knobs"], **{k: describe(v, seen) for k, v in knobs.items()}}}
+        return {**inner, "knobs": {**inner.get("knobs", {}), **{k: describe(v, seen) for k, v in knobs.items()}}}
     if not isinstance(value, type) and callable(getattr(value, "digest", None)):
-        return value.digest()  # a model
+        return _named_by_itself(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         values = {f.name: describe(getattr(value, f.name), seen) for f in dataclasses.fields(value)}
         return {"type": type(value).__qualname__, **_modules_or_source(type(value)), **values}
     if inspect.isfunction(value):
         return _function(value, seen)
+    if inspect.ismethod(value):
+        return {**_function(value.__func__, seen), "of": describe(value.__self__, seen)}
     if isinstance(value, str | int | float | bool | None):
         return value
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [describe(v, seen) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, Mapping):
@@ -53,11 +58,19 @@ def describe(value: object, seen: tuple = ()) -> object:
         return digest_of_table(pd.DataFrame(value))
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
-    if inspect.isclass(value) and _is_notebook(value):
+    if inspect.isclass(value) and (_is_notebook(value) or not _stands_alone(value.__module__)):
         return {"type": value.__qualname__, **_modules_or_source(value)}
     if inspect.ismodule(value) or inspect.isclass(value) or inspect.isbuiltin(value):
         return str(getattr(value, "__qualname__", value.__name__))
     raise ValueError(f"a knob is a {type(value).__name__}; knobs are plain values, frozen dataclasses or methods")
+
+
+def _named_by_itself(value: object) -> object:
+    """What has a `digest()`: a model by that alone, what is defined elsewhere by its code as well."""
+    kind = type(value)
+    if kind.__module__.split(".")[0] == "curriculab":
+        return value.digest()
+    return {"type": kind.__qualname__, **_modules_or_source(kind), "digest": value.digest()}
 
 
 def _function(function: Callable, seen: tuple) -> dict[str, object]:
@@ -81,16 +94,18 @@ def _is_notebook(thing: object) -> bool:
     module = inspect.getmodule(thing)
     if module is None or not getattr(module, "__file__", None) or module.__name__ == "__main__":
         return True
-    _follow(module.__name__)
-    return GRAPH.locate(module.__name__) is None
+    return _graph(module.__name__).locate(module.__name__) is None
 
 
 def _modules_or_source(thing: Callable | type) -> dict[str, object]:
     if not _is_notebook(thing):
         return {"modules": modules(thing)}
     text = _text(thing)
-    used = GRAPH.closure(_notebook_uses(thing)) if inspect.isfunction(thing) else {}
-    return {"source": text_digest(text), **({"modules": used} if used else {})}
+    used: dict[str, str] = {}
+    for module, names in _notebook_uses(thing) if inspect.isfunction(thing) else ():
+        if not _stands_alone(module):
+            used |= _graph(module).closure([(module, names)])
+    return {"source": text_digest(text), **({"modules": dict(sorted(used.items()))} if used else {})}
 
 
 def _text(thing: Callable | type) -> str:
@@ -137,36 +152,46 @@ def modules(*roots: object) -> dict[str, str]:
         that know nothing of curriculab count with the one file.
     """
     names = [root if isinstance(root, str) else getattr(root, "__module__", None) or root.__name__ for root in roots]
-    for name in names:
-        _follow(name)
     found: dict[str, str] = {}
     for name in names:
-        alone = GRAPH.locate(name) is not None and _in_library(name) and not _knows_curriculab(name)
-        found |= {name: GRAPH.source(name).digest} if alone else GRAPH.closure([name])
+        graph = _graph(name)
+        found |= {name: graph.source(name).digest} if _stands_alone(name) else graph.closure([name])
     return dict(sorted(found.items()))
 
 
-def _in_library(name: str) -> bool:
-    libraries = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")}
-    return GRAPH.homes[name.split(".")[0]].parent in libraries
+def _stands_alone(name: str) -> bool:
+    """Is this a module of a library that knows nothing of curriculab? Then its imports are not followed."""
+    graph, top = _graph(name), name.split(".")[0]
+    if (
+        top in GRAPH.homes
+        or top not in graph.homes
+        or graph.homes[top].parent not in _libraries()
+        or graph.locate(name) is None
+    ):
+        return False
+    return all(module.split(".")[0] != "curriculab" for module, _ in graph.source(name).uses)
 
 
-def _knows_curriculab(name: str) -> bool:
-    return any(module.split(".")[0] == "curriculab" for module, _ in GRAPH.source(name).uses)
+def _libraries() -> set[Path]:
+    return {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")}
 
 
-def _follow(name: str) -> None:
-    """Make the graph follow the package of a module; where it is part of no library, what lies beside it as well."""
+def _graph(name: str) -> ImportGraph:
+    """The graph that a module is followed in: curriculab, its own package, and outside libraries what lies beside it.
+
+    It depends on where the module stands and on nothing that was followed before.
+    """
     top = name.split(".")[0]
     file = getattr(sys.modules.get(top), "__file__", None)
     if top in GRAPH.homes or file is None or not file.endswith(".py"):
-        return
+        return GRAPH
     path = Path(file)
     home = path.parent if path.name == "__init__.py" else path
-    GRAPH.add(top, home)
-    if not _in_library(top):
-        for beside in (*home.parent.glob("*.py"), *(p.parent for p in home.parent.glob("*/__init__.py"))):
-            GRAPH.add(beside.stem, beside)
+    homes = {top: home}
+    if home.parent not in _libraries():
+        beside = (*home.parent.glob("*.py"), *(p.parent for p in home.parent.glob("*/__init__.py")))
+        homes = {p.stem: p for p in beside} | homes
+    return GRAPH.extended(homes)
 
 
 def texts(value: object) -> set[str]:
@@ -182,7 +207,7 @@ def texts(value: object) -> set[str]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return texts([getattr(value, f.name) for f in dataclasses.fields(value)])
     if inspect.isfunction(value):
-        source = _notebook_source(value) if _is_notebook(value) else GRAPH.source(value.__module__)
+        source = _notebook_source(value) if _is_notebook(value) else _graph(value.__module__).source(value.__module__)
         return set(source.texts if source else ()) | texts(value.__defaults__) | texts(value.__kwdefaults__)
     return set()
 

@@ -44,11 +44,14 @@ class ImportGraph:
     def __init__(self, homes: Mapping[str, Path]) -> None:
         self.homes = dict(homes)
         self._found: dict[str, Path | None] = {}
+        self._extended: dict[tuple[tuple[str, Path], ...], ImportGraph] = {}
 
-    def add(self, name: str, home: Path) -> None:
-        """Follow one more top-level name."""
-        self.homes.setdefault(name, home)
-        self._found = {n: p for n, p in self._found.items() if n.split(".")[0] != name}
+    def extended(self, homes: Mapping[str, Path]) -> ImportGraph:
+        """A graph that follows other top-level names as well; this one stays as it is."""
+        key = tuple(sorted(homes.items()))
+        if key not in self._extended:
+            self._extended[key] = ImportGraph({**homes, **self.homes})
+        return self._extended[key]
 
     def locate(self, name: str) -> Path | None:
         """The file of a module, None where it is none of those that are followed."""

@@ -196,8 +196,11 @@ def printable(text: str) -> str:
 
 def total(found: Sequence[Entry]) -> str:
     runs = sum(entry.state in WHOLE for entry in found)
-    others = len(found) - runs
-    parts = [f"{runs} run{'s' * (runs != 1)}"] * bool(runs) + [f"{others} unfinished or damaged"] * bool(others)
+    old = sum(entry.state == "other format" for entry in found)
+    others = len(found) - runs - old
+    parts = [f"{runs} run{'s' * (runs != 1)}"] * bool(runs)
+    parts += [f"{old} that this version cannot read"] * bool(old)
+    parts += [f"{others} unfinished or damaged"] * bool(others)
     return f"{' and '.join(parts)}, {bytes_of(sum(e.size for e in found))}"
 
 

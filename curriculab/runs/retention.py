@@ -16,15 +16,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
 from filelock import lock_descriptor
 
 from curriculab.runs.schema import COLUMNS, Runs
-from curriculab.runs.store import RUN
+from curriculab.runs.store import RUN, OtherFormat, check_format
 
-STATES = ("finished", "failed", "running", "unfinished", "damaged", "leftover")
+STATES = ("finished", "failed", "other format", "running", "unfinished", "damaged", "leftover")
 
 
 FORMATS = ("csv", "parquet", "tensorboard")
@@ -74,7 +75,7 @@ def _entry(path: Path) -> Entry:
     if kind == "run":
         return _run(path, size, changed)
     if kind == "bench":
-        return Entry(path, "running" if _held(path) else "unfinished", size, changed)
+        return Entry(path, "running" if held(path) else "unfinished", size, changed)
     return Entry(path, kind, size, changed, why="set aside" if kind == "damaged" else "")
 
 
@@ -90,22 +91,50 @@ def _size(folder: Path) -> tuple[int, float]:
     return size, changed
 
 
-def _held(folder: Path) -> bool:
-    """Is a process training this bench? It holds a lock on the file `lock`, and a process that dies lets go."""
+def held(folder: Path) -> bool:
+    """Is a process training in this folder of a bench? It holds a lock on the file `lock`; one that dies lets go.
+
+    Looking shares the lock with others that look, so that these do not take one another for a process that trains.
+    """
     try:
-        with (folder / "lock").open("r") as file:
-            return not lock_descriptor(file.fileno(), blocking=False)
+        with (folder / "lock").open("r+") as file:
+            return not _shared(file)
     except OSError:
         return False
+
+
+def _shared(file: IO) -> bool:
+    """Take a lock that others may share, if nobody holds it alone."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: another one that looks holds the lock for a moment only
+        return _soon(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _soon(file: IO) -> bool:
+    """Lock a file for this process alone, if nobody holds it for longer than a look takes."""
+    for wait in (0.05, 0.05, 0.05, 0.05, 0.0):
+        if lock_descriptor(file.fileno(), blocking=False):
+            return True
+        time.sleep(wait)
+    return False
 
 
 def _run(path: Path, size: int, changed: float) -> Entry:
     try:
         spec = json.loads((path / "spec.json").read_text(encoding="utf-8"))
+        check_format(spec, "it")
         variant, seed = str(spec["variant"]), int(spec["seed"])
         _readable(path)
         tested = pd.read_parquet(path / "items.parquet", columns=["share", "correct"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OtherFormat as error:
+        return _of_another_version(path, spec, size, changed, str(error))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Entry(path, "damaged", size, changed, why=_short(error))
     ended = str(spec.get("ended", ""))
     last = tested[tested["share"] == tested["share"].max()]
@@ -120,6 +149,20 @@ def _run(path: Path, size: int, changed: float) -> Entry:
         float(steps) if isinstance(steps, int | float) else float("nan"),
         float(last["correct"].astype(float).mean()),
         ended if ended.startswith("failed") else "",
+    )
+
+
+def _of_another_version(path: Path, spec: dict, size: int, changed: float, why: str) -> Entry:
+    """A run in a format that this version does not read: its name where that stands where it does today."""
+    variant, seed, date = spec.get("variant"), spec.get("seed"), spec.get("finished")
+    return Entry(
+        path,
+        "other format",
+        size,
+        float(date) if isinstance(date, int | float) else changed,
+        variant if isinstance(variant, str) else None,
+        seed if isinstance(seed, int) else None,
+        why=why,
     )
 
 
@@ -180,8 +223,8 @@ def _claimed(entry: Entry) -> Iterator[None]:
     if not lock.exists():
         yield
         return
-    with lock.open("r") as file:
-        if not lock_descriptor(file.fileno(), blocking=False):
+    with lock.open("r+") as file:
+        if not _soon(file):
             raise ValueError(f"{entry.id} is kept: it is being trained; end that first")
         yield
 

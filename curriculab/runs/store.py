@@ -196,7 +196,7 @@ def load_runs(root: str | Path) -> Runs:
     Raises
     ------
     ValueError
-        Where the folder holds no finished run.
+        Where the folder holds no finished run that this version can read; the line counts what it holds.
 
     Examples
     --------
@@ -204,13 +204,16 @@ def load_runs(root: str | Path) -> Runs:
     Traceback (most recent call last):
     ValueError: no recorded runs in empty; train some with Bench.run, or name another folder
     """
-    records, damaged, other = [], [], []
+    records, damaged, other, failed = [], [], [], 0
     for folder in sorted(p for p in Path(root).glob("*") if p.is_dir() and not p.name.startswith(".")):
         if folder.name.startswith(DAMAGED):
             damaged.append(f"{folder.name} (set aside)")
         elif RUN.fullmatch(folder.name) or (folder / "spec.json").exists():
+            if folder.suffix == FAILED:
+                failed += 1
+                continue
             try:
-                records += [load_record(folder)] if folder.suffix != FAILED else []
+                records.append(load_record(folder))
             except OtherFormat:
                 other.append(folder.name)
             except DamagedRun as error:
@@ -224,9 +227,18 @@ def load_runs(root: str | Path) -> Runs:
         what = f"{len(other)} {'run' if len(other) == 1 else 'runs'} of another version's format in {root}: {named}"
         warnings.warn(f"{what}; left as they are: {INSTEAD}", stacklevel=2)
     if not records:
-        raise ValueError(f"no recorded runs in {root}; train some with Bench.run, or name another folder")
+        raise ValueError(_nothing(root, damaged=len(damaged), other=len(other), failed=failed))
     null = tuple(dict.fromkeys(r.key[0] for r in records if r.spec.get("null")))
     return Runs(tuple(records), null)
+
+
+def _nothing(root: str | Path, *, damaged: int, other: int, failed: int) -> str:
+    """Why no run of a store can be loaded, in one line."""
+    kinds = {"of another version's format": other, "damaged": damaged, "that ended before the budget was spent": failed}
+    there = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
+    if not there:
+        return f"no recorded runs in {root}; train some with Bench.run, or name another folder"
+    return f"none of the runs in {root} can be loaded: {there}; train them again with Bench.run, or name another folder"
 
 
 # -- other versions -----------------------------------------------------------------------------------------------

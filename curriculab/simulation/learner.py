@@ -17,6 +17,8 @@ import pandas as pd
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Answer, Ask, Copy, Owner, Rows, Sample, Score, Train
+from curriculab.registry.digests import digest_of
+from curriculab.registry.fingerprint import describe, modules
 from curriculab.simulation.abilities import Abilities
 from curriculab.simulation.knowledge import Knowledge
 from curriculab.simulation.rows import context_bytes, learned_text
@@ -64,6 +66,25 @@ class SimulatedLearner:
     ) -> None:
         self._abilities = Abilities(Knowledge(student, tables))
         self._objective, self._writers = objective, dict(writers or {})
+        self._made_of = [student, tables, objective, self._writers]
+
+    def digest(self) -> str:
+        """Tell what decides the answers, whatever was learned since: a bench keeps it beside runs.
+
+        Returns
+        -------
+        str
+            16 hex digits of the student, the tables, the writers and the code.
+
+        Examples
+        --------
+        >>> pool = cl.load_pool("ladder", n=8, seed=0)
+        >>> one, other = (cl.simulation.Student(rate=rate) for rate in (0.1, 0.2))
+        >>> made = [cl.simulation.SimulatedLearner(student, pool).digest() for student in (one, one, other)]
+        >>> made[0] == made[1], made[0] == made[2]
+        (True, False)
+        """
+        return digest_of({"made of": describe(self._made_of), "code": modules(type(self))})
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         """Give one Answer per ask, or the exception that its request raised.

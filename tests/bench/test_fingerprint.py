@@ -8,6 +8,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import curriculab
@@ -33,12 +34,13 @@ OTHERS = ("figures.curves", "widgets.panel", "statistics.comparison", "paper.tab
 
 
 class Changed(ast.NodeTransformer):
-    """Changes the first number, comparison, sum or text that is no docstring of a module."""
+    """Changes the first number, comparison, sum or text of a module that is no docstring and no help of a knob."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.done = False
         docs = [n.body[0].value for n in ast.walk(tree) if _has_docstring(n)]
-        self.kept = {id(node) for node in docs}
+        helps = [text for n in ast.walk(tree) for text in _helps(n)]
+        self.kept = {id(node) for node in (*docs, *helps)}
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         if self.done or id(node) in self.kept:
@@ -56,6 +58,13 @@ class Changed(ast.NodeTransformer):
 def _has_docstring(node: ast.AST) -> bool:
     named = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     return named and ast.get_docstring(node) is not None
+
+
+def _helps(node: ast.AST) -> list[ast.AST]:
+    """The help texts of a knob: Knob(low, high, help), Knob(help=help)."""
+    if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Knob"):
+        return []
+    return [*node.args[2:], *(k.value for k in node.keywords if k.arg == "help")]
 
 
 @pytest.fixture
@@ -156,3 +165,27 @@ def test_the_text_of_a_method_in_a_folder_without_init_counts(tmp_path, monkeypa
         described = fingerprint.describe(module.mine)
         found.add(digest_of({"method": {**described, "function": "mine"}}))
     assert len(found) == 3
+
+
+def test_what_was_described_before_changes_no_digest() -> None:
+    """A notebook's method that reaches classes of pandas must not bring all of pandas into later digests."""
+
+    def mine(pool, run, kind=pd.DataFrame):
+        yield cl.Train(pd.concat([kind(pool)]))
+
+    before = digest_of(fingerprint.describe(methods.easy_to_hard)), digest_of(fingerprint.describe(mine))
+    fingerprint.describe({"class": pd.DataFrame, "wraps": partial})
+    assert (digest_of(fingerprint.describe(methods.easy_to_hard)), digest_of(fingerprint.describe(mine))) == before
+    assert not [m for m in fingerprint.modules("curriculab.runs.store", pd.concat) if m.startswith("numpy")]
+
+
+def test_a_class_of_a_module_of_ones_own_counts_by_its_code(tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = set()
+    for number in (1, 2):
+        (tmp_path / f"own_classes{number}.py").write_text(f"class Kept:\n    size = {number}\n")
+        kept = importlib.import_module(f"own_classes{number}").Kept
+        described = fingerprint.describe(partial(kept, 3))
+        assert described["type"] == "Kept" and described["knobs"] == {"0": 3}
+        found.add(described["modules"][f"own_classes{number}"])
+    assert len(found) == 2

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -118,3 +121,91 @@ def test_a_process_that_dies_or_cannot_begin_is_told_in_one_line():
     backend._process.join()
     with pytest.raises(BackendLost, match="ended with exit code -9; ask again"):
         backend.answer([Ask(("v", 0), 1, 0, (0, 1, 0), Sample(POOL))])
+
+
+class Odd(Exception):
+    """It pickles, and cannot be made again from what was pickled."""
+
+    def __init__(self, row, why):
+        super().__init__(f"row {row}: {why}")
+
+
+class Faulty(SimulatedLearner):
+    """Answers one ask by an exception that cannot be sent, and raises another that cannot."""
+
+    def answer(self, asks):
+        return [Odd(3, "no reply"), *super().answer(asks[1:])]
+
+    def limit(self, tokens):
+        error = ValueError("a forward that cannot be limited")
+        error.held = lambda: None  # what it holds cannot be pickled
+        raise error
+
+
+def faulty():
+    return Faulty(Student(), POOL)
+
+
+def unsendable():
+    raise Odd(1, "no model")
+
+
+@pytest.mark.slow
+def test_exceptions_that_cannot_be_pickled_are_told_and_end_nothing_else():
+    with pytest.raises(RuntimeError, match="^Odd: row 1: no model$"):
+        ProcessBackend(unsendable)
+    backend = ProcessBackend(faulty)
+    asks = [Ask(("v", seed), 1, 0, (seed, 1, 0), Sample(POOL)) for seed in (0, 1)]
+    wrong, right = backend.answer(asks)
+    assert type(wrong) is RuntimeError and str(wrong) == "Odd: row 3: no reply"
+    assert len(right.reply) == 2
+    with pytest.raises(RuntimeError, match="^ValueError: a forward that cannot be limited$"):
+        backend.limit(512)
+    assert len(backend.answer(asks)) == 2  # it lives
+    backend.close()
+
+
+INTERRUPTED = """
+import sys
+import curriculab as cl
+from curriculab.bench.process import ProcessBackend
+from curriculab.engine.loading import load_model
+from curriculab.simulation.learner import SimulatedLearner
+from curriculab.simulation.student import Student
+
+pool = cl.load_pool("ladder", n=60, seed=0)
+
+
+def student():
+    return SimulatedLearner(Student(), pool)
+
+
+if __name__ == "__main__":
+    model = load_model(sys.argv[1], bits=32)
+    bench = cl.Bench(
+        model, pool[:50], pool[50:], budget=cl.Budget(steps=100_000), batch_size=2, max_completion_length=4,
+        store=sys.argv[2], backend=lambda design: ProcessBackend(student),
+    )
+    bench.run({"random": cl.methods.random_order}, seeds=1, progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupt_of_all_processes_stops_between_two_calls(tiny_folder, tmp_path):
+    """A terminal, and a notebook's stop button, interrupt the backend's process too; it leaves that to the bench."""
+    script, store = tmp_path / "script.py", tmp_path / "runs"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), str(tiny_folder), str(store)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            end = time.monotonic() + 120
+            while not any(p.stat().st_size for p in store.glob(".bench-*/*") if p.is_file() and p.name != "lock"):
+                assert process.poll() is None and time.monotonic() < end
+                time.sleep(0.05)
+            time.sleep(1.0)
+            os.killpg(process.pid, signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+    assert said.endswith("KeyboardInterrupt: stopped after the current call; ask again to go on from there\n")
+    assert list(store.glob(".bench-*/*/state.json")) or list(store.glob(".bench-*/*"))

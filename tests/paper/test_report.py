@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 from dataclasses import replace
@@ -150,6 +151,18 @@ def test_runs_of_two_benches_are_not_mixed(runs: Runs, capsys: pytest.CaptureFix
     assert [len(r.records) for r in report.benches(both).values()] == [2, 12]
     assert report.latest(both).records == later
     assert capsys.readouterr().out == "2 runs of the latest bench; 12 of other benches are left out: report.benches\n"
+
+
+def test_what_was_steered_by_hand_is_said_and_stays_of_its_bench(runs: Runs):
+    steered = [[3, 1, 6, "stop"]]  # as Design.decides writes it
+    changed = []
+    for one in runs.records:
+        decides = {**one.spec["decides"], **({"steered": steered} if one.key == (ODD, 1) else {})}
+        changed.append(dataclasses.replace(one, spec={**one.spec, "decides": decides}))
+    steered_runs = Runs(tuple(changed), runs.null)
+    assert len(report.benches(steered_runs)) == len(report.benches(runs))
+    assert f"Steered by hand while they trained: {ODD}." in report.methods_paragraph(steered_runs)
+    assert "Steered by hand" not in report.methods_paragraph(runs)
 
 
 def test_runs_come_back_in_the_order_they_were_asked_for_and_once(runs: Runs):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pandas as pd
@@ -17,6 +21,7 @@ import curriculab as cl
 from curriculab.runs import COLUMNS, Runs, Store, import_runs
 from curriculab.runs.commands import age, bytes_of, main
 from curriculab.runs.retention import entries, find, remove
+from curriculab.runs.store import seal
 
 LONG_AGO = time.time() - 40 * 86400
 
@@ -88,6 +93,52 @@ def test_a_bench_whose_lock_is_held_is_running(store, capsys):
         assert text.startswith(".bench-0123456789abcdef stays: it is being trained\n")
         assert (store / ".bench-0123456789abcdef").is_dir() and not (store / ".part-x").exists()
     assert next(e for e in entries(store) if e.id.startswith(".bench")).state == "unfinished"
+
+
+def test_one_that_looks_is_not_taken_for_one_that_trains(store, capsys):
+    """Two listings at once: neither reports the bench that was cut off as in training, nor keeps it from going."""
+    bench = store / ".bench-0123456789abcdef"
+    (bench / "lock").touch()
+    os.utime(bench / "lock", (LONG_AGO, LONG_AGO))
+    other = (
+        "import sys, time; from pathlib import Path; from curriculab.runs import retention\n"
+        "plain = retention._shared\n"
+        "def slow(file):\n    found = plain(file); print(found, flush=True); time.sleep(60); return found\n"
+        "retention._shared = slow; retention.held(Path(sys.argv[1]))"
+    )
+    with subprocess.Popen([sys.executable, "-c", other, str(bench)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "True\n"  # it looks, and holds what it looks at
+            assert next(e for e in entries(store) if e.id.startswith(".bench")).state == "unfinished"
+        finally:
+            process.kill()
+    with (bench / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        Timer(0.1, partial(fcntl.flock, lock, fcntl.LOCK_UN)).start()
+        said(capsys, "prune", "--unfinished", "--yes", "--store", store)
+    assert not bench.exists()
+
+
+def test_runs_of_another_format_are_named_so_and_stay(store, capsys):
+    for path in store.glob("*-000000000000000[01]/spec.json"):
+        spec = json.loads(path.read_text())
+        del spec["format"]  # as 0.1.0 wrote it
+        path.write_text(json.dumps(spec))
+        (path.parent / "files.json").unlink()
+        seal(path.parent)
+    found = [e for e in entries(store) if e.id.endswith(("0000", "0001"))]
+    assert [(e.state, e.seed) for e in found] == [("other format", 0)] * 2
+    text = said(capsys, "--store", store)
+    line = "it is of format 1, written by curriculab 0.1.0 before its modules moved; this version reads format 2."
+    assert f"    random-0000000000000000: {line}" in text and " finished " not in text
+    assert "\n2 that this version cannot read and 4 unfinished or damaged, " in text
+    assert "spec.json" in said(capsys, "show", "easy", "--store", store)
+    for how in (["--damaged"], ["--failed"], ["--unfinished"], ["--variant", "random"]):
+        said(capsys, "prune", *how, "--yes", "--store", store)
+    assert {e.id for e in found} <= {e.id for e in entries(store)}
+    line = f"^none of the runs in {store} can be loaded: 2 of another version's format; train them again with Bench.run"
+    with pytest.warns(UserWarning, match="2 runs of another version's format"), pytest.raises(ValueError, match=line):
+        cl.load_runs(store)
 
 
 def test_a_run_from_near(store, capsys):

@@ -1,0 +1,63 @@
+"""A plan is made through the backend that the bench was given, and lets go of it."""
+
+from __future__ import annotations
+
+import pytest
+
+import curriculab as cl
+from curriculab import methods
+from curriculab.simulation.learner import SimulatedLearner
+from curriculab.simulation.student import Student
+
+
+class Elsewhere(SimulatedLearner):
+    """Answers owners that were started, and notes when it is let go of."""
+
+    fails = False
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.owners, self.closed = set(), 0
+
+    def start(self, owners):
+        super().start(owners)
+        self.owners.update(owners)
+
+    def answer(self, asks):
+        if self.fails:
+            return [RuntimeError("no connection") for _ in asks]
+        assert {ask.owner for ask in asks} <= self.owners
+        return super().answer(asks)
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.mark.slow
+def test_a_plan_starts_the_backend_it_was_given_and_closes_it(tiny_model, small_pools):
+    train, test = small_pools
+    backend = Elsewhere(Student(), train, test)
+    bench = cl.Bench(
+        tiny_model, train, test, budget=cl.Budget(steps=5), batch_size=4, store=None, backend=lambda design: backend
+    )
+    plan = bench.plan({"random": methods.random_order}, seeds=2)
+    assert plan["steps"].tolist() == [5] and plan["minutes"].iloc[0] >= 0
+    assert backend.owners == {("plan", 0)} and backend.closed == 1
+    backend.fails = True
+    with pytest.raises(ValueError, match="^the speed cannot be measured: RuntimeError: no connection$"):
+        bench.plan({"random": methods.random_order}, seeds=2)
+    assert backend.closed == 2
+
+
+@pytest.mark.slow
+def test_a_backend_that_cannot_be_started_is_closed(tiny_model, small_pools):
+    class Late(Elsewhere):
+        def start(self, owners):
+            raise RuntimeError("no connection")
+
+    train, test = small_pools
+    backend = Late(Student(), train, test)
+    bench = cl.Bench(tiny_model, train, test, budget=cl.Budget(steps=5), store=None, backend=lambda design: backend)
+    with pytest.raises(RuntimeError, match="no connection"):
+        bench.run({"random": methods.random_order}, seeds=1, progress=False)
+    assert backend.closed == 1
