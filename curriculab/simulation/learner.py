@@ -9,6 +9,7 @@ should; whether it teaches a model, only a model can show.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,11 @@ from curriculab.simulation.scoring import score
 from curriculab.simulation.student import Student
 from curriculab.simulation.training import train
 from curriculab.simulation.writing import Writer, sample
+
+
+def _digest(made_of: list, kind: type) -> str:
+    """What decides the answers of a learner, whatever it has learned since; a bench keeps it beside runs."""
+    return digest_of({"made of": describe(made_of), "code": modules(kind)})
 
 
 class SimulatedLearner:
@@ -66,25 +72,7 @@ class SimulatedLearner:
     ) -> None:
         self._abilities = Abilities(Knowledge(student, tables))
         self._objective, self._writers = objective, dict(writers or {})
-        self._made_of = [student, tables, objective, self._writers]
-
-    def digest(self) -> str:
-        """Tell what decides the answers, whatever was learned since: a bench keeps it beside runs.
-
-        Returns
-        -------
-        str
-            16 hex digits of the student, the tables, the writers and the code.
-
-        Examples
-        --------
-        >>> pool = cl.load_pool("ladder", n=8, seed=0)
-        >>> one, other = (cl.simulation.Student(rate=rate) for rate in (0.1, 0.2))
-        >>> made = [cl.simulation.SimulatedLearner(student, pool).digest() for student in (one, one, other)]
-        >>> made[0] == made[1], made[0] == made[2]
-        (True, False)
-        """
-        return digest_of({"made of": describe(self._made_of), "code": modules(type(self))})
+        self.digest = partial(_digest, [student, tables, objective, self._writers], type(self))  # decides its answers
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         """Give one Answer per ask, or the exception that its request raised.
