@@ -181,6 +181,29 @@ def test_an_answer_in_pieces_is_learned_where_it_says_so():
     assert model.tokenizer.decode(text.tokens[text.learned]).replace(" ", "") == "onethree<|im_end|>"
 
 
+@pytest.mark.parametrize("name", ["Qwen2.5", "Gemma", "Mistral"])
+def test_two_messages_in_a_row_are_rendered_or_refused_as_the_template_does(name):
+    model = of(STYLES[name])
+    table = say(tell(tell(say(rows(ONE[:1]), "5"), "And"), "then?"), "6")
+    if name != "Qwen2.5":
+        with pytest.raises(
+            ValueError, match="does not render user, assistant, user, user, assistant: .*must alternate"
+        ):
+            model.encode(table)
+        return
+    (text,) = model.encode(table)
+    messages = [*ONE, *({"role": "user", "content": said} for said in ("And", "then?"))]
+    assert text.tokens.tolist() == applied(STYLES[name], [*messages, {"role": "assistant", "content": "6"}], None)
+    assert model.tokenizer.decode(text.tokens[text.learned]) == "5<|im_end|>6<|im_end|>"
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_an_empty_answer_is_its_end(name):
+    model = of(STYLES[name])
+    (text,) = model.encode(say(rows(ONE[:1]), ""))
+    assert text.learned.any() and int(text.tokens[text.learned][-1]) in model.ends
+
+
 def test_a_forced_beginning_stands_behind_the_generation_prompt():
     model = of(STYLES["Qwen3"])
     begun = say(rows(ONE[:1]), "<think>\nHm", end=False)["turns"].iloc[0]
