@@ -20,11 +20,13 @@ import pandas as pd
 from curriculab.difficulty.estimation import answer_measures
 from curriculab.difficulty.roles import LanguageModel, ModelRoles, longest_answer
 from curriculab.protocol import Sample
+from curriculab.registry.names import also_named
 
 METHODS = ("spearman", "kendall")
 EQUAL = 1e-9  # scores closer than this are equal: a mean of shares carries rounding error
 
 
+@also_named(level="confidence")
 def summary(scores: pd.DataFrame, errors: pd.DataFrame | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
     """Summarise measures over the rows, one line each.
 

@@ -12,6 +12,7 @@ import pandas as pd
 from curriculab.figures.captions import null_of, seeds_of, tell
 from curriculab.figures.panels import arrange, on_panel, panelled, region
 from curriculab.figures.theme import BAND, INK, SIGNS, clear, style_of
+from curriculab.registry.names import also_named
 from curriculab.runs import Runs
 from curriculab.statistics import paired_t
 from curriculab.statistics.tables import rows_or_sets
@@ -28,6 +29,7 @@ AXES = {
 }
 
 
+@also_named(level="confidence")
 def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, confidence: float = 0.95) -> go.Figure:
     """Accuracy on the test rows as training goes on: seeds thin, their mean thick, its t interval as a band.
 

@@ -18,6 +18,7 @@ from curriculab.figures.captions import tell
 from curriculab.figures.curves import AXES
 from curriculab.figures.panels import arrange, panelled, region
 from curriculab.figures.theme import BAND, clear, style_of
+from curriculab.registry.names import also_named
 from curriculab.runs import CUMULATIVE, KEYS, Runs
 from curriculab.statistics import paired_t
 
@@ -86,6 +87,7 @@ def smoothed(table: pd.DataFrame, width: int) -> pd.DataFrame:
     return table.assign(y=mean)
 
 
+@also_named(level="confidence")
 def explore(
     runs: Runs,
     quantity: str = ACCURACY,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curriculab.registry.names import also_named
 from curriculab.statistics.intervals import SAME, _blocks, widening
 
 Scores = np.ndarray | Sequence
@@ -144,6 +145,7 @@ def _wins(first: Scores, second: Scores) -> np.ndarray:
 
 
 # -- intervals ------------------------------------------------------------------------------------------------------
+@also_named(level="confidence")
 def stratified_bootstrap(
     scores: Scores,
     statistic: Callable[[np.ndarray], np.ndarray] = iqm,
@@ -208,6 +210,7 @@ def stratified_bootstrap(
     return _interval(value, ends, runs, kind)
 
 
+@also_named(level="confidence")
 def improvement_bootstrap(
     first: Scores,
     second: Scores,

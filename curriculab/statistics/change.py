@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
 from curriculab.runs import Runs
 from curriculab.statistics.intervals import estimate
 from curriculab.statistics.tables import finished
 
 
+@also_named(level="confidence")
 def forgetting(runs: Runs, by: str = "topic", *, confidence: float = 0.95) -> pd.DataFrame:
     """Best earlier accuracy minus final accuracy of every group of test rows; one line a variant and group.
 
@@ -54,6 +56,7 @@ def forgetting(runs: Runs, by: str = "topic", *, confidence: float = 0.95) -> pd
     return pd.DataFrame(lines, columns=columns).join(null, on=by)
 
 
+@also_named(level="confidence")
 def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, confidence: float = 0.95) -> pd.DataFrame:
     """How accuracy on each group changed while each group was trained; one line a variant, trained and tested group.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
 from curriculab.runs import Runs
 from curriculab.runs.display import as_html
 from curriculab.statistics.intervals import estimate
@@ -22,6 +23,7 @@ from curriculab.statistics.tests import holm, holm_levels
 from curriculab.statistics.verdict import flat, listed, missing, verdict
 
 
+@also_named(level="confidence")
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """What `compare` found.
@@ -87,6 +89,7 @@ class Comparison:
         return self.table[columns].round(3)
 
 
+@also_named(level="confidence")
 def compare(
     runs: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95, seed: int = 0
 ) -> Comparison:

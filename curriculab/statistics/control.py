@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from curriculab.registry.names import also_named
 from curriculab.runs import Runs
 from curriculab.statistics.comparison import compare
 from curriculab.statistics.intervals import estimate
@@ -54,6 +55,7 @@ class LearningRates:
     verdict: str
 
 
+@also_named(level="confidence")
 def learning_rate_control(
     runs: Runs, sweep: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95
 ) -> LearningRates:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
+
 Numbers = Sequence[float] | np.ndarray
 
 
@@ -52,6 +54,7 @@ def time_to_threshold(x: Numbers, y: Numbers, threshold: float) -> tuple[float, 
     return (float(x[np.argmax(reached)]), True) if reached.any() else (float(x[-1]), False)
 
 
+@also_named(level="confidence")
 def kaplan_meier(time: Numbers, reached: Sequence[bool] | np.ndarray, *, confidence: float = 0.95) -> pd.DataFrame:
     """Share of runs that have not arrived yet, one line per time at which one does: Kaplan and Meier 1958.
 

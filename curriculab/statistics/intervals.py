@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curriculab.registry.names import also_named
+
 FEW_SEEDS = 10  # below: Student's t; a percentile bootstrap of three values covers 77%, not 95%
 RESAMPLES = 100_000  # the smallest p a bootstrap can show is about one over this, before it is widened
 SAME = 1e-9  # accuracies closer than this are equal: a difference of shares carries rounding error
@@ -58,6 +60,7 @@ class Estimate:
         return f"{self.method}, n={self.n}"
 
 
+@also_named(level="confidence")
 def paired_t(differences: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> Estimate:
     """Student's t interval and p of paired differences along the last axis, `(..., seeds)`.
 
@@ -85,6 +88,7 @@ def paired_t(differences: Sequence[float] | np.ndarray, *, confidence: float = 0
     return _estimate(mean, np.where(flat & (n > 1), 0.0, sd), n, mean - half, mean + half, p, "t")
 
 
+@also_named(level="confidence")
 def bootstrap(differences: Sequence[float] | np.ndarray, *, confidence: float = 0.95, seed: int = 0) -> Estimate:
     """Percentile bootstrap over paired seeds, widened for small n; `differences` is `(seeds,)`.
 
@@ -116,6 +120,7 @@ def bootstrap(differences: Sequence[float] | np.ndarray, *, confidence: float = 
     return _estimate(d.mean(), d.std(ddof=1), n, low, high, p, "bootstrap")
 
 
+@also_named(level="confidence")
 def estimate(differences: Sequence[float] | np.ndarray, *, confidence: float = 0.95, seed: int = 0) -> Estimate:
     """The interval this project reports: Student's t below ten seeds, the bootstrap from ten on.
 
@@ -140,6 +145,7 @@ def estimate(differences: Sequence[float] | np.ndarray, *, confidence: float = 0
     return paired_t(d, confidence=confidence) if len(d) < FEW_SEEDS else bootstrap(d, confidence=confidence, seed=seed)
 
 
+@also_named(level="confidence")
 def jackknife(
     scores: Sequence | np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, confidence: float = 0.95
 ) -> Estimate:
@@ -166,6 +172,7 @@ def jackknife(
     return _estimate(whole, e.sd, n, whole - (e.mean - e.low), whole + (e.high - e.mean), e.p, "jackknife t")
 
 
+@also_named(level="confidence")
 def paired_bootstrap(
     differences: Sequence | np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Estimate:
@@ -213,6 +220,7 @@ def paired_bootstrap(
     return _estimate(d.mean(), sd, seeds, low, high, p, "bootstrap over seeds and rows")
 
 
+@also_named(level="confidence")
 def widening(n: int, df: float, confidence: float = 0.95) -> float:
     """Factor by which percentiles of resampled means are spread about the mean, for `n` runs.
 

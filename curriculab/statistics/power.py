@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from curriculab.registry.names import also_named
+
 POWER = 0.8  # the convention of Cohen 1988, section 2.4
 
 
+@also_named(level="confidence")
 def minimum_detectable_effect(
     sd: float, n: int, *, m: int = 1, power: float = POWER, confidence: float = 0.95
 ) -> float:
@@ -51,6 +54,7 @@ def minimum_detectable_effect(
     return float(sd * brentq(short, 0, upper) / np.sqrt(n))
 
 
+@also_named(level="confidence")
 def seeds_needed(
     effect: float, sd: float, *, m: int = 1, power: float = POWER, confidence: float = 0.95, most: int = 10_000
 ) -> int | None:

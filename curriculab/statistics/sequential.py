@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
 from curriculab.runs import Runs
 from curriculab.statistics.intervals import paired_t
 from curriculab.statistics.tables import at_evaluations
@@ -22,6 +23,7 @@ from curriculab.statistics.verdict import listed
 MOST_BET = 0.5  # share of the capital that may be lost at one row; Waudby-Smith and Ramdas 2024 suggest 1/2 or 3/4
 
 
+@also_named(level="confidence")
 def confidence_sequence(
     values: np.ndarray, *, low: float = -1.0, high: float = 1.0, confidence: float = 0.95, grid: int = 500
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +93,7 @@ def _bets(x: np.ndarray, error: float) -> np.ndarray:
     return np.sqrt(2 * np.log(2 / error) / (before * t * np.log(t + 1)))
 
 
+@also_named(level="confidence")
 def look_levels(looks: int, *, confidence: float = 0.95, planned: int | None = None) -> np.ndarray:
     """Levels at which to look the 1st, 2nd, ... time so that all looks together hold at `confidence`.
 
@@ -127,6 +130,7 @@ def look_levels(looks: int, *, confidence: float = 0.95, planned: int | None = N
     return 1 - (1 - confidence) * (np.full(looks, 1 / planned) if planned else 1 / (k * (k + 1)))
 
 
+@also_named(level="confidence")
 def looks(runs: Runs, *, to: str = "random", confidence: float = 0.95, planned: int | None = None) -> pd.DataFrame:
     """Difference to `to` at every evaluation so far, with intervals that hold at all of them, of all variants, at once.
 

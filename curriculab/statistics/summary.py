@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
 from curriculab.runs import CUMULATIVE, Runs
 from curriculab.statistics.aggregates import (
     iqm,
@@ -35,6 +36,7 @@ Times = tuple[pd.Series, pd.DataFrame, float, float]  # min(time, horizon), (tim
 
 
 # -- one call -------------------------------------------------------------------------------------------------------
+@also_named(level="confidence")
 def aggregate(
     runs: Runs,
     *,
@@ -75,6 +77,7 @@ def aggregate(
     return table[[*LINE, *DIFFERENCE]]
 
 
+@also_named(level="confidence")
 def to_threshold(
     runs: Runs, threshold: float | None = None, *, x: str = "step", to: str = "random", confidence: float = 0.95
 ) -> pd.DataFrame:
@@ -109,6 +112,7 @@ def to_threshold(
     return table[[*counted, "restricted_mean", "low", "high", "interval", *DIFFERENCE]]
 
 
+@also_named(level="confidence")
 def improvement(
     runs: Runs, *, to: str = "random", by: str | None = None, at: str | float = "end", confidence: float = 0.95
 ) -> pd.DataFrame:
@@ -135,6 +139,7 @@ def improvement(
     return pd.DataFrame(lines, columns=["variant", "seeds", "probability", "low", "high", "interval"])
 
 
+@also_named(level="confidence")
 def profiles(
     runs: Runs,
     thresholds: Sequence[float] | np.ndarray | None = None,
@@ -204,6 +209,7 @@ def mcnemar_by_seed(runs: Runs, *, to: str = "random", at: str | float = "end") 
     return table.assign(p_holm=holm(table.p), p_bh=benjamini_hochberg(table.p), answers_for=ANSWERS_FOR)
 
 
+@also_named(level="confidence")
 def seeds_and_rows(
     runs: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curriculab.registry.names import also_named
+
 ANSWERS_FOR = "exact McNemar within one seed: it generalises to new test rows, not to new training runs"
 
 
@@ -42,6 +44,7 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.where(np.isnan(p), np.nan, adjusted)
 
 
+@also_named(level="confidence")
 def holm_levels(p: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> np.ndarray:
     """Confidence level at which Holm tests each p: its interval leaves out zero exactly where Holm rejects. `(tests,)`
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.names import also_named
 from curriculab.statistics.intervals import SAME
 from curriculab.statistics.null import Null
 
@@ -40,6 +41,7 @@ def flat(table: pd.DataFrame) -> list[str]:
     ]
 
 
+@also_named(level="confidence")
 def verdict(
     table: pd.DataFrame, to: str, *, confidence: float, null: Null | None, on: str, notes: Sequence[str]
 ) -> str:
