@@ -1,6 +1,6 @@
 """The command `curriculab`: train a bench from its file, list and check methods, look after recorded runs.
 
-curriculab run bench.json --store runs      # train a bench without a notebook
+curriculab run bench.json                   # train a bench without a notebook
 curriculab methods show sec                 # a method with its equation; `methods check sec` tries its claim
 curriculab runs                             # recorded runs and their size; show, prune, export
 curriculab check                            # what this machine has of what is needed

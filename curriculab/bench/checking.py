@@ -1,8 +1,8 @@
 """The catalogue, one line a method; and the checks.
 
-python -m curriculab.methods                number, name, group, status of every method
-python -m curriculab.methods show NAME      what it is: paper, changes, equation, knobs, and what its check found
-python -m curriculab.methods check NAME     try one method's claim (or all), record it; exit 0 only where it held
+curriculab methods                number, name, group, status of every method
+curriculab methods show NAME      what it is: paper, changes, equation, knobs, and what its check found
+curriculab methods check NAME     try one method's claim (or all), record it; exit 0 only where it held
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from curriculab.runs.writing import write_whole
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m curriculab.methods", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="curriculab methods", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command")
     check = commands.add_parser("check", help="try a method's claim and record what came out")
     check.add_argument("name", help="a method of the catalogue, or all")

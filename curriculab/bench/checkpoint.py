@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from curriculab.protocol import Backend, Owner
+from curriculab.registry.warning import warn
 from curriculab.runs.store import set_aside
 from curriculab.runs.writing import digest_of_bytes, discard, write_whole
 
@@ -128,7 +128,7 @@ def put_aside(path: Path, why: Exception) -> None:
     """Set aside what is damaged, and say so."""
     target = set_aside(path)
     said = f"{path.name} is damaged ({' '.join(str(why).split())[:200]})"
-    warnings.warn(f"{said} and was set aside as {target}; what it held is repeated", stacklevel=3)
+    warn(f"{said} and was set aside as {target}; what it held is repeated")
 
 
 def fork_points(folder: Path | None, states: dict[Path, dict]) -> dict[int, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""python -m curriculab.bench spec.json: train a bench without a notebook."""
+"""curriculab run spec.json: train a bench without a notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from curriculab.statistics import compare
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m curriculab.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="curriculab run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("spec", help="spec.json of a run, or a file of bench.write")
     parser.add_argument("--store", help="the folder of runs (default: where the spec lies)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from curriculab.protocol import Backend, Method, Rows, Train
 from curriculab.registry.columns import source_of
 from curriculab.registry.fingerprint import describe, git, texts, versions
 from curriculab.registry.serialization import written
+from curriculab.registry.warning import warn
 from curriculab.runs import Store, digest_of, digest_of_table
 
 TOO_LARGE = 5  # times the usual learning rate, from where on the bench warns; the pocket model's are 5 and 30 times
@@ -270,7 +270,7 @@ def _refuse_leaks(train: Rows, test: Rows) -> None:
     same = [row for row, prompt, answer in texts if (prompt, answer) in known]
     if same:
         message = f"{len(same)} test rows repeat a training row word for word, such as {same[0]!r}"
-        warnings.warn(message, stacklevel=4)
+        warn(message)
 
 
 def objectives_by_name(given: str | Objective | Sequence[str | Objective]) -> dict[str, Objective]:
@@ -292,10 +292,9 @@ def _fitted(
     for name, setting in objectives.items():
         usual, rate = setting.default_rate(known), setting.learning_rate
         if setting.kind not in known and rate is not None and rate >= TOO_LARGE * usual:
-            warnings.warn(
+            warn(
                 f"{type(setting).__name__}(learning_rate={rate:g}) is {rate / usual:.2g} times the usual {usual:g} "
-                f"for LoRA on a model such as {model.name!r}; leave it out to take that",
-                stacklevel=4,
+                f"for LoRA on a model such as {model.name!r}; leave it out to take that"
             )
         axis, total = budget.axis()
         setting.rate_factor(0, total, axis)  # refuses a warm-up that does not go with the budget

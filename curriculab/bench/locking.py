@@ -47,7 +47,7 @@ def filling(store: Path | None) -> Iterator[None]:
         if number not in FULL and not any(f"(os error {n})" in str(error) for n in FULL):
             raise
         raise StoreFull(
-            f"the disk of {store} is full; what is recorded is whole: free some space, or python -m curriculab.runs "
+            f"the disk of {store} is full; what is recorded is whole: free some space, or try curriculab runs "
             "prune, and ask again: it goes on from the last checkpoint"
         ) from error
 

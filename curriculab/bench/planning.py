@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -15,6 +14,7 @@ from curriculab.bench.scheduler import Scheduler, closing_backend
 from curriculab.bench.simulate import simulate
 from curriculab.methods.order.random_order import random_order
 from curriculab.protocol import Method
+from curriculab.registry.warning import warn
 
 SIMULATED_STEPS = 50  # that show what a method asks for
 TIMED_TESTS = 64  # test rows that the speed of tests is measured on
@@ -65,7 +65,7 @@ def requested(design: Design, method: Method) -> tuple[int, dict[str, float]]:
     )
     if seen.failed:
         why = "; ".join(seen.failed.values())
-        warnings.warn(f"what it asks for is not known, the simulated learner says: {why}", stacklevel=4)
+        warn(f"what it asks for is not known, the simulated learner says: {why}")
         known = steps * design.batch_size * design.tokens_per_row
         return steps, {"train": known, "sample": math.nan, "score": math.nan}
     spent = seen.ledger.groupby("request").tokens.sum()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from curriculab.bench.session import TrainingSession
 from curriculab.bench.tables import keep_tables
 from curriculab.protocol import Method
 from curriculab.registry.serialization import written
+from curriculab.registry.warning import warn
 from curriculab.runs import Record, Runs, digest_of
 from curriculab.runs.schema import FORMAT
 from curriculab.runs.writing import discard
@@ -126,5 +126,5 @@ class RunSet:
             named.append(dataclasses.replace(records[key], spec=spec))
         runs = Runs(tuple(named), tuple(v for v, kind in self.kinds.items() if kind["null"]))
         for (name, seed), why in runs.failed.items():
-            warnings.warn(f"{name!r} with seed {seed} {why}", stacklevel=3)
+            warn(f"{name!r} with seed {seed} {why}")
         return runs

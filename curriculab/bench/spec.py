@@ -1,7 +1,7 @@
 """A bench as a file: written where it was asked for, trained where nobody looks, attached to from a notebook.
 
-python -m curriculab.bench runs/easy-first-3f9a41c07b2d8e55/spec.json   trains what that run was trained beside
-python -m curriculab.bench bench.json --store runs                      one that `bench.write(path, variants)` wrote
+curriculab run bench.json                                    a bench that `bench.write(path, variants)` wrote
+curriculab run runs/easy-first-3f9a41c07b2d8e55/spec.json    trains what that run was trained beside
 
 The spec of every run holds all of its bench: model, settings, variants with knobs, seeds, and which tables. Tables lie
 in the store by their digest. Nothing in a spec is code: a method that was written in a notebook cannot be named in one.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,17 +36,20 @@ def write_spec(chosen: RunSet, path: str | Path) -> Path:
             "code; train it with Bench.run or Bench.start, or leave backend= out so that the model answers"
         )
     keep_tables(chosen.design)
-    return write_whole(Path(path), json.dumps({"bench": chosen.as_json()}, indent=1).encode())
+    path = Path(path)
+    whole = {"bench": chosen.as_json(), "store": _from_here(chosen.design.store.root, path)}
+    return write_whole(path, json.dumps(whole, indent=1).encode())
 
 
 def read_spec(path: str | Path, store: str | Path | None = None) -> RunSet:
     """The bench that a spec describes, with what is recorded of it.
 
-    store: the folder of runs with its tables (None: the folder that the spec, or the run it belongs to, lies in).
+    store: the folder of runs with its tables (None: the one that the spec names, or that its run lies in).
     """
     path = Path(path)
     try:
-        spec = json.loads(path.read_text(encoding="utf-8"))["bench"]
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        spec, known = whole["bench"], whole.get("store")
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}; give the spec.json of a run, or a file of bench.write") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -56,16 +60,26 @@ def read_spec(path: str | Path, store: str | Path | None = None) -> RunSet:
             f"{path} is of a bench with backend={backend['lost']}, which cannot be made again from a file; train "
             "it with Bench.run where that is defined"
         )
-    root = Path(store) if store else _store_of(path)
+    root = Path(store) if store else _store_of(path, known)
     try:
         return _run_set(spec, root)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no spec of this version's ({type(error).__name__}: {error})") from error
 
 
-def _store_of(path: Path) -> Path:
-    """Where the tables lie: beside the spec, or beside the run it belongs to."""
-    for folder in (path.resolve().parent, path.resolve().parent.parent):
+def _from_here(root: Path, path: Path) -> str:
+    """The store as seen from a spec, so that both may be moved together."""
+    try:
+        return Path(os.path.relpath(root.resolve(), path.resolve().parent)).as_posix()
+    except ValueError:  # on another drive
+        return root.resolve().as_posix()
+
+
+def _store_of(path: Path, known: object) -> Path:
+    """Where the tables lie: in the store that the spec names, beside it, or beside the run it belongs to."""
+    here = path.resolve().parent
+    named = [here / known] if isinstance(known, str) else []
+    for folder in (*named, here, here.parent):
         if (folder / TABLES).is_dir():
             return folder
     raise ValueError(f"no folder {TABLES!r} beside {path}; name the store with --store")

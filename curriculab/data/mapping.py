@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.validation import LISTS, TEXTS, PoolError, closest, show
+from curriculab.registry.warning import warn
 
 Column = str | Callable[[pd.DataFrame], Any]
 
@@ -145,7 +145,7 @@ def map_columns(frame: pd.DataFrame, source: str, columns: Mapping[str, Column])
     for name in frame.columns:
         if name in mapped and name not in used and not plain:
             hint = f"map it to another name to keep it, for example {{'source_{name}': '{name}'}}"
-            warnings.warn(f"{source}: its own column {name!r} is replaced by the mapped one; {hint}", stacklevel=6)
+            warn(f"{source}: its own column {name!r} is replaced by the mapped one; {hint}")
         elif name not in mapped and name not in used:
             mapped[name] = frame[name]
     if "answer" in columns and "prompt" not in mapped:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 
 from curriculab.data.validation import PoolError, keys_of, validate_quietly
+from curriculab.registry.warning import warn
 
 
 def split(
@@ -65,7 +64,7 @@ def split(
     kept_back = pool["held_out"].to_numpy() if "held_out" in pool else np.zeros(len(pool), bool)
     if (repeats & ~kept_back).any():
         count = (repeats & ~kept_back).sum()
-        warnings.warn(f"split: {count} rows repeat the prompt of a test row and are in neither part", stacklevel=2)
+        warn(f"split: {count} rows repeat the prompt of a test row and are in neither part")
     train = pool[~chosen & ~repeats & ~kept_back]
     if train.empty:
         raise PoolError(f"split: no row is left to train on beside {test} test rows; load more rows or ask for fewer")

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.warning import warn
+
 TEXTS = ("prompt", "answer", "topic", "task", "solution")  # columns that hold text where they exist
 
 
@@ -165,7 +167,7 @@ def warn_of_repeats(pool: pd.DataFrame, source: str) -> None:
         first = ", ".join(again.index[again][:3])
         what = "texts repeat" if (pool["prompt"] == "").all() else "prompts repeat"
         more = f"{again.sum()} {what} earlier ones (first: {first}); they are kept, and split puts none on both sides"
-        warnings.warn(f"{source}: {more}", UserWarning, stacklevel=2)
+        warn(f"{source}: {more}")
 
 
 def keys_of(pool: pd.DataFrame) -> pd.Series:

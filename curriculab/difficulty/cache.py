@@ -11,13 +11,13 @@ import functools
 import importlib.metadata
 import os
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.warning import warn
 from curriculab.runs import digest_of, digest_of_table
 
 READS = ("prompt", "answer", "options", "solution", "turns", "task", "metadata", "topic", "level")  # by who answers
@@ -67,7 +67,7 @@ def load(cache: object, name: str, digest: str, pool: pd.DataFrame) -> tuple[tup
             cost = table[list(COSTS)].iloc[0]
             table = table[["score", "error"]].set_axis(pool.index)
         except Exception as error:  # the parquet library raises a dozen kinds
-            warnings.warn(f"{name}: {path} is damaged ({type(error).__name__}), so it is measured again", stacklevel=5)
+            warn(f"{name}: {path} is damaged ({type(error).__name__}), so it is measured again")
             return None
     score, error = table["score"].rename(name), table["error"].rename(f"se_{name}")
     line = {"request": "cache", "purpose": "", "rows": len(pool), **cost.to_dict()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+
+from curriculab.registry.warning import warn
 
 ROUNDING = 1e-6  # of a forward in float32: equal rows differ by so much, by where they stand in a batch
 
@@ -63,10 +64,7 @@ def checked(score: pd.Series | np.ndarray, name: str, pool: pd.DataFrame) -> pd.
         )
     low, high = score.min(), score.max()
     if len(score) > 1 and high - low <= ROUNDING * max(1.0, abs(high), abs(low)):
-        warnings.warn(
-            f"{name}: all {len(score)} rows score {high:g}, so it orders nothing; choose another measure or setting",
-            stacklevel=3,
-        )
+        warn(f"{name}: all {len(score)} rows score {high:g}, so it orders nothing; choose another measure or setting")
     return score
 
 

@@ -38,8 +38,6 @@ RENAMED = {
     "scale": "scale_rewards",
     "updates": "num_iterations",
     "kl_ratio": "use_bias_correction_kl",
-    "num_generations": "Bench(num_generations=)",
-    "temperature": "Bench(temperature=)",
 }
 
 

@@ -14,10 +14,16 @@ from curriculab.registry.registry import Registry
 OBJECTIVES = Registry("objective", "curriculab.objectives")
 
 ALIASES = {"lr": "learning_rate", "warmup_ratio": "warmup_steps"}  # accepted when an objective is made
-ELSEWHERE = {  # settings of TRL that are not an objective's here
+ELSEWHERE = {  # settings of TRL and of the bench that are not an objective's here
     "per_device_train_batch_size": "Bench(batch_size=)",
+    "batch_size": "Bench(batch_size=)",
+    "num_generations": "Bench(num_generations=)",
+    "rollouts": "Bench(num_generations=)",
+    "temperature": "Bench(temperature=)",
     "max_steps": "Budget(steps=)",
     "num_train_epochs": "Budget(steps=)",
+    "steps": "Budget(steps=)",
+    "tokens": "Budget(tokens=)",
     "seed": "bench.run(seeds=)",
     "bf16": "load_model(dtype=)",
     "max_new_tokens": "max_completion_length",

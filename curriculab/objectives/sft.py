@@ -49,6 +49,7 @@ class Sft(Objective):
     lora_learning_rate: ClassVar[float] = 2e-4  # the docstring gives the source
     reads: ClassVar[tuple[str, ...]] = ("weight", "token_weight")
     renamed: ClassVar[dict[str, str]] = {
+        "clip": "max_grad_norm",
         "mean": "average='tokens' or 'rows'",
         "max_length": "nothing: rows that are too long are refused when the bench is made",
     }

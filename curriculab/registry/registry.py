@@ -11,13 +11,14 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
+
+from curriculab.registry.warning import warn
 
 Thing = TypeVar("Thing")
 
@@ -157,10 +158,9 @@ class Registry:
         """All units by name, in a stable order; nothing is imported."""
         known, offered = self._known(), self._offered()
         for name in offered.keys() & self._own.keys():
-            warnings.warn(
+            warn(
                 f"the package {offered[name].distribution} offers a {self.kind} {name!r}, a name that curriculab has "
-                "itself: it is left out; ask its authors for another name",
-                stacklevel=2,
+                "itself: it is left out; ask its authors for another name"
             )
         first = {name: unit for name, unit in known.items() if name in self._own or name not in offered}
         return {**first, **{name: known.get(name, unit) for name, unit in offered.items() if name not in first}}

@@ -56,7 +56,7 @@ def made(found: object) -> object:
         methods = registry_of("method")
         method = methods[found["method"]] if found["method"] in methods else None
         if not inspect.isgeneratorfunction(method):
-            raise ValueError(f"no method {found['method']!r}; python -m curriculab.methods lists them")
+            raise ValueError(f"no method {found['method']!r}; curriculab methods lists them")
         knobs = {k: made(v) for k, v in found.get("knobs", {}).items()}
         return partial(method, **knobs) if knobs else method
     if "objective" in found:

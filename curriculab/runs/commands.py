@@ -1,9 +1,9 @@
 """Runs on disk: what there is, one from near, away with some, or out into other programs.
 
-python -m curriculab.runs                              every run: variant, seed, steps, accuracy at the end, size, date
-python -m curriculab.runs show ID                      one of them: what it was, how its tests went, its tables
-python -m curriculab.runs prune --damaged              what would be removed, and how large it is; --yes removes it
-python -m curriculab.runs export --format csv --to out   all tables (csv, parquet) or curves (tensorboard)
+curriculab runs                              every run: variant, seed, steps, accuracy at the end, size, date
+curriculab runs show ID                      one of them: what it was, how its tests went, its tables
+curriculab runs prune --damaged              what would be removed, and how large it is; --yes removes it
+curriculab runs export --format csv --to out   all tables (csv, parquet) or curves (tensorboard)
 
 ID is the name of a folder in the store, its digest, or the beginning of either. --store: runs, unless told otherwise.
 """
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("ids", nargs="*", metavar="ID", help="a folder's name, its digest, or the beginning of either")
     which.add_argument("--variant", action="append", default=[], help="runs of this variant; may be repeated")
     parser = argparse.ArgumentParser(
-        prog="python -m curriculab.runs",
+        prog="curriculab runs",
         description=__doc__,
         parents=[store],
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -123,7 +123,7 @@ def take_out(root: Path, found: list[Entry], given: argparse.Namespace) -> int:
     chosen = _named(found, given)
     chosen = [e for e in chosen if e.state == "finished"]
     if not chosen:
-        raise ValueError(f"{root} holds no finished run of that name; python -m curriculab.runs lists what there is")
+        raise ValueError(f"{root} holds no finished run of that name; curriculab runs lists what there is")
     runs = Runs(tuple(load_record(e.path) for e in chosen))
     for path in export(runs, Path(given.to), given.format):
         size = sum(p.stat().st_size for p in (path.rglob("*") if path.is_dir() else [path]) if p.is_file())

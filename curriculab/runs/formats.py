@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 import struct
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ import pandas as pd
 
 from curriculab.data.files import from_csv, from_jsonl, text_of
 from curriculab.data.validation import closest, show
+from curriculab.registry.warning import warn
 
 PANEL_STEP = re.compile(r"(Step|_step|(.*/)?global_step)")  # x axes of a W&B panel that count steps
 SAMPLES = re.compile(r"samples_(?P<task>.+?)(_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl(\.gz)?")
@@ -151,7 +151,7 @@ def _check_end(file: Path, read: int) -> None:
         head = stream.read(8)
     cut = len(head) < 8 or read + RECORD + struct.unpack("<Q", head)[0] > size
     if cut and read:
-        warnings.warn(f"{file}: its last record is cut off at byte {read} of {size}, the rest is taken", stacklevel=2)
+        warn(f"{file}: its last record is cut off at byte {read} of {size}, the rest is taken")
         return
     raise ValueError(
         f"{file}, byte {read} of {size}: found a damaged record, expected an event of TensorBoard; copy the file again"
@@ -179,7 +179,7 @@ def _history(table: pd.DataFrame, step: str, path: Path) -> pd.DataFrame:
     """Lines by `step`; those without one, such as readings of the machine, are left out with a word."""
     without = table[step].isna()
     if without.any():
-        warnings.warn(f"{path}: {without.sum()} of {len(table)} lines have no {step} and are left out", stacklevel=4)
+        warn(f"{path}: {without.sum()} of {len(table)} lines have no {step} and are left out")
     table = table[~without].rename(columns={step: "step"})
     if table.empty:
         raise ValueError(f"{path}: no line has a value in {step}, expected the step of every line; export it again")

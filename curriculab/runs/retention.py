@@ -1,4 +1,4 @@
-"""What lies in a store, how large it is, and how to be rid of it or take it elsewhere; `python -m curriculab.runs`.
+"""What lies in a store, how large it is, and how to be rid of it or take it elsewhere; `curriculab runs`.
 
 entries(Path("runs"))[0]     Entry(easy-first-3f9a41c07b2d8e55, finished, variant "easy first", seed 0, 1.2 MB)
 remove(Path("runs"), chosen) # only what lies in the store itself, and nothing that is being trained

@@ -14,13 +14,13 @@ import os
 import re
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from curriculab.registry.warning import warn
 from curriculab.runs.schema import COLUMNS, FORMAT, Record, Runs
 
 FAILED = ".failed"
@@ -81,13 +81,13 @@ class Store:
             try:
                 return load_record(found, variant)
             except OtherFormat as error:
-                warnings.warn(str(error), stacklevel=4)
+                warn(str(error))
             except DamagedRun as error:
                 try:
                     target = set_aside(found)
                 except FileNotFoundError:  # another process did it meanwhile
                     continue
-                warnings.warn(f"{error.why}; it was set aside as {target.name}, and is trained again", stacklevel=4)
+                warn(f"{error.why}; it was set aside as {target.name}, and is trained again")
         return None
 
     def save(self, record: Record, digest: str, save_adapter: Callable[[Path], object] | None = None) -> Path:
@@ -221,11 +221,11 @@ def load_runs(root: str | Path) -> Runs:
     if damaged:
         named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
         what = f"{len(damaged)} damaged {'run is' if len(damaged) == 1 else 'runs are'} left out of {root}: {named}"
-        warnings.warn(f"{what}; Bench.run trains them again, or remove them: curriculab.runs prune", stacklevel=2)
+        warn(f"{what}; Bench.run trains them again, or remove them: curriculab runs prune --damaged")
     if other:
         named = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
         what = f"{len(other)} {'run' if len(other) == 1 else 'runs'} of another version's format in {root}: {named}"
-        warnings.warn(f"{what}; left as they are: {INSTEAD}", stacklevel=2)
+        warn(f"{what}; left as they are: {INSTEAD}")
     if not records:
         raise ValueError(_nothing(root, damaged=len(damaged), other=len(other), failed=failed))
     null = tuple(dict.fromkeys(r.key[0] for r in records if r.spec.get("null")))

@@ -130,7 +130,7 @@ def test_a_method_of_a_notebook_is_named_and_not_made(tiny_model, small_pools, t
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ({"method": "__import__"}, "no method '__import__'; python -m curriculab.methods lists them"),
+        ({"method": "__import__"}, "no method '__import__'; curriculab methods lists them"),
         ({"method": "os"}, "no method 'os'"),
         ({"setting": "os:system", "fields": {}}, "'os:system' is no setting of curriculab"),
         ({"setting": "curriculab.engine.loading:load_model", "fields": {}}, "is no setting of curriculab"),
@@ -140,6 +140,18 @@ def test_a_method_of_a_notebook_is_named_and_not_made(tiny_model, small_pools, t
 def test_a_spec_cannot_call_anything_else(found, message):
     with pytest.raises(ValueError, match=message):
         made(found)
+
+
+def test_a_file_beside_the_store_finds_it_and_moves_with_it(tiny_model, small_pools, tmp_path):
+    bench = bench_in(tiny_model, small_pools, tmp_path / "here" / "runs")
+    path = bench.write(tmp_path / "here" / "bench.json", VARIANTS, seeds=1)
+    assert read_spec(path).design.store.root == tmp_path / "here" / "runs"
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert read_spec(tmp_path / "there" / "bench.json").design.train_digest == bench.design.train_digest
+    moved = (tmp_path / "there" / "bench.json").rename(tmp_path / "bench.json")
+    with pytest.raises(ValueError, match=r"no folder 'tables' beside .*; name the store with --store"):
+        read_spec(moved)
+    assert read_spec(moved, tmp_path / "there" / "runs").keys == [("random", 0), ("easy", 0)]
 
 
 @pytest.mark.slow

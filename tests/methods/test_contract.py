@@ -377,5 +377,5 @@ def test_an_equation_names_the_knobs_of_the_method(entry):
 
 
 def test_the_shipped_results_are_of_these_files():
-    """After changing a method: python -m curriculab.methods check NAME."""
+    """After changing a method: curriculab methods check NAME."""
     assert {name: entry_of(name).status for name in CHECKED} == dict.fromkeys(CHECKED, "held")

@@ -64,6 +64,9 @@ def test_the_package_of_objectives_does_not_import_torch():
         (lambda: Grpo(mean="rows"), "Grpo(mean='rows'): write loss_type"),
         (lambda: Grpo(scale="none"), "Grpo(scale='none'): write scale_rewards"),
         (lambda: Grpo(updates=2), "Grpo(updates=2): write num_iterations"),
+        (lambda: Sft(clip=0.2), "Sft(clip=0.2): write max_grad_norm"),
+        (lambda: Sft(rollouts=4), "Sft(rollouts=4): write Bench(num_generations=)"),
+        (lambda: Grpo(temperature=0.5), "Grpo(temperature=0.5): write Bench(temperature=)"),
         (lambda: Sft(mean="rows"), "Sft(mean='rows'): write average='tokens' or 'rows'"),
         (lambda: Sft(max_steps=3), "Sft(max_steps=3): write Budget(steps=)"),
         (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -53,6 +55,34 @@ def test_reference_models_were_the_others() -> None:
     for taking in (cl.Bench, Model.backend):
         with pytest.raises(TypeError, match=r"\(reference_models=, others=\): both mean the same"):
             taking(others={}, reference_models={})
+
+
+def with_confidence() -> list[Callable]:
+    """Public functions that take a confidence, which was their level."""
+    found = {}
+    for module in (cl.statistics, cl.figures, cl.difficulty):
+        for name in dir(module):
+            value = getattr(module, name)
+            if inspect.isfunction(value) and "confidence" in inspect.signature(value).parameters:
+                found[value] = None
+    return list(found)
+
+
+@pytest.mark.parametrize("taking", with_confidence(), ids=lambda f: f.__name__)
+def test_level_is_confidence(taking: Callable) -> None:
+    with pytest.raises(TypeError, match=r"\(confidence=, level=\): both mean the same; give confidence"):
+        taking(level=0.9, confidence=0.9)
+
+
+def test_a_comparison_by_its_former_argument() -> None:
+    assert len(with_confidence()) >= 20
+    pool = cl.load_pool("ladder", n=240, seed=0, skills=["add", "sort"])
+    train, test = cl.split(pool, test=12, by="level", seed=0)
+    variants = {"random": cl.methods.random_order, "hard": partial(cl.methods.easy_to_hard, by="level")}
+    runs = cl.simulate(variants, train, tests=test, steps=4, batch_size=4, seed=[0, 1, 2])
+    result = cl.compare(runs, level=0.9)
+    assert result.level == result.confidence == 0.9
+    pd.testing.assert_frame_equal(result.table, cl.compare(runs, confidence=0.9).table)
 
 
 @pytest.mark.parametrize("former, name", [("after", "text_after"), ("steps", "count_solution_steps")])

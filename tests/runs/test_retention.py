@@ -1,4 +1,4 @@
-"""python -m curriculab.runs: what lies in a store, how large it is; removing and exporting."""
+"""curriculab runs: what lies in a store, how large it is; removing and exporting."""
 
 from __future__ import annotations
 
@@ -262,5 +262,5 @@ def test_one_variant_is_exported_alone(store, tmp_path, capsys):
     said(capsys, "export", "--variant", "random", "--to", tmp_path / "out", "--store", store)
     assert set(pd.read_csv(tmp_path / "out" / "metrics.csv").variant) == {"random"}
     assert said(capsys, "export", ".bench", "--to", tmp_path / "no", "--store", store, code=2) == (
-        f"{store} holds no finished run of that name; python -m curriculab.runs lists what there is"
+        f"{store} holds no finished run of that name; curriculab runs lists what there is"
     )

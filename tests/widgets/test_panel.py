@@ -123,7 +123,7 @@ def test_hands_on_the_panel_do_what_the_buttons_say(tiny_folder, tmp_path):
     assert {t.name for t in panel.figure.data} >= {"random", "easy", "easy > hard_to_easy", "by hand"}
 
 
-def test_what_went_wrong_is_problems_as_text():
+def test_what_went_wrong_is_shown_as_text():
     class Wrong:
         points = [{"kind": "refused", "why": "no variant '<b>'"}]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 from curriculab.data.files import data_path
 from curriculab.data.registry import source
 from curriculab.data.validation import PoolError
+from curriculab.registry.warning import warn
 
 SKILLS = (
     "add",
@@ -141,8 +141,7 @@ def warn_of_small_cells(skills: tuple[str, ...], level: int, given: np.ndarray, 
     for skill, count in zip(skills, given, strict=True):
         if count < share:
             has = sum(len(cells().get((skill, level, flag), ())) for flag in (False, True))
-            warnings.warn(
+            warn(
                 f"ladder: {skill} has {has} items at level {level}, asked for {share}; it gives {count}, other skills "
-                "of the level fill up",
-                stacklevel=5,
+                "of the level fill up"
             )

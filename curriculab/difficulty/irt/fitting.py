@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ from curriculab.difficulty.irt.marginal import (
     search,
 )
 from curriculab.difficulty.irt.responses import checked_responses, one_of
+from curriculab.registry.warning import warn
 
 MODELS = ("1pl", "2pl", "3pl")
 GUESSING_PRIOR = (5.0, 17.0)  # Beta, mode 0.2; BILOG's for five options: 20 / options + 1, 20 - 20 / options + 1
@@ -341,10 +341,9 @@ def fit(
     varied = (np.nanmin(x, axis=0) == 0) & (np.nanmax(x, axis=0) == 1)
     found, common = search(x[:, varied], model, negative=negative, prior=guessing_prior, nodes=nodes)
     if not found.converged:
-        warnings.warn(
+        warn(
             f"{model} was still improving after {found.steps} steps of EM; its errors are not to be trusted "
-            "(few people for so many parameters? 1pl needs the fewest)",
-            stacklevel=2,
+            "(few people for so many parameters? 1pl needs the fewest)"
         )
     covariances, errors = covariance(found)
     unit = common if scale == "rasch" else 1.0  # of the scale, in standard deviations of ability

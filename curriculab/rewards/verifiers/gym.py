@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from functools import lru_cache
 
+from curriculab.registry.warning import warn
 from curriculab.rewards.answers import CLOSING, final, nesting
 from curriculab.rewards.cutoffs import DEEPEST, JUDGES, cut_off, judged
 from curriculab.rewards.registry import Reference, verifier
@@ -54,4 +54,4 @@ def said_in(text: str, answer: str) -> tuple[str, bool]:
 
 @lru_cache(maxsize=1)
 def _warn_once(message: str) -> None:
-    warnings.warn(message, stacklevel=4)
+    warn(message)
