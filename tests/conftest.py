@@ -28,6 +28,14 @@ for _name, _value in {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
     os.environ.setdefault(_name, _value)
 
 
+# What made a score column is kept in the user's cache: tests, and the processes they start, have one of their own.
+# Models of a hub stay where they are.
+_hub = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface")
+os.environ.setdefault("HF_HOME", str(_hub))
+_cache = tempfile.TemporaryDirectory(prefix="curriculab-cache-")
+os.environ["XDG_CACHE_HOME"] = _cache.name
+
+
 def has_program(name: str) -> bool:
     return shutil.which(name) is not None
 

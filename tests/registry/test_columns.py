@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import curriculab as cl
@@ -30,6 +34,40 @@ def test_a_column_is_known_again_in_a_part_and_in_another_order_and_not_when_cha
     assert source_of(train["words"] + 1e-9) is None and source_of(train["prompt"]) is None
 
 
+def test_it_is_known_after_many_other_scores_and_in_another_process(scored, tmp_path):
+    train, _ = scored
+    about = source_of(train["words"])
+    for number in range(300):
+        other = pd.Series(np.arange(5.0) + number, index=list("abcde"))
+        columns.remember(other, cl.difficulty.ngram_perplexity, {"n": number})
+    assert source_of(train["words"]) == about and source_of(other)["knobs"] == {"n": 299}
+    train.to_parquet(tmp_path / "rows.parquet")
+    script = (
+        "import json, sys, pandas as pd; from curriculab.registry.columns import source_of; "
+        "rows = pd.read_parquet(sys.argv[1]); "
+        "print(json.dumps([source_of(c) for c in (rows['words'], rows['words'][::-3], rows['words'] + 1)]))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "rows.parquet")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert json.loads(told) == [about, about, None]
+
+
+def test_where_the_cache_cannot_be_used_a_process_knows_its_own_scores(small_pools, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(columns, "_own", {})
+    train = small_pools[0]
+    score = cl.difficulty.ngram_perplexity(train, n=3)
+    assert source_of(score)["knobs"] == {"n": 3} and source_of(score[10:20])["knobs"] == {"n": 3}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    score = cl.difficulty.ngram_perplexity(train, n=1)
+    (kept,) = columns.cache_folder().iterdir()
+    assert source_of(score)["knobs"] == {"n": 1}
+    kept.write_bytes(kept.read_bytes()[:-8])
+    assert source_of(score) is None, "a damaged file is none"
+    assert source_of(score[:0]) is None, "no rows tell nothing"
+
+
 @pytest.mark.slow
 def test_it_is_recorded_decides_a_run_that_reads_it_and_survives_a_spec(tiny_model, scored, tmp_path, monkeypatch):
     train, test = scored
@@ -43,7 +81,8 @@ def test_it_is_recorded_decides_a_run_that_reads_it_and_survives_a_spec(tiny_mod
     path = bench.write(tmp_path / "bench.json", {"words": by_words}, seeds=2)
     paragraph = cl.report.methods_paragraph(runs)
     assert "easy_to_hard by words (the measure ngram_perplexity, n=2)" in paragraph
-    monkeypatch.setattr(columns, "_scores", type(columns._scores)(maxlen=columns.MOST))  # as in another process
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another user"))
+    assert source_of(train["words"]) is None
     assert read_spec(path, tmp_path / "runs").todo == []
     plain = fingerprint.modules
     monkeypatch.setattr(columns, "modules", lambda *roots: {**plain(*roots), "changed": "1"})
