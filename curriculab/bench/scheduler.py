@@ -27,8 +27,7 @@ class Scheduler:
 
     tests: the rows everybody is tested on (None: no tests); shares: at which shares of a variant's own progress;
     watch: called with the scheduler before every call and at the end: to draw progress, to pause, to steer;
-    log: where answers are kept, to be replayed as a job's `past`;
-    max_completion_length: tokens of the longest answer in a test.
+    log: where answers are kept, to be replayed as a job's `past`; max_completion_length: tokens of an answer in a test.
     """
 
     backend: Backend

@@ -82,7 +82,7 @@ def source_of(column: pd.Series) -> dict[str, object] | None:
 def _keys(column: pd.Series) -> np.ndarray:
     """A number of 64 bits for each pair of id and value, sorted, each once."""
     values = pd.Series(column.to_numpy(float), index=pd.Index(list(map(str, column.index)), dtype=object))
-    return np.unique(pd.util.hash_pandas_object(values).to_numpy())
+    return np.unique(pd.util.hash_pandas_object(values, categorize=False).to_numpy())
 
 
 def _digest(keys: np.ndarray) -> str:
