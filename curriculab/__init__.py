@@ -13,11 +13,11 @@ __version__ = "0.1.0"
 _attribute, __dir__, __all__ = _lazy_loader.attach_stub(__name__, __file__)
 
 
-FORMER = {"after": "text_after", "steps": "count_solution_steps"}  # names of before, which are accepted still
+_FORMER = {"after": "text_after", "steps": "count_solution_steps"}  # names of before, which are accepted still
 
 
 def __getattr__(name: str) -> object:
-    name = FORMER.get(name, name)
+    name = _FORMER.get(name, name)
     if name not in __all__:
         raise AttributeError(f"curriculab has no {name!r}; it has {', '.join(__all__)}")
     return _attribute(name)

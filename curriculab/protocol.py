@@ -149,13 +149,10 @@ Request = Sample | Score | Train | Copy | Use
 
 @dataclass(slots=True)
 class Clock:
-    """How far a run has come; whoever drives the run sets it, and the run's `Run` shows it to the method.
+    """How far a run has come; whoever drives the run sets it, and the run's `Run` shows it to the method."""
 
-    progress: share of the budget spent, in [0, 1]; step: optimiser steps taken.
-    """
-
-    progress: float = 0.0
-    step: int = 0
+    progress: float = 0.0  # share of the budget spent, in [0, 1]
+    step: int = 0  # optimiser steps taken
 
 
 class Run:

@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 
-FORMER = {"after": text_after, "steps": count_solution_steps}  # names of before, which are accepted still
+_FORMER = {"after": text_after, "steps": count_solution_steps}  # names of before, which are accepted still
 
 
 def __getattr__(name: str) -> object:
-    if name not in FORMER:
+    if name not in _FORMER:
         raise AttributeError(f"curriculab.data has no {name!r}; it has {', '.join(__all__)}")
-    return FORMER[name]
+    return _FORMER[name]
 
 
 def __dir__() -> list[str]:
