@@ -1,6 +1,6 @@
 """Is what this machine trains what was asked for, and does a seed mean what it says? A few seconds, before any result.
 
-truth_test(model, train)       # a table of eight checks; raises SanityCheckError where one does not hold
+truth_test(model, train)       # a table of nine checks; raises SanityCheckError where one does not hold
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 
 from curriculab.bench.bench import Bench
 from curriculab.bench.budget import Budget
+from curriculab.engine.check_at_load import probe
 from curriculab.engine.model import Model
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Rows, Run, Score, Train
@@ -81,7 +82,8 @@ def truth_test(model: Model, pool: Rows) -> pd.DataFrame:
     """
     first, again, other = (_traced(model, pool, seed) for seed in (0, 0, 1))
     table = pd.DataFrame(
-        [*_of_seeds(first, again, other, model), *_of_rows(first, model)], columns=["check", "found", "holds"]
+        [*_of_seeds(first, again, other, model), *_of_rows(first, model), _of_forward(model)],
+        columns=["check", "found", "holds"],
     ).set_index("check")
     if not table.holds.all():
         failed = "; ".join(f"{check}: {line.found}" for check, line in table[~table.holds].iterrows())
@@ -157,3 +159,9 @@ def _of_rows(trace: Trace, model: Model) -> list[tuple[str, str, bool]]:
         ("asked, trained, recorded: rows", f"{same} of {len(asked)} equal, in their order", exact),
         ("asked, trained: losses of these rows", f"at most {off:.1e} nats apart", off <= most),
     ]
+
+
+def _of_forward(model: Model) -> tuple[str, str, bool]:
+    """Our forward against the model's own, with PEFT's LoRA, as it was checked at load."""
+    found = probe(model)
+    return ("packed rows, and the model's own forward", f"{found.apart:.1e} nats apart", found.right)

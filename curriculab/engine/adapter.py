@@ -15,12 +15,21 @@ FEWEST = 8  # tokens in a forward: below, a CPU multiplies rows in another order
 
 @dataclass(frozen=True)
 class Entry:
-    """One adapted linear layer: where its A (r, in) and, behind it, its B (out, r) stand in the flat vector."""
+    """One adapted weight: where its A (r, in) and, behind it, its B (out, r) stand in the flat vector.
+
+    experts: of a mixture's stack of weights, each with r rows of A and r columns of B of its own, as PEFT's
+    `target_parameters` has them; 1 for a linear layer.
+    """
 
     name: str
     in_features: int
     out_features: int
     start: int
+    experts: int = 1
+
+    def size(self, rank: int) -> int:
+        """Numbers in A and B together."""
+        return rank * self.experts * (self.in_features + self.out_features)
 
 
 @dataclass(frozen=True)
@@ -40,15 +49,16 @@ class Layout:
     @property
     def size(self) -> int:
         last = self.entries[-1]
-        return last.start + self.rank * (last.in_features + last.out_features)
+        return last.start + last.size(self.rank)
 
     def cut(self, flat: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Views (A, B) of every layer; B lies transposed in memory, which multiplies faster."""
         views = []
         for e in self.entries:
-            middle = e.start + self.rank * e.in_features
-            a = flat[e.start : middle].view(self.rank, e.in_features)
-            views.append((a, flat[middle : middle + self.rank * e.out_features].view(self.rank, e.out_features).T))
+            rank = self.rank * e.experts
+            middle = e.start + rank * e.in_features
+            a = flat[e.start : middle].view(rank, e.in_features)
+            views.append((a, flat[middle : middle + rank * e.out_features].view(rank, e.out_features).T))
         return views
 
 

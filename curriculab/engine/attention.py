@@ -29,15 +29,87 @@ def kernel_of(base: torch.nn.Module) -> str | None:
     return (base.config._attn_implementation or "").removeprefix(NAME).removeprefix("-") or None
 
 
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a layer does to its attention scores beside scaling them.
+
+    cap: scores become cap * tanh(scores / cap) (Gemma Team 2024, Gemma 2); sinks (heads,): a score of each head that
+    takes part in the softmax and looks at nothing (OpenAI 2025, gpt-oss).
+    """
+
+    cap: float | None = None
+    sinks: torch.Tensor | None = None
+
+    @property
+    def plain(self) -> bool:
+        return self.cap is None and self.sinks is None
+
+    def weights(self, scores: torch.Tensor, hidden: torch.Tensor | None, added: torch.Tensor | None) -> torch.Tensor:
+        """Softmax in float32 of scores (b, heads, t, s): capped, then masked where `hidden` (bool) says so, or by what
+        is `added`, then with the sinks."""
+        if self.cap is not None:
+            scores = torch.tanh(scores / self.cap) * self.cap
+        if added is not None:
+            scores = scores + added
+        if hidden is not None:
+            scores = scores.masked_fill(hidden, -torch.inf)
+        if self.sinks is None:
+            return torch.softmax(scores, dim=-1, dtype=torch.float32)
+        sink = self.sinks.reshape(1, -1, 1, 1).expand(scores.shape[0], -1, scores.shape[2], 1).to(scores.dtype)
+        return torch.softmax(torch.cat([scores, sink], -1), dim=-1, dtype=torch.float32)[..., :-1]
+
+
+PLAIN = Scores()
+
+
+def install(base: torch.nn.Module, kernel: str | None) -> None:
+    """Let a model attend to packed rows. kernel: "sdpa" or "eager", how a row attends to itself; None: the fastest."""
+    from transformers import AttentionInterface
+
+    name = implementation(kernel)
+    AttentionInterface.register(name, packed_attention)
+    base.set_attn_implementation(name)
+
+
+# What models hand to their attention besides: positions and cache, which are in the plan, and wishes for output.
+IGNORED = (
+    "position_ids",
+    "cache_position",
+    "past_key_values",
+    "use_cache",
+    "is_causal",
+    "output_attentions",
+    "output_hidden_states",
+    "output_router_logits",
+    "logits_to_keep",
+    "num_items_in_batch",
+    "return_dict",
+)
+
+
 def packed_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
     """transformers' attention interface: query (b, heads, n, dim) -> (b, n, heads, dim).
 
-    Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of rows without padding.
+    Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of rows without padding. An
+    argument that changes the scores and is not computed here (sinks, a bias, a cap) is refused.
     """
-    window = kwargs.get("sliding_window")
+    window, scores = kwargs.pop("sliding_window", None), Scores(kwargs.pop("softcap", None), kwargs.pop("s_aux", None))
+    for name, value_ in kwargs.items():
+        if value_ is not None and value_ is not False and name not in IGNORED:
+            raise NotImplementedError(f"attention over packed rows does not compute {name}=")
+    if dropout:
+        raise NotImplementedError(f"attention over packed rows does not compute dropout={dropout}")
+    if getattr(module, "is_causal", True) is False:
+        raise NotImplementedError("attention over packed rows is causal, and a layer's is not")
     if active_plans:
-        out = active_plans[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window)
+        if attention_mask is not None:
+            raise NotImplementedError("attention over packed rows does not compute a mask of the model's own")
+        out = active_plans[-1].attend(module.layer_idx, query[0], key[0], value[0], scaling, window, scores)
         return out.unsqueeze(0), None
+    if not scores.plain:
+        raise NotImplementedError(
+            "a cap or sinks are computed inside the bench; outside: base.set_attn_implementation('eager')"
+        )
     if (attention_mask is not None and not bool(attention_mask.all())) or 1 < query.shape[2] < key.shape[2] or window:
         raise ValueError(
             "outside the bench this model takes rows without padding; for others: base.set_attn_implementation('sdpa')"
@@ -113,7 +185,7 @@ class Buckets:
             out = F.scaled_dot_product_attention(
                 *part, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=k.shape[1] != q.shape[1]
             )
-            outs.append(out.transpose(1, 2).reshape(rows * size, *q.shape[1:]))
+            outs.append(out.transpose(1, 2).reshape(rows * size, *out.shape[1:2], out.shape[-1]))
         return Move.apply(torch.cat(outs), self.back, self.there, self.keep)
 
 
@@ -207,18 +279,26 @@ class RowAttention:
     def buckets(self) -> Buckets:
         return Buckets(self.packed, self.device)
 
-    def __call__(self, layer: int, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
+    def __call__(
+        self, layer: int, q, k, v, scaling: float | None, window: int | None, scores: Scores = PLAIN
+    ) -> torch.Tensor:
         """q (heads, n, dim), k and v with as many heads or fewer -> (n, heads, dim)."""
+        if not scores.plain:
+            rows = zip(*(_by_row(x, self.packed) for x in (q, k, v)), self.masks(window, q.dtype), strict=True)
+            return _packed([eager(*row, scaling or q.shape[-1] ** -0.5, scores) for row in rows])
         if self.kernel:
             kernel, masks = KERNELS[self.kernel], self.masks(window, q.dtype)
             rows = zip(*(_by_row(x, self.packed) for x in (q, k, v)), masks, strict=True)
             return _packed([kernel(*row, scaling or q.shape[-1] ** -0.5) for row in rows])
-        if self.device.type != "cpu" or q.shape[-1] != v.shape[-1]:
+        if self.device.type != "cpu":
             return self.buckets.attend(q, k, v, scaling, window)
+        width, scaling = v.shape[-1], scaling or q.shape[-1] ** -0.5
+        if width < q.shape[-1]:  # latent attention; the kernel wants all alike
+            v = F.pad(v, (0, q.shape[-1] - width))
         shared = q.shape[0] // k.shape[0]  # query heads that share a key head
         if shared > 1:
             k, v = k.repeat_interleave(shared, 0), v.repeat_interleave(shared, 0)
-        return AttendRows.apply(q, k, v, self.packed, self.masks(window, q.dtype), scaling or q.shape[-1] ** -0.5)
+        return AttendRows.apply(q, k, v, self.packed, self.masks(window, q.dtype), scaling)[..., :width]
 
 
 def sdpa(q, k, v, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
@@ -229,14 +309,13 @@ def sdpa(q, k, v, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
     )
 
 
-def eager(q, k, v, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
+def eager(q, k, v, mask: torch.Tensor | None, scale: float, scores: Scores = PLAIN) -> torch.Tensor:
     """One row by plain products and a softmax in float32, as transformers' eager attention: what others are held to."""
     heads, t = q.shape[1], q.shape[2]
     k, v = (x.repeat_interleave(heads // x.shape[1], 1) for x in (k, v))
     if mask is None:
         mask = torch.full((t, t), -torch.inf, dtype=q.dtype, device=q.device).triu(1)
-    weights = torch.softmax(q @ k.transpose(2, 3) * scale + mask, dim=-1, dtype=torch.float32)
-    return weights.to(v.dtype) @ v
+    return scores.weights(q @ k.transpose(2, 3) * scale, None, mask).to(v.dtype) @ v
 
 
 KERNELS = {"sdpa": sdpa, "eager": eager}

@@ -2,7 +2,7 @@
 
 A prompt is computed once and shared by its answers; finished answers leave the batch; every answer draws by inverse CDF
 from its own stream, keyed by (seed, turn, place, row, sample), so what a variant samples does not depend on its
-neighbours.
+neighbours. A model whose rows cannot be packed writes the answers of one prompt at a time, by transformers' generate.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from curriculab.engine.adapter import FEWEST, Adapter
-from curriculab.engine.attention import RowAttention
-from curriculab.engine.forward import forward
+from curriculab.engine.attention import PLAIN, RowAttention
+from curriculab.engine.forward import forward, reset_dynamic_positions
 from curriculab.engine.linear import holding
 from curriculab.engine.model import Model
 from curriculab.engine.plan import Plan, Span, running
@@ -61,19 +61,27 @@ def write(model: Model, prompts: Sequence[Prompt], *, cache_tokens: int | None =
     cache_tokens = cache_tokens or CACHE_TOKENS[model.device.type]
     answers: list[list[Written]] = [[] for _ in prompts]
     with torch.no_grad(), holding(model.device):
-        for wave in _waves(prompts, cache_tokens):
+        together = [i for i, prompt in enumerate(prompts) if _joins(model, prompt)]
+        for i in sorted(set(range(len(prompts))) - set(together)):
+            answers[i] = _write_one_prompt(model, i, prompts[i])
+        for wave in _waves(prompts, cache_tokens, together):
             for answer in _write_wave(model, prompts, wave):
                 answers[answer.prompt].append(answer)
     return answers
 
 
-def _waves(prompts: Sequence[Prompt], cache_tokens: int) -> list[list[int]]:
-    """Which prompts are decoded together, at most what the cache holds: each adapter's own prompts are cut by
+def _joins(model: Model, prompt: Prompt) -> bool:
+    """Whether a prompt is decoded with others: not where rows are read one at a time, or positions turn otherwise."""
+    return model.packed and (model.border is None or len(prompt.tokens) + prompt.max_new_tokens <= model.border)
+
+
+def _waves(prompts: Sequence[Prompt], cache_tokens: int, together: Sequence[int]) -> list[list[int]]:
+    """Which of these prompts are decoded together, at most what the cache holds: each adapter's own prompts are cut by
     themselves, like lengths side by side, so that where they are cut does not depend on the others."""
     need = [p.n * (len(p.tokens) + p.max_new_tokens) for p in prompts]
     owners: dict[int, list[int]] = {}
-    for i, p in enumerate(prompts):
-        owners.setdefault(id(p.adapter), []).append(i)
+    for i in together:
+        owners.setdefault(id(prompts[i].adapter), []).append(i)
     pieces: list[tuple[int, list[int]]] = []
     for own in owners.values():
         size = cache_tokens + 1
@@ -102,9 +110,9 @@ class _Cache(RowAttention):
         self.kept: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self.lengths = np.asarray(lengths)
 
-    def __call__(self, layer, q, k, v, scaling, window):
+    def __call__(self, layer, q, k, v, scaling, window, scores=PLAIN):
         self.kept[layer] = (k.transpose(0, 1), v.transpose(0, 1))  # (n, heads, dim), packed
-        return super().__call__(layer, q, k, v, scaling, window)
+        return super().__call__(layer, q, k, v, scaling, window, scores)
 
 
 class _Decode:
@@ -128,16 +136,16 @@ class _Decode:
         for part in self.parts:
             part.prepare(self.length)
 
-    def __call__(self, layer, q, k, v, scaling, window):
+    def __call__(self, layer, q, k, v, scaling, window, scores=PLAIN):
         """q (heads, answers, dim) -> (answers, heads, dim)."""
         b = len(self.length)
         own = [x.transpose(0, 1)[:b] for x in (q, k, v)]  # pads of a tiny batch fall off
         if len(self.parts) == 1:
-            out = self.parts[0](layer, *own, scaling, window)
+            out = self.parts[0](layer, *own, scaling, window, scores)
         else:
-            out = own[0].new_empty(own[0].shape)
+            out = own[0].new_empty((*own[0].shape[:2], own[2].shape[2]))
             for part in self.parts:
-                out[part.rows] = part(layer, *(x[part.rows] for x in own), scaling, window)
+                out[part.rows] = part(layer, *(x[part.rows] for x in own), scaling, window, scores)
         return out if b >= FEWEST else torch.cat([out, out[:1].expand(FEWEST - b, -1, -1)])
 
     def keep(self, stay: torch.Tensor) -> None:
@@ -172,8 +180,8 @@ class _Part:
         self.place = torch.arange(self.until, device=length.device)[None]
         self.hidden = (self.place > self.length[:, None])[:, None, None]
 
-    def __call__(self, layer, q, k, v, scaling, window):
-        """q (answers, heads, dim) -> the same shape; plain products: fused kernels are slow for one query."""
+    def __call__(self, layer, q, k, v, scaling, window, scores):
+        """q (answers, heads, dim) -> (answers, heads, dim of v); plain products: fused kernels are slow for one query."""
         keys, values = self.layers[layer]
         keys[self.each, :, self.length] = k
         values[self.each, :, self.length] = v
@@ -181,10 +189,12 @@ class _Part:
         if window is not None:
             hidden = hidden | (self.place <= self.length[:, None] - window)[:, None, None]
         grouped = q.reshape(len(q), k.shape[1], -1, q.shape[-1])  # query heads that share a key head
-        scores = grouped @ keys[:, :, : self.until].transpose(2, 3)
-        scores = (scores * (scaling or q.shape[-1] ** -0.5)).masked_fill_(hidden, -torch.inf)
-        p = torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype)
-        return (p @ values[:, :, : self.until]).reshape(q.shape)
+        products = (grouped @ keys[:, :, : self.until].transpose(2, 3)) * (scaling or q.shape[-1] ** -0.5)
+        if scores.plain:
+            p = torch.softmax(products.masked_fill_(hidden, -torch.inf), dim=-1, dtype=torch.float32)
+        else:  # a sink is one of each query head
+            p = scores.weights(products.view(len(q), q.shape[1], 1, -1), hidden, None).view(products.shape)
+        return (p.to(v.dtype) @ values[:, :, : self.until]).reshape(len(q), q.shape[1], -1)
 
     def keep(self, stay: torch.Tensor) -> None:
         at = torch.searchsorted(stay, self.rows).clamp(max=len(stay) - 1)  # new places, where they stay
@@ -246,7 +256,7 @@ def _read_prompts(model: Model, own: list[Prompt]) -> tuple[torch.Tensor, _Cache
         seen.append(_Cache(rows, device))
         return seen[-1]
 
-    logits = forward(model.base, [p.tokens for p in own], _spans(own, lengths), last, grad=False, attention=attention)
+    logits = forward(model, [p.tokens for p in own], _spans(own, lengths), last, grad=False, attention=attention)
     seen[0].lengths = np.asarray(lengths)  # without the pads of a tiny batch
     return logits, seen[0]
 
@@ -305,3 +315,53 @@ def _stopped(model: Model, answer: Written, stop: tuple[str, ...]) -> str | None
     longest = max(map(len, stop))
     tail = model.tokenizer.decode(answer.tokens[-(4 * longest) :])  # a character takes at most four byte tokens
     return next((s for s in stop if s in tail), None)
+
+
+# -- one prompt at a time ---------------------------------------------------------------------------------------------
+class _Chooser:
+    """Draws the next token of every answer to a prompt, as the packed decode does, and leaves generate no other.
+
+    It stands among generate's logits processors: (answers, prompt and so far), scores (answers, vocabulary).
+    """
+
+    def __init__(self, model: Model, at: int, prompt: Prompt) -> None:
+        self.model, self.prompt, self.noise, self.step = model, prompt, _noise([prompt]), 0
+        self.answers = [Written(at) for _ in range(prompt.n)]
+        self.done = np.zeros(prompt.n, bool)
+        self.temperature = torch.full((prompt.n,), float(prompt.temperature), device=model.device)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        u = torch.as_tensor(self.noise[:, self.step], device=scores.device)
+        token, logprob, spread = draw(scores.float(), self.temperature, u)
+        for i, t, lp, h in zip(range(len(token)), token.tolist(), logprob.tolist(), spread.tolist(), strict=True):
+            if not self.done[i]:
+                self.done[i] = _grown(self.model, self.answers[i], self.prompt, t, lp, h)
+        self.step += 1
+        return torch.full_like(scores, -torch.inf).scatter_(1, token[:, None], 0.0)
+
+    def finished(self, input_ids: torch.Tensor, scores: object, **kwargs: object) -> torch.Tensor:
+        """Which answers are at their end, (answers,)."""
+        return torch.as_tensor(self.done, device=input_ids.device)
+
+
+def _write_one_prompt(model: Model, at: int, prompt: Prompt) -> list[Written]:
+    """The answers to one prompt by transformers' generate, with the cache that this architecture has."""
+    from transformers import GenerationConfig
+
+    chooser, base = _Chooser(model, at, prompt), model.base
+    ids = torch.as_tensor(prompt.tokens, device=model.device).repeat(prompt.n, 1)
+    plain = GenerationConfig(max_new_tokens=prompt.max_new_tokens, do_sample=False, pad_token_id=0, use_cache=True)
+    if model.border is not None:
+        reset_dynamic_positions(base)
+    kept, base.generation_config = base.generation_config, plain  # its own would add penalties and ends
+    try:
+        with running(Plan([Span(prompt.adapter, 0, None)], None)):
+            base.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                logits_processor=[chooser],
+                stopping_criteria=[chooser.finished],
+            )
+    finally:
+        base.generation_config = kept
+    return chooser.answers

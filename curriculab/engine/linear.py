@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from curriculab.engine.adapter import Entry, Layout
-from curriculab.engine.attention import implementation, packed_attention
+from curriculab.engine.experts import Stack, follow_plan
 from curriculab.engine.plan import Span, active_plans
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
     """The frozen weight (out, in) of a linear layer, out of NF4 where it is kept so."""
     state = getattr(layer.weight, "quant_state", None)
     if state is None:
-        return layer.weight.to(dtype)
+        weight = layer.weight.to(dtype)
+        return weight if isinstance(layer, torch.nn.Linear) else weight.T  # GPT-2's Conv1D lies as (in, out)
     held = kept_weights[-1].get(layer) if kept_weights else None
     if held is not None and held.dtype == dtype:
         return held
@@ -162,31 +163,35 @@ def keep_memory() -> None:
             allocator.mallopt(-1, 2**30)  # M_TRIM_THRESHOLD
 
 
-def attach(peft: torch.nn.Module, lora: LoraConfig, attention: str | None = None) -> Layout:
-    """Teach every LoRA layer of a PEFT model and its attention to follow a plan; returns the layout of its adapters.
-
-    attention: "sdpa" or "eager", how a packed row attends to itself; None: the fastest known.
-    """
+def attach(peft: torch.nn.Module, lora: LoraConfig) -> Layout:
+    """Teach every LoRA layer of a PEFT model to follow a plan; returns the layout of its adapters."""
     from peft.tuners.lora import LoraLayer
-    from transformers import AttentionInterface
+    from peft.tuners.lora.layer import ParamWrapper
 
     keep_memory()
     base = peft.get_base_model()
     entries, start = [], 0
     whole = Layout((), lora.r, lora.lora_alpha, lora.use_rslora)
+    stacks: dict[torch.nn.Module, list[Stack]] = {}  # by module of experts
+    outermost: dict[torch.nn.Module, torch.nn.Module] = {}
     for name, module in base.named_modules():
         if not isinstance(module, LoraLayer):
             continue
-        index = len(entries)
-        entries.append(Entry(name, module.in_features, module.out_features, start))
-        start += lora.r * (module.in_features + module.out_features)
-        module.forward = MethodType(_mixed_forward(index, whole.scale, module.forward), module)
+        index, experts = len(entries), getattr(module, "num_experts", 1)
+        entries.append(Entry(name, module.in_features, module.out_features, start, experts))
+        start += entries[-1].size(lora.r)
+        if not isinstance(module, ParamWrapper):
+            module.forward = MethodType(_mixed_forward(index, whole.scale, module.forward), module)
+            continue
+        owner = module.get_base_layer()  # one wrapper lies in the other, the outermost comes first
+        outermost.setdefault(owner, module)
+        transposed = bool(getattr(owner, "is_transposed", False))  # as PEFT asks
+        stacks.setdefault(owner, []).append(Stack(module.parameter_name, index, experts, transposed))
+    for owner, wrapper in outermost.items():
+        follow_plan(wrapper, stacks[owner], whole.scale)
     head = base.get_output_embeddings()
     if type(head) is torch.nn.Linear:
         head.forward = MethodType(_frozen_forward(head.forward), head)
-    name = implementation(attention)
-    AttentionInterface.register(name, packed_attention)
-    base.set_attn_implementation(name)
     return replace(whole, entries=tuple(entries))
 
 

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from curriculab.engine.backend import ModelBackend
+from curriculab.engine.check_at_load import checked, may_be_packed
 from curriculab.engine.linear import attach
-from curriculab.engine.lora import lora_config, lora_settings, refuse_other_layers
+from curriculab.engine.lora import lora_config, lora_settings, narrowed, refuse_other_layers
 from curriculab.engine.model import Model
 from curriculab.engine.recipe import (
     BITS,
@@ -172,10 +173,9 @@ def load_model(
 
 def load_recorded(record: Mapping[str, object]) -> Model:
     """Load the model that a record (`Model.record()`) describes; refuses one that was given in memory."""
+    found = ("digest", "packed", "apart", "template")  # not asked for, but seen
     asked = {
-        k: v
-        for k, v in record.items()
-        if k not in ("name", "digest", "lora", "options", "in_memory", "quantization", "template")
+        k: v for k, v in record.items() if k not in ("name", "lora", "options", "in_memory", "quantization", *found)
     }
     if record["in_memory"]:
         raise ValueError(
@@ -384,40 +384,28 @@ def _with_adapters(
     """The base, frozen, with LoRA layers that follow the plan of a packed forward."""
     from peft import get_peft_model
 
-    _refuse_other_attention(base)
     base.requires_grad_(False)
     base.config.use_cache = False
+    packed, own_attention = may_be_packed(base), base.config._attn_implementation or "eager"
     try:
-        peft = get_peft_model(base, adapters)
+        peft = get_peft_model(base, narrowed(base, adapters))
     except ValueError as error:
         raise ValueError(f"LoRA on {recipe.name!r}: {' '.join(str(error).split())[:160]}") from error
     refuse_other_layers(peft.get_base_model())
     peft.requires_grad_(False)
-    peft.train()  # in eval mode bitsandbytes repacks NF4 weights on a CPU, and the packed ones have no backward
-    layout = attach(peft, adapters, recipe.attn_implementation)
-    return Model(recipe, peft, tokenizer, layout, digest, ModelBackend)
+    without_dropout(peft)
+    layout = attach(peft, adapters)
+    how = {"packed": packed, "own_attention": own_attention}
+    return checked(Model(recipe, peft, tokenizer, layout, digest, ModelBackend, **how))
 
 
-def _refuse_other_attention(base: PreTrainedModel) -> None:
-    """Refuse models that do more than attend to the tokens of a row before each other: packed rows would mix."""
-    kind = base.config.model_type
-    if getattr(base.config, "attn_logit_softcapping", None):
-        raise ValueError(
-            f"{kind!r} caps its attention scores, which the packed forward does not compute; choose another model"
-        )
-    if getattr(base, "_is_stateful", False):
-        raise ValueError(
-            f"{kind!r} carries a state from token to token, which would run from one packed row into the next; choose "
-            "another model"
-        )
-    if not getattr(base, "_supports_attention_backend", True):
-        raise ValueError(
-            f"{kind!r} does not let its attention be replaced, which the packed forward needs; choose another model"
-        )
-    if any(name.endswith(".sinks") for name, _ in base.named_parameters()):
-        raise ValueError(
-            f"{kind!r} has attention sinks, which the packed forward does not compute; choose another model"
-        )
+def without_dropout(peft: torch.nn.Module) -> None:
+    """Put a model into eval mode, which turns all dropout off, but for quantised layers: in eval mode bitsandbytes
+    repacks NF4 weights on a CPU, and the packed ones have no backward."""
+    peft.eval()
+    for module in peft.modules():
+        if type(module).__module__.startswith("bitsandbytes."):
+            module.train()
 
 
 def _quiet() -> None:

@@ -5,6 +5,7 @@ lora_config(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"])      the sa
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ COMPUTED = (
     "r",
     "lora_alpha",
     "target_modules",
+    "target_parameters",
     "exclude_modules",
     "layers_to_transform",
     "layers_pattern",
@@ -69,6 +71,58 @@ def lora_config(
     return peft.LoraConfig(**asked, lora_dropout=0.0, task_type="CAUSAL_LM")
 
 
+def narrowed(base: torch.nn.Module, config: LoraConfig) -> LoraConfig:
+    """The LoraConfig for this base where "all-linear" would be wrong of it: a model with a vision tower, whose text
+    model alone is adapted, and a mixture of experts, whose stacks of weights are adapted and whose routers are not."""
+    from transformers.pytorch_utils import Conv1D
+
+    inside = text_model_name(base)
+    stacks = [f"{name}.{p}" for name, module in base.named_modules() for p in _stacks(name, module)]
+    if config.target_modules != "all-linear" or (not stacks and not inside):
+        return config
+    head, names = base.get_output_embeddings(), []
+    for name, module in base.named_modules():
+        linear = isinstance(module, torch.nn.Linear | Conv1D) and module is not head
+        if linear and name.startswith(inside) and not _is_router(name, module):
+            names.append(name)
+    stacks = [name for name in stacks if name.startswith(inside)]
+    found = dataclasses.replace(config, target_modules=names, target_parameters=stacks or None)
+    return dataclasses.replace(found, target_modules=[n for n in names if n not in _taken_for_experts(base, found)])
+
+
+def _taken_for_experts(base: torch.nn.Module, config: LoraConfig) -> set[str]:
+    """Linear layers that PEFT would take for experts by their names, as older checkpoints have them, such as the
+    gate_proj of an expert that all tokens share: it cannot adapt them beside the stacks, and gives these other ranks.
+    """
+    try:
+        from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+    except ImportError:  # older versions convert nothing
+        return set()
+    converted = copy.deepcopy(config)
+    convert_peft_config_for_transformers(converted, base, None)
+    return set(config.target_modules) - set(converted.target_modules)
+
+
+def text_model_name(base: torch.nn.Module) -> str:
+    """Where the text model lies in a model of texts and images, such as "model.language_model."; "" where all is."""
+    if base.config.get_text_config(decoder=True) is base.config:
+        return ""
+    text = base.get_decoder()
+    return next((f"{name}." for name, module in base.named_modules() if module is text and name), "")
+
+
+def _stacks(name: str, module: torch.nn.Module) -> list[str]:
+    """The parameters of a module of experts that hold a weight for each of them."""
+    if name.rpartition(".")[2] != "experts":
+        return []
+    return [p for p, weight in module.named_parameters(recurse=False) if weight.dim() == 3]
+
+
+def _is_router(name: str, module: torch.nn.Module) -> bool:
+    """Whether a linear layer chooses experts: a kind of its own, or one that is named so."""
+    return "Router" in type(module).__name__ or name.rpartition(".")[2] in ("gate", "router")
+
+
 def lora_settings(config: LoraConfig) -> dict[str, object]:
     """What a LoraConfig computes, as plain values for a record; LoraConfig(**these) is the same again."""
     found: dict[str, object] = {}
@@ -79,18 +133,31 @@ def lora_settings(config: LoraConfig) -> dict[str, object]:
 
 
 def refuse_other_layers(base: torch.nn.Module) -> None:
-    """Refuse a model of which LoRA would adapt anything but linear layers below the head."""
+    """Refuse a model of which LoRA would adapt anything but linear layers below the head and stacks of experts."""
     from peft.tuners.lora import LoraLayer
+    from peft.tuners.lora.layer import ParamWrapper
+    from transformers.pytorch_utils import Conv1D
 
     if isinstance(base.get_output_embeddings(), LoraLayer):
         raise ValueError("target_modules names the output layer, which is computed for few tokens only; leave it out")
     for name, module in base.named_modules():
-        if isinstance(module, LoraLayer) and not isinstance(module.base_layer, torch.nn.Linear):
+        if isinstance(module, ParamWrapper):
+            _refuse_other_parameter(name, module)
+        elif isinstance(module, LoraLayer) and not isinstance(module.base_layer, torch.nn.Linear | Conv1D):
             kind = type(module.base_layer).__name__
             raise ValueError(
                 f"the layer {name!r} is of type {kind}, and adapters sit on torch.nn.Linear; choose other "
                 "target_modules"
             )
+
+
+def _refuse_other_parameter(name: str, wrapper: torch.nn.Module) -> None:
+    parameter = wrapper.parameter_name
+    if getattr(wrapper.get_base_layer(), parameter).dim() != 3:
+        raise ValueError(
+            f"target_parameters names {parameter!r} of {name!r}, which is no stack of experts; adapt a linear layer by "
+            "target_modules"
+        )
 
 
 def _refuse_wrong_values(r: int, lora_alpha: float, target_modules: str | Sequence[str]) -> None:

@@ -29,12 +29,49 @@ if TYPE_CHECKING:
     from curriculab.objectives.objective import Objective
 
 
+UNLIMITED = 2**20  # tokens; of a model that names no longest text
+
+
+def longest_text(config: object, tokenizer: object) -> int:
+    """The longest text that a model takes, tokens, by the names that configurations give it; a model whose positions
+    have no end (ALiBi) takes what its tokenizer says, at most `UNLIMITED`."""
+    config = config.get_text_config(decoder=True)
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        if isinstance(found := getattr(config, name, None), int):
+            return int(found * _stretch(config))
+    return min(int(getattr(tokenizer, "model_max_length", None) or UNLIMITED), UNLIMITED)
+
+
+def _stretch(config: object) -> float:
+    """How many times its `max_position_embeddings` a model with dynamic rotary positions takes."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    return float(rope.get("factor") or 1) if rope.get("rope_type") == "dynamic" else 1.0
+
+
+def rope_border(config: object) -> int | None:
+    """The longest text, tokens, that rotary positions turn alike in: beyond it "longrope" takes other factors and
+    "dynamic" others for each length, so that a longer row cannot share a forward; None where there is no such length.
+    """
+    config = config.get_text_config(decoder=True)
+    rope = getattr(config, "rope_parameters", None) or {}
+    kind = rope.get("rope_type")
+    if kind == "dynamic":
+        return int(config.max_position_embeddings)
+    if kind == "longrope":
+        own = getattr(config, "original_max_position_embeddings", None)
+        return int(rope.get("original_max_position_embeddings") or own or config.max_position_embeddings)
+    return None
+
+
 @dataclass(eq=False)
 class Model:
     """A frozen base with LoRA layers, its tokenizer, and the layout that all its adapters share.
 
     `load_model` makes it: `recipe` says how it was loaded, `peft` is the PEFT model around the base, `contents` digests
     its files or tensors (of a model on the hub: the commit), `backend_class` makes what answers requests with it.
+    `packed` says whether rows go through one forward behind each other; else the model reads one row at a time.
+    `apart` is what the check at load found: how far the two forwards are from each other, nats. `own_attention` names
+    the attention that the base was loaded with.
 
     Examples
     --------
@@ -50,10 +87,15 @@ class Model:
     layout: Layout
     contents: str
     backend_class: Callable[..., Backend]
+    packed: bool = True
+    apart: float | None = None
+    own_attention: str = "eager"
 
     texts: TextEncoder = field(init=False, repr=False)
+    border: int | None = field(init=False, repr=False)  # of rope_border
 
     def __post_init__(self) -> None:
+        self.border = rope_border(self.base.config)
         self.texts = text_encoder(self.tokenizer, self.recipe, self.positions, self.base.generation_config)
 
     @property
@@ -84,7 +126,7 @@ class Model:
     @property
     def positions(self) -> int:
         """Longest text the model takes, tokens."""
-        return int(self.base.config.max_position_embeddings)
+        return longest_text(self.base.config, self.tokenizer)
 
     @property
     def learning_rates(self) -> Mapping[str, float]:
@@ -225,7 +267,7 @@ class Model:
 
     def record(self) -> dict[str, object]:
         """How it was loaded, as plain JSON with its digest: what a spec holds, to load the same model again."""
-        return {**self.recipe.record(), "digest": self.digest()}
+        return {**self.recipe.record(), "digest": self.digest(), "packed": self.packed, "apart": self.apart}
 
     def __repr__(self) -> str:
         layout = self.layout

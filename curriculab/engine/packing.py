@@ -51,20 +51,29 @@ class Pack:
 
 @dataclass(eq=False)
 class Work:
-    """Texts that go through the model with one adapter (None: the bare base)."""
+    """Texts that go through the model with one adapter (None: the bare base).
+
+    share: compute a prompt once for all rows that begin with it; border: rows of more tokens go alone (`rope_border`).
+    """
 
     adapter: Adapter | None
     texts: list[Text]
-    share: bool = True  # compute a prompt once for all rows that begin with it
+    share: bool = True
+    border: int | None = None
 
     @cached_property
     def packs(self) -> list[Pack]:
         groups: dict[object, list[int]] = {}
         for i, text in enumerate(self.texts):
-            prompt = int(np.argmax(text.learned)) if self.share else 0  # 0 too where nothing is learned
+            share = self.share and (self.border is None or len(text) <= self.border)
+            prompt = int(np.argmax(text.learned)) if share else 0  # 0 too where nothing is learned
             key = text.tokens[:prompt].tobytes() if prompt > 1 else i
             groups.setdefault(key, []).append(i)
         return [pack for rows in groups.values() for pack in _packs(self.texts, rows)]
+
+    def beyond(self, pack: Pack) -> bool:
+        """Whether a pack is a row that goes alone."""
+        return self.border is not None and pack.shape is None and len(pack) > self.border
 
 
 def _packs(texts: Sequence[Text], rows: list[int]) -> Iterator[Pack]:
@@ -101,15 +110,17 @@ def _pack(texts: Sequence[Text], rows: list[int], prompt: int) -> Pack:
 
 def micro_batches(works: Sequence[Work], budget: int) -> Iterator[list[tuple[int, list[Pack]]]]:
     """Forwards as lists of (work, its packs): each work is cut by itself, sorted by length, into pieces of at most
-    `budget` tokens (a longer pack stands alone); pieces of several works then share a forward up to the budget."""
-    pieces = [list(_pieces(work.packs, budget)) for work in works]
+    `budget` tokens (a longer pack stands alone); pieces of several works then share a forward up to the budget. A row
+    beyond the border of its work has a forward of its own."""
+    pieces = [list(_pieces(work, budget)) for work in works]
     filled, size = [], 0
     for turn in range(max(map(len, pieces), default=0)):
         for i, own in enumerate(pieces):
             if turn >= len(own):
                 continue
             tokens = sum(map(len, own[turn]))
-            if filled and size + tokens > budget:
+            alone = works[i].beyond(own[turn][0]) or (filled and works[filled[-1][0]].beyond(filled[-1][1][0]))
+            if filled and (alone or size + tokens > budget):
                 yield filled
                 filled, size = [], 0
             filled.append((i, own[turn]))
@@ -118,10 +129,10 @@ def micro_batches(works: Sequence[Work], budget: int) -> Iterator[list[tuple[int
         yield filled
 
 
-def _pieces(packs: Sequence[Pack], budget: int) -> Iterator[list[Pack]]:
-    taken, size = [], 0
+def _pieces(work: Work, budget: int) -> Iterator[list[Pack]]:
+    taken, size, packs = [], 0, work.packs
     for at in np.argsort([len(p) for p in packs], kind="stable"):
-        if taken and size + len(packs[at]) > budget:
+        if taken and (size + len(packs[at]) > budget or work.beyond(packs[at]) or work.beyond(taken[-1])):
             yield taken
             taken, size = [], 0
         taken.append(packs[at])
@@ -172,7 +183,7 @@ def run_batch(
         spans.append(Span(works[i].adapter, start, at))
     shapes = [p.shape for p in packs]
     logits = forward(
-        model.base,
+        model,
         [p.tokens for p in packs],
         _merged(spans),
         np.concatenate(wanted),
@@ -217,6 +228,12 @@ def deal(values: np.ndarray, owners: list[tuple[int, int, int]], out: list[list]
         at += n
 
 
+def work_of(model: Model, adapter: Adapter | None, texts: list[Text]) -> Work:
+    """Texts as work for a model: prompts shared where it pays, rows beyond its border alone."""
+    return Work(adapter, texts, shares_prompts(model), model.border)
+
+
 def shares_prompts(model: Model) -> bool:
-    """Whether prompts are computed once for several rows: on a CPU; elsewhere masked attention costs what it saves."""
-    return model.device.type == "cpu"
+    """Whether prompts are computed once for several rows: where rows are packed, and on a CPU; elsewhere masked
+    attention costs what it saves."""
+    return model.packed and model.device.type == "cpu"

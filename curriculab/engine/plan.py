@@ -13,15 +13,15 @@ from curriculab.engine.adapter import Adapter
 
 @dataclass(eq=False)
 class Span:
-    """A stretch of packed tokens that one adapter owns; no adapter means the bare base."""
+    """A stretch of packed tokens that one adapter owns; no adapter means the bare base, no end all that there is."""
 
     adapter: Adapter | None
     start: int
-    end: int
+    end: int | None
 
     def of(self, x: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
         """This stretch of x (n, d), a view unless the precision differs."""
-        own = x.narrow(0, self.start, self.end - self.start)
+        own = x if self.end is None else x.narrow(0, self.start, self.end - self.start)
         return own if dtype is None or own.dtype == dtype else own.to(dtype)
 
 
@@ -29,7 +29,9 @@ class Plan:
     """What layers need to know while a packed batch goes through: who owns which tokens, and where rows end."""
 
     def __init__(self, spans: Sequence[Span], attend) -> None:
-        self.spans, self.attend = [s for s in spans if s.adapter is not None and s.end > s.start], attend
+        """attend: attention over the packed rows; None where the model's own attention sees one row at a time."""
+        own = [s for s in spans if s.adapter is not None and (s.end is None or s.end > s.start)]
+        self.spans, self.attend = own, attend
         self.spark = torch.zeros((), requires_grad=True)  # puts a layer on the way back though nothing before it learns
 
 

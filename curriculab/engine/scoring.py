@@ -25,7 +25,7 @@ from curriculab.engine.packing import (
     micro_batches,
     read_tokens,
     run_batch,
-    shares_prompts,
+    work_of,
 )
 from curriculab.engine.plan import Span
 from curriculab.engine.texts import Text
@@ -90,9 +90,7 @@ def _forward(
     """All measures of learned tokens and of states out of one forward a batch."""
     tokens = [m for m in measures if m in TOKEN_MEASURES]
     inside = [m for m in measures if m in STATE_MEASURES]
-    works = [
-        Work(a, _texts(model, t, bool(tokens)), shares_prompts(model)) for a, t in zip(adapters, tables, strict=True)
-    ]
+    works = [work_of(model, a, _texts(model, t, bool(tokens))) for a, t in zip(adapters, tables, strict=True)]
     said = ["turns" in t for t in tables]
     found: Values = {}
     for m in measures:
@@ -163,7 +161,7 @@ def _states_only(
     ends = np.cumsum([len(pack) for _, pack in packs])
     spans = [Span(works[i].adapter, int(end - len(p)), int(end)) for (i, p), end in zip(packs, ends, strict=True)]
     tokens, shapes = [p.tokens for _, p in packs], [p.shape for _, p in packs]
-    forward(model.base, tokens, spans, np.empty(0, int), grad=False, shapes=shapes, inside=states)
+    forward(model, tokens, spans, np.empty(0, int), grad=False, shapes=shapes, inside=states)
 
 
 def _seen(
@@ -202,7 +200,7 @@ def _grad_norm(model: Model, adapter: Adapter | None, table: Rows) -> Answer:
     texts, norms = model.encode(table, purpose="Score"), []
     adapter.open()
     for text in texts:
-        work = Work(adapter, [text])
+        work = Work(adapter, [text], share=False)
         values, _ = run_batch(model, [work], [(0, work.packs)], likelihood, grad=True)
         values.mean().backward()
         norms.append(float(torch.linalg.vector_norm(adapter.weights.grad)))
@@ -214,9 +212,7 @@ def _grad_norm(model: Model, adapter: Adapter | None, table: Rows) -> Answer:
 def _options(model: Model, adapters: Sequence[Adapter | None], tables: Sequence[Rows], budget: int) -> list[Answer]:
     """Log-likelihood of every option's text (nats, end of text included), and `text`, the likeliest option."""
     wide = [_one_line_per_option(t) for t in tables]
-    works = [
-        Work(a, model.encode(w, purpose="Score"), shares_prompts(model)) for a, w in zip(adapters, wide, strict=True)
-    ]
+    works = [work_of(model, a, model.encode(w, purpose="Score")) for a, w in zip(adapters, wide, strict=True)]
     answers = []
     for work, table, found in zip(works, tables, read_tokens(model, works, budget=budget), strict=True):
         total = np.array([-float(v.sum()) for v in found])

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from curriculab.data.files import data_path
+from curriculab.engine.smollm2 import NAME, hub_or_folder
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def find_source(name: str, options: Mapping[str, object]) -> Source:
     """The source that a name means; refuses a path that leads nowhere."""
     if name == "pocket":
         return Source(data_path("pocket"))
+    if name == NAME:
+        return Source(hub_or_folder(options))
     path, gguf = Path(name).expanduser(), options.get("gguf_file")
     if path.suffix.lower() == ".gguf" and path.is_file():
         return Source(path.parent, path.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from curriculab.engine.packing import (
     micro_batches,
     read_tokens,
     run_batch,
-    shares_prompts,
+    work_of,
 )
 from curriculab.objectives.objective import Objective
 from curriculab.protocol import Answer, Rows
@@ -45,9 +46,8 @@ def train_steps(
     learning rate of each is multiplied by (None: 1).
     """
     settings = [s.fitted(model.learning_rates) for s in settings]
-    share = shares_prompts(model)
     works = [
-        Work(a, model.encode(t, role=role if s.needs_samples else None), share)
+        work_of(model, a, model.encode(t, role=role if s.needs_samples else None))
         for a, t, s, role in zip(adapters, tables, settings, roles or ["learner"] * len(tables), strict=True)
     ]
     losses = _losses(model, works, tables, settings, budget)
@@ -67,7 +67,7 @@ def _losses(
 ) -> list[TableLoss]:
     """The loss of each request; the base is read for those whose objective asks for it."""
     near = [i for i, setting in enumerate(settings) if setting.reads_base]
-    base = read_tokens(model, [Work(None, works[i].texts, works[i].share) for i in near], budget=budget)
+    base = read_tokens(model, [replace(works[i], adapter=None) for i in near], budget=budget)
     known = dict(zip(near, base, strict=True))
     return [
         TableLoss(work.texts, table, setting, known.get(i))
