@@ -49,8 +49,8 @@ class Found:
 
 
 def may_be_packed(base: torch.nn.Module) -> bool:
-    """Whether a model lets its attention be replaced, and carries no state from token to token: the rest is tried."""
-    return bool(getattr(base, "_supports_attention_backend", False)) and not getattr(base, "_is_stateful", False)
+    """Whether a model carries no state from token to token; whether its attention lets itself be replaced is tried."""
+    return not getattr(base, "_is_stateful", False)
 
 
 def checked(model: Model) -> Model:
@@ -75,15 +75,17 @@ def checked(model: Model) -> Model:
 
 def _tried(model: Model) -> dict[str, object]:
     """Which way is right, how far it is from the model's own forward, and why not the other way."""
-    kind, reasons = model.base.config.model_type, []
+    kind, reasons, text = model.base.config.model_type, [], _texts(model)[0]
+    try:
+        _own(model, text.tokens, text.targets)
+    except ForwardFailed as error:
+        raise ValueError(f"{model.name!r} ({kind}) cannot be used: its own forward fails ({error})") from error
     if not model.packed:
-        reasons.append("its attention or its state cannot be told where a packed row ends")
+        reasons.append("it carries a state from token to token, which cannot be told where a packed row ends")
     for packed in (True, False) if model.packed else (False,):
         model.packed = packed
         try:
             found = probe(model)
-        except ForwardFailed as error:
-            raise ValueError(f"{model.name!r} ({kind}) cannot be used: its own forward fails ({error})") from error
         except Exception as error:  # whatever an architecture runs into that was not made for this
             reasons.append(_one_line(error))
             continue

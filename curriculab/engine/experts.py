@@ -37,9 +37,9 @@ class StackWithAdapter(torch.autograd.Function):
     @staticmethod
     def forward(ctx, weight: torch.Tensor, spark: torch.Tensor, span: Span, stack: Stack, scale: float) -> torch.Tensor:
         a, b = _factors(span.adapter.matrices[stack.layer], stack.experts)
-        change = torch.bmm(b, a).mul_(scale)
         ctx.span, ctx.stack, ctx.scale = span, stack, scale
-        return weight + (change.transpose(1, 2) if stack.transposed else change).to(weight.dtype)
+        left, right = (a.transpose(1, 2), b.transpose(1, 2)) if stack.transposed else (b, a)
+        return torch.baddbmm(weight, left.to(weight.dtype), right.to(weight.dtype), alpha=scale)
 
     @staticmethod
     def backward(ctx, g: torch.Tensor) -> tuple:

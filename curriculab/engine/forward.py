@@ -65,7 +65,7 @@ def reset_dynamic_positions(base: torch.nn.Module) -> None:
     for module in base.modules():
         if hasattr(module, "max_seq_len_cached") and hasattr(module, "original_inv_freq"):
             module.max_seq_len_cached = module.original_max_seq_len
-            module.register_buffer("inv_freq", module.original_inv_freq.to(module.inv_freq.device), persistent=False)
+            module.inv_freq.copy_(module.original_inv_freq)
 
 
 def _row_by_row(

@@ -181,7 +181,7 @@ class _Part:
         self.hidden = (self.place > self.length[:, None])[:, None, None]
 
     def __call__(self, layer, q, k, v, scaling, window, scores):
-        """q (answers, heads, dim) -> (answers, heads, dim of v); plain products: fused kernels are slow for one query."""
+        """q (answers, heads, dim) -> (answers, heads, dim of v); fused kernels are slow for one query."""
         keys, values = self.layers[layer]
         keys[self.each, :, self.length] = k
         values[self.each, :, self.length] = v
@@ -354,6 +354,8 @@ def _write_one_prompt(model: Model, at: int, prompt: Prompt) -> list[Written]:
     if model.border is not None:
         reset_dynamic_positions(base)
     kept, base.generation_config = base.generation_config, plain  # its own would add penalties and ends
+    packing = base.config._attn_implementation
+    base.set_attn_implementation(model.own_attention)
     try:
         with running(Plan([Span(prompt.adapter, 0, None)], None)):
             base.generate(
@@ -364,4 +366,5 @@ def _write_one_prompt(model: Model, at: int, prompt: Prompt) -> list[Written]:
             )
     finally:
         base.generation_config = kept
+        base.set_attn_implementation(packing)
     return chooser.answers

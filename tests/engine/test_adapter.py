@@ -91,7 +91,7 @@ def mixed(model: Model, adapters: list[Adapter], rows: list[list[np.ndarray]], *
     for adapter, own in zip(adapters, rows, strict=True):
         spans.append(Span(adapter, at, at + sum(map(len, own))))
         at = spans[-1].end
-    logits = forward(model.base, [t for own in rows for t in own], spans, np.arange(at), grad=grad)
+    logits = forward(model, [t for own in rows for t in own], spans, np.arange(at), grad=grad)
     return [logits[s.start : s.end] for s in spans]
 
 

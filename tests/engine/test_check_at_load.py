@@ -35,7 +35,7 @@ REFUSED = {
 
 # What reads one row at a time; all others are packed.
 ONE_AT_A_TIME = {
-    *("biogpt", "bloom", "codegen", "diffllama", "doge", "falcon-7b", "falcon-alibi", "gemma3n", "gpt-neo", "gptj"),
+    *("bloom", "codegen", "diffllama", "doge", "falcon-7b", "falcon-alibi", "gemma3n", "gpt-neo", "gptj"),
     *("granite4-hybrid", "lfm2", "llama4", "mpt", "qwen3-next", "qwen3.5", "qwen3.5-moe", "xglm"),
 }
 
@@ -195,7 +195,7 @@ def side_by_side(model: Model) -> None:
         for adapter, table in zip(alone, tables, strict=True):
             train_steps(model, [adapter], [table], [Sft(learning_rate=RATE)])
     for mine, own in zip(together, alone, strict=True):
-        assert float((mine.weights - own.weights).abs().max()) <= 1e-6
+        assert float((mine.weights - own.weights).detach().abs().max()) <= 1e-5
 
 
 @pytest.mark.parametrize("name", REFUSED)
