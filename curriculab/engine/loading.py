@@ -390,7 +390,8 @@ def _with_adapters(
     try:
         peft = get_peft_model(base, narrowed(base, adapters))
     except ValueError as error:
-        raise ValueError(f"LoRA on {recipe.name!r}: {' '.join(str(error).split())[:160]}") from error
+        reason = " ".join(str(error).split()).partition(" Please ")[0]
+        raise ValueError(f"LoRA on {recipe.name!r}: {reason[:200]}") from error
     refuse_other_layers(peft.get_base_model())
     peft.requires_grad_(False)
     without_dropout(peft)

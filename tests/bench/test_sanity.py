@@ -29,7 +29,7 @@ def model(tiny_folder):
 @pytest.mark.slow
 def test_it_holds_here(model, pool):
     table = truth_test(model, pool)
-    assert table.holds.all() and len(table) == 8
+    assert table.holds.all() and len(table) == 9
     assert table.loc["asked, trained, recorded: rows", "found"] == "40 of 40 equal, in their order"
 
 
