@@ -72,7 +72,7 @@ def load_model(
     Parameters
     ----------
     name_or_model : str, Path or PreTrainedModel
-        "pocket", a folder in the hub's format, a GGUF file (needs the extra `gguf`), a hub id (also with
+        "pocket", "smollm2", a folder in the hub's format, a GGUF file (needs the extra `gguf`), a hub id (also with
         `gguf_file="name.gguf"`), or a model in memory. The latter is changed in place: it is frozen and gets LoRA
         layers and the attention of packed rows.
     tokenizer : PreTrainedTokenizerBase, optional
