@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import curriculab as cl
-from curriculab.engine.attention import KERNELS, RowAttention
+from curriculab.engine.attention import KERNELS, RowAttention, Scores, packed_attention
 from curriculab.engine.loading import load_model
 from curriculab.engine.packing import Work, read_tokens
 from curriculab.engine.training import train_steps
@@ -79,3 +79,24 @@ def test_every_attention_computes_the_same(qwen, kernel, monkeypatch):
     assert (
         load_model(str(qwen), bits=32).digest() != load_model(str(qwen), bits=32, attn_implementation=kernel).digest()
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("position_bias", torch.zeros(1)), ("head_mask", torch.ones(2)), ("dropout", 0.1)]
+)
+def test_an_argument_that_changes_scores_and_is_not_computed_is_an_error(argument, value):
+    x = torch.zeros(1, 2, 3, 4)
+    with pytest.raises(NotImplementedError, match=f"attention over packed rows does not compute {argument}="):
+        packed_attention(torch.nn.Module(), x, x, x, None, **{argument: value})
+
+
+def test_caps_and_sinks_are_those_of_a_plain_softmax():
+    generator = torch.Generator().manual_seed(0)
+    scores, sinks = torch.randn(1, 2, 3, 3, generator=generator), torch.tensor([0.3, -1.0])
+    hidden = torch.ones(3, 3, dtype=torch.bool).triu(1)
+    found = Scores(cap=2.0, sinks=sinks).weights(scores, hidden, None)
+    for head in range(2):
+        for row in range(3):
+            seen = np.exp(2 * np.tanh(scores[0, head, row, : row + 1].numpy() / 2))
+            wanted = seen / (seen.sum() + np.exp(float(sinks[head])))
+            np.testing.assert_allclose(found[0, head, row], [*wanted, *[0] * (2 - row)], rtol=1e-5)

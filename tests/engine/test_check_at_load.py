@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ import pytest
 import torch
 from peft import PeftModel
 
+from curriculab.bench.sanity import SanityCheckError, truth_test
+from curriculab.data.loading import load_pool
+from curriculab.engine import attention, check_at_load, generation, linear
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.generation import Prompt, write
 from curriculab.engine.loading import load_model
@@ -203,3 +206,89 @@ def test_what_cannot_be_computed_is_refused_at_load_in_one_line(name):
     with pytest.raises(ValueError, match=re.escape(REFUSED[name])) as refused:
         loaded(name)
     assert "\n" not in str(refused.value)
+
+
+# -- planted faults ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def no_cache(monkeypatch):
+    monkeypatch.setattr(check_at_load, "_read", lambda note: None)
+    monkeypatch.setattr(check_at_load, "_keep", lambda note, known: None)
+
+
+def test_an_attention_that_is_wrong_over_packed_rows_sends_a_model_its_own_way(no_cache, monkeypatch):
+    right = attention.window_mask
+    monkeypatch.setattr(attention, "window_mask", lambda length, window, device: right(length, None, device))
+    with pytest.warns(UserWarning, match="'mistral' reads one row at a time, .* nats from the model's own forward"):
+        model = load_model(build("mistral"), tokenizer=tokenizer())
+    assert not model.packed and model.apart < 1e-5
+
+
+def test_rows_that_see_their_neighbours_are_found(no_cache, monkeypatch):
+    right = attention.RowAttention.__init__
+
+    def one_row(self, lengths, device, shapes=(), kernel=None):
+        right(self, [sum(lengths)], device, (), kernel)
+
+    monkeypatch.setattr(attention.RowAttention, "__init__", one_row)
+    with pytest.warns(UserWarning, match="reads one row at a time"):
+        assert not load_model(build("llama3"), tokenizer=tokenizer()).packed
+
+
+@pytest.mark.parametrize("fault", ["scale", "owner"])
+def test_adapters_that_are_computed_wrong_are_refused_in_one_line(no_cache, monkeypatch, fault):
+    right = linear.add_adapters
+
+    def doubled(y, x, layer, scale, spans):
+        return right(y, x, layer, 2 * scale, spans)
+
+    def of_the_first(y, x, layer, scale, spans):
+        return right(y, x, layer, scale, [replace(span, adapter=spans[0].adapter) for span in spans])
+
+    monkeypatch.setattr(linear, "add_adapters", {"scale": doubled, "owner": of_the_first}[fault])
+    if fault == "owner":  # a row that is read alone has one owner
+        with pytest.warns(UserWarning, match="reads one row at a time"):
+            assert not load_model(build("qwen3"), tokenizer=tokenizer()).packed
+        return
+    with pytest.raises(ValueError, match="'Qwen3ForCausalLM' .qwen3. is not computed right, not even") as refused:
+        load_model(build("qwen3"), tokenizer=tokenizer())
+    assert "\n" not in str(refused.value)
+
+
+def test_a_cache_that_is_one_place_off_is_found(no_cache, monkeypatch):
+    right = generation._Part.prepare
+
+    def late(self, length):
+        right(self, (length - 1).clamp(min=0))
+
+    monkeypatch.setattr(generation._Part, "prepare", late)
+    with pytest.warns(UserWarning, match="reads one row at a time"):
+        assert not load_model(build("qwen3"), tokenizer=tokenizer()).packed
+
+
+def test_what_was_found_is_looked_for_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(check_at_load, "user_cache_path", lambda name: tmp_path / name)
+    probes, right = [], check_at_load.probe
+    monkeypatch.setattr(check_at_load, "probe", lambda model: probes.append(1) or right(model))
+    for seed in (1, 1, 2):
+        model = load_model(build("qwen3", seed), tokenizer=tokenizer())
+        assert model.packed and model.apart < 1e-5 and model.record()["packed"]
+    assert len(probes) == 2
+
+
+def test_the_truth_test_holds_a_loaded_model_against_its_own_forward(monkeypatch):
+    model = load_model("pocket", bits=32, device="cpu")
+    right = linear.add_adapters
+
+    def doubled(y, x, layer, scale, spans):
+        return right(y, x, layer, 2 * scale, spans)
+
+    monkeypatch.setattr(linear, "add_adapters", doubled)
+    with pytest.raises(SanityCheckError, match="packed rows, and the model's own forward"):
+        truth_test(model, load_pool("ladder", n=60, seed=0))
+
+
+def test_at_sixteen_bits_the_models_own_spread_is_what_is_allowed(no_cache):
+    base = build("llama3").to(torch.bfloat16)
+    model = load_model(base, tokenizer=tokenizer())
+    found = check_at_load.probe(model)
+    assert model.packed and found.right and 1e-3 <= found.allowed < 1
