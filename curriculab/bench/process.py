@@ -7,6 +7,7 @@ bench = Bench(model, train, test, budget=budget, backend=lambda design: ProcessB
 from __future__ import annotations
 
 import contextlib
+import copy
 import multiprocessing
 import multiprocessing.resource_tracker
 import pickle
@@ -167,7 +168,8 @@ def _portable(value: object) -> object:
     if not isinstance(value, Exception):
         return value
     try:
-        pickle.loads(pickle.dumps(value))
+        pickle.dumps(value)
+        copy.copy(value)  # puts it together from the same parts as the other side would
     except Exception:  # noqa: BLE001, classes of others raise what they like
         return RuntimeError(f"{type(value).__name__}: {_said(value)}")
     return value

@@ -8,7 +8,6 @@ the precision explains, rows go through the model's own forward one at a time; w
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,11 +24,12 @@ from curriculab.engine.model import Model
 from curriculab.engine.packing import read_tokens, work_of
 from curriculab.engine.texts import Text
 from curriculab.registry.fingerprint import modules, versions
+from curriculab.registry.warning import warn
 from curriculab.runs import digest_of
 from curriculab.runs.writing import write_whole
 
 SHARED, ROWS = 30, (9, 20, 7, 70)  # tokens of a prompt that two rows share, and of the rows behind it or alone
-WRITTEN, BEHIND = 6, 6  # tokens that are written, and those of the prompt they are written behind
+WRITTEN, PROMPT = 6, 6  # tokens that are written, and those of the prompt they are written behind
 SHAKE = 0.02  # standard deviation of what is added to the weights of the two adapters, whose B is zero at first
 
 EXACT = 1e-3  # nats at float32; right builds of 76 architectures come to 3e-6, SmolLM2-135M to 3e-5, wrong ones to 0.04
@@ -67,9 +67,7 @@ def checked(model: Model) -> Model:
     attend(model)
     if not model.packed:
         kind = model.base.config.model_type
-        warnings.warn(
-            f"{kind!r} reads one row at a time, by its own forward, which is slower: {known['why']}", stacklevel=5
-        )
+        warn(f"{kind!r} reads one row at a time, by its own forward, which is slower: {known['why']}")
     return model
 
 
@@ -181,7 +179,7 @@ def _texts(model: Model) -> list[Text]:
 
 def _prompts(model: Model) -> list[np.ndarray]:
     rng, known = np.random.default_rng(1), _ordinary(model)
-    return [rng.choice(known, n) for n in (BEHIND, 2 * BEHIND, 3 * BEHIND)]
+    return [rng.choice(known, n) for n in (PROMPT, 2 * PROMPT, 3 * PROMPT)]
 
 
 def _ordinary(model: Model) -> np.ndarray:

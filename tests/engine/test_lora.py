@@ -62,7 +62,7 @@ def test_a_feature_of_peft_that_is_not_computed_is_named(field, value):
     said = refused(lora=LoraConfig(**{field: value}))
     assert said == (
         f"LoraConfig({field}={value!r}) is not computed here; leave {field} out (what is: r, lora_alpha, "
-        "target_modules, exclude_modules, layers_to_transform, layers_pattern, use_rslora)"
+        "target_modules, target_parameters, exclude_modules, layers_to_transform, layers_pattern, use_rslora)"
     )
 
 

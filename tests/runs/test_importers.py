@@ -48,12 +48,13 @@ def trained(accuracies: tuple[float, ...]) -> list[dict]:
 def write_events(folder: Path, scalars: dict[str, list[tuple[int, float, float]]], *, new_style: bool = False) -> Path:
     from torch.utils.tensorboard import SummaryWriter
 
+    before = set(folder.glob("*.tfevents.*"))
     with SummaryWriter(str(folder)) as writer:
         for tag, points in scalars.items():
             for step, value, after in points:
                 writer.add_scalar(tag, value, step, walltime=SECONDS + after, new_style=new_style)
         writer.add_text("note", "not a number", 1, walltime=SECONDS)
-    return next(folder.glob("*.tfevents.*"))
+    return next(iter(set(folder.glob("*.tfevents.*")) - before))
 
 
 def sample(doc: int, correct: float, **more: object) -> dict:
