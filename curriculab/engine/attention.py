@@ -72,18 +72,21 @@ def install(base: torch.nn.Module, kernel: str | None) -> None:
 
 
 # What models hand to their attention besides: positions and cache, which are in the plan, and wishes for output.
-IGNORED = (
-    "position_ids",
-    "cache_position",
-    "past_key_values",
-    "use_cache",
-    "is_causal",
-    "output_attentions",
-    "output_hidden_states",
-    "output_router_logits",
-    "logits_to_keep",
-    "num_items_in_batch",
-    "return_dict",
+IGNORED = frozenset(
+    (
+        "sliding_window",  # read for itself
+        "position_ids",
+        "cache_position",
+        "past_key_values",
+        "use_cache",
+        "is_causal",
+        "output_attentions",
+        "output_hidden_states",
+        "output_router_logits",
+        "logits_to_keep",
+        "num_items_in_batch",
+        "return_dict",
+    )
 )
 
 
@@ -93,10 +96,13 @@ def packed_attention(module, query, key, value, attention_mask, scaling=None, dr
     Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of rows without padding. An
     argument that changes the scores and is not computed here (sinks, a bias, a cap) is refused.
     """
-    window, scores = kwargs.pop("sliding_window", None), Scores(kwargs.pop("softcap", None), kwargs.pop("s_aux", None))
-    for name, value_ in kwargs.items():
-        if value_ is not None and value_ is not False and name not in IGNORED:
+    window, scores = kwargs.get("sliding_window"), PLAIN
+    for name, given in kwargs.items():
+        if given is None or given is False or name in IGNORED:
+            continue
+        if name not in ("softcap", "s_aux"):
             raise NotImplementedError(f"attention over packed rows does not compute {name}=")
+        scores = Scores(kwargs.get("softcap"), kwargs.get("s_aux"))
     if dropout:
         raise NotImplementedError(f"attention over packed rows does not compute dropout={dropout}")
     if getattr(module, "is_causal", True) is False:

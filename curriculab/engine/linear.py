@@ -32,10 +32,10 @@ def product(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     """x (n, in) times w (out, in) transposed. oneDNN where it pays on a CPU: PyTorch's default (MKL) reaches less than
     half its speed on AMD processors, and rounds differently for fewer than eight rows. A row that is read alone has no
     neighbours, and is multiplied as transformers does."""
-    alone = active_plans and active_plans[-1].attend is None
-    if alone or not onednn_linear or x.shape[0] < ONEDNN_ROWS or x.device.type != "cpu":
+    if x.shape[0] < ONEDNN_ROWS or not onednn_linear or x.device.type != "cpu":
         return x @ w.T
-    if x.dtype == w.dtype == torch.float32:
+    alone = active_plans and active_plans[-1].attend is None
+    if x.dtype == w.dtype == torch.float32 and not alone:
         return onednn_linear(x, w, None, "none", [], "")
     return x @ w.T
 
