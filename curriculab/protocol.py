@@ -149,7 +149,7 @@ Request = Sample | Score | Train | Copy | Use
 
 @dataclass(slots=True)
 class Clock:
-    """How far a run has come; whoever drives the run sets it, and the run's `Run` shows it to the method."""
+    """How far a run has come: the bench sets it, and the run's `Run` shows it to the method."""
 
     progress: float = 0.0  # share of the budget spent, in [0, 1]
     step: int = 0  # optimiser steps taken
@@ -388,7 +388,7 @@ class Answer:
 
 
 class Backend(Protocol):
-    """Whoever answers requests: a model with adapters, a simulated student, or one of them in another process.
+    """What answers requests: a model with adapters, a simulated student, or one of them in another process.
 
     >>> backend = cl.simulation.SimulatedLearner(cl.simulation.Student(), cl.load_pool("ladder", n=8, seed=0))
     >>> one, other, here = ("random", 0), ("fork", 0), cl.protocol.Path()

@@ -34,7 +34,7 @@ class LanguageModel(Protocol):
         """An adapter that was saved."""
 
     def backend(self, objectives: Mapping | None = None, **settings: object) -> Backend:
-        """Whoever answers requests with this model."""
+        """The backend that answers requests with this model."""
 
 
 class ModelRoles:
@@ -107,7 +107,7 @@ class ModelRoles:
         return self.model.load_adapter(adapter) if isinstance(adapter, str | Path) else adapter
 
     def backend(self, seed: int, max_new_tokens: int | None = None) -> Backend:
-        """Whoever answers for these roles."""
+        """The backend that answers for these roles."""
         if self.model is None:
             return NoModel()
         adapters = {(OWNER, seed): self.adapters}

@@ -94,7 +94,7 @@ def packed_attention(module, query, key, value, attention_mask, scaling=None, dr
     """transformers' attention interface: query (b, heads, n, dim) -> (b, n, heads, dim).
 
     Under a plan, b is 1 and n are the packed tokens; without one, plain causal attention of rows without padding. An
-    argument that changes the scores and is not computed here (sinks, a bias, a cap) is refused.
+    argument that changes the scores and is not computed here (a bias, a head mask) is refused.
     """
     window, scores = kwargs.get("sliding_window"), PLAIN
     for name, given in kwargs.items():
@@ -191,7 +191,7 @@ class Buckets:
             out = F.scaled_dot_product_attention(
                 *part, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=k.shape[1] != q.shape[1]
             )
-            outs.append(out.transpose(1, 2).reshape(rows * size, *out.shape[1:2], out.shape[-1]))
+            outs.append(out.transpose(1, 2).flatten(0, 1))
         return Move.apply(torch.cat(outs), self.back, self.there, self.keep)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -292,6 +293,11 @@ def _one_line_errors(recipe: Recipe, source: Source) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, ImportError, TypeError) as error:
+        if unknown := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
+            raise ValueError(
+                f"load_model({unknown[1]}=...): neither load_model nor from_pretrained of {recipe.name!r} takes it; "
+                "see help(load_model)"
+            ) from error
         reason = " ".join(str(error).split())[:160]
         extra = "; pip install 'curriculab[gguf]' first" if source.gguf and isinstance(error, ImportError) else ""
         raise ValueError(

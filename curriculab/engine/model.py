@@ -201,7 +201,7 @@ class Model:
         temperature: float = 1.0,
         max_new_tokens: int | None = None,
     ) -> Backend:
-        """Make a backend that answers requests with this model; whoever holds a model needs no more of the engine.
+        """Make a backend that answers requests with this model.
 
         Parameters
         ----------

@@ -5,7 +5,7 @@ source_of(train["loss"])      # {"measure": "answer_loss", "knobs": {...}, "mode
 
 What made a column decides a run, so it must be known in another process too: it is kept in the user's cache, a file a
 score, named by the digest of ids and values (`columns/` in ~/.cache/curriculab on Linux). Where that cannot be written,
-this process knows its own scores only. Whoever empties the cache trains again what reads such columns.
+this process knows its own scores only. After the cache is emptied, runs that read such columns are trained again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Warnings that name the line of whoever called the package."""
+"""Warnings that name the line that called the package."""
 
 from __future__ import annotations
 

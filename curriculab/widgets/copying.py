@@ -1,4 +1,4 @@
-"""A button that puts a text into the clipboard of whoever sees the notebook."""
+"""A button that puts a text into the clipboard of the notebook's reader."""
 
 from __future__ import annotations
 

@@ -245,3 +245,9 @@ def test_a_model_whose_state_would_run_from_row_to_row_is_refused(tmp_path, tiny
     assert refused(name_or_model=str(tmp_path), bits=32).startswith(
         f"LoRA on {str(tmp_path)!r}: [PEFT:PeftType.LORA] Module 'out_proj' is incompatible with Mamba-based models"
     )
+
+
+def test_a_mistyped_argument_is_named():
+    assert refused(name_or_model="pocket", bitz=8) == (
+        "load_model(bitz=...): neither load_model nor from_pretrained of 'pocket' takes it; see help(load_model)"
+    )

@@ -1,4 +1,4 @@
-"""A warning names the line of whoever called the package, through all of its functions and wrappers."""
+"""A warning names the line that called the package, through all of its functions and wrappers."""
 
 from __future__ import annotations
 
