@@ -117,7 +117,11 @@ class ModelRoles:
 
 def longest_answer(pool: pd.DataFrame, model: LanguageModel) -> int | None:
     """Tokens of the longest text to learn in the pool, its end included: room for an answer, as on a bench."""
-    known = pool[pool["answer"].map(lambda a: isinstance(a, str)).to_numpy(bool)] if "answer" in pool else pool[:0]
+    if not {"prompt", "answer"} <= {*pool}:
+        return None
+    # A prompt that is no text is refused by the measure that reads it, in a line that names the row.
+    texts = [isinstance(p, str) and isinstance(a, str) for p, a in zip(pool["prompt"], pool["answer"], strict=True)]
+    known = pool[np.array(texts, bool)]
     return int(model.lengths(known, answers_only=True).max()) if len(known) else None
 
 

@@ -104,8 +104,8 @@ def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: i
     runs : Runs
         Recorded or simulated.
     columns : str or sequence of str
-        Such as "reward" or "target". One that ends in `*` stands for all that begin so: "p/*" is the chance of every
-        arm.
+        Such as "reward" or "target". One that ends in a star stands for all that begin so: ``"p/*"`` is the chance of
+        every arm.
     x : str
         Axis, as in `learning_curves`.
     bins : int

@@ -26,7 +26,7 @@ def pool():
 def test_a_prompt_shared_by_its_answers_gives_the_same_as_rows_alone(model, pool, monkeypatch):
     rows, adapter = completed(model, pool, old=True), moved_adapter(model)
     shared = gradient(model, adapter, rows, Grpo())
-    monkeypatch.setattr("curriculab.engine.training.shares_prompts", lambda model: False)
+    monkeypatch.setattr("curriculab.engine.packing.shares_prompts", lambda model: False)
     alone = gradient(model, adapter, rows, Grpo())
     assert shared[0] == pytest.approx(alone[0], rel=1e-5)
     assert torch.linalg.vector_norm(shared[1] - alone[1]) < 1e-5 * torch.linalg.vector_norm(alone[1])
