@@ -23,6 +23,9 @@ from .bench.simulate import simulate as simulate
 from .data.loading import load_pool as load_pool
 from .data.mapping import count_solution_steps as count_solution_steps
 from .data.mapping import text_after as text_after
+from .data.mapping import text_boxed as text_boxed
+from .data.mapping import text_joined as text_joined
+from .data.options import pick_option as pick_option
 from .data.splitting import split as split
 from .data.validation import PoolError as PoolError
 from .engine.loading import load_model as load_model

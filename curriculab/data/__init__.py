@@ -3,14 +3,16 @@
 pool = cl.load_pool("ladder", n=3000, seed=0)      # a DataFrame indexed by id: prompt, answer, topic, level, ...
 train, test = cl.split(pool, test=300, by="level", seed=0)
 
-Here belong the sources (sources/, one file each; loading.py calls them), reading files (files.py), bringing a source's
-columns into a pool's (mapping.py, shaping.py), what every pool must satisfy (validation.py), splitting it
-(splitting.py), and the world that the clinic's questions are about (clinic_world.py). Nothing here knows of a model.
+Here belong the sources (sources/, one file each; loading.py calls them), reading files (files.py, layouts.py,
+values.py), bringing a source's columns into a pool's (mapping.py, options.py, guessing.py, shaping.py), what every pool
+must satisfy (validation.py), splitting it (splitting.py), and the world that the clinic's questions are about
+(clinic_world.py). Nothing here knows of a model.
 """
 
 from curriculab.data.files import data_path, find
 from curriculab.data.loading import load_pool
-from curriculab.data.mapping import count_solution_steps, text_after
+from curriculab.data.mapping import count_solution_steps, text_after, text_boxed, text_joined
+from curriculab.data.options import pick_option
 from curriculab.data.registry import SOURCES, source
 from curriculab.data.splitting import split
 from curriculab.data.validation import PoolError, render_prompt, validate
@@ -22,10 +24,13 @@ __all__ = [
     "data_path",
     "find",
     "load_pool",
+    "pick_option",
     "render_prompt",
     "source",
     "split",
     "text_after",
+    "text_boxed",
+    "text_joined",
     "validate",
 ]
 

@@ -1,4 +1,4 @@
-"""JSONL, JSON, CSV and Parquet as tables."""
+"""JSONL, JSON, CSV and Parquet as tables, with the types and digits that they have."""
 
 from __future__ import annotations
 
@@ -7,24 +7,68 @@ import gzip
 import io
 import json
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import methodcaller
 from os import environ
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from curriculab.data.layouts import rows_of
 from curriculab.data.validation import PoolError, one_line, show
+from curriculab.data.values import EXACT, Written, as_written, column_of_values
 
-FILES = (".jsonl", ".json", ".csv", ".parquet")
+FILES = (".jsonl", ".json", ".csv", ".parquet", ".jsonlines", ".ndjson", ".tsv")
+LINES = (".jsonl", ".jsonlines", ".ndjson")  # names that files of one JSON object a line have
+CELLS = {".csv": ",", ".tsv": "\t"}  # what stands between two cells; cells have no types
+# Files that pandas reads with packages that are not installed here.
+RECIPES = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "read_excel"),
+    **dict.fromkeys((".feather", ".arrow"), "read_feather"),
+    **{".orc": "read_orc", ".dta": "read_stata", ".sav": "read_spss", ".xml": "read_xml", ".html": "read_html"},
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file holds: its columns; those of numbers as they are written; whether its cells have no types."""
+
+    frame: pd.DataFrame
+    written: Mapping[str, pd.Series] = field(default_factory=dict)
+    untyped: bool = False
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A file's own table, its columns as they are named there; the index says where a row stands ("line 3")."""
-    readers = {".jsonl": from_jsonl, ".json": from_json, ".csv": from_csv, ".parquet": from_parquet}
+    return read_file(path).frame
+
+
+def read_file(path: Path, *, split: str | None = None) -> Table:
+    """A file's own table with what its numbers are written like; split: which of the tables of a .json file."""
     suffix = suffix_of(path)
-    if suffix not in readers:
-        raise PoolError(f"{path.name}: found a file of type {suffix or 'none'}, expected {', '.join(FILES)}")
-    return readers[suffix](path)
+    if split is not None and suffix != ".json":
+        raise PoolError(f"{path.name}: split={split!r} chooses among the tables of a .json file; this file has one")
+    if suffix in LINES:
+        return _of_records(*_lines(path), path.name)
+    if suffix == ".json":
+        return _of_records(*_rows(path, split), path.name)
+    if suffix in CELLS:
+        return Table(from_csv(path, CELLS[suffix]), untyped=True)
+    if suffix == ".parquet":
+        return Table(from_parquet(path))
+    if suffix in RECIPES:
+        raise PoolError(recipe(path.name))
+    raise PoolError(f"{path.name}: found a file of type {suffix or 'none'}, expected {', '.join(FILES)}")
+
+
+def recipe(name: str) -> str:
+    """How a file of another kind is read by way of pandas."""
+    return (
+        f"{name}: a file of this kind is read by way of pandas, import pandas as pd; "
+        f"cl.load_pool(pd.{RECIPES[suffix_of(Path(name))]}({name!r}), columns=...), or saved as .csv"
+    )
 
 
 def suffix_of(path: Path) -> str:
@@ -81,23 +125,24 @@ def text_of(path: Path) -> str:
 
 
 def from_jsonl(path: Path) -> pd.DataFrame:
+    return _of_records(*_lines(path), path.name).frame
+
+
+def _lines(path: Path) -> tuple[list[Any], list[str]]:
+    """Values of the lines that hold something, and where they stand."""
     lines = {f"line {i}": line for i, line in enumerate(text_of(path).split("\n"), 1) if line.strip()}
-    return records({place: parse(line, path.name, place) for place, line in lines.items()}, path.name)
+    return [parse(line, path.name, place) for place, line in lines.items()], list(lines)
 
 
-def from_json(path: Path) -> pd.DataFrame:
-    rows = parse(text_of(path), path.name, None)
-    if not isinstance(rows, list):
-        raise PoolError(
-            f"{path.name}: found {show(rows)}, expected a list of objects; one object a line belongs in a .jsonl file"
-        )
-    return records({f"row {i}": row for i, row in enumerate(rows, 1)}, path.name)
+def _rows(path: Path, split: str | None) -> tuple[list[Any], list[str]]:
+    rows = rows_of(parse(text_of(path), path.name, None), path.name, split)
+    return rows, [f"row {i}" for i in range(1, len(rows) + 1)]
 
 
 def parse(text: str, name: str, place: str | None) -> Any:
     """JSON text -> value; `place` is a line of a .jsonl file, or None for a whole .json file."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=Written)
         if "\\ud" in text or "\\uD" in text:
             json.dumps(value, ensure_ascii=False).encode()
         return value
@@ -115,35 +160,50 @@ def parse(text: str, name: str, place: str | None) -> Any:
         raise PoolError(f"{name}, {where}: found text that is not JSON, expected a list of objects") from None
 
 
-def records(rows: dict[str, Any], name: str) -> pd.DataFrame:
-    for place, row in rows.items():
+def _of_records(rows: list[Any], places: list[str], name: str) -> Table:
+    """Objects, one a row, as columns of their types; what an object has not is missing."""
+    for place, row in zip(places, rows, strict=True):
         if not isinstance(row, dict):
             raise PoolError(f"{name}, {place}: found {show(row)}, expected a JSON object")
-    return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), dtype="str"))
+    index, names = pd.Index(places, dtype="str"), dict.fromkeys(key for row in rows for key in row)
+    columns = {key: list(map(methodcaller("get", key), rows)) for key in names}
+    frame = pd.DataFrame({key: column_of_values(values, index) for key, values in columns.items()}, index=index)
+    return Table(frame, as_written(columns, index))
 
 
-def from_csv(path: Path) -> pd.DataFrame:
+def from_csv(path: Path, between: str = ",") -> pd.DataFrame:
     """Strict: every row has as many fields as the header. Cells are text; columns of numbers become numbers later."""
-    reader = csv.reader(io.StringIO(text_of(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=between, strict=True)
     rows: dict[str, list[str]] = {}
     header: list[str] | None = None
     line = 1  # where the row begins: a quoted cell may hold line breaks
     try:
         for row in reader:
             if header is None:
-                header = checked_header(row, path.name)
+                header = checked_header(row, path.name, between)
             elif row:
                 if len(row) != len(header):
                     fields = f"found {len(row)} fields, expected {len(header)} ({', '.join(header)})"
-                    raise PoolError(f"{path.name}, line {line}: {fields}; quote cells that hold commas")
+                    raise PoolError(f"{path.name}, line {line}: {fields}; quote cells that hold {CALLED[between]}")
                 rows[f"line {line}"] = row
             line = reader.line_num + 1
     except csv.Error as error:
-        raise PoolError(f"{path.name}, line {line}: {one_line(error)}, expected comma-separated cells") from None
+        raise PoolError(
+            f"{path.name}, line {line}: {one_line(error)}, expected cells with {CALLED[between]} between"
+        ) from None
     return pd.DataFrame(list(rows.values()), columns=header, index=pd.Index(list(rows), dtype="str"))
 
 
-def checked_header(names: list[str], file: str) -> list[str]:
+CALLED = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+
+
+def checked_header(names: list[str], file: str, between: str = ",") -> list[str]:
+    other = next((c for c in CALLED if len(names) == 1 and c != between and c in names[0]), None)
+    if other is not None:
+        raise PoolError(
+            f"{file}, line 1: found {CALLED[other]} between the names of columns, expected {CALLED[between]}; read it "
+            f"by way of pandas, cl.load_pool(pd.read_csv({file!r}, sep={other!r}), columns=...)"
+        )
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise PoolError(f"{file}, line 1: found the column {repeated[0]!r} twice, expected every name once")
@@ -151,13 +211,28 @@ def checked_header(names: list[str], file: str) -> list[str]:
 
 
 def from_parquet(path: Path) -> pd.DataFrame:
+    """Columns as they are; a named index of pandas becomes a column, row numbers without a name do not."""
+    import pyarrow.parquet as pq
+
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-        frame = pd.read_parquet(io.BytesIO(data)).reset_index(drop=False)
+        frame = pq.read_table(io.BytesIO(data)).to_pandas(integer_object_nulls=True)
     except Exception as error:  # its reader, and unpacking, raise many kinds
         raise PoolError(f"{path.name}: cannot be read as parquet: {one_line(error)[:200]}") from None
-    frame = frame.drop(columns=[name for name in ("index", "level_0") if name in frame])
-    frame.index = pd.Index([f"row {i}" for i in range(1, len(frame) + 1)])
+    return numbered(frame)
+
+
+def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of another library's with rows called "row 1"; its index is kept where it has a name."""
+    for name, level in [(name, frame.index.get_level_values(i)) for i, name in enumerate(frame.index.names)]:
+        if name is not None and name not in frame:
+            frame = frame.assign(**{str(name): level})
+    frame = frame.set_axis(pd.Index([f"row {i}" for i in range(1, len(frame) + 1)], dtype="str"))
+    for name in frame.columns:
+        values = frame[name].tolist() if frame[name].dtype.kind == "O" else []
+        if any(type(value) is int for value in values) and all(type(v) is int or v is None for v in values):
+            small = all(v is None or abs(v) <= EXACT for v in values)  # whole numbers beside empty places
+            frame = frame.assign(**{name: frame[name].astype(float)}) if small else frame
     return frame
 
 

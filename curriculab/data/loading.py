@@ -21,17 +21,17 @@ from typing import Any
 
 import pandas as pd
 
-from curriculab.data.files import FILES, suffix_of
+from curriculab.data.files import FILES, RECIPES, numbered, recipe, suffix_of
 from curriculab.data.mapping import Column
 from curriculab.data.registry import SOURCES
-from curriculab.data.shaping import draw
+from curriculab.data.shaping import draw, shape
 from curriculab.data.validation import PoolError, validate
 
 ANY_FILE = "file:"  # the source that reads files, which are named without it
 
 
 def load_pool(
-    source: str | Path,
+    source: str | Path | pd.DataFrame,
     *,
     columns: Mapping[str, Column] | None = None,
     n: int | None = None,
@@ -46,14 +46,15 @@ def load_pool(
 
     Parameters
     ----------
-    source : str or Path
+    source : str, Path or DataFrame
         "ladder" (takes `skills`, `levels`), "clinic" (`topics`, `levels`), "gym:<task>" (the task's own `knobs`; 500
         rows unless `n`), "hf:<id>" or "hf:<folder>" (`split`, `columns`, and `name` for its configuration), a .jsonl,
-        .json, .csv or .parquet file (`columns`), looked for here and in the folder `CURRICULAB_DATA`, or a source that
-        another package offers.
+        .json, .csv, .tsv or .parquet file (`columns`), looked for here and in the folder `CURRICULAB_DATA`, a table
+        that is there already (`columns`), or a source that another package offers.
     columns : mapping, optional
-        Target name to a column of the source, or to a function of the source's table, such as
-        ``text_after("answer", "####")``. Other columns of the source are kept.
+        Target name to a column of the source, to a place inside one ("choices.text", "messages.0.content"), or to a
+        function of the source's table, such as ``text_after("answer", "####")``; ``{"task": "math"}`` names the
+        verifier of all rows. Other columns of the source are kept.
     n : int, optional
         Rows to draw by `seed`; all of them without it.
     seed : int
@@ -61,7 +62,7 @@ def load_pool(
     skills, levels, topics : optional
         One value or several to choose from, of the embedded tasks.
     split : str, optional
-        Of a hub data set; "train" unless given.
+        Of a hub data set, "train" unless given; or the name of one of the tables in a .json file.
     **knobs
         What the source takes besides.
 
@@ -84,6 +85,9 @@ def load_pool(
     >>> pool.iloc[0][["prompt", "answer"]].to_dict()
     {'prompt': 'add 2 + 6 + 1', 'answer': '9'}
     """
+    if isinstance(source, pd.DataFrame):
+        given = {"skills": skills, "levels": levels, "topics": topics, "split": split, **knobs}
+        return from_frame(source, columns=columns, n=n, seed=seed, **{k: v for k, v in given.items() if v is not None})
     name = str(source)
     options = {"columns": columns, "skills": skills, "levels": levels, "topics": topics, "split": split, **knobs}
     given = {key: value for key, value in options.items() if value is not None}
@@ -101,15 +105,33 @@ def load_pool(
     return pool if n is None or "n" in takes else draw(pool, n, name, seed)
 
 
+def from_frame(
+    table: pd.DataFrame, *, columns: Mapping[str, Column] | None, n: int | None, seed: int, **knobs: Any
+) -> pd.DataFrame:
+    """A table that is there already as a pool; an index of different texts is its ids."""
+    if knobs:
+        raise PoolError(f"load_pool of a DataFrame takes no argument {next(iter(knobs))!r}; it takes columns, n, seed")
+    names = list(map(str, table.columns))
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise PoolError(f"the table: found the column {repeated[0]!r} twice, expected every name once")
+    ids = table.index
+    named = table.set_axis(names, axis=1)
+    if len(ids) and ids.is_unique and all(isinstance(key, str) and key for key in ids) and "id" not in (columns or {}):
+        named = named.assign(id=ids.to_numpy())
+    return shape(numbered(named.rename_axis(index=None)), "the table", stem="table", columns=columns, n=n, seed=seed)
+
+
 def unit_of(name: str) -> str:
     """The name in the registry of the source that reads `name`; PoolError with all there are for an unknown one."""
     if name in SOURCES and not name.endswith(":"):
         return name
     if suffix_of(Path(name)) in FILES:
         return ANY_FILE
+    if suffix_of(Path(name)) in RECIPES:
+        raise PoolError(recipe(name))
     known = ", ".join(_shown(other) for other in SOURCES if other != ANY_FILE)
     files = ", ".join(FILES)
-    raise PoolError(f"unknown source {name!r}; known are {known} or a file {files} (the first three also .gz)")
+    raise PoolError(f"unknown source {name!r}; known are {known} or a file {files} (also packed, .gz)")
 
 
 def options_of(reader: Callable[..., pd.DataFrame]) -> tuple[list[str], bool]:

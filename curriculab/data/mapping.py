@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from curriculab.data.layouts import at_path, has_path
 from curriculab.data.validation import LISTS, TEXTS, PoolError, closest, show
+from curriculab.data.values import as_list, as_text, is_missing, numbers_of
 from curriculab.registry.warning import warn
 
 Column = str | Callable[[pd.DataFrame], Any]
@@ -93,121 +94,223 @@ def plain_number(text: str) -> str:
     return text.replace(",", "") if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", text) else text
 
 
-def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
-    if name not in frame:
-        raise PoolError(f"no column {name!r}; it has {', '.join(map(str, frame.columns))}")
-    return frame[name]
+BOXES = ("\\boxed{", "\\fbox{")
 
 
-# Names that data sets give to what a pool calls prompt, answer, ...; the first that a table has counts.
-ALIASES = {
-    "prompt": ("prompt", "question", "problem", "instruction", "input", "query"),
-    "answer": ("answer", "output", "response", "completion", "target", "result", "text"),
-    "level": ("level", "difficulty", "grade"),
-    "topic": ("topic", "subject", "category", "skill"),
-    "options": ("options", "choices"),
-    "solution": ("solution", "rationale"),
-}
+@dataclass(frozen=True)
+class text_boxed:
+    r"""What stands in the last box of a column: MATH keeps its answers in the `\boxed{...}` of its solutions.
 
+    Parameters
+    ----------
+    column : str
+        Name of the source's column.
 
-def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
-    """A mapping to begin with, by the names that columns often have; to be looked at, not to be trusted.
+    Raises
+    ------
+    PoolError
+        When it is called on a table where a row has no box, or one that does not end.
 
-    Answers that all end in `#### answer`, as those of GSM8K, are taken apart into solution, answer and level.
+    Examples
+    --------
+    >>> solved = pd.DataFrame({"solution": [r"So $x = \boxed{\frac{1}{2}}$."]})
+    >>> cl.text_boxed("solution")(solved).tolist()
+    ['\\frac{1}{2}']
     """
-    named = {str(name).lower(): name for name in reversed(frame.columns)}
-    fits = {"level": _whole, "options": _listed}
-    mapping: dict[str, Column] = {}
-    for target, names in ALIASES.items():
-        column = next((named[name] for name in names if name in named), None)
-        if column is not None and (target not in fits or fits[target](frame[column])):
-            mapping[target] = column
-    answer = mapping.get("answer")
-    if isinstance(answer, str) and frame[answer].map(lambda t: isinstance(t, str) and "####" in t).all():
-        mapping |= {"solution": answer, "answer": text_after(answer, "####"), "level": count_solution_steps(answer)}
-    return mapping
+
+    column: str
+
+    def __call__(self, frame: pd.DataFrame) -> pd.Series:
+        texts = at_path(frame, self.column)
+        found = {place: _boxed(text) if isinstance(text, str) else None for place, text in texts.items()}
+        for place, inner in found.items():
+            if inner is None:
+                raise PoolError(
+                    f"{place}, column {self.column!r}: found {show(texts[place])}, expected a \\boxed{{...}}"
+                )
+        return pd.Series(list(found.values()), index=frame.index, dtype=object)
 
 
-def _whole(values: pd.Series) -> bool:
-    numbers = pd.to_numeric(values, errors="coerce")
-    return bool((numbers % 1 == 0).all())
+def _boxed(text: str) -> str | None:
+    start = max(text.rfind(box) + len(box) if box in text else -1 for box in BOXES)
+    depth = 1
+    for place in range(start, len(text)) if start >= 0 else ():
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return text[start:place].strip()
+    return None
 
 
-def _listed(values: pd.Series) -> bool:
-    return all(isinstance(as_list(value), list) for value in values)
+@dataclass(frozen=True, init=False)
+class text_joined:
+    r"""The texts of several columns one after another, empty ones left out: Alpaca's instruction and its input.
+
+    Parameters
+    ----------
+    *columns : str
+        Names of the source's columns, in their order.
+    between : str
+        Text that stands between two of them.
+
+    Examples
+    --------
+    >>> asked = pd.DataFrame({"instruction": ["Translate.", "Name a tree."], "input": ["der Hund", ""]})
+    >>> cl.text_joined("instruction", "input")(asked).tolist()
+    ['Translate.\n\nder Hund', 'Name a tree.']
+    """
+
+    columns: tuple[str, ...]
+    between: str = "\n\n"
+
+    def __init__(self, *columns: str, between: str = "\n\n") -> None:
+        if len(columns) < 2 or not all(isinstance(name, str) for name in columns):
+            raise PoolError(f"text_joined{columns!r}: give the names of two columns or more")
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "between", between)
+
+    def __call__(self, frame: pd.DataFrame) -> pd.Series:
+        parts = [at_path(frame, name).map(as_text) for name in self.columns]
+        rows = zip(*parts, strict=True)
+        return pd.Series([self._one(row) for row in rows], index=frame.index, dtype=object)
+
+    def _one(self, parts: Sequence[Any]) -> str:
+        return self.between.join(part for part in parts if isinstance(part, str) and part.strip())
 
 
-def map_columns(frame: pd.DataFrame, source: str, columns: Mapping[str, Column]) -> pd.DataFrame:
-    """The mapped columns first, then the source's others. Only `answer` mapped and no prompt: text to study."""
-    mapped = {target: take(frame, source, target, wanted) for target, wanted in columns.items()}
-    used = {wanted if isinstance(wanted, str) else getattr(wanted, "column", None) for wanted in columns.values()}
-    plain = any(callable(wanted) and not hasattr(wanted, "column") for wanted in columns.values())
+def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
+    return at_path(frame, name)
+
+
+def quoted(text: str) -> str:
+    """A text as Python writes it, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def code_of(column: Column, quote: Callable[[str], str] = quoted) -> str:
+    """How a column is written in `columns=`, as Python."""
+    if isinstance(column, str):
+        return quote(column)
+    if isinstance(column, text_after):
+        return f"cl.text_after({quote(column.column)}, {quote(column.marker)})"
+    if isinstance(column, (count_solution_steps, text_boxed)):
+        return f"cl.{type(column).__name__}({quote(column.column)})"
+    if isinstance(column, text_joined):
+        return f"cl.text_joined({', '.join(map(quote, column.columns))})"
+    code = getattr(column, "code", None)  # of a helper that another module defines
+    return code(quote) if callable(code) else getattr(column, "__name__", type(column).__name__)
+
+
+def map_columns(
+    frame: pd.DataFrame,
+    source: str,
+    columns: Mapping[str, Column],
+    *,
+    written: Mapping[str, pd.Series] | None = None,
+    prompts: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The mapped columns first, then the source's others. Only `answer` mapped and no prompt: text to study.
+
+    written: columns of numbers as they stand in the file, where a float64 would not give that back; prompts: names that
+    a prompt often has, of which a table of texts to study has none.
+    """
+    written = written or {}
+    mapped = {target: take(frame, source, target, wanted, written) for target, wanted in columns.items()}
+    used = {name for wanted in columns.values() for name in _read_by(wanted)}
+    plain = any(callable(wanted) and not _read_by(wanted) for wanted in columns.values())
     for name in frame.columns:
         if name in mapped and name not in used and not plain:
             hint = f"map it to another name to keep it, for example {{'source_{name}': '{name}'}}"
             warn(f"{source}: its own column {name!r} is replaced by the mapped one; {hint}")
         elif name not in mapped and name not in used:
-            mapped[name] = frame[name]
+            mapped[name] = _as_it_stands(frame, name, name, written)
     if "answer" in columns and "prompt" not in mapped:
+        _refuse_a_forgotten_prompt(frame, source, used, prompts)
         mapped = {"prompt": pd.Series("", index=frame.index), **mapped}
+    _warn_of_inputs(frame, source, columns, used)
     return pd.DataFrame(mapped, index=frame.index)
 
 
-def take(frame: pd.DataFrame, source: str, target: str, wanted: Column) -> Any:
-    if isinstance(wanted, str) and wanted not in frame:
+def _read_by(wanted: Column) -> tuple[str, ...]:
+    """Names of the source's columns that a mapping reads; none of a function's, which nobody knows."""
+    if isinstance(wanted, str):
+        return (wanted,)
+    several = getattr(wanted, "columns", None) or getattr(wanted, "_columns", None)
+    return several or tuple(filter(None, [getattr(wanted, "column", None)]))
+
+
+def _as_it_stands(frame: pd.DataFrame, name: str, target: str, written: Mapping[str, pd.Series]) -> pd.Series:
+    """A column; where a text is wanted of numbers, with the digits that the file has."""
+    text = target in TEXTS or target == "id"
+    return written[name] if text and name in written else at_path(frame, name)
+
+
+def _refuse_a_forgotten_prompt(frame: pd.DataFrame, source: str, used: set[str], prompts: Sequence[str]) -> None:
+    """Text to study has no question; a table that has one was most likely mapped by half."""
+    known = {str(name).strip().lower(): name for name in frame.columns if name not in used}
+    found = next((known[name] for name in prompts if name in known), None)
+    if found is not None:
+        example = f'{{"prompt": {quoted(str(found))}, ...}}'
+        raise PoolError(
+            f"{source}: an answer is mapped and no prompt, which makes text to study, but there is a column {found!r}; "
+            f'map it, columns={example}, or say that there is none, {{"prompt": "", ...}}'
+        )
+
+
+def _warn_of_inputs(frame: pd.DataFrame, source: str, columns: Mapping[str, Column], used: set[str]) -> None:
+    """Alpaca's rows have a part of their question in a column of its own."""
+    if columns.get("prompt") != "instruction" or "input" not in frame or "input" in used:
+        return
+    filled = int(frame["input"].map(lambda text: isinstance(text, str) and bool(text.strip())).sum())
+    if filled:
+        warn(
+            f"{source}: {filled} of {len(frame)} rows have a text in 'input', which is not in their prompt; take both "
+            'with columns={"prompt": cl.text_joined("instruction", "input")}'
+        )
+
+
+def take(
+    frame: pd.DataFrame, source: str, target: str, wanted: Column, written: Mapping[str, pd.Series] | None = None
+) -> Any:
+    if isinstance(wanted, str) and not has_path(frame, wanted):
+        if target == "task" or (target == "prompt" and wanted == ""):  # a verifier for all rows; no prompts at all
+            return pd.Series(wanted, index=frame.index)
         has = ", ".join(map(str, frame.columns))
         raise PoolError(f"{source}: no column {wanted!r}, wanted for {target!r};{closest(wanted, frame)} it has {has}")
-    if isinstance(wanted, str):
-        return frame[wanted]
-    if not callable(wanted):
+    if not isinstance(wanted, str) and not callable(wanted):
         raise PoolError(f"{source}: columns[{target!r}] is {show(wanted)}, expected a column name or a function")
     try:
-        values = wanted(frame)
+        values = _as_it_stands(frame, wanted, target, written or {}) if isinstance(wanted, str) else wanted(frame)
     except PoolError as error:
-        joint = "" if str(error).startswith("no column") else ","
+        joint = "" if str(error).startswith("no ") else ","
         raise PoolError(f"{source}{joint or ':'} {error}") from None
     if len(values) != len(frame):
         raise PoolError(f"{source}: columns[{target!r}] gave {len(values)} values, expected {len(frame)}, one a row")
     return values if isinstance(values, pd.Series) else pd.Series(values, index=frame.index)
 
 
-def typed(pool: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Known columns in their types, as far as that loses nothing; what is left over is `validate`'s to refuse."""
+def typed(pool: pd.DataFrame, *, numbers: bool = False) -> pd.DataFrame:
+    """Known columns in their types, as far as that loses nothing; what is left over is `validate`'s to refuse.
+
+    numbers: whether other columns of texts may be numbers, as in a CSV, which has no types of its own.
+    """
     for name in pool.columns:
         if name in LISTS:
             pool[name] = pd.Series([as_list(value) for value in pool[name]], index=pool.index, dtype=object)
         elif name in TEXTS or name == "id":
-            pool[name] = pd.Series([as_text(value) for value in pool[name]], index=pool.index, dtype=object)
-        elif pool[name].dtype == "str" and name != "held_out":
-            try:
-                pool[name] = pd.to_numeric(pool[name])
-            except (ValueError, TypeError):
-                pass
+            pool[name] = pd.Series([as_text(value) for value in values_of(pool[name])], index=pool.index, dtype=object)
         elif name == "held_out":
             pool[name] = [{"true": True, "false": False}.get(str(value).lower(), value) for value in pool[name]]
-    if "prompt" in pool and all(value is None for value in pool["prompt"]):
+        elif pool[name].dtype == "str" and (numbers or name in NUMBERS):
+            found = numbers_of(pool[name])
+            pool[name] = pool[name] if found is None else found
+    if "prompt" in pool and all(is_missing(value) for value in pool["prompt"]):
         pool["prompt"] = ""
     return pool
 
 
-def as_text(value: Any) -> Any:
-    """Numbers as their shortest text; nothing stays nothing."""
-    if isinstance(value, str) or value is None or (isinstance(value, float) and np.isnan(value)):
-        return value if isinstance(value, str) else None
-    if isinstance(value, (bool, np.bool_, int, np.integer)):
-        return str(value)
-    return f"{value:.15g}" if isinstance(value, (float, np.floating)) else value
+NUMBERS = ("pass_rate_human",)  # known columns of numbers that are not checked further; `level` is
 
 
-def as_list(value: Any) -> Any:
-    """A list, an array, or the JSON text of a list; a missing value is None."""
-    if isinstance(value, (np.ndarray, tuple)):
-        value = list(value)
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    if value is None or (isinstance(value, float) and np.isnan(value)) or value == "":
-        return None
-    return [as_text(item) for item in value] if isinstance(value, list) else value
+def values_of(column: pd.Series) -> Sequence[Any]:
+    """The values; those of float32 as such, whose shortest text is not that of the float64 they would become."""
+    return column.to_numpy() if column.dtype.kind == "f" else column

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curriculab.data.values import is_missing, level_of
 from curriculab.registry.warning import warn
 
 TEXTS = ("prompt", "answer", "topic", "task", "solution")  # columns that hold text where they exist
@@ -30,12 +31,6 @@ class PoolError(ValueError):
     Traceback (most recent call last):
     curriculab.data.validation.PoolError: ladder: asked for 0 rows, ...
     """
-
-
-def missing(name: str, frame: pd.DataFrame, source: str) -> str:
-    has = ", ".join(map(str, frame.columns))
-    example = f'columns={{"{name}": "{frame.columns[0]}"}}'
-    return f"{source}: no column {name!r}; it has {has}; say which one it is, for example {example}"
 
 
 def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | None = None) -> pd.DataFrame:
@@ -74,7 +69,8 @@ def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | Non
         raise PoolError(f"{source}: found a {type(pool).__name__}, expected {expected}")
     for name in ("prompt", "answer"):
         if name not in pool:
-            raise PoolError(missing(name, pool, source))
+            has = ", ".join(map(str, pool.columns))
+            raise PoolError(f"{source}: no column {name!r}; it has {has}; map one, cl.load_pool(table, columns=...)")
     if taken := [name for name in TAKEN if name in pool]:
         raise PoolError(
             f"{source}: the column {taken[0]!r} has a meaning of its own while rows are answered and trained; "
@@ -131,7 +127,19 @@ def check_text(values: pd.Series, source: str, at: Mapping[int, str]) -> None:
     optional = values.name not in ("prompt", "answer", "topic")
     for i, value in enumerate(values):
         if not isinstance(value, str) and not (optional and is_missing(value)):
-            raise fail(source, at[i], str(values.name), value, "text")
+            raise fail(source, at[i], str(values.name), value, f"text{_part_of(str(values.name), value)}")
+
+
+def _part_of(name: str, value: Any) -> str:
+    """How to take the text out of a list, or of an object, that stands in its place."""
+    place = name
+    while isinstance(value, (list, tuple, np.ndarray, Mapping)) and len(value):
+        if isinstance(value, Mapping):
+            part = next((part for part in ("content", "text", "value") if part in value), next(iter(value)))
+            place, value = f"{place}.{part}", value[part]
+        else:
+            place, value = f"{place}.0", value[0]
+    return "" if place == name else f'; take a part of it, for example columns={{"{name}": "{place}"}}'
 
 
 def check_options(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
@@ -149,7 +157,7 @@ def check_options(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> Non
 
 
 def whole_numbers(values: pd.Series, source: str, at: Mapping[int, str]) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
+    numbers = pd.to_numeric(values.map(level_of), errors="coerce").astype(float)
     for i in np.flatnonzero(~(np.isfinite(numbers) & (numbers % 1 == 0)).to_numpy(dtype=bool)):
         raise fail(source, at[int(i)], "level", values.iloc[int(i)], "a whole number")
     return numbers.astype("int64")
@@ -177,10 +185,6 @@ def keys_of(pool: pd.DataFrame) -> pd.Series:
 
 def blank(value: Any) -> bool:
     return is_missing(value) or (isinstance(value, str) and not value.strip())
-
-
-def is_missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
 
 
 def show(value: Any) -> str:

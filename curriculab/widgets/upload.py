@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 
 from curriculab.data.files import FILES, read_table
+from curriculab.data.guessing import guess_columns
 from curriculab.data.loading import load_pool
-from curriculab.data.mapping import Column, count_solution_steps, guess_columns, text_after
+from curriculab.data.mapping import Column, code_of, count_solution_steps, text_after, text_boxed, text_joined
 from curriculab.data.validation import PoolError, show
 from curriculab.widgets.html import html_table
 
@@ -94,7 +95,9 @@ class Look:
     @property
     def source(self) -> str:
         """The Python line that loads it again, from where the file lies."""
-        given = ", ".join(f"{target!r}: {_code(column)}" for target, column in self.columns.items() if target != column)
+        given = ", ".join(
+            f"{target!r}: {code_of(column, repr)}" for target, column in self.columns.items() if target != column
+        )
         return f"cl.load_pool({self.name!r}{f', columns={{{given}}}' if given else ''})"
 
 
@@ -160,14 +163,11 @@ def _too_long(lengths: pd.Series, model: Model | None) -> list[str]:
 def _described(column: Column) -> str:
     if isinstance(column, text_after):
         return f"{column.column}, behind {column.marker}"
-    return f"{column.column}, its lines counted" if isinstance(column, count_solution_steps) else str(column)
-
-
-def _code(column: Column) -> str:
-    if isinstance(column, str):
-        return repr(column)
-    marker = f", {column.marker!r}" if isinstance(column, text_after) else ""
-    return f"cl.{type(column).__name__}({column.column!r}{marker})"
+    if isinstance(column, count_solution_steps):
+        return f"{column.column}, its lines counted"
+    if isinstance(column, text_boxed):
+        return f"{column.column}, in its box"
+    return " and ".join(column.columns) if isinstance(column, text_joined) else str(column)
 
 
 def _first(table: pd.DataFrame, column: str) -> str:
@@ -297,8 +297,10 @@ class Upload:
         choices = [("", None), *((_described(c), c) for c in columns)]
         simple = [("", None), *((n, n) for n in names)]
         for target, menu in self.menus.items():
-            menu.options = choices if target in ("answer", "level") else simple
-            menu.value = self.look.columns.get(target)
+            offered, chosen = choices if target in ("answer", "level") else simple, self.look.columns.get(target)
+            known = any(value == chosen for _, value in offered)
+            menu.options = offered if known else [*offered, (_described(chosen), chosen)]
+            menu.value = chosen
         self.box.layout.display = "flex" if names else "none"
         self._muted = False
 

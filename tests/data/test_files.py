@@ -155,7 +155,8 @@ def test_a_wrong_encoding_names_byte_and_line(here: Path) -> None:
         (
             "q.jsonl",
             '{"prompt": ["a"], "answer": "1"}\n',
-            "q.jsonl, line 1, column 'prompt': found ['a'], expected text",
+            "q.jsonl, line 1, column 'prompt': found ['a'], expected text; take a part of it, for example "
+            'columns={"prompt": "prompt.0"}',
         ),
     ],
 )

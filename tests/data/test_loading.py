@@ -14,7 +14,7 @@ import curriculab as cl
 from curriculab.data.loading import load_pool
 from curriculab.data.mapping import count_solution_steps, text_after
 from curriculab.data.registry import SOURCES, source
-from tests.data.written import KNOWN, message, write
+from tests.data.written import FILES, KNOWN, message, write
 
 
 def test_n_rows_are_drawn_by_seed_in_file_order(here: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_source_of_ones_own_is_drawn_from_and_validated(monkeypatch: pytest.Mo
     assert message("riddles:sphinx", arms=1) == (
         "load_pool('riddles:sphinx') takes no argument 'arms'; it takes legs, n, seed"
     )
-    assert message("riddle").endswith("or a file .jsonl, .json, .csv, .parquet (the first three also .gz)")
+    assert message("riddle").endswith(f"or a file {FILES} (also packed, .gz)")
     assert "'riddles:<name>'" in message("riddle")
 
     @source("holes")
@@ -115,3 +115,23 @@ def test_gsm8k_is_scored_and_trained_on_with_the_pocket_model(tmp_path):
     bench = cl.Bench(model, train, test, budget=cl.Budget(steps=5), batch_size=4, max_new_tokens=8, store=tmp_path)
     runs = bench.run({"random": cl.methods.random_order}, seeds=1, progress=False)
     assert runs.metrics.step.max() == 5 and runs.metrics.loss.iloc[-1] < runs.metrics.loss.iloc[0]
+
+
+def test_a_table_that_is_there_already_is_a_source() -> None:
+    table = pd.DataFrame({"question": ["one", "two"], "answer": [1, 2]}, index=["a", "b"])
+    pool = load_pool(table, columns={"prompt": "question", "task": "math"})
+    assert list(pool.index) == ["a", "b"] and pool["answer"].tolist() == ["1", "2"]
+    assert list(load_pool(table.reset_index(drop=True), columns={"prompt": "question"}).index) == [
+        "table/00001",
+        "table/00002",
+    ]
+    assert len(load_pool(table, columns={"prompt": "question"}, n=1)) == 1
+    assert message(table) == (
+        "the table: no column 'prompt'; it has question, answer, id; say which one it is, for example "
+        'columns={"prompt": "question"}'
+    )
+    assert message(table, levels=1) == (
+        "load_pool of a DataFrame takes no argument 'levels'; it takes columns, n, seed"
+    )
+    twice = pd.DataFrame([["one", "1", "2"]], columns=["prompt", "answer", "answer"])
+    assert message(twice) == "the table: found the column 'answer' twice, expected every name once"

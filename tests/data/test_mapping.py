@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from curriculab.data.loading import load_pool
-from curriculab.data.mapping import count_solution_steps, text_after
+from curriculab.data.mapping import count_solution_steps, text_after, text_boxed, text_joined
+from curriculab.data.validation import PoolError
 from tests.data.written import message, write
 
 
@@ -77,3 +78,42 @@ def test_a_column_that_the_mapping_replaces_is_named(here: Path) -> None:
         "g.jsonl: its own column 'answer' is replaced by the mapped one; map it to another name to keep it, for "
         "example {'source_answer': 'answer'}"
     ]
+
+
+@pytest.mark.parametrize("name", ["question", "Question", "instruction", "problem"])
+def test_an_answer_alone_beside_a_question_is_refused(here: Path, name: str) -> None:
+    source = write(here, "g.jsonl", f'{{"{name}": "2+2", "answer": "4"}}\n')
+    assert message(source, columns={"answer": "answer"}) == (
+        "g.jsonl: an answer is mapped and no prompt, which makes text to study, but there is a column "
+        f'{name!r}; map it, columns={{"prompt": "{name}", ...}}, or say that there is none, {{"prompt": "", ...}}'
+    )
+    assert load_pool(source, columns={"prompt": "", "answer": "answer"})["prompt"].tolist() == [""]
+
+
+def test_a_verifier_is_named_for_all_rows(here: Path) -> None:
+    source = write(here, "g.jsonl", '{"prompt": "2+2", "answer": "4"}\n{"prompt": "1+1", "answer": "2"}\n')
+    assert load_pool(source, columns={"task": "math"})["task"].tolist() == ["math", "math"]
+
+
+def test_an_input_that_no_prompt_holds_is_told(here: Path) -> None:
+    lines = ['{"instruction": "Translate", "input": "Hund", "output": "dog"}', '{"instruction": "Hi", "output": "Hi"}']
+    source = write(here, "g.jsonl", "\n".join(lines))
+    with pytest.warns(UserWarning) as caught:
+        load_pool(source, columns={"prompt": "instruction", "answer": "output"})
+    assert [str(warning.message) for warning in caught] == [
+        "g.jsonl: 1 of 2 rows have a text in 'input', which is not in their prompt; take both with "
+        'columns={"prompt": cl.text_joined("instruction", "input")}'
+    ]
+    joined = {"prompt": text_joined("instruction", "input", between=": "), "answer": "output"}
+    assert load_pool(source, columns=joined)["prompt"].tolist() == ["Translate: Hund", "Hi"]
+    with pytest.raises(PoolError, match=r"^text_joined\('a',\): give the names of two columns or more$"):
+        text_joined("a")
+
+
+def test_the_last_box_is_taken_whole() -> None:
+    frame = pd.DataFrame({"s": [r"\boxed{1} then \boxed{\frac{1}{2}}.", r"\fbox{ 3 }"]}, index=["line 1", "line 2"])
+    assert text_boxed("s")(frame).tolist() == [r"\frac{1}{2}", "3"]
+    for text in ("none", r"\boxed{open"):
+        with pytest.raises(PoolError) as error:
+            text_boxed("s")(frame.assign(s=text))
+        assert str(error.value) == f"line 1, column 's': found {text!r}, expected a \\boxed{{...}}"

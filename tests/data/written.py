@@ -12,7 +12,8 @@ from curriculab.data.validation import PoolError
 QUESTIONS = "id,prompt,answer,level\na,one,1,1\nb,two,2,1\nc,three,3,2\n"
 
 
-KNOWN = "'clinic', 'gym:<task>', 'hf:<id>', 'ladder' or a file .jsonl, .json, .csv, .parquet (the first three also .gz)"
+FILES = ".jsonl, .json, .csv, .parquet, .jsonlines, .ndjson, .tsv"
+KNOWN = f"'clinic', 'gym:<task>', 'hf:<id>', 'ladder' or a file {FILES} (also packed, .gz)"
 
 
 def message(source: str | Path, **options: object) -> str:

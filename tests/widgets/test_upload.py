@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
-from curriculab.data.mapping import count_solution_steps, guess_columns, text_after
+from curriculab.data.guessing import guess_columns
+from curriculab.data.mapping import count_solution_steps, text_after
 from curriculab.widgets import Upload, examine
 from curriculab.widgets.upload import LARGEST, safe_name
 
@@ -129,7 +130,11 @@ def test_menus_and_set_change_the_mapping_alike():
         ),
         ("a.csv", b"", "a.csv: found no rows, expected at least one"),
         ("a.jsonl", b"{\n", "a.jsonl, line 1: found '{', expected one JSON object"),
-        ("a.txt", b"hello", "a.txt: found a file of type .txt, expected .jsonl, .json, .csv, .parquet"),
+        (
+            "a.txt",
+            b"hello",
+            "a.txt: found a file of type .txt, expected .jsonl, .json, .csv, .parquet, .jsonlines, .ndjson, .tsv",
+        ),
         ("a.parquet", b"PAR1", None),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from curriculab.data.files import numbered
 from curriculab.data.registry import source
 from curriculab.data.shaping import shape
 from curriculab.data.validation import PoolError, one_line
@@ -40,8 +41,7 @@ def load(
         if not reached:
             raise unreachable(source) from None
         raise PoolError(f"{source}: {one_line(error)}") from None
-    frame.index = pd.Index([f"row {i}" for i in range(1, len(frame) + 1)])
-    return shape(frame, source, stem=place.strip("/").split("/")[-1], columns=columns, n=n, seed=seed)
+    return shape(numbered(frame), source, stem=place.strip("/").split("/")[-1], columns=columns, n=n, seed=seed)
 
 
 def hub_answers(source: str, name: str) -> bool:
