@@ -63,9 +63,8 @@ def _by_columns(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     numbered = rows == [str(i) for i in range(len(rows))]
     if not numbered or any(list(column) != rows for column in columns):
         return None
-    return [
-        dict(zip(value, cells, strict=True)) for cells in zip(*(column.values() for column in columns), strict=True)
-    ]
+    cells = zip(*[column.values() for column in columns], strict=True)
+    return [dict(zip(value, row, strict=True)) for row in cells]
 
 
 def _by_id(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
