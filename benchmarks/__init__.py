@@ -6,6 +6,7 @@
                irt        fits of item response theory, 976 people x 90 items (no peer)
                draws      what a method itself takes between two steps, at 10 thousand and 1 million rows (no peer)
                bootstrap  intervals of aggregates against rliable, each side in a process of its own
+               kernels    kernels that a GPU would start, counted on a CPU (no peer)
 
 Both sides of any other ratio run in one process on one thread, in turns, with the same model, data, precision and token
 counts; what is compared is the median over the turns. One such figure: {"name": "score_vs_batch1", "ours": 309.0,

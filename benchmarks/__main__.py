@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-FAMILIES = ("score", "sft", "grpo", "draws", "irt", "bootstrap")
+FAMILIES = ("score", "sft", "grpo", "draws", "irt", "bootstrap", "kernels")
 
 
 def main(given: Sequence[str] | None = None) -> Path:
@@ -24,11 +24,12 @@ def main(given: Sequence[str] | None = None) -> Path:
 
     import torch
 
-    from benchmarks import bootstrap, draws, grpo, irt, measure, score, sft
+    from benchmarks import bootstrap, draws, grpo, irt, kernels, measure, score, sft
 
     torch.set_num_threads(1)
     print(measure.machine(), flush=True)
-    modules = {"score": score, "sft": sft, "grpo": grpo, "draws": draws, "irt": irt, "bootstrap": bootstrap}
+    families = (score, sft, grpo, draws, irt, bootstrap, kernels)
+    modules = dict(zip(FAMILIES, families, strict=True))
     began, figures = time.time(), []
     for family in (asked.only,) if asked.only else FAMILIES:
         module = modules[family]

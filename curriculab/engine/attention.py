@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from curriculab.engine.plan import active_plans
+from curriculab.engine.route import batched
 
 BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)  # padded lengths inside attention, tokens
 
@@ -296,7 +297,7 @@ class RowAttention:
             kernel, masks = KERNELS[self.kernel], self.masks(window, q.dtype)
             rows = zip(*(_by_row(x, self.packed) for x in (q, k, v)), masks, strict=True)
             return _packed([kernel(*row, scaling or q.shape[-1] ** -0.5) for row in rows])
-        if self.device.type != "cpu":
+        if batched(self.device):
             return self.buckets.attend(q, k, v, scaling, window)
         width, scaling = v.shape[-1], scaling or q.shape[-1] ** -0.5
         if width < q.shape[-1]:  # latent attention; the kernel wants all alike
@@ -339,12 +340,14 @@ def _added(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None
 
 
 @contextmanager
-def watched(inner: torch.nn.Module, inside: list[torch.Tensor] | None, tokens: int):
-    """While this is open, what `inner` makes of its first `tokens` tokens goes into `inside` too."""
+def watched(inner: torch.nn.Module, inside: list[torch.Tensor] | None, tokens: int | np.ndarray):
+    """While this is open, what `inner` makes of its first `tokens` tokens, or of those in these places, goes into
+    `inside` too."""
     if inside is None:
         yield
         return
-    watching = inner.register_forward_hook(lambda module, args, out: inside.append(out.last_hidden_state[0, :tokens]))
+    places = slice(tokens) if isinstance(tokens, int) else tokens
+    watching = inner.register_forward_hook(lambda module, args, out: inside.append(out.last_hidden_state[0, places]))
     try:
         yield
     finally:

@@ -14,7 +14,9 @@ import torch
 from curriculab.engine.adapter import FEWEST
 from curriculab.engine.attention import RowAttention, Shape, kernel_of, watched
 from curriculab.engine.model import Model
-from curriculab.engine.plan import Plan, Span, running
+from curriculab.engine.plan import Span, running
+from curriculab.engine.products import evened, planned
+from curriculab.engine.route import batched
 
 
 def forward(
@@ -38,9 +40,13 @@ def forward(
     if not model.packed:
         return _row_by_row(model, texts, spans, wanted, grad=grad, inside=inside)
     base, device = model.base, model.device
-    shapes = shapes or [None] * len(texts)
+    dtype = base.get_input_embeddings().weight.dtype
+    rows = evened(texts, shapes or [None] * len(texts), spans, dtype, device)
+    texts, shapes, spans = rows.texts, rows.shapes, rows.spans
+    wanted = wanted if rows.places is None else rows.places[wanted]
     lengths = [len(t) for t in texts]
-    total, short = sum(lengths), max(0, FEWEST - sum(lengths))
+    fewest = 1 if batched(device) else FEWEST
+    total, short = sum(lengths), max(0, fewest - sum(lengths))
     tokens = np.concatenate([*texts, np.repeat(texts[0][:1], short)])
     positions = np.concatenate(
         [
@@ -49,11 +55,13 @@ def forward(
         ]
     )
     lengths += [1] * short
-    keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, FEWEST - len(wanted)))]), device=device)
+    keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, fewest - len(wanted)))]), device=device)
     attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes, kernel_of(base))
     whole = base if len(wanted) else base.base_model
     head = dict(logits_to_keep=keep) if len(wanted) else {}
-    with running(Plan(spans, attend)), torch.set_grad_enabled(grad), watched(base.base_model, inside, total):
+    plan = planned(spans, attend, total=total + short, dtype=dtype, device=device)
+    own = total if rows.places is None else rows.places
+    with running(plan), torch.set_grad_enabled(grad), watched(base.base_model, inside, own):
         embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
         at = torch.as_tensor(positions, device=device)[None]
         out = whole(inputs_embeds=embedded, position_ids=at, use_cache=False, **head)
@@ -85,7 +93,8 @@ def _row_by_row(
         own = wanted[(wanted >= start) & (wanted < end)] - start
         owner = next((s.adapter for s in spans if s.start <= start < s.end), None)
         ids = torch.as_tensor(tokens, device=model.device)[None]
-        plan = Plan([Span(owner, 0, None)], None)
+        dtype = model.base.get_input_embeddings().weight.dtype
+        plan = planned([Span(owner, 0, None)], None, total=len(tokens), dtype=dtype, device=model.device)
         with running(plan), torch.set_grad_enabled(grad), watched(model.base.base_model, states, len(tokens)):
             if len(own):
                 out = model.base(input_ids=ids, use_cache=False).logits[0]

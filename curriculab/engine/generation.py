@@ -20,6 +20,8 @@ from curriculab.engine.forward import forward, reset_dynamic_positions
 from curriculab.engine.linear import holding
 from curriculab.engine.model import Model
 from curriculab.engine.plan import Plan, Span, running
+from curriculab.engine.products import planned
+from curriculab.engine.route import batched
 
 # Key-value places held at once: on a CPU the 32 answers of each of six variants in one wave (a fifth faster than in
 # three of 8,192 places), for 0.3 GB of the pocket model.
@@ -124,7 +126,7 @@ class _Decode:
     def __init__(self, seen: _Cache, owner: np.ndarray, final: np.ndarray) -> None:
         """owner: the prompt of each answer; final: the most tokens it may come to, prompt included; (answers,)."""
         self.length = torch.as_tensor(seen.lengths[owner], device=seen.device)
-        size = np.ceil(np.log2(final / STRIDE)).clip(0) if seen.device.type == "cpu" else np.zeros(len(final))
+        size = np.zeros(len(final)) if batched(seen.device) else np.ceil(np.log2(final / STRIDE)).clip(0)
         self.parts = []
         for s in np.unique(size):
             rows = np.flatnonzero(size == s)
@@ -267,10 +269,15 @@ def _one_more(model: Model, cache: _Decode, token: torch.Tensor, own: list[Promp
     b, short = len(token), max(0, FEWEST - len(token))
     position = torch.cat([cache.length, cache.length[:1].expand(short)])[None]
     token = torch.cat([token, token[:1].expand(short)])[None]
-    with running(Plan(_spans(own, [1] * b), cache)):
+    with running(_planned(model, _spans(own, [1] * b), cache, b + short)):
         out = model.base(input_ids=token, position_ids=position, use_cache=False)
     cache.length = cache.length + 1
     return out.logits[0, :b].float()
+
+
+def _planned(model: Model, spans: Sequence[Span], attend: object, total: int) -> Plan:
+    dtype = model.base.get_input_embeddings().weight.dtype
+    return planned(spans, attend, total=total, dtype=dtype, device=model.device)
 
 
 def _spans(own: Sequence[Prompt], lengths: Sequence[int]) -> list[Span]:
@@ -357,7 +364,7 @@ def _write_one_prompt(model: Model, at: int, prompt: Prompt) -> list[Written]:
     packing = base.config._attn_implementation
     base.set_attn_implementation(model.own_attention)
     try:
-        with running(Plan([Span(prompt.adapter, 0, None)], None)):
+        with running(_planned(model, [Span(prompt.adapter, 0, None)], None, prompt.n)):
             base.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),

@@ -10,42 +10,22 @@ from types import MethodType
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from curriculab.engine.adapter import Entry, Layout
 from curriculab.engine.experts import Stack, follow_plan
-from curriculab.engine.plan import Span, active_plans
+from curriculab.engine.plan import Products, active_plans
+from curriculab.engine.products import BySpan, product
+from curriculab.engine.route import batched
 
 if TYPE_CHECKING:
     from peft import LoraConfig
 
 KEPT_BYTES = 2**27  # bytes of weights taken out of NF4 once for a whole decode: all of the pocket model's
 
-ONEDNN_ROWS = 8  # below, the call costs more than it saves
-
-
-onednn_linear = torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
+NOTHING = BySpan(())  # of a layer without adapters
 
 kept_weights: list[dict[torch.nn.Module, torch.Tensor]] = []
-
-
-def product(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-    """x (n, in) times w (out, in) transposed. oneDNN where it pays on a CPU: PyTorch's default (MKL) reaches less than
-    half its speed on AMD processors, and rounds differently for fewer than eight rows. A row that is read alone has no
-    neighbours, and is multiplied as transformers does."""
-    if x.shape[0] < ONEDNN_ROWS or not onednn_linear or x.device.type != "cpu":
-        return x @ w.T
-    alone = active_plans and active_plans[-1].attend is None
-    if x.dtype == w.dtype == torch.float32 and not alone:
-        return onednn_linear(x, w, None, "none", [], "")
-    return x @ w.T
-
-
-def add_product(y: torch.Tensor, x: torch.Tensor, w: torch.Tensor, scale: float) -> None:
-    """y (n, out) += scale * x (n, in) w (in, out), in place."""
-    if y.dtype == x.dtype:
-        y.addmm_(x, w, alpha=scale)
-    else:
-        y.add_((x @ w).to(y.dtype), alpha=scale)
 
 
 def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
@@ -68,7 +48,7 @@ def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
 @contextmanager
 def holding(device: torch.device):
     """While this is open on a CPU, layers are taken out of NF4 once, not for every token (a sixth of its time)."""
-    if device.type != "cpu":
+    if batched(device):
         yield
         return
     kept_weights.append({})
@@ -80,6 +60,8 @@ def holding(device: torch.device):
 
 def frozen_product(x: torch.Tensor, base: torch.nn.Module) -> torch.Tensor:
     """W x + b of a frozen linear layer, x (n, in)."""
+    if batched(x.device):
+        return F.linear(x, dense(base, x.dtype), None if base.bias is None else base.bias.to(x.dtype))
     y = product(x, dense(base, x.dtype))
     if base.bias is not None:
         y += base.bias.to(y.dtype)
@@ -95,18 +77,18 @@ class MixedLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx, x: torch.Tensor, spark: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, spans: list[Span]
+        ctx, x: torch.Tensor, spark: torch.Tensor, base: torch.nn.Module, layer: int, scale: float, products: Products
     ) -> torch.Tensor:
         y = frozen_product(x, base)
-        ctx.save_for_backward(x, *add_adapters(y, x, layer, scale, spans))
-        ctx.base, ctx.layer, ctx.scale, ctx.spans = base, layer, scale, spans
+        ctx.save_for_backward(x, *products.add(y, x, layer, scale))
+        ctx.base, ctx.layer, ctx.scale, ctx.products = base, layer, scale, products
         return y
 
     @staticmethod
     def backward(ctx, gy: torch.Tensor) -> tuple:
         x, *held = ctx.saved_tensors
         gx = product(gy, dense(ctx.base, gy.dtype).T) if ctx.needs_input_grad[0] else None
-        pull_back(gx, gy, x, held, ctx.layer, ctx.scale, ctx.spans)
+        ctx.products.pull_back(gx, gy, x, held, ctx.layer, ctx.scale)
         return gx, None, None, None, None, None
 
 
@@ -115,46 +97,19 @@ class MixedLora(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx, x: torch.Tensor, y0: torch.Tensor, spark: torch.Tensor, layer: int, scale: float, spans: list[Span]
+        ctx, x: torch.Tensor, y0: torch.Tensor, spark: torch.Tensor, layer: int, scale: float, products: Products
     ) -> torch.Tensor:
         y = y0.clone()
-        ctx.save_for_backward(x, *add_adapters(y, x, layer, scale, spans))
-        ctx.layer, ctx.scale, ctx.spans = layer, scale, spans
+        ctx.save_for_backward(x, *products.add(y, x, layer, scale))
+        ctx.layer, ctx.scale, ctx.products = layer, scale, products
         return y
 
     @staticmethod
     def backward(ctx, gy: torch.Tensor) -> tuple:
         x, *held = ctx.saved_tensors
         gx = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
-        pull_back(gx, gy, x, held, ctx.layer, ctx.scale, ctx.spans)
+        ctx.products.pull_back(gx, gy, x, held, ctx.layer, ctx.scale)
         return gx, gy, None, None, None, None
-
-
-def add_adapters(y: torch.Tensor, x: torch.Tensor, layer: int, scale: float, spans: list[Span]) -> list[torch.Tensor]:
-    """Add scale * B A x to each adapter's stretch of y, in place; returns the A x for the way back."""
-    held = []
-    for span in spans:
-        a, b = span.adapter.matrices[layer]
-        h = product(span.of(x, a.dtype), a)
-        held.append(h)
-        add_product(span.of(y), h, b.T, scale)
-    return held
-
-
-def pull_back(
-    gx: torch.Tensor | None, gy: torch.Tensor, x: torch.Tensor, held: list, layer: int, scale: float, spans: list
-) -> None:
-    """Add the adapters' part to gx, in place, and their gradients to the flat vectors."""
-    for span, h in zip(spans, held, strict=True):
-        a, b = span.adapter.matrices[layer]
-        g = span.of(gy, a.dtype)
-        gh = product(g, b.T)
-        if gx is not None:
-            add_product(span.of(gx), gh, a, scale)
-        if span.adapter.gradients is not None:
-            ga, gb = span.adapter.gradients[layer]
-            gb.T.addmm_(h.T, g, alpha=scale)
-            ga.addmm_(gh.T, span.of(x, a.dtype), alpha=scale)
 
 
 def keep_memory() -> None:
@@ -206,11 +161,11 @@ def _mixed_forward(index: int, scale: float, own):
         plan, base, flat = active_plans[-1], self.base_layer, x.reshape(-1, x.shape[-1])
         if not torch.is_grad_enabled():  # autograd's own bookkeeping is a tenth of a decoded token
             y = base(flat) if hasattr(base, "state") else frozen_product(flat, base)
-            add_adapters(y, flat, index, scale, plan.spans)
+            plan.products.add(y, flat, index, scale)
         elif hasattr(base, "state"):  # bitsandbytes' 8-bit layer
-            y = MixedLora.apply(flat, base(flat), plan.spark, index, scale, plan.spans)
+            y = MixedLora.apply(flat, base(flat), plan.spark, index, scale, plan.products)
         else:
-            y = MixedLinear.apply(flat, plan.spark, base, index, scale, plan.spans)
+            y = MixedLinear.apply(flat, plan.spark, base, index, scale, plan.products)
         return y.view(*x.shape[:-1], y.shape[-1])
 
     return forward
@@ -225,7 +180,7 @@ def _frozen_forward(own):
         flat = x.reshape(-1, x.shape[-1])
         if not torch.is_grad_enabled():
             return frozen_product(flat, self).view(*x.shape[:-1], -1)
-        y = MixedLinear.apply(flat, active_plans[-1].spark, self, -1, 0.0, [])
+        y = MixedLinear.apply(flat, active_plans[-1].spark, self, -1, 0.0, NOTHING)
         return y.view(*x.shape[:-1], y.shape[-1])
 
     return forward

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -25,14 +26,39 @@ class Span:
         return own if dtype is None or own.dtype == dtype else own.to(dtype)
 
 
+class Products(Protocol):
+    """How adapters are multiplied with their own stretches of a forward."""
+
+    def add(self, y: torch.Tensor, x: torch.Tensor, layer: int, scale: float) -> Sequence[torch.Tensor]:
+        """Add scale * B A x to each adapter's stretch of y, in place; returns the A x for the way back."""
+        ...
+
+    def pull_back(
+        self,
+        gx: torch.Tensor | None,
+        gy: torch.Tensor,
+        x: torch.Tensor,
+        held: Sequence[torch.Tensor],
+        layer: int,
+        scale: float,
+    ) -> None:
+        """Add the adapters' part to gx, in place, and the gradients of A and B to the adapters' own."""
+        ...
+
+
+def owned(spans: Sequence[Span]) -> list[Span]:
+    """The stretches that adapters own, empty ones left out."""
+    return [s for s in spans if s.adapter is not None and (s.end is None or s.end > s.start)]
+
+
 class Plan:
     """What layers need to know while a packed batch goes through: who owns which tokens, and where rows end."""
 
-    def __init__(self, spans: Sequence[Span], attend) -> None:
-        """attend: attention over the packed rows; None where the model's own attention sees one row at a time."""
-        own = [s for s in spans if s.adapter is not None and (s.end is None or s.end > s.start)]
-        self.spans, self.attend = own, attend
-        self.spark = torch.zeros((), requires_grad=True)  # puts a layer on the way back though nothing before it learns
+    def __init__(self, spans: Sequence[Span], attend, products: Products, spark: torch.Tensor | None = None) -> None:
+        """spans: that adapters own; attend: attention over the packed rows, None where the model's own attention sees
+        one row at a time; spark: a scalar that puts a layer on the way back though nothing before it learns."""
+        self.spans, self.attend, self.products = spans, attend, products
+        self.spark = torch.zeros((), requires_grad=True) if spark is None else spark
 
 
 active_plans: list[Plan] = []

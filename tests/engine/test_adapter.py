@@ -23,6 +23,7 @@ from curriculab.engine.linear import MixedLinear
 from curriculab.engine.loading import free_models, load_model
 from curriculab.engine.model import Model
 from curriculab.engine.plan import Span
+from curriculab.engine.products import BySpan
 from curriculab.engine.training import train_steps
 from curriculab.objectives.sft import Sft
 
@@ -278,7 +279,7 @@ def test_the_mixed_layer_equals_autograd_of_its_formula(bias: bool) -> None:
     probe = torch.randn(40, 16, generator=generator)
     for adapter in adapters:
         adapter.open()
-    y = MixedLinear.apply(x, torch.zeros((), requires_grad=True), base, 0, LAYOUT.scale, spans)
+    y = MixedLinear.apply(x, torch.zeros((), requires_grad=True), base, 0, LAYOUT.scale, BySpan(spans))
     (y * probe).sum().backward()
 
     copy = x.detach().clone().requires_grad_(True)

@@ -16,12 +16,13 @@ from peft import PeftModel
 
 from curriculab.bench.sanity import SanityCheckError, truth_test
 from curriculab.data.loading import load_pool
-from curriculab.engine import attention, check_at_load, generation, linear
+from curriculab.engine import attention, check_at_load, generation
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.generation import Prompt, write
 from curriculab.engine.loading import load_model
 from curriculab.engine.model import Model
 from curriculab.engine.packing import likelihood, micro_batches, read_tokens, run_batch, work_of
+from curriculab.engine.products import BySpan
 from curriculab.engine.texts import Text
 from curriculab.engine.training import train_steps
 from curriculab.objectives.sft import Sft
@@ -236,15 +237,16 @@ def test_rows_that_see_their_neighbours_are_found(no_cache, monkeypatch):
 
 @pytest.mark.parametrize("fault", ["scale", "owner"])
 def test_adapters_that_are_computed_wrong_are_refused_in_one_line(no_cache, monkeypatch, fault):
-    right = linear.add_adapters
+    right = BySpan.add
 
-    def doubled(y, x, layer, scale, spans):
-        return right(y, x, layer, 2 * scale, spans)
+    def doubled(self, y, x, layer, scale):
+        return right(self, y, x, layer, 2 * scale)
 
-    def of_the_first(y, x, layer, scale, spans):
-        return right(y, x, layer, scale, [replace(span, adapter=spans[0].adapter) for span in spans])
+    def of_the_first(self, y, x, layer, scale):
+        first = [replace(span, adapter=self.spans[0].adapter) for span in self.spans]
+        return right(BySpan(first), y, x, layer, scale)
 
-    monkeypatch.setattr(linear, "add_adapters", {"scale": doubled, "owner": of_the_first}[fault])
+    monkeypatch.setattr(BySpan, "add", {"scale": doubled, "owner": of_the_first}[fault])
     if fault == "owner":  # a row that is read alone has one owner
         with pytest.warns(UserWarning, match="reads one row at a time"):
             assert not load_model(build("qwen3"), tokenizer=tokenizer()).packed
@@ -277,12 +279,12 @@ def test_what_was_found_is_looked_for_once(monkeypatch, tmp_path):
 
 def test_the_truth_test_holds_a_loaded_model_against_its_own_forward(monkeypatch):
     model = load_model("pocket", bits=32, device="cpu")
-    right = linear.add_adapters
+    right = BySpan.add
 
-    def doubled(y, x, layer, scale, spans):
-        return right(y, x, layer, 2 * scale, spans)
+    def doubled(self, y, x, layer, scale):
+        return right(self, y, x, layer, 2 * scale)
 
-    monkeypatch.setattr(linear, "add_adapters", doubled)
+    monkeypatch.setattr(BySpan, "add", doubled)
     with pytest.raises(SanityCheckError, match="packed rows, and the model's own forward"):
         truth_test(model, load_pool("ladder", n=60, seed=0))
 

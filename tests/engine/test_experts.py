@@ -8,6 +8,7 @@ import torch
 from curriculab.engine.adapter import Adapter, Entry, Layout
 from curriculab.engine.experts import Stack, StackWithAdapter, follow_plan
 from curriculab.engine.plan import Plan, Span, running
+from curriculab.engine.products import BySpan
 
 EXPERTS, RANK, IN, OUT = 3, 2, 5, 4
 LAYOUT = Layout((Entry("experts", IN, OUT, 0, EXPERTS),), rank=RANK, alpha=4)
@@ -81,7 +82,8 @@ def test_every_adapter_works_on_its_own_tokens_and_the_rest_is_bare(spans):
     for which, start, end in spans:
         weight = bare + change(*(x.detach() for x in own[which].matrices[0]), False)
         wanted[start:end] = torch.einsum("noi, ni -> no", weight[index], hidden)[start:end]
-    with running(Plan([Span(own[which], start, end) for which, start, end in spans], None)):
+    owners = [Span(own[which], start, end) for which, start, end in spans]
+    with running(Plan(owners, None, BySpan(owners))):
         found = wrapper(hidden, index)
     torch.testing.assert_close(found.detach(), wanted)
     torch.testing.assert_close(wrapper(hidden, index), torch.einsum("noi, ni -> no", bare[index], hidden))
