@@ -85,7 +85,6 @@ MEANT = {
     "methods/online/gain_rl.py: gain_rl(longest=)",  # a step
     "methods/reward/vl_cogito.py: vl_cogito(longest=)",  # a target of the reward
     "methods/reward/vl_cogito.py: length_reward(longest=)",
-    "rewards/answers.py: final_answer(longest=)",  # the characters that are searched
     "paper/reproduce.py: Experiment(longest=)",  # rows that are taken
 }
 # How former names of arguments and functions are written where they are used.

@@ -6,13 +6,17 @@
     out = reward(out, run.progress)                                       # reward/correct, reward/length, reward
 
 Here belong what is compared with an answer (verifiers/, one file a kind of task; verification.py calls them), the
-process that judges what could hang (worker.py, worker_process.py), and the parts that a reward is added up from
-(parts.py). `python -m tools.fuzz_verifiers --n 100000 --seed 0` throws hostile text at the verifiers and prints what
-they did.
+process that judges what could hang (worker.py, worker_process.py), how an answer is found in a text and read
+(answers.py, meaning.py, quantities.py, plain.py), which verifier a right answer asks for (golds.py), and the parts that
+a reward is added up from (parts.py). `python -m curriculab.rewards corpus` prints how often the verifiers err on pairs
+with a known verdict; `python -m tools.fuzz_verifiers --n 100000 --seed 0` throws hostile text at the verifiers and
+prints what they did.
 """
 
 from curriculab.rewards.answers import LONGEST, final, number
-from curriculab.rewards.cutoffs import limits
+from curriculab.rewards.corpus import figures_of, judge_pairs, load_pairs
+from curriculab.rewards.cutoffs import judging, limits
+from curriculab.rewards.golds import kind_of
 from curriculab.rewards.parts import Band, Composite, Correct, Cosine, Overlong, Part, Tags, Triangle
 from curriculab.rewards.registry import VERIFIERS, Reference, verifier
 from curriculab.rewards.verification import verify, verify_rows
@@ -29,8 +33,13 @@ __all__ = [
     "Reference",
     "Tags",
     "Triangle",
+    "figures_of",
     "final",
+    "judge_pairs",
+    "judging",
+    "kind_of",
     "limits",
+    "load_pairs",
     "number",
     "verifier",
     "verify",

@@ -1,14 +1,62 @@
-"""Finding the final answer in a worked text.  `final("5 * 12 = 60\\n#### 60") -> ("60", True)`."""
+"""Finding the final answer in a worked text.  `final("5 * 12 = 60\\n#### 60") -> ("60", True)`.
+
+One reading for all tasks. What is thought is left out: all before the last </think>, and all behind a <think> that is
+not closed. A new line that begins with "Question:" or "Problem:" ends the text. Of <answer>, \\boxed{}, "####" and
+"answer is" or "answer:" the last counts, by its place in the whole text.
+"""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
 
-LONGEST = 512  # characters at the end of a text that are looked at
+LONGEST = 512  # characters of an answer that are looked at, from its end where nothing marks it
 NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\Z")  # commas between thousands only
-NUMBERS = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
-CLOSING = re.compile(r".*(?:####|\banswer(?: is|:))\s*(.*)", re.IGNORECASE | re.DOTALL)  # the last such mark counts
+
+NEXT_PROBLEM = re.compile(r"\n[ \t]*(?:[#>*_]+[ \t]*)?(?:Question|Problem)(?:[ \t]+\d{1,4})?[*_]*[:：]")
+THOUGHT = ("</think>", "</thinking>")
+THOUGHT_OPENS = ("<think>", "<thinking>")
+VERB = (
+    r"(?:is|are|was|equals|(?:would|will|should|must|may|might)\s+be|comes?\s+(?:out\s+)?(?:as|to|at)|came\s+(?:out\s+)?"
+    r"(?:as|to|at)|turns?\s+out\s+to\s+be|seems\s+to\s+be|appears\s+to\s+be|becomes)(?![A-Za-z'’])"
+)
+# Behind "answer": what makes it a mark. The words between are few, so that a search stays linear.
+ANSWER = re.compile(
+    r"(?:[*_`\"]|\s?\([^()\n]{1,30}\)(?=[^\n]{0,3}(?:is|:)))*"
+    r"(?:\s+(?:to|of|for|in)\s[^.:：=\n]{0,80}?)??[*_]*\s*"
+    rf"(?:,?\s*(?:therefore|thus|then|hence|so|finally)?,?\s*{VERB}\s*[:：]?|[:：=]|-{{1,2}}\s|(?=\([A-Za-z]\))|(?=[*_]*\s*\n))",
+    re.IGNORECASE,
+)
+HEADING = re.compile(r"[\s#*_>\-]*(?:(?:the|my|our|final|correct|so)\s+)*\Z", re.IGNORECASE)
+CHINESE = re.compile(r"答案(?:是|为|為)?\s*[:：]?")
+NO_ANSWER_HEAD = re.compile(
+    r"[*_ ]*(?:steps?|explanation|solution|notes?|conclusion|summary|verification|check|reason\w*|(?:final )?answer|"
+    r"question|problem|given|approach|calculation)\b",
+    re.IGNORECASE,
+)
+FRAMES = re.compile(r"[\s*_`]*(?:\\\[|\$\$|```\w*|\\begin\{(?:align|equation|gather)\*?\})?[\s*_`]*\Z")
+BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+BOX = re.compile(r"\s*(\{|[^\s{}$.,;]+)")
+JOINED = re.compile(
+    r"[\s$,;.]*(?:,|;|\bor\b|\band\b|\\text\{\s*(?:or|and)\s*\})[\s$,;]*(?:(?:or|and)\b)?[\s$]*"
+    r"(?:[A-Za-z](?:_\{?\w\}?)?\s*=\s*)?[\s$]*\Z"
+)
+MOST_BOXES = 12  # that are read as one list
+MARK_WORDS = 8  # earlier "answer"s that are tried when the last one marks nothing
+
+
+def readable(text: str) -> str:
+    """What of a text may hold its answer: no thoughts, and nothing of a next problem."""
+    if "think" in text:
+        closed = max(text.rfind(mark) + len(mark) if mark in text else 0 for mark in THOUGHT)
+        if max(text.rfind(mark) for mark in THOUGHT_OPENS) >= closed:
+            return ""
+        text = text[closed:]
+    if "\n" in text and ("Question" in text or "Problem" in text):
+        for found in NEXT_PROBLEM.finditer(text):
+            if text[: found.start()].strip():
+                return text[: found.start()]
+    return text
 
 
 def final(text: str) -> tuple[str, bool]:
@@ -22,8 +70,9 @@ def final(text: str) -> tuple[str, bool]:
     Returns
     -------
     said : str
-        What stands in the last \\boxed{}, else behind the last "####", "answer is" or "answer:" on that line, else the
-        whole text.
+        What the last mark holds: <answer></answer>, a \\boxed{} (several joined by "or", "and" or a comma: all of
+        them), or the line behind "####", "answer is" or "answer:", the next line where nothing stands there. Without a
+        mark the whole text.
     marked : bool
         Whether something marks it as the answer.
 
@@ -34,18 +83,151 @@ def final(text: str) -> tuple[str, bool]:
     >>> cl.rewards.final("It makes 60.")
     ('It makes 60.', False)
     """
-    start = text.rfind("\\boxed{")
-    if start >= 0:
-        depth = 0
-        for at in range(start + 6, len(text)):
-            depth += (text[at] == "{") - (text[at] == "}")
+    said, mark = marked_answer(text)
+    return said, mark != ""
+
+
+def marked_answer(text: str) -> tuple[str, str]:
+    """The final answer and what marks it: "tag", "box", "line", or "" for nothing."""
+    text = readable(text)
+    found = _last_mark(text)
+    if found is None:
+        return text, ""
+    said, mark = found
+    inner = _last_mark(said) if mark != "line" else None
+    if inner is not None and inner[0].strip(" $*_}."):
+        return (_balanced(inner[0]), mark if inner[1] == "line" else inner[1])
+    return said, mark
+
+
+def _last_mark(text: str) -> tuple[str, str] | None:
+    """The content of the last mark in a text, and its kind."""
+    place, said, mark = -1, "", ""
+    hashes = text.rfind("####")
+    while hashes >= 0 and NO_ANSWER_HEAD.match(text, hashes + 4):
+        hashes = text.rfind("####", 0, hashes)
+        if hashes < 0 or text.count("####", hashes) > MARK_WORDS:
+            hashes = -1
+    if hashes >= 0:
+        place, said, mark = hashes, _line(text, hashes + 4), "line"
+    if "nswer" in text or "NSWER" in text:
+        tag = _tag(text)
+        if tag is not None and tag[0] > place:
+            place, said, mark = tag[0], tag[1], "tag"
+        word = _word(text)
+        if word is not None and word[0] > place:
+            place, said, mark = word[0], _line(text, word[1]), "line"
+    if not text.isascii() and "答案" in text:
+        at = text.rfind("答案")
+        if at > place:
+            place, said, mark = at, _line(text, CHINESE.match(text, at).end()), "line"
+    if "\\boxed" in text or "\\fbox" in text:
+        box = _boxes(text)
+        if box is not None and box[0] > place:
+            place, said, mark = box[0], box[1], "box"
+    return None if place < 0 else (said, mark)
+
+
+def _tag(text: str) -> tuple[int, str] | None:
+    closing = text.rfind("</answer>")
+    opening = text.rfind("<answer>", 0, closing) if closing >= 0 else -1
+    after = text.rfind("<answer>")
+    if after > closing:  # not closed: the end of the text closes it
+        return len(text), text[after + len("<answer>") :].strip()
+    if closing < 0:
+        return None
+    return closing, text[opening + len("<answer>") if opening >= 0 else 0 : closing].strip()
+
+
+def _word(text: str) -> tuple[int, int] | None:
+    """The last "answer" that marks one: where it stands, and where what it marks begins."""
+    end = len(text)
+    for _ in range(MARK_WORDS):
+        at = max(text.rfind("nswer", 0, end), text.rfind("NSWER", 0, end))
+        if at < 0:
+            return None
+        found = ANSWER.match(text, at + 5)
+        if found and text[at - 2 : at - 1] not in ("/", "<"):
+            if (
+                found[0].strip(' *_`"') == "" and text[found.end() : found.end() + 1] != "("
+            ):  # a heading on its own line
+                line = text.rfind("\n", 0, at) + 1
+                if at - line < 40 and HEADING.match(text[line : at - 1]):
+                    return at, found.end()
+            else:
+                return at, found.end()
+        end = at
+    return None
+
+
+def _line(text: str, start: int) -> str:
+    """The line from `start` on, or the next one that is not empty; of a displayed formula all lines."""
+    at = start
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        line = text[at:end]
+        frame = FRAMES.match(line) if len(line) < 40 else None
+        if frame is None:
+            opened = line.lstrip(" *_:")[:2]
+            closing = {"$$": "$$", "\\[": "\\]"}.get(opened)
+            if closing and closing not in line[line.index(opened) + 2 :]:
+                stop = text.find(closing, end)
+                return text[at : stop if stop >= 0 else end].strip()
+            return line.strip(" \t\r#")
+        if "\\[" in line or "$$" in line:
+            stop = text.find("\\]" if "\\[" in line else "$$", end)
+            if stop >= 0 and stop - end <= LONGEST:
+                return text[end:stop].strip()
+        at = end + 1
+    return ""
+
+
+def _boxes(text: str) -> tuple[int, str] | None:
+    """The end and the content of the last box, with those that are joined to it."""
+    contents: list[str] = []
+    place, last_start, end = -1, -1, len(text)
+    for _ in range(MOST_BOXES):
+        start = max(text.rfind("\\boxed", 0, end), text.rfind("\\fbox", 0, end))
+        if start < 0:
+            break
+        found = BOX.match(text, start + (6 if text.startswith("\\boxed", start) else 5))
+        end = start
+        stop, content = _content(text, found) if found else (-1, "")
+        if stop < 0:  # cut off by the end of the text
+            continue
+        if place < 0:
+            place = stop
+        elif stop > last_start or not JOINED.match(text[stop:last_start][:60]):
+            break
+        last_start = start
+        contents.append(content)
+    if place < 0:
+        return None
+    several = list(dict.fromkeys(content.strip() for content in reversed(contents)))
+    return place, ", ".join(several)
+
+
+def _content(text: str, found: re.Match[str]) -> tuple[int, str]:
+    if found[1] != "{":
+        return found.end(), found[1]
+    depth = 1
+    for brace in BRACE.finditer(text, found.end()):
+        if brace[0] == "{":
+            depth += 1
+        elif brace[0] == "}":
+            depth -= 1
             if depth == 0:
-                return text[start + 7 : at], True
-    found = CLOSING.match(text)
-    if found:
-        first = found.group(1).strip().split("\n")[0]
-        return first, True
-    return text, False
+                return brace.end(), text[found.end() : brace.start()]
+    return -1, ""
+
+
+def _balanced(said: str) -> str:
+    """A piece of a box without the braces at its ends that were opened or closed outside it."""
+    said = said.strip()
+    while said.startswith("}") or (said.endswith("}") and said.count("}") > said.count("{")):
+        said = said[1:].strip() if said.startswith("}") else said[:-1].strip()
+    return said
 
 
 def number(text: str) -> Decimal | None:
@@ -84,9 +266,3 @@ def nesting(text: str) -> int:
         elif c in ")]}" and depth:
             depth -= 1
     return deepest
-
-
-def final_answer(text: str, longest: int = LONGEST) -> tuple[str, bool, bool]:
-    """The final answer up to white space, whether it is marked, and whether it may stand beyond what is looked at."""
-    said, marked = final(text[-longest:])
-    return " ".join(said.split()), marked, not marked and len(text) > longest

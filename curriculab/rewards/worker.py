@@ -20,13 +20,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-SECONDS = 0.2  # of wall time for one judgement, then the child is killed
+SECONDS = 3.0  # of processor time for one judgement; the slowest of the corpora takes less than a fifth
+WALL = 30.0  # seconds by the clock, for a child that waits for a processor or for nothing; then it is killed
+TRIES = 2  # at a judgement that the clock or a lost child ended; processor time would be the same again
 START = 60.0  # seconds within which a process must be ready
 PROGRAM = Path(__file__).resolve().with_name("worker_process.py")
 
 
 class CutOff(Exception):
-    """No verdict: args[0] is "time", "crash" (out of memory, or the child died) or "raised" (an error in a scorer)."""
+    """No verdict. args[0] says why: "time" (of the processor), "wall" (by the clock), "crash" (out of memory, or the
+    child died) or "raised" (an error in a scorer)."""
 
 
 def check_system(kind: str) -> None:
@@ -41,11 +44,12 @@ def check_system(kind: str) -> None:
 class Judge:
     """One worker process, started when first asked; threads wait for each other.
 
-    restarts: children lost; waited: seconds spent until a child was ready, the first start included.
+    restarts: children lost; waited: seconds spent until a child was ready, the first start included; refused:
+    judgements in which the child may not do what it tried; wall: seconds by the clock for one judgement.
     """
 
     def __init__(self, kind: str) -> None:
-        self.kind, self.restarts, self.waited = kind, 0, 0.0
+        self.kind, self.restarts, self.waited, self.refused, self.wall = kind, 0, 0.0, 0, WALL
         # by path and with -P: neither the working directory nor this folder gets onto the process's own path
         self.command = [sys.executable, "-P", str(PROGRAM), kind]
         self.names: list[str] = []
@@ -57,35 +61,45 @@ class Judge:
         atexit.register(self.close)
 
     def ask(self, **request: object) -> float:
-        """The score of one request; raises CutOff after SECONDS and where the child died."""
+        """The score of one request; raises CutOff where a limit ended it or the child died, at the second try too."""
         with self._lock:
-            self._wait_until_ready()
-            self._count += 1
-            line = json.dumps({"id": self._count, **request}).encode() + b"\n"
-            deadline = time.monotonic() + SECONDS
-            try:
-                self._process.stdin.write(line)
+            for tried in range(1, TRIES + 1):
+                try:
+                    return self._ask_once(request)
+                except CutOff as why:
+                    if tried == TRIES or why.args[0] in ("time", "raised"):
+                        raise
+        raise AssertionError("the last try returns or raises")
+
+    def _ask_once(self, request: dict[str, object]) -> float:
+        self._wait_until_ready()
+        self._count += 1
+        line = json.dumps({"id": self._count, **request}).encode() + b"\n"
+        deadline = time.monotonic() + self.wall
+        try:
+            self._process.stdin.write(line)
+            reply = self._read(deadline)
+            while reply.get("id", self._count) != self._count:  # of a request given up just before it came
                 reply = self._read(deadline)
-                while reply.get("id", self._count) != self._count:  # of a request given up just before it came
-                    reply = self._read(deadline)
-            except (TimeoutError, KeyboardInterrupt) as error:
-                self._lost()
-                self._process.send_signal(signal.SIGUSR1)
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                raise CutOff("time") from None
-            except OSError:  # the whole process is gone
-                self._lost()
-                self._end()
-                raise CutOff("crash") from None
-            if "ready" in reply:  # a new child: the one that was asked died of the request
-                self.restarts += 1
-                raise CutOff("crash")
-            if "last" in reply:  # it has grown and makes room for a new child
-                self._ready = False
-            if "failed" in reply:
-                raise CutOff("crash" if reply["failed"] == "MemoryError" else "raised")
-            return float(reply["score"])
+        except (TimeoutError, KeyboardInterrupt) as error:
+            self._lost()
+            self._process.send_signal(signal.SIGUSR1)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise CutOff("wall") from None
+        except OSError:  # the whole process is gone
+            self._lost()
+            self._end()
+            raise CutOff("crash") from None
+        if "ready" in reply:  # a new child: the one that was asked died of the request
+            self.restarts += 1
+            raise CutOff(reply["lost"] or "crash")
+        if "last" in reply:  # it has grown and makes room for a new child
+            self._ready = False
+        self.refused += "refused" in reply
+        if "failed" in reply:
+            raise CutOff("crash" if reply["failed"] == "MemoryError" else "raised")
+        return float(reply["score"])
 
     def ready(self) -> Judge:
         """Start it, if it is not running, and wait until it is warm."""
@@ -149,7 +163,7 @@ class Judge:
         process.stdin.close()
         process.stdout.close()
         try:
-            process.wait(2 * SECONDS)
+            process.wait(1.0)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGTERM)
             process.wait()

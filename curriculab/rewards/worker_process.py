@@ -24,7 +24,7 @@ try:
 except ImportError:  # Windows: the parent refuses before it starts this program
     resource = None
 
-ALARM = 1.0  # seconds after which a child whose parent is gone ends in the middle of a judgement
+SECONDS = 3.0  # of processor time for one judgement, after which the child ends; the parent may give another
 MEMORY = 512 << 20  # bytes a child may take beyond what its imports took
 GROWN = 128 << 20  # bytes beyond which it makes room for a new one after the judgement
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that ru_maxrss counts in
@@ -40,7 +40,7 @@ def main(kind: str) -> None:
     except Exception as error:
         os.write(replies, json.dumps({"broken": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         return
-    child = 0
+    child, lost = 0, ""
 
     def kill(number: int, frame: object) -> None:
         if child:
@@ -54,17 +54,21 @@ def main(kind: str) -> None:
         child = os.fork()
         if child == 0:
             try:
-                serve(judge, names, replies)
+                serve(judge, names, replies, lost)
             finally:
                 os._exit(1)
         _, status = os.waitpid(child, 0)
         child = 0
         if status == 0:
             return
+        lost = "time" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF else "crash"
 
 
-def serve(judge: Callable[[dict[str, Any]], float], names: list[str], replies: int) -> None:
-    """The child: what it finds in the pipe was meant for one before it; then a reply for every line."""
+def serve(judge: Callable[[dict[str, Any]], float], names: list[str], replies: int, lost: str) -> None:
+    """The child: what it finds in the pipe was meant for one before it; then a reply for every line.
+
+    lost: why the child before this one ended, "time" or "crash".
+    """
     for number in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     confine()
@@ -75,18 +79,22 @@ def serve(judge: Callable[[dict[str, Any]], float], names: list[str], replies: i
         os._exit(0)
     except BlockingIOError:
         os.set_blocking(0, True)
-    os.write(replies, json.dumps({"ready": names}).encode() + b"\n")
+    os.write(replies, json.dumps({"ready": names, "lost": lost}).encode() + b"\n")
     began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for line in os.fdopen(0, "rb"):
-        signal.setitimer(signal.ITIMER_REAL, ALARM)  # its default action ends a child whose parent is gone
         reply: dict[str, Any] = {}
+        before = len(REFUSALS)
         try:
             request = json.loads(line)
             reply = {"id": request["id"]}
+            # Processor time, so that a busy machine changes no verdict; the signal's default action ends the child.
+            signal.setitimer(signal.ITIMER_PROF, request.get("seconds", SECONDS))
             reply["score"] = judge(request)
         except Exception as error:
             reply["failed"] = type(error).__name__
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if len(REFUSALS) > before:
+            reply["refused"] = REFUSALS[-1]
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began) * UNIT > GROWN
         os.write(replies, json.dumps({**reply, "last": True} if grown else reply).encode() + b"\n")
         if grown:
@@ -116,14 +124,30 @@ REFUSED = (
 )
 
 
+REFUSALS: list[str] = []  # what was refused in this child, which sympy may swallow and a verdict be wrong for
+
+
 def refuse(event: str, details: tuple[Any, ...]) -> None:
     """An audit hook: code made of strings is compiled as "<string>" and the like, modules under their path."""
     if event == "compile":
         name = str(details[1])
-        if name.startswith("<") and name != "<unknown>":  # ast.parse, which runs nothing
+        if name.startswith("<") and name != "<unknown>" and not sympys_own():  # ast.parse, which runs nothing
+            REFUSALS.append(name)
             raise PermissionError(f"{name} would be evaluated")
     elif event in REFUSED:
+        REFUSALS.append(event)
         raise PermissionError(event)
+
+
+# Where sympy makes functions by exec, from templates of its own that hold a number of variables and no text.
+GENERATORS = {("polys/monomials.py", "_build")}
+
+
+def sympys_own() -> bool:
+    """Whether the code that is being compiled comes from one of sympy's own generators."""
+    frame = sys._getframe(2)
+    file, name = frame.f_code.co_filename.replace(os.sep, "/"), frame.f_code.co_name
+    return any(file.endswith(f"/sympy/{path}") and name == made for path, made in GENERATORS)
 
 
 # -- math answers -----------------------------------------------------------------------------------------------------
@@ -159,28 +183,87 @@ WARM = (
 def math_judge() -> tuple[Callable[[dict[str, Any]], float], list[str]]:
     """math-verify with its LaTeX extraction only (the plain one evaluates text) and without its alarms.
 
-    The LaTeX parser hands its number tokens to sympify, which evaluates them too: they are read by `expression`.
+    The LaTeX parser hands its number tokens to sympify, which evaluates them too: they are read by `expression`. Its
+    comparison of numbers, which rounds to six places, is `same_numbers` here.
     """
+    import dataclasses
     import logging
 
     logging.disable(logging.CRITICAL)
+    import math_verify.grader
     import sympy
     from math_verify import LatexExtractionConfig, parse, verify
 
     sympy.parsing.sympy_parser.parse_expr = expression
+    tolerance = TOLERANCE
+
+    def numeric(a: Any, b: Any, float_rounding: int, numeric_precision: int) -> bool:
+        return same_numbers(a, b, tolerance)
+
+    math_verify.grader.sympy_numeric_eq = numeric
+
+    reading = LatexExtractionConfig()  # it takes "s" and "m" behind a blank for units, in "r - s" too
+    plain = dataclasses.replace(reading.normalization_config, units=False)
+    reading = dataclasses.replace(reading, normalization_config=plain)
 
     def read(text: str) -> list[Any]:
         text = text.replace("\\$", "").rstrip(". ")
         marked = any(mark in text for mark in ("$", "\\(", "\\[", "\\boxed"))
-        return parse(text if marked else f"${text}$", [LatexExtractionConfig()], parsing_timeout=None)
+        return parse(text if marked else f"${text}$", [reading], parsing_timeout=None)
 
     def judge(request: dict[str, Any]) -> float:
+        nonlocal tolerance
+        tolerance = request.get("tolerance", TOLERANCE)
         gold, said = read(request["gold"]), read(request["said"])
-        return float(bool(gold and said) and verify(gold, said, timeout_seconds=None))
+        how = {"timeout_seconds": None, "allow_set_relation_comp": True}
+        return float(bool(gold and said) and verify(gold, said, **how))
 
     for gold, said in WARM:
         judge({"gold": gold, "said": said})
     return judge, []
+
+
+TOLERANCE = 1e-12  # relative, between a value and a decimal number; the parent may give another
+DIGITS = 30  # of the values that are compared
+MOST_OPERATIONS = 400  # of an expression whose value is worked out in numbers
+
+
+def same_numbers(a: Any, b: Any, tolerance: float) -> bool:
+    """Whether two values of sympy are the same number: fractions exactly, all else to a relative tolerance."""
+    import sympy
+    from math_verify.grader import get_pct_val, safe_sympy_doit
+
+    if isinstance(a, sympy.MatrixBase | sympy.MatrixExpr) or isinstance(b, sympy.MatrixBase | sympy.MatrixExpr):
+        a, b = safe_sympy_doit(a), safe_sympy_doit(b)
+        if not isinstance(a, sympy.MatrixBase) or not isinstance(b, sympy.MatrixBase) or a.shape != b.shape:
+            return False
+        return all(same_numbers(x, y, tolerance) for x, y in zip(a.flat(), b.flat(), strict=True))
+    without = get_pct_val(a, a), get_pct_val(b, b)
+    if without != (a, b) and all(isinstance(v, sympy.Number) for v in without) and without[0] == without[1]:
+        return True  # 9% and 9
+    a, b = (exact(safe_sympy_doit(v)) for v in (a, b))
+    if a.free_symbols or b.free_symbols:
+        return False
+    if isinstance(a, sympy.Rational) and isinstance(b, sympy.Rational):
+        near = tolerance and abs(a - b) <= sympy.Rational(tolerance) * max(abs(a), abs(b))
+        return a == b or bool(near and (tolerance > TOLERANCE))
+    if a.count_ops() + b.count_ops() > MOST_OPERATIONS:
+        return False
+    x, y = a.evalf(DIGITS), b.evalf(DIGITS)
+    if not (x.is_number and y.is_number) or x.has(sympy.nan, sympy.zoo) or y.has(sympy.nan, sympy.zoo):
+        return False
+    if not x.is_finite or not y.is_finite:
+        return bool(x == y)
+    return bool(abs(x - y) <= tolerance * max(abs(x), abs(y)))
+
+
+def exact(value: Any) -> Any:
+    """A value with its decimal numbers as the fractions that they were written as."""
+    import sympy
+
+    if not value.has(sympy.Float):
+        return value
+    return value.xreplace({f: sympy.Rational(str(f)) for f in value.atoms(sympy.Float)})
 
 
 # -- Reasoning Gym ----------------------------------------------------------------------------------------------------

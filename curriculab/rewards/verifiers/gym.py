@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from functools import lru_cache
 
 from curriculab.registry.warning import warn
-from curriculab.rewards.answers import CLOSING, final, nesting
+from curriculab.rewards.answers import marked_answer, nesting, readable
 from curriculab.rewards.cutoffs import DEEPEST, JUDGES, cut_off, judged
 from curriculab.rewards.registry import Reference, verifier
-from curriculab.rewards.verifiers.numbers import free_text
+from curriculab.rewards.verifiers.any_task import any_task
 
 LONGEST_GYM = 4096  # characters at the end that are looked at: an answer may be a grid of 30 x 30 numbers
+CLOSING = re.compile(r".*(?:####|\banswer(?: is|:))\s*(.*)", re.IGNORECASE | re.DOTALL)  # before a grid
+FRAME = " \t\r\n*_`$"  # around an answer in prose, with the full stop behind it
 NONE_PUBLISHED = "None"  # what a task with many right answers gives as its answer
 
 
@@ -29,7 +32,7 @@ def gym(text: str, reference: Reference) -> float:
             "reasoning-gym is not installed: answers to its tasks are compared as any text is; its own scorers "
             "come with pip install 'curriculab[gym]'"
         )
-        return float("nan") if gold == NONE_PUBLISHED else free_text(text, reference)
+        return float("nan") if gold == NONE_PUBLISHED else any_task(text, reference)
     if nesting(said) > DEEPEST:
         return cut_off("nesting")
     task, names = reference.task.removeprefix("gym:"), JUDGES["gym"].ready().names
@@ -41,13 +44,16 @@ def gym(text: str, reference: Reference) -> float:
 
 def said_in(text: str, answer: str) -> tuple[str, bool]:
     """What is compared, and whether something marks it: the last <answer></answer>, the final answer, or the grid."""
-    end = text[-LONGEST_GYM:]
+    end = readable(text)[-LONGEST_GYM:]
     start, stop = end.rfind("<answer>"), end.rfind("</answer>")
     if 0 <= start < stop:
         return end[start + len("<answer>") : stop].strip(), True
     if "\n" not in answer:
-        said, marked = final(end)
-        return said.strip(), marked
+        said, mark = marked_answer(end)
+        if mark == "line":
+            said = said.strip(FRAME)
+            return (said if answer.endswith(".") else said.rstrip(".").strip(FRAME)), True
+        return said.strip(), mark != ""
     closing = CLOSING.match(end)  # a grid: all lines count
     return (closing[1].strip(), True) if closing else (end.strip(), False)
 

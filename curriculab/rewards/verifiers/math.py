@@ -3,28 +3,102 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from curriculab.rewards.answers import LONGEST, NUMBERS, final_answer, nesting, number
+from curriculab.rewards.answers import LONGEST, marked_answer, nesting
 from curriculab.rewards.cutoffs import DEEPEST, cut_off, judged
+from curriculab.rewards.golds import kind_of
+from curriculab.rewards.meaning import CLAUSE, DENIED, SENTENCE, coefficients, number_meant
+from curriculab.rewards.plain import latex, plain
+from curriculab.rewards.quantities import UNITS, quantity
 from curriculab.rewards.registry import Reference, verifier
+from curriculab.rewards.verifiers.words import same_text
 
-LATEX_SIGNS = re.compile(r"[\\$^/{]")  # where the last number of a text need not be its answer
+FORMULA = re.compile(r"[\\^=_{]|\$[^$]+\$|[-+*/]\s*\w|√|π|²|³")  # what math-verify may read as more than prose
+DOTS = re.compile(r"\\[lc]?dots|…|\.\.\.")
+SPACED = re.compile(r"\s|\\[,;:! ]|\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle|\$|~")
+IN_BASE = re.compile(r"([0-9A-Za-z]+)_\{?(\d\d?)\}?")
+UNIT = re.compile(  # behind a formula: "\\text{ cm}^2", or a word of more than one letter
+    r"(?<=[\w})!\]])[ ~\\,;]*(?:\\(?:text|mathrm|textrm|mbox)\s*\{([~\s\\A-Za-z.]{2,30})\}|\s([A-Za-z]{2,12}))"
+    r"\s*(?:\^\s*\{?([23])\}?)?[\s.$]*\Z"
+)
+PAIRED = re.compile(r"\$[^$]*[\\^_=+*/a-zA-Z{][^$]*\$|\$[^$\s]+\$|\\\(|\\\[")
 
 
 @verifier("math")
 def math(text: str, reference: Reference) -> float:
-    """1 for the same value; numbers are compared here, everything else by math-verify within 0.2 s."""
+    """1 for the same value; numbers are compared here, exactly, everything else by math-verify."""
     gold = reference.plain
-    said, marked, cut = final_answer(text)
-    numbers = [said] if marked or LATEX_SIGNS.search(said) else NUMBERS.findall(said)[-1:]
-    target = number(gold.strip("$ ."))
-    meant = number(numbers[0].strip("$ .")) if numbers else None
-    if said == gold or (target is not None and meant == target):
+    said, mark = marked_answer(text)
+    if mark == "" and len(said) > LONGEST:
+        said, cut = said[-LONGEST:], quantity(gold) is None
+    else:
+        cut = False
+    if formula(said) == formula(gold):
         return 1.0
-    if cut or len(gold) > LONGEST:
-        return cut_off("length")
-    if not said or (target is not None and meant is not None):  # two numbers, and not the same
+    if not said.strip() or (mark and DENIED.match(said)):
         return 0.0
+    target = quantity(gold)
+    if target is not None:
+        meant = number_meant(said, mark)
+        if meant is not None:
+            return float(target.same(meant))
+        if coefficients(said) or (mark != "box" and not FORMULA.search(said)):
+            return 0.0
+    elif kind_of(gold) == "text" and same_text(gold, said, mark):
+        return 1.0
+    if in_base(gold) or in_base(said):
+        return float(in_base(said) is not None and in_base(said) == in_base(gold))
+    if DOTS.search(said) or DOTS.search(gold):  # math-verify reads what stands between them as nothing
+        return 0.0
+    if cut or max(len(gold), len(said)) > LONGEST:
+        return cut_off("length")
+    if mark == "line" and not said.lstrip().startswith(("$", "\\")):
+        said = CLAUSE.split(SENTENCE.split(said, maxsplit=1)[0], maxsplit=1)[0] if "$" not in said else said
     if max(nesting(said), nesting(gold)) > DEEPEST:
         return cut_off("nesting")
-    return judged("math", said=said, gold=gold)
+    (said, unit), (gold, wanted) = without_unit(said), without_unit(gold)
+    if unit and wanted and unit != wanted:
+        return 0.0
+    return judged("math", said=for_judge(said), gold=for_judge(gold))
+
+
+@lru_cache(maxsize=4096)
+def formula(text: str) -> str:
+    """A formula without what does not change it: spaces, the size of brackets and fractions, a full stop behind it."""
+    text = SPACED.sub("", latex(text[: 2 * LONGEST]).replace("\\$", ""))
+    return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").rstrip(".,;:*").lstrip("*:")
+
+
+@lru_cache(maxsize=4096)
+def in_base(text: str) -> tuple[int, int] | None:
+    """The value and the base of "1735_8"; None for anything else, and for digits that the base does not have."""
+    found = IN_BASE.fullmatch(text.strip(" $."))
+    try:
+        return (int(found[1], int(found[2])), int(found[2])) if found else None
+    except ValueError:
+        return -1, int(found[2])
+
+
+def without_unit(text: str) -> tuple[str, str | None]:
+    """A formula without the unit behind it, and the unit's own name with its power, None where it is not known."""
+    found = UNIT.search(text)
+    if found is None:
+        return text, None
+    name = (found[1] or found[2]).strip(" ~\\").lower()
+    unit = UNITS.get(name) or UNITS.get(name.removesuffix("s"))
+    if found[2] and unit is None:
+        return text, None
+    return text[: found.start()].rstrip(" \\,;~"), unit and unit + (found[3] or "")
+
+
+def for_judge(text: str) -> str:
+    """LaTeX for math-verify: without the dollars of money, and of units that are spelled out."""
+    text = latex(text).strip().rstrip(".,;").removesuffix("\\\\").strip()
+    if not PAIRED.search(text):
+        text = text.replace("\\$", "").replace("$", "")
+    number = quantity(text)
+    if number is not None and not number.percent and number.unit is None:
+        value = number.value
+        return str(value.numerator) if value.denominator == 1 else plain(text)
+    return text

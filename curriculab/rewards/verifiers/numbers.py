@@ -1,23 +1,23 @@
-"""Any task: the final answer as characters, or as a plain decimal number."""
+"""A right answer that is a number: the same number, written in any way, with any unit that is not another one."""
 
 from __future__ import annotations
 
-from curriculab.rewards.answers import NUMBERS, final_answer, number
-from curriculab.rewards.cutoffs import cut_off
-from curriculab.rewards.registry import Reference
+from curriculab.rewards.answers import marked_answer
+from curriculab.rewards.meaning import number_meant
+from curriculab.rewards.quantities import quantity
+from curriculab.rewards.registry import Reference, verifier
+from curriculab.rewards.verifiers.words import same_words
 
 
-def free_text(text: str, reference: Reference) -> float:
-    """1 for the same final answer, or for the same number; the last number counts where nothing marks the answer.
-
-    Rows without a task are judged by it, and so it has no task name of its own.
-    """
-    said, marked, cut = final_answer(text)
-    target = number(reference.plain)
-    if said == reference.plain:
+@verifier("number")
+def same_number(text: str, reference: Reference) -> float:
+    """1 for the same number, compared exactly; where nothing marks an answer, the last number of the text counts."""
+    gold = reference.plain
+    said, mark = marked_answer(text)
+    if said.strip() == gold:
         return 1.0
-    if target is not None:
-        numbers = [said] if marked else NUMBERS.findall(said)[-1:]
-        if any(number(n.strip("$ .")) == target for n in numbers):
-            return 1.0
-    return cut_off("length") if cut else 0.0
+    target = quantity(gold)
+    if target is None:
+        return same_words(text, reference)
+    meant = number_meant(said, mark)
+    return float(meant is not None and target.same(meant))

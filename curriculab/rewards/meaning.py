@@ -1,0 +1,169 @@
+"""What an answer means: its number, or its words.  `number_meant("18 dollars, since 9 * 2 = 18", "line") -> 18`.
+
+An answer that leaves open which of several it means, such as "17 or 18", means none of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from curriculab.rewards.answers import LONGEST
+from curriculab.rewards.plain import FRAME, THIN, plain, words
+from curriculab.rewards.quantities import DIGIT, MONEY, Quantity, Token, tokens
+
+SENTENCE = re.compile(
+    r"(?<!\bapprox)(?<!\bca)(?<!\be\.g)(?<!\bi\.e)(?<!\bRs)(?<!\bNo)(?<!\bno)(?<!\bvs)(?<!\bSt)(?<!\bDr)(?<!\bMr)"
+    r"(?:[.!?][\"')*_`\]}$]*(?=\s|\Z)|\n)"
+)
+# What comes behind these explains an answer; a comma does so unless it goes on with a list.
+CLAUSE = re.compile(
+    r",?\s*\b(?:because|since|as|which|where|whereas|while|given|not|instead|rather\s+than|but|so\s+that|after\s+that|"
+    r"i\.e\.|that\s+is)\b|;|\s[(\[]|\s-{1,2}\s(?=[A-Za-z])|\?|,(?=\s+(?!(?:and|or)\b)[A-Za-z(])",
+    re.IGNORECASE,
+)
+RELATIONS = re.compile(r"[<>≤≥≠±]|\\(?:n?leq?|n?geq?|lt|gt|ne|neq|pm|mp|in|notin|cup|cap|infty)(?![A-Za-z])")
+DENIED = re.compile(r"[\s*_:,]*(?:not|n't|neither|none|no|never|anything but)\b", re.IGNORECASE)
+CONNECTED = re.compile(
+    r"[^\d]*?\b(?:for|in|per|of|out|on|at|each|every|by|after|over|from|with|when|if|who|that|during|within)\b",
+    re.IGNORECASE,
+)
+LISTED = re.compile(r"\b(?:or|and|to|between|either|plus|minus|times|through)\b|[&,]", re.IGNORECASE)
+VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z'])")
+COEFFICIENT = re.compile(r"\d\s*[A-Za-z](?![A-Za-z])|[A-Za-z]\s*[+*/-]\s*\d|\d\s*[+*/-]\s*[A-Za-z](?![A-Za-z])|\^")
+FIRST_LETTERS = re.compile(r"[A-Za-z]{2,}")
+REACH = 160  # characters in which the last number of an unmarked text is read; doubled where it goes on before them
+
+
+def number_meant(said: str, mark: str) -> Quantity | None:
+    """The number of an answer as `marked_answer` found it; None where it has none, or more than one."""
+    if mark == "":
+        return last_number(said)
+    text = plain(said)
+    if DENIED.match(text):
+        return None
+    strict = mark == "box" or "\\" in said
+    if mark == "box":
+        return _of_clause(text, strict, whole=True)
+    for sentence in _pieces(text, SENTENCE, 2):
+        for clause in _pieces(sentence, CLAUSE, 8):
+            if DIGIT.search(clause):
+                return _of_clause(clause, strict, whole=False)
+            if DENIED.match(clause):
+                return None
+        if FIRST_LETTERS.search(sentence):
+            return None
+    return None
+
+
+def _pieces(text: str, border: re.Pattern[str], most: int) -> list[str]:
+    return border.split(text, maxsplit=most)[:most] if most else [text]
+
+
+def _of_clause(text: str, strict: bool, whole: bool) -> Quantity | None:
+    """The number of a clause: the one behind the last "=", else its only one."""
+    if RELATIONS.search(text) or len(text) > LONGEST:
+        return None
+    parts = text.split("=")
+    last = parts[-1]
+    found = tokens(last, strict=strict)
+    if not found and len(parts) > 1:
+        return None
+    if coefficients(text):
+        return None
+    return _only(last, found, whole)
+
+
+def coefficients(text: str) -> bool:
+    """Whether what stands before the last "=" has unknowns with numbers: "2x - y + 5 = 0" names no number, "x" does."""
+    return any(VARIABLE.search(part) and COEFFICIENT.search(part) for part in plain(text).split("=")[:-1])
+
+
+def _only(text: str, found: list[Token], whole: bool) -> Quantity | None:
+    if not found:
+        return None
+    first = found[0]
+    if len(found) > 1:
+        if whole or first.quantity is None or FIRST_LETTERS.search(text[: first.start]) and _listed(text, found):
+            return None
+        between = text[first.end : found[1].start]
+        return first.quantity if CONNECTED.match(between) and not LISTED.search(between) else None
+    if "\\" in text or (whole and not _whole(text, first)):
+        return None
+    return first.quantity
+
+
+def _listed(text: str, found: list[Token]) -> bool:
+    return LISTED.search(text[: found[1].start]) is not None
+
+
+MONEY_OR_THIN = re.escape(MONEY) + THIN
+LEFT = re.compile(  # what may stand before a number in a box: words, money, opening brackets
+    rf"[\s{MONEY_OR_THIN}({{\[*_`\"'.:,;]*(?:[A-Za-z][A-Za-z ,:{THIN}]*[:\s{MONEY_OR_THIN}]+)?[({{]?\Z"
+)
+
+
+def _whole(text: str, token: Token) -> bool:
+    """Whether a box holds the number with words around it, and no brackets, letters or operators of mathematics."""
+    before, after = text[: token.start], text[token.end :]
+    if VARIABLE.search(before.replace(" a ", " ")) or not LEFT.match(before):
+        return False
+    rest = after.strip(FRAME + ")}]' ")
+    if any(c in rest for c in "+*/^={}(×") and "/" not in rest:
+        return False
+    letters = VARIABLE.findall(rest)
+    return all(letter in "mgslhLtVWAN" for letter in letters)
+
+
+def last_number(text: str) -> Quantity | None:
+    """The last number of a text that nothing marks, None where its last digits belong to something larger."""
+    end = len(text)
+    digit = _last_digit(text)
+    if digit < 0:
+        return None
+    stop = min(end, digit + 60)
+    reach = REACH
+    while True:
+        start = max(0, digit - reach)
+        if start:
+            start = _blank_before(text, start, digit)
+        found = tokens(plain(_line_of(text, start, stop, digit)))
+        if found and (found[0].start > 0 or len(found) > 1 or start == 0 or reach > 8 * LONGEST):
+            return found[-1].quantity
+        if start == 0:
+            return None
+        reach *= 4
+
+
+def _last_digit(text: str) -> int:
+    at = -1
+    for digit in "0123456789":
+        place = text.rfind(digit, at + 1)
+        at = max(at, place)
+    if text.isascii():
+        return at
+    for place in range(len(text) - 1, at, -1):
+        if text[place].isnumeric():
+            return place
+    return at
+
+
+def _blank_before(text: str, start: int, digit: int) -> int:
+    blank = text.find(" ", start, digit)
+    return blank if blank >= 0 else start
+
+
+def _line_of(text: str, start: int, stop: int, digit: int) -> str:
+    """The part of a text that lies on the line of its last digit."""
+    line = text.rfind("\n", start, digit) + 1
+    after = text.find("\n", digit, stop)
+    return text[max(line, start) : after if after >= 0 else stop]
+
+
+def words_meant(said: str, mark: str) -> list[str]:
+    """What an answer in words may be: all of it, its sentence, and what stands before its explanation."""
+    whole = words(said[:LONGEST])
+    if mark == "" or DENIED.match(said):
+        return [whole]
+    sentence = SENTENCE.split(said[:LONGEST], maxsplit=1)[0]
+    clause = CLAUSE.split(sentence, maxsplit=1)[0]
+    return [w for w in dict.fromkeys((whole, words(sentence), words(clause))) if w]
