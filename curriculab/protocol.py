@@ -46,6 +46,7 @@ class Piece:
     temperature: float = field(default=1.0, compare=False, repr=False)  # that the tokens were sampled at
     context_hash: str = field(default="", compare=False, repr=False)  # of the role and of all tokens before the piece
     sample: int | None = field(default=None, compare=False, repr=False)  # which answer of the run this is
+    sampled_by: int | None = field(default=None, compare=False, repr=False)  # fingerprint of the adapter's weights
 
 
 @also_named(max_new_tokens="max_completion_length")
@@ -193,7 +194,7 @@ def method_name(method: Callable[..., Generator]) -> str:
 
 HASHED_COLUMNS = (
     "prompt", "answer", "options", "solution", "turns", "weight", "advantage", "reward", "group", "prefer",
-    "token_weight", "kl_weight", "task", "topic", "level", "metadata", "parents",
+    "token_weight", "kl_weight", "old_logprobs", "task", "topic", "level", "metadata", "parents",
 )  # fmt: skip
 
 
@@ -375,8 +376,8 @@ class Ask:
 class Answer:
     """A backend's reply to one Ask, and what it cost.
 
-    tokens: tokens that went through the model; learned: (rows,) learned tokens of each trained row; trained: tokens of
-    the trained rows, where the base read them too (None: all); rollouts: answers written, generated: their tokens.
+    tokens: of all that went through the model; trained: of trained rows, where the base read them too (None: all);
+    learned: (rows,) learned tokens; rollouts: answers, generated: their tokens; figures: of a step, for the record.
     """
 
     reply: Rows | None
@@ -385,6 +386,7 @@ class Answer:
     generated: int = 0
     learned: np.ndarray | None = None
     trained: int | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 class Backend(Protocol):

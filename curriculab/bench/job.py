@@ -204,12 +204,28 @@ def answer_first(generator: Generator, objective: Callable[[Train], Objective], 
             many = [replace(r, rows=next(answered)) if b else r for r, b in zip(many, bare, strict=True)]
             asked = many if isinstance(asked, list) else many[0]
         reply = yield asked
+        replies = reply if isinstance(asked, list) else [reply]
+        further = [_carrying(r, s, t) for r, s, t in zip(many, settings, replies, strict=True)]
         for update in range(1, max((s.num_iterations for s in settings if s is not None), default=1)):
             if run.progress < 1.0:
-                yield [r for r, s in zip(many, settings, strict=True) if s is not None and s.num_iterations > update]
-        return reply
+                yield [r for r, s in zip(further, settings, strict=True) if s is not None and s.num_iterations > update]
+        replies = [_as_asked(r, s, t) for r, s, t in zip(many, settings, replies, strict=True)]
+        return replies if isinstance(asked, list) else replies[0]
 
     return relay(generator, through)
+
+
+def _carrying(request: Request, setting: Objective | None, reply: Rows | None) -> Request:
+    """A Train for the next update on the same rows, with what its objective carries over from the first."""
+    carries = [] if setting is None or reply is None else [c for c in setting.carries if c in reply]
+    return replace(request, rows=request.rows.assign(**{c: reply[c] for c in carries})) if carries else request
+
+
+def _as_asked(request: Request, setting: Objective | None, reply: Rows | None) -> Rows | None:
+    """The reply without what was carried over: handed in again with other rows it would be of another moment."""
+    carried = [] if setting is None or reply is None else [c for c in setting.carries if c in reply]
+    new = [c for c in carried if c not in request.rows]
+    return reply.drop(columns=new) if new else reply
 
 
 def as_generator(made: object, name: str) -> Generator:

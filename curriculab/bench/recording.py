@@ -128,6 +128,7 @@ def _record_step(job: Job, request: Train, answer: Answer, budget: Budget) -> No
             "generated": job.spent.generated,
             "seconds": job.spent.seconds,
             **_outcome(reply, answer),
+            **answer.figures,
             **{str(k): float(v) for k, v in request.note.items()},
         }
     )

@@ -34,6 +34,8 @@ def pack(request: Request, answer: Answer | Exception) -> dict[str, object]:
         return {"error": type(answer).__name__, "text": str(answer)}
     cost = {"tokens": answer.tokens, "rollouts": answer.rollouts, "generated": answer.generated}
     found: dict[str, object] = {**cost, "trained": answer.trained}
+    if answer.figures:
+        found["figures"] = {name: float(value) for name, value in answer.figures.items()}
     if answer.learned is not None:
         found["learned"] = _packed(np.asarray(answer.learned))
     if answer.reply is not None:
@@ -48,7 +50,7 @@ def unpack(request: Request, packed: Mapping[str, object]) -> Answer | Exception
     reply = _unpack_rows(packed["reply"], request) if "reply" in packed else None
     learned = _unpacked(packed["learned"]) if "learned" in packed else None
     cost = {k: packed[k] for k in ("tokens", "rollouts", "generated", "trained")}
-    return Answer(reply, learned=learned, **cost)
+    return Answer(reply, learned=learned, figures=packed.get("figures", {}), **cost)
 
 
 def _lines(request: Request) -> np.ndarray:

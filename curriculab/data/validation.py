@@ -233,4 +233,5 @@ def render_prompt(prompt: str, options: Sequence[str] | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-TAKEN = ("turns", "group", "advantage", "prefer", "token_weight", "kl_weight")  # read by objectives and Sample
+# Read by objectives and Sample.
+TAKEN = ("turns", "group", "advantage", "prefer", "token_weight", "kl_weight", "old_logprobs")

@@ -121,6 +121,11 @@ class Adapter:
         self.steps += 1
         return norm
 
+    def fingerprint(self) -> int:
+        """A number that equal weights have in common, and other weights have not: the sum of their bits as integers,
+        which comes out the same in any order."""
+        return int(self.weights.data.view(torch.int32).sum(dtype=torch.int64))
+
     def copy(self) -> Adapter:
         """The same weights and optimiser state, independent from here on."""
         twin = Adapter(self.layout, self.weights.data.clone())

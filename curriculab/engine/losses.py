@@ -25,8 +25,9 @@ class TableLoss:
     ) -> None:
         counts = np.array([len(t.targets) for t in texts])
         sampled = [np.full(n, np.nan) if t.sampled is None else t.sampled for n, t in zip(counts, texts, strict=True)]
+        fresh = [np.zeros(n, bool) if t.fresh is None else t.fresh for n, t in zip(counts, texts, strict=True)]
         near = None if base is None else [-nll for nll in base]
-        terms = setting.terms(table, LearnedTokens(counts, sampled, near))
+        terms = setting.terms(table, LearnedTokens(counts, sampled, fresh, near))
         self.setting, self.terms, self.columns = setting, terms.tokens, dict(terms.reply)
 
     def __call__(self, nll: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
@@ -34,3 +35,15 @@ class TableLoss:
             return torch.as_tensor(np.concatenate([per_row[r] for r in rows]), dtype=nll.dtype, device=nll.device)
 
         return self.setting.loss(torch, -nll, **{name: along(values) for name, values in self.terms.items()})
+
+    def figures(self, nll: Sequence[np.ndarray]) -> dict[str, float]:
+        """What the objective has recorded of a whole step; nll: of each row's tokens, before it, (learned,)."""
+        logp = -torch.as_tensor(np.concatenate(nll))
+        terms = {name: torch.as_tensor(np.concatenate(per_row)) for name, per_row in self.terms.items()}
+        return dict(self.setting.figures(torch, logp, **terms))
+
+    def carried(self, nll: Sequence[np.ndarray]) -> dict[str, list[np.ndarray]]:
+        """Columns that further steps on the same rows read."""
+        if self.setting.num_iterations == 1:
+            return {}
+        return dict(self.setting.carried([-x for x in nll], **self.terms))

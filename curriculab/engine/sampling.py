@@ -44,10 +44,13 @@ def reply_to(model: Model, ask: Ask, prompts: Sequence[Prompt], written: Sequenc
     lines, first = rows.iloc[owner], ask.first_number
     text = [text_of(model, answer) for answer in flat]
     hashes = [context_hash(ask.request.role, p.tokens) for p in prompts]
+    adapter = prompts[0].adapter
+    weights = None if adapter is None else adapter.fingerprint()
     turns = []
     for line, (before, row) in enumerate(zip(_turns(lines), owner, strict=True)):
         temperature = prompts[row].temperature
-        turns.append((*before, _piece(flat[line], text[line], temperature, hashes[row], first + line)))
+        where = {"temperature": temperature, "context_hash": hashes[row], "sampled_by": weights}
+        turns.append((*before, _piece(flat[line], text[line], sample=first + line, **where)))
     continued = "group" in lines and "turns" in lines
     correct = verify_rows(lines, text)
     reply = lines.assign(
@@ -72,17 +75,9 @@ def text_of(model: Model, answer: Written) -> str:
     return model.tokenizer.decode(tokens, skip_special_tokens=True)
 
 
-def _piece(answer: Written, text: str, temperature: float, context: str, sample: int) -> Piece:
-    return Piece(
-        text,
-        learn=True,
-        end=answer.ended == "eos",
-        tokens=tuple(answer.tokens),
-        logprobs=tuple(answer.logprobs),
-        temperature=temperature,
-        context_hash=context,
-        sample=sample,
-    )
+def _piece(answer: Written, text: str, **where: object) -> Piece:
+    ended = answer.ended == "eos"
+    return Piece(text, learn=True, end=ended, tokens=tuple(answer.tokens), logprobs=tuple(answer.logprobs), **where)
 
 
 def _turns(rows: Rows) -> list[tuple[Piece, ...]]:

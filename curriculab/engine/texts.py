@@ -28,14 +28,16 @@ Tokens = tuple[list[np.ndarray], np.ndarray]  # of each part, and of what a temp
 class Text:
     """One row as tokens: `tokens` (t,), and `learned` (t,) bool: is this token's prediction scored or trained?
 
-    Of the learned tokens: `sampled`, the log-probabilities (nats) they were sampled with, NaN where nobody knows, and
-    `temperature`, at which they were; None where neither matters.
+    Of the learned tokens: `sampled`, the log-probabilities (nats) they were sampled with, NaN where nobody knows,
+    `temperature`, at which they were, and `fresh`, bool: were they sampled by the very weights that learn now? None
+    where nothing of it matters.
     """
 
     tokens: np.ndarray
     learned: np.ndarray
     sampled: np.ndarray | None = None
     temperature: np.ndarray | None = None
+    fresh: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -92,10 +94,13 @@ class TextEncoder:
         """Tokens of a prompt and of what was said behind it, for the model to go on, (t,)."""
         return np.concatenate(self.parts(prompt, options, said, ask=True)[0])
 
-    def encode(self, rows: Rows, *, purpose: str = "Train", role: str | None = None) -> list[Text]:
+    def encode(
+        self, rows: Rows, *, purpose: str = "Train", role: str | None = None, weights: int | None = None
+    ) -> list[Text]:
         """Every row with its `turns` (else its own solution or answer) as tokens; refuses rows that do not fit.
 
-        role: also take along the log-probabilities that this role sampled, just where they stand now.
+        role: also take along the log-probabilities that this role sampled, just where they stand now; weights: the
+        fingerprint of the adapter that the role is now.
         """
         texts = []
         options = rows["options"] if "options" in rows else [None] * len(rows)
@@ -106,7 +111,7 @@ class TextEncoder:
             learned = [np.zeros(len(parts[0]), bool)]
             learned += [np.full(len(t), p.learn) for t, p in zip(parts[1:], said, strict=True)]
             learned.append(np.zeros(len(behind), bool))
-            own = {} if role is None else _sampled(parts, said, role)
+            own = {} if role is None else _sampled(parts, said, role, weights)
             texts.append(Text(np.concatenate([*parts, behind]), np.concatenate(learned), **own))
             if not texts[-1].learned[1:].any():
                 raise ValueError(f"{purpose}: row {i!r} has no learned tokens; say(rows, text) adds some")
@@ -260,9 +265,10 @@ def _learned(text: str) -> tuple[Piece]:
     return (Piece(text, learn=True, end=True),)
 
 
-def _sampled(parts: list[np.ndarray], said: Sequence[Piece], role: str) -> dict[str, np.ndarray]:
-    """Log-probabilities and temperatures of a row's learned tokens; of pieces that came from elsewhere: unknown, 1."""
-    known, temperature = [], []
+def _sampled(parts: list[np.ndarray], said: Sequence[Piece], role: str, weights: int | None) -> dict[str, np.ndarray]:
+    """Log-probabilities and temperatures of a row's learned tokens, and which of them these weights sampled; of pieces
+    that came from elsewhere: unknown, 1, no."""
+    known, temperature, fresh = [], [], []
     for i, (piece, tokens) in enumerate(zip(said, parts[1:], strict=True)):
         if not piece.learn:
             continue
@@ -270,4 +276,6 @@ def _sampled(parts: list[np.ndarray], said: Sequence[Piece], role: str) -> dict[
         here = piece.logprobs is not None and piece.context_hash == context_hash(role, context)
         known.append(np.asarray(piece.logprobs, float) if here else np.full(len(tokens), np.nan))
         temperature.append(np.full(len(tokens), piece.temperature if here and piece.temperature > 0 else 1.0))
-    return {"sampled": np.concatenate(known), "temperature": np.concatenate(temperature)} if known else {}
+        fresh.append(np.full(len(tokens), here and weights is not None and piece.sampled_by == weights))
+    columns = {"sampled": known, "temperature": temperature, "fresh": fresh}
+    return {name: np.concatenate(values) for name, values in columns.items()} if known else {}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import torch
 
 from curriculab.engine.adapter import Adapter
@@ -26,6 +27,7 @@ from curriculab.engine.packing import (
     run_batch,
     work_of,
 )
+from curriculab.engine.texts import Text
 from curriculab.objectives.objective import Objective
 from curriculab.protocol import Answer, Rows
 
@@ -47,7 +49,7 @@ def train_steps(
     """
     settings = [s.fitted(model.learning_rates) for s in settings]
     works = [
-        work_of(model, a, model.encode(t, role=role if s.needs_samples else None))
+        work_of(model, a, _texts(model, a, t, role if s.needs_samples else None))
         for a, t, s, role in zip(adapters, tables, settings, roles or ["learner"] * len(tables), strict=True)
     ]
     losses = _losses(model, works, tables, settings, budget)
@@ -60,6 +62,12 @@ def train_steps(
         deal(values.detach().cpu().numpy(), owners, found)
     factors = rate_factors or [1.0] * len(tables)
     return [_stepped(*each) for each in zip(works, tables, settings, losses, found, factors, strict=True)]
+
+
+def _texts(model: Model, adapter: Adapter, table: Rows, role: str | None) -> list[Text]:
+    """The rows as tokens; role: where log-probabilities that it sampled count, and whether it had these weights."""
+    weights = None if role is None else adapter.fingerprint()
+    return model.texts.encode(table, role=role, weights=weights)
 
 
 def _losses(
@@ -102,7 +110,9 @@ def _stepped(
     except FloatingPointError as error:
         rows = ", ".join(map(repr, dict.fromkeys(table.index[:3]))) + (", ..." if len(table) > 3 else "")
         return FloatingPointError(f"{error} {rows}; the step was not taken")
+    figures = loss.figures(found)
     trained = sum(map(len, work.texts))
     read = trained if setting.reads_base else 0  # by the base
-    reply = table.assign(loss=per_row, **loss.columns)
-    return Answer(reply, trained + read, trained=trained, learned=np.array([len(x) for x in found]))
+    carried = {name: pd.Series(values, table.index, object) for name, values in loss.carried(found).items()}
+    reply, learned = table.assign(loss=per_row, **loss.columns, **carried), np.array([len(x) for x in found])
+    return Answer(reply, trained + read, trained=trained, learned=learned, figures=figures)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from curriculab.objectives.importance import MODES, Importance
 from curriculab.objectives.objective import (
     LearnedTokens,
     Objective,
     SimulatedGain,
     SimulatedRows,
     Terms,
+    along_tokens,
     check_choice,
     check_number,
     token_weights,
@@ -25,6 +27,7 @@ from curriculab.protocol import Rows
 AVERAGES = {"grpo": "rows", "bnpo": "tokens", "dapo": "tokens", "dr_grpo": "length", "cispo": "tokens"}
 BASELINES = ("group", "others", "none")
 SCALES = ("group", "batch", "none")
+READS = ("advantage", "reward", "group", "weight", "token_weight", "kl_weight", "old_logprobs")
 
 
 # Names of earlier versions and of TRL that mean something else here, and what to write.
@@ -38,6 +41,11 @@ RENAMED = {
     "scale": "scale_rewards",
     "updates": "num_iterations",
     "kl_ratio": "use_bias_correction_kl",
+    "vllm_importance_sampling_correction": "importance_sampling_correction",
+    "vllm_importance_sampling_mode": "importance_sampling_mode",
+    "vllm_importance_sampling_clip_max": "importance_sampling_clip_max",
+    "vllm_importance_sampling_clip_min": "importance_sampling_clip_min",
+    "vllm_importance_sampling_cap": "importance_sampling_clip_max",
 }
 
 
@@ -46,14 +54,20 @@ RENAMED = {
 class Grpo(Objective):
     """Policy gradient with advantages relative to a group of answers: GRPO and its kin, by TRL's names.
 
-    Loss of one token, with ratio = exp(logp - logp when sampled), A the advantage, d = logp of the base - logp:
+    Loss of one token, with ratio = exp(logp - old), A the advantage, d = logp of the base - logp:
 
         - min(ratio A, clip(ratio, 1 - epsilon, 1 + epsilon_high) A) + beta ratio (exp(d) - d - 1)
 
     and for "cispo" - min(ratio, epsilon_high) A logp in the first place, the ratio without gradient.
 
+    `old` is the log-probability under the weights that sampled the token. Where these are the ones that learn now it is
+    the forward's own, so that the first update's ratio is 1 in any precision, as in TRL; further updates on the same
+    answers (`num_iterations`) keep it. Tokens that the same role sampled with other weights have that of their decode;
+    of tokens that came from elsewhere (words of a data set, of a teacher) it is the forward's own at every update.
+
     Reads `advantage`, else `reward` within `group` (groups may be of any size); `weight` (one per answer, times the
-    whole loss), `token_weight` (one array per answer), `kl_weight` (one per answer, times beta).
+    whole loss), `token_weight` (one array per answer), `kl_weight` (one per answer, times beta), `old_logprobs` (one
+    array per answer, in place of what is said above).
 
     Parameters
     ----------
@@ -85,9 +99,18 @@ class Grpo(Objective):
         Added to the standard deviation; TRL's value.
     average : str, optional
         For "cispo" only: average as another loss type does, "rows" or "length" instead of "tokens".
+    importance_sampling_correction : bool
+        Multiply each token's loss, but for the divergence, by exp(old - log-probability of the decode), within bounds:
+        `Importance`. TRL does it where vLLM samples, by the same names with "vllm_" before them.
+    importance_sampling_mode, importance_sampling_clip_max, importance_sampling_clip_min
+        "token_truncate" (Yao et al. 2025), "token_mask", "sequence_truncate" or "sequence_mask", and the bounds (None:
+        no bound): 3.0 and none in TRL, 2.0 and none in Yao et al. (2025).
 
     Notes
     -----
+    `runs.metrics` has the mean and the largest difference of the forward's log-probabilities from the decode's
+    (`logprob_gap`, `logprob_gap_max`, nats), and the mean weight where they are corrected for (`importance_ratio`).
+
     RLOO is Grpo(baseline="others", scale_rewards=False), REINFORCE Grpo(baseline="none", scale_rewards=False).
 
     Examples
@@ -110,12 +133,17 @@ class Grpo(Objective):
     baseline: str = "group"
     std_epsilon: float = 1e-4
     average: str | None = None
+    importance_sampling_correction: bool = False
+    importance_sampling_mode: str = "token_truncate"
+    importance_sampling_clip_max: float | None = 3.0
+    importance_sampling_clip_min: float | None = None
 
     title: ClassVar[str] = "policy gradient relative to groups of answers (GRPO)"
     kind: ClassVar[str] = "reinforcement"
     lora_learning_rate: ClassVar[float] = 1e-5  # the docstring gives the source
     needs_samples: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("advantage", "reward", "group", "weight", "token_weight", "kl_weight")
+    reads: ClassVar[tuple[str, ...]] = READS
+    carries: ClassVar[tuple[str, ...]] = ("old_logprobs",)
     renamed: ClassVar[dict[str, str]] = RENAMED
 
     def __post_init__(self) -> None:
@@ -124,33 +152,14 @@ class Grpo(Objective):
             object.__setattr__(self, "scale_rewards", "group" if self.scale_rewards else "none")
         for name in ("epsilon", "beta", "std_epsilon"):
             check_number(self, name, 0)
-        if self.epsilon_high is not None:
-            check_number(self, "epsilon_high", 0)
+        for name in ("epsilon_high", "importance_sampling_clip_max", "importance_sampling_clip_min"):
+            if getattr(self, name) is not None:
+                check_number(self, name, 0)
         check_choice(self, "loss_type", tuple(AVERAGES))
         check_choice(self, "scale_rewards", SCALES)
         check_choice(self, "baseline", BASELINES)
-        self._check_together()
-
-    def _check_together(self) -> None:
-        """Refuse settings that make no sense beside each other."""
-        if self.loss_type == "cispo" and self.epsilon_high is None:
-            raise ValueError("Grpo(loss_type='cispo') needs epsilon_high, the largest ratio; 5.0 is usual")
-        if self.average is not None:
-            check_choice(self, "average", ("tokens", "rows", "length"))
-            if self.loss_type != "cispo":
-                raise ValueError(
-                    f"Grpo(loss_type={self.loss_type!r}, average={self.average!r}): average goes with 'cispo' only; "
-                    "write loss_type='dapo' (tokens), 'grpo' (rows) or 'dr_grpo' (length)"
-                )
-        if self.baseline == "none" and self.scale_rewards == "group":
-            raise ValueError(
-                "Grpo(baseline='none', scale_rewards='group') blows up where all rewards of a group are alike; choose "
-                "scale_rewards='none' (REINFORCE) or 'batch'"
-            )
-        for name, least in (("num_iterations", 1), ("max_completion_length", 1)):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-                raise ValueError(f"Grpo({name}={value!r}); give a whole number of at least {least}")
+        check_choice(self, "importance_sampling_mode", MODES)
+        _check_together(self)
 
     @property
     def reads_base(self) -> bool:
@@ -170,13 +179,12 @@ class Grpo(Objective):
     def fitted(self, learning_rates: Mapping[str, float], max_completion_length: int | None = None) -> Self:
         """The same settings with the learning rate filled in, and the length that "dr_grpo" divides by."""
         found = super().fitted(learning_rates, max_completion_length)
-        if self.averages != "length" or self.max_completion_length is not None:
-            return found
-        return dataclasses.replace(found, max_completion_length=max_completion_length)
+        given = self.averages != "length" or self.max_completion_length is not None
+        return found if given else dataclasses.replace(found, max_completion_length=max_completion_length)
 
     # -- the loss -----------------------------------------------------------------------------------------------------
     def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
-        """Advantage, weight, log-probability when sampled and, held near the base, its own of every learned token."""
+        """Of every learned token: advantage, weight, `old` (NaN: the forward's own), the decode's, and the base's."""
         if self.averages == "length" and self.max_completion_length is None:
             raise ValueError("Grpo(loss_type='dr_grpo') divides by max_completion_length; give it")
         advantage = self.advantages(rows)
@@ -186,31 +194,59 @@ class Grpo(Objective):
 
         found = {
             "advantage": along(advantage),
+            "old": _old(rows, tokens),
             "sampled": tokens.sampled,
             "weight": token_weights(rows, tokens.counts, self.averages, self.max_completion_length),
         }
+        if self.importance_sampling_correction:
+            found["answer"] = along(np.arange(len(rows)))
         if tokens.base is not None:
             near = rows["kl_weight"].to_numpy(float) if "kl_weight" in rows else np.ones(len(rows))
             found |= {"base": tokens.base, "beta": along(self.beta * near)}
         return Terms(found, {"advantage": advantage})
 
     def loss(
-        self, torch: Any, logp: Any, *, advantage: Any, sampled: Any, weight: Any, base: Any = None, beta: Any = None
+        self,
+        torch: Any,
+        logp: Any,
+        *,
+        advantage: Any,
+        weight: Any,
+        old: Any = None,
+        sampled: Any = None,
+        answer: Any = None,
+        base: Any = None,
+        beta: Any = None,
     ) -> Any:
         """Weighted sum of the tokens' losses; every tensor is (tokens,)."""
         now = logp.detach()
-        before = torch.where(torch.isnan(sampled), now, sampled)  # unknown: as if sampled by these very weights
+        before = now if old is None else torch.where(torch.isnan(old), now, old)
         ratio = torch.exp(logp - before)
         high = self.epsilon if self.epsilon_high is None else self.epsilon_high
         if self.loss_type == "cispo":
             loss = -ratio.detach().clamp(max=high) * advantage * logp
         else:
             loss = -torch.minimum(ratio * advantage, ratio.clamp(1 - self.epsilon, 1 + high) * advantage)
+        if self.importance_sampling_correction:
+            loss = loss * _importance(self)(torch, before - sampled, answer)
         if base is not None:
             off = base - logp
             divergence = torch.exp(off) - off - 1
             loss = loss + beta * divergence * (ratio if self.use_bias_correction_kl else 1.0)
         return (loss * weight).sum()
+
+    def figures(self, torch: Any, logp: Any, *, old: Any, sampled: Any, answer: Any = None, **terms: Any) -> Mapping:
+        """How far the forward's log-probabilities are from the decode's, of tokens that these weights sampled."""
+        apart = (logp - sampled)[torch.isnan(old) & ~torch.isnan(sampled)].abs()
+        found = {"logprob_gap": apart.mean(), "logprob_gap_max": apart.max()} if len(apart) else {}
+        if self.importance_sampling_correction:
+            before = torch.where(torch.isnan(old), logp, old)
+            found["importance_ratio"] = _importance(self)(torch, before - sampled, answer).mean()
+        return {name: float(value) for name, value in found.items()}
+
+    def carried(self, logp: Sequence[np.ndarray], *, old: Sequence[np.ndarray], **terms: Any) -> Mapping:
+        """The `old` of every token, for further updates."""
+        return {"old_logprobs": [np.where(np.isnan(o), now, o) for now, o in zip(logp, old, strict=True)]}
 
     def advantages(self, rows: Rows) -> np.ndarray:
         """One advantage per answer, (rows,): the column `advantage`, else made of `reward` within `group`.
@@ -223,34 +259,7 @@ class Grpo(Objective):
         >>> cl.Grpo().advantages(answers).round(3)
         array([ 0.707, -0.707,  0.   ,  0.   ])
         """
-        column = "advantage" if "advantage" in rows else "reward"
-        if column not in rows or (column == "reward" and "group" not in rows):
-            raise ValueError(f"Grpo reads `advantage`, or `reward` and `group`; the rows have {list(rows.columns)}")
-        value = rows[column].to_numpy(float)
-        if bad := np.flatnonzero(~np.isfinite(value)).tolist():
-            raise ValueError(
-                f"the {column} of row {rows.index[bad[0]]!r} is {value[bad[0]]} ({len(bad)} of {len(rows)} answers); "
-                "give every answer a number, or leave it out"
-            )
-        if column == "advantage":
-            return value
-        if bad := np.flatnonzero(rows["group"].isna()).tolist():
-            lacking = f"{len(bad)} of {len(rows)} answers"
-            raise ValueError(f"row {rows.index[bad[0]]!r} has no `group` ({lacking}); give it one")
-        return self._relative(value, rows["group"].to_numpy())
-
-    def _relative(self, reward: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Rewards less the baseline, over the standard deviation, (rows,)."""
-        _, of, size = np.unique(group, return_inverse=True, return_counts=True)
-        off = reward - (np.bincount(of, reward) / size)[of]
-        spread = np.sqrt(np.bincount(of, off**2) / np.maximum(size - 1, 1))[of]
-        if self.scale_rewards == "batch":
-            spread = np.full(len(reward), reward.std(ddof=1) if len(reward) > 1 else 0.0)
-        if self.baseline == "none":
-            off = reward
-        elif self.baseline == "others":
-            off = off * (size / np.maximum(size - 1, 1))[of]
-        return off if self.scale_rewards == "none" else off / (spread + self.std_epsilon)
+        return _advantages(self, rows)
 
     # -- the simulated student ----------------------------------------------------------------------------------------
     def simulated_gain(self, rows: Rows, known: SimulatedRows) -> SimulatedGain:
@@ -269,3 +278,70 @@ def _group_size(rows: Rows) -> np.ndarray | float:
         return 1.0
     _, of, size = np.unique(rows["group"].to_numpy(), return_inverse=True, return_counts=True)
     return size[of]
+
+
+def _check_together(setting: Grpo) -> None:
+    """Refuse settings that make no sense beside each other."""
+    if setting.loss_type == "cispo" and setting.epsilon_high is None:
+        raise ValueError("Grpo(loss_type='cispo') needs epsilon_high, the largest ratio; 5.0 is usual")
+    if setting.average is not None:
+        check_choice(setting, "average", ("tokens", "rows", "length"))
+        if setting.loss_type != "cispo":
+            raise ValueError(
+                f"Grpo(loss_type={setting.loss_type!r}, average={setting.average!r}): average goes with 'cispo' only; "
+                "write loss_type='dapo' (tokens), 'grpo' (rows) or 'dr_grpo' (length)"
+            )
+    if setting.baseline == "none" and setting.scale_rewards == "group":
+        raise ValueError(
+            "Grpo(baseline='none', scale_rewards='group') blows up where all rewards of a group are alike; choose "
+            "scale_rewards='none' (REINFORCE) or 'batch'"
+        )
+    for name, least in (("num_iterations", 1), ("max_completion_length", 1)):
+        value = getattr(setting, name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+            raise ValueError(f"Grpo({name}={value!r}); give a whole number of at least {least}")
+
+
+def _old(rows: Rows, tokens: LearnedTokens) -> list[np.ndarray]:
+    """What each learned token's ratio is taken to, of each row (learned,): NaN for the forward's own."""
+    given = along_tokens(rows, "old_logprobs", tokens.counts)
+    fresh = tokens.fresh or [np.zeros(count, bool) for count in tokens.counts]
+    known = [np.where(new, np.nan, sampled) for new, sampled in zip(fresh, tokens.sampled, strict=True)]
+    return [old if own is None else own for old, own in zip(known, given, strict=True)]
+
+
+def _importance(setting: Grpo) -> Importance:
+    bounds = setting.importance_sampling_clip_min, setting.importance_sampling_clip_max
+    return Importance(setting.importance_sampling_mode, *bounds)
+
+
+def _advantages(setting: Grpo, rows: Rows) -> np.ndarray:
+    column = "advantage" if "advantage" in rows else "reward"
+    if column not in rows or (column == "reward" and "group" not in rows):
+        raise ValueError(f"Grpo reads `advantage`, or `reward` and `group`; the rows have {list(rows.columns)}")
+    value = rows[column].to_numpy(float)
+    if bad := np.flatnonzero(~np.isfinite(value)).tolist():
+        raise ValueError(
+            f"the {column} of row {rows.index[bad[0]]!r} is {value[bad[0]]} ({len(bad)} of {len(rows)} answers); "
+            "give every answer a number, or leave it out"
+        )
+    if column == "advantage":
+        return value
+    if bad := np.flatnonzero(rows["group"].isna()).tolist():
+        lacking = f"{len(bad)} of {len(rows)} answers"
+        raise ValueError(f"row {rows.index[bad[0]]!r} has no `group` ({lacking}); give it one")
+    return _relative(setting, value, rows["group"].to_numpy())
+
+
+def _relative(setting: Grpo, reward: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Rewards less the baseline, over the standard deviation, (rows,)."""
+    _, of, size = np.unique(group, return_inverse=True, return_counts=True)
+    off = reward - (np.bincount(of, reward) / size)[of]
+    spread = np.sqrt(np.bincount(of, off**2) / np.maximum(size - 1, 1))[of]
+    if setting.scale_rewards == "batch":
+        spread = np.full(len(reward), reward.std(ddof=1) if len(reward) > 1 else 0.0)
+    if setting.baseline == "none":
+        off = reward
+    elif setting.baseline == "others":
+        off = off * (size / np.maximum(size - 1, 1))[of]
+    return off if setting.scale_rewards == "none" else off / (spread + setting.std_epsilon)

@@ -29,7 +29,11 @@ class LearnedTokens:
     counts : np.ndarray
         Learned tokens of each row, (rows,).
     sampled : sequence of np.ndarray
-        Of each row, the log-probabilities (nats) its learned tokens were sampled with, (learned,); NaN where unknown.
+        Of each row, the log-probabilities (nats) its learned tokens were sampled with, as the decode computed them,
+        (learned,); NaN where unknown.
+    fresh : sequence of np.ndarray
+        Of each row, which of them were sampled by the very weights that learn now, (learned,) bool. A forward of these
+        gives the same log-probabilities again but for rounding, which in bfloat16 is several hundredths of a nat.
     base : sequence of np.ndarray, optional
         Of each row, the log-probabilities (nats) of its learned tokens under the frozen base, (learned,); only for an
         objective whose `reads_base` is true.
@@ -37,6 +41,7 @@ class LearnedTokens:
 
     counts: np.ndarray
     sampled: Sequence[np.ndarray] = ()
+    fresh: Sequence[np.ndarray] = ()
     base: Sequence[np.ndarray] | None = None
 
 
@@ -118,6 +123,7 @@ class Objective:
     lora_learning_rate: ClassVar[float] = 2e-4  # where the model's card gives none
     needs_samples: ClassVar[bool] = False  # are rows without `turns` answered by the model before they are trained?
     reads: ClassVar[tuple[str, ...]] = ()  # columns of the rows that decide the loss
+    carries: ClassVar[tuple[str, ...]] = ()  # columns of a step's reply that further steps on the same rows read
     num_iterations: ClassVar[int] = 1  # optimiser steps on the same rows
     max_completion_length: ClassVar[int | None] = None  # tokens that an answer may have; None: the bench's
     divides_by_length: ClassVar[bool] = False  # is that number the loss's denominator too?
@@ -227,10 +233,50 @@ class Objective:
         --------
         >>> import torch
         >>> now, weight = torch.tensor([-1.0, -2.0]), torch.tensor([0.5, 0.5])
-        >>> cl.Grpo().loss(torch, now, advantage=torch.tensor([1.0, -3.0]), sampled=now, weight=weight)
+        >>> cl.Grpo().loss(torch, now, advantage=torch.tensor([1.0, -3.0]), old=now, weight=weight)
         tensor(1.)
         """
         raise NotImplementedError(f"the objective {type(self).__name__} has no loss(); it trains no model")
+
+    def figures(self, torch: Any, logp: Any, **terms: Any) -> Mapping[str, float]:
+        """Figures of a whole step that are recorded beside its loss, by name; none unless an objective has some.
+
+        Parameters
+        ----------
+        torch : module
+            The module torch.
+        logp : torch.Tensor
+            Log-probabilities (nats) of all learned tokens of the step before it was taken, (tokens,).
+        **terms : torch.Tensor
+            `Terms.tokens` by name, each (tokens,).
+
+        Examples
+        --------
+        >>> import torch
+        >>> now, decoded = torch.tensor([-1.0, -2.0]), torch.tensor([-1.25, -2.5])
+        >>> old = torch.tensor([float("nan"), -2.5])  # the second token was sampled by other weights
+        >>> cl.Grpo().figures(torch, now, advantage=now, weight=now, old=old, sampled=decoded)
+        {'logprob_gap': 0.25, 'logprob_gap_max': 0.25}
+        """
+        return {}
+
+    def carried(self, logp: Sequence[np.ndarray], **terms: Sequence[np.ndarray]) -> Mapping[str, list[np.ndarray]]:
+        """The columns that `carries` names, for further steps on the same rows (`num_iterations`).
+
+        Parameters
+        ----------
+        logp : sequence of np.ndarray
+            Of each row, the log-probabilities (nats) of its learned tokens before the step, (learned,).
+        **terms : sequence of np.ndarray
+            `Terms.tokens` by name.
+
+        Examples
+        --------
+        >>> unknown = [np.array([np.nan, -0.5])]  # of the second token it is known what it was sampled with
+        >>> cl.Grpo(num_iterations=2).carried([np.array([-1.0, -2.0])], old=unknown)
+        {'old_logprobs': [array([-1. , -0.5])]}
+        """
+        return {}
 
     def simulated_gain(self, rows: Rows, known: SimulatedRows) -> SimulatedGain:
         """What the simulated student makes of each row.
@@ -277,18 +323,43 @@ def token_weights(
         each = weight / np.maximum(counts, 1) / len(rows)
     else:
         each = weight / (len(rows) * max_completion_length)
-    own = rows["token_weight"].tolist() if "token_weight" in rows else [None] * len(rows)
-    return [_along(rows.index[i], n, c, w) for i, (n, c, w) in enumerate(zip(counts, each, own, strict=True))]
+    own = along_tokens(rows, "token_weight", counts)
+    return [np.full(n, c) if w is None else c * w for n, c, w in zip(counts, each, own, strict=True)]
 
 
-def _along(row: object, count: int, factor: float, token_weight: object) -> np.ndarray:
-    """A row's factor along its learned tokens, (learned,)."""
-    missing = token_weight is None or (np.ndim(token_weight) == 0 and token_weight != token_weight)
-    if missing:
-        return np.full(count, factor)
-    if len(token_weight) != count:
-        raise ValueError(f"row {row!r} has {len(token_weight)} token weights for {count} learned tokens")
-    return factor * np.asarray(token_weight, float)
+def along_tokens(rows: Rows, column: str, counts: np.ndarray) -> list[np.ndarray | None]:
+    """A column with one number a learned token, of each row (learned,); None where a row has none.
+
+    Parameters
+    ----------
+    rows : pd.DataFrame
+        May have the column: an array a row, or None or NaN.
+    column : str
+        Its name.
+    counts : np.ndarray
+        Learned tokens of each row, (rows,).
+
+    Raises
+    ------
+    ValueError
+        Where an array is longer or shorter than its row's learned tokens.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"token_weight": [[0.5, 1.0], None]})
+    >>> cl.objectives.objective.along_tokens(rows, "token_weight", np.array([2, 3]))
+    [array([0.5, 1. ]), None]
+    """
+    own = rows[column].tolist() if column in rows else [None] * len(rows)
+    return [_along(rows.index[i], column, n, values) for i, (n, values) in enumerate(zip(counts, own, strict=True))]
+
+
+def _along(row: object, column: str, count: int, values: object) -> np.ndarray | None:
+    if values is None or (np.ndim(values) == 0 and values != values):
+        return None
+    if np.ndim(values) != 1 or len(values) != count:
+        raise ValueError(f"row {row!r} has {np.size(values)} numbers in {column!r} for {count} learned tokens")
+    return np.asarray(values, float)
 
 
 def check_number(setting: object, name: str, least: float, most: float = math.inf) -> None:

@@ -91,7 +91,8 @@ class Runs:
     """Several variants with several seeds, as tidy tables with `variant`, `seed` and `step`.
 
     metrics    one line per optimiser step: loss (nats a token), tokens trained and seconds so far, the method's notes;
-               under reinforcement also mean `reward`, tokens an answer (`length`), share of groups with a `signal`
+               under reinforcement also mean `reward`, tokens an answer (`length`), share of groups with a `signal`,
+               how far the decode's log-probabilities are from the forward's (`logprob_gap`, `logprob_gap_max`, nats)
     exposure   one line per trained row: which row at which step, with how many learned tokens and which weight
     items      one line per test row and evaluation: correct (0 or 1), level and topic where the pool has them
     ledger     one line per answered request: what it cost in rows, tokens, rollouts and seconds

@@ -12,8 +12,9 @@ from curriculab.engine.training import train_steps
 from curriculab.protocol import Piece
 
 
-def completed(model, pool, *, old: bool, seed: int = 0) -> pd.DataFrame:
-    """Three groups of four answers of 1 to 12 tokens; `old`: with log-probabilities that are not the model's."""
+def completed(model, pool, *, old: bool, seed: int = 0, sampled_by: int | None = None) -> pd.DataFrame:
+    """Three groups of four answers of 1 to 12 tokens; `old`: with log-probabilities that are not the model's;
+    sampled_by: the weights that are said to have sampled them."""
     rng = np.random.default_rng(seed)
     rows = pool.iloc[np.repeat([3, 4, 5], 4)]
     prompts = [
@@ -24,7 +25,8 @@ def completed(model, pool, *, old: bool, seed: int = 0) -> pd.DataFrame:
     for prompt, (said,) in zip(prompts, write(model, prompts), strict=True):
         known = tuple((np.array(said.logprobs) + rng.normal(0, 0.3, len(said.tokens))).tolist()) if old else None
         behind = context_hash("learner", prompt.tokens)
-        pieces.append((Piece("", learn=True, tokens=tuple(said.tokens), logprobs=known, context_hash=behind),))
+        how = {"learn": True, "context_hash": behind, "sampled_by": sampled_by}
+        pieces.append((Piece("", tokens=tuple(said.tokens), logprobs=known, **how),))
     reward = np.array([1.0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 0.5, 1])
     return rows.assign(turns=pieces, reward=reward, group=np.repeat([1, 2, 3], 4))
 

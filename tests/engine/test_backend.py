@@ -60,7 +60,19 @@ def test_a_sampled_piece_is_on_policy_only_where_it_was_sampled(model, pool):
 
 def test_several_updates_are_several_steps_and_the_second_is_off_policy(model, pool):
     learner = ModelBackend(model, {"grpo": Grpo(num_iterations=3, lr=1e-3)}, max_new_tokens=8)
-    replies = []
+    replies, trained = [], []
+    answer = learner.answer
+
+    def listening(asks):
+        found = answer(asks)
+        trained.extend(
+            (ask.request.rows, reply.reply)
+            for ask, reply in zip(asks, found, strict=True)
+            if type(ask.request) is Train
+        )
+        return found
+
+    learner.answer = listening
 
     def method(pool, run):
         while True:
@@ -72,6 +84,12 @@ def test_several_updates_are_several_steps_and_the_second_is_off_policy(model, p
     assert [line[1] for line in job.ledger] == ["Sample", "Train", "Train", "Train"] * 2 + ["Sample", "Train"]
     assert job.spent.rollouts == 3 * 2 * ROLLOUTS and len(replies) == 3
     assert learner.adapters["v", 0]["learner"].steps == 7
+    assert not any("old_logprobs" in reply for reply in replies)
+    for first, second, third in (trained[:3], trained[3:6]):
+        assert "old_logprobs" not in first[0]
+        held = [np.mean(logp) for logp in second[0].old_logprobs]  # of the forward before the first update
+        np.testing.assert_allclose(held, -first[1].loss, rtol=1e-6)
+        assert [a.tolist() for a in third[0].old_logprobs] == [b.tolist() for b in second[0].old_logprobs]
 
 
 def test_answers_handed_in_are_trained_as_they_are(model, pool):

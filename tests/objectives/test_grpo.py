@@ -15,6 +15,7 @@ import curriculab as cl
 from curriculab.data.files import data_path
 from curriculab.engine.loading import load_model
 from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.objective import LearnedTokens
 from tests.engine.made import completed, gradient, moved_adapter
 
 pytestmark = pytest.mark.pocket
@@ -82,6 +83,15 @@ def test_advantages_by_hand_in_ragged_groups():
         ),
         (lambda: Grpo(num_iterations=0), "Grpo(num_iterations=0); give a whole number of at least 1"),
         (
+            lambda: Grpo(importance_sampling_mode="truncate"),
+            "Grpo(importance_sampling_mode='truncate'); choose 'token_truncate' or 'token_mask' or "
+            "'sequence_truncate' or 'sequence_mask'",
+        ),
+        (
+            lambda: Grpo(importance_sampling_clip_max=-1.0),
+            "Grpo(importance_sampling_clip_max=-1.0); give a number of at least 0",
+        ),
+        (
             lambda: Grpo().advantages(answers(reward=[1.0, np.nan], group=[0, 0])),
             "the reward of row 'r1' is nan (1 of 2 answers); give every answer a number, or leave it out",
         ),
@@ -135,8 +145,11 @@ def trl_trainer(model, adapter, setting, kind, beta, folder):
     return made
 
 
-def trl_loss(made, model, rows, advantages, old, beta):
-    """TRL's loss on these very completions, and the gradient of every LoRA matrix by its name in a PEFT file."""
+def trl_loss(made, model, rows, advantages, old, beta, clip_max=None):
+    """TRL's loss on these very completions, and the gradient of every LoRA matrix by its name in a PEFT file.
+
+    clip_max: correct for the log-probabilities that the rows came with, as if vLLM had sampled them.
+    """
     prompts = [model.prompt(p) for p in rows.prompt]
     said = [list(turns[0].tokens) for turns in rows.turns]
     width, longest = max(map(len, prompts)), max(map(len, said))
@@ -153,9 +166,16 @@ def trl_loss(made, model, rows, advantages, old, beta):
     }
     whole = torch.cat([left, right], 1), torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
     made.model.train()
-    if old:
+    if old or clip_max:
         known = [list(turns[0].logprobs) + [0.0] * (longest - len(turns[0].tokens)) for turns in rows.turns]
-        inputs["old_per_token_logps"] = torch.tensor(known, dtype=torch.float32)
+        known = torch.tensor(known, dtype=torch.float32)
+    if old:
+        inputs["old_per_token_logps"] = known
+    if clip_max:
+        made.use_vllm = made.vllm_importance_sampling_correction = True
+        with torch.no_grad():
+            now = made._get_per_token_logps_and_entropies(made.model, *whole, longest)[0]
+        inputs["importance_sampling_ratio"] = torch.exp(now - known).clamp(max=clip_max)
     if beta:
         with torch.no_grad(), made.model.disable_adapter():
             inputs["ref_per_token_logps"] = made._get_per_token_logps_and_entropies(made.model, *whole, longest)[0]
@@ -179,19 +199,64 @@ def test_loss_and_gradient_are_those_of_trl(model, pool, kind, beta, old):
         made = trl_trainer(model, adapter, setting, kind, beta, folder)
         theirs, named = trl_loss(made, model, rows, advantages, old, beta)
     assert ours[0] == pytest.approx(theirs, rel=1e-5, abs=1e-7)
-    flat = torch.cat(
-        [
-            torch.cat(
-                [
-                    named[f"base_model.model.{e.name}.lora_A.weight"].flatten(),
-                    named[f"base_model.model.{e.name}.lora_B.weight"].T.flatten(),
-                ]
-            )
-            for e in model.layout.entries
-        ]
-    )
-    apart = torch.linalg.vector_norm(ours[1] - flat) / torch.linalg.vector_norm(flat)
-    assert float(apart) < 1e-5
+    assert apart(model, ours[1], named) < 1e-5
+
+
+def apart(model, ours, named):
+    """Norm of the difference of our gradient from TRL's, relative to it."""
+    pieces = []
+    for entry in model.layout.entries:
+        pieces.append(named[f"base_model.model.{entry.name}.lora_A.weight"].flatten())
+        pieces.append(named[f"base_model.model.{entry.name}.lora_B.weight"].T.flatten())
+    theirs = torch.cat(pieces)
+    return float(torch.linalg.vector_norm(ours - theirs) / torch.linalg.vector_norm(theirs))
+
+
+@pytest.mark.needs("trl")
+@pytest.mark.parametrize("beta", [0.0, 0.1], ids=["no kl", "kl"])
+def test_the_correction_for_the_decode_is_that_of_trl_for_vllm(model, pool, beta):
+    """By tokens, truncated; the log-probabilities that the answers came with are off by 0.3 nats, so that some are."""
+    adapter = moved_adapter(model)
+    setting = Grpo(beta=beta, max_grad_norm=0.0, importance_sampling_correction=True, importance_sampling_clip_max=1.2)
+    rows = completed(model, pool, old=True, sampled_by=adapter.fingerprint())
+    ours = gradient(model, adapter, rows, setting)
+    with tempfile.TemporaryDirectory() as folder:
+        made = trl_trainer(model, adapter, replace(setting, epsilon_high=0.2), "dapo", beta, folder)
+        theirs, named = trl_loss(made, model, rows, setting.advantages(rows), False, beta, clip_max=1.2)
+    assert ours[0] == pytest.approx(theirs, rel=1e-5, abs=1e-7)
+    assert apart(model, ours[1], named) < 1e-5
+    plain = gradient(model, adapter, rows, replace(setting, importance_sampling_correction=False))
+    assert ours[0] != pytest.approx(plain[0], rel=1e-3)
+
+
+def test_what_a_token_is_held_against(model):
+    """Its own forward where it was sampled just now or nobody knows, else its decode, else what the rows say."""
+    rows = answers(advantage=[1.0, 1.0, 1.0], old_logprobs=[None, None, [-0.25, np.nan]])
+    sampled = [np.array([-1.0, -2.0]), np.array([-3.0, np.nan]), np.array([-4.0, -5.0])]
+    fresh = [np.array([True, True]), np.array([False, False]), np.array([True, False])]
+    terms = Grpo().terms(rows, LearnedTokens(np.array([2, 2, 2]), sampled, fresh)).tokens
+    expected = [[np.nan, np.nan], [-3.0, np.nan], [-0.25, np.nan]]
+    np.testing.assert_array_equal(np.stack(terms["old"]), expected)
+    logp = [np.full(2, -7.0)] * 3
+    carried = Grpo(num_iterations=2).carried(logp, **terms)["old_logprobs"]
+    np.testing.assert_array_equal(np.stack(carried), [[-7.0, -7.0], [-3.0, -7.0], [-0.25, -7.0]])
+
+
+def test_old_log_probabilities_of_another_number_than_the_tokens_are_refused():
+    rows = answers(advantage=[1.0], old_logprobs=[[-0.5]])
+    known = LearnedTokens(np.array([2]), [np.array([-1.0, -2.0])])
+    with pytest.raises(ValueError, match="^row 'r0' has 1 numbers in 'old_logprobs' for 2 learned tokens$"):
+        Grpo().terms(rows, known)
+
+
+def test_figures_of_a_step_by_hand():
+    """Of four tokens one was sampled by other weights, and of one nothing is known."""
+    nan = float("nan")
+    logp, sampled = torch.tensor([-1.0, -2.0, -3.0, -4.0]), torch.tensor([-1.5, -1.75, -9.0, nan])
+    terms = {"old": torch.tensor([nan, nan, -9.0, nan]), "sampled": sampled, "answer": torch.tensor([0, 0, 1, 1])}
+    assert Grpo().figures(torch, logp, **terms) == {"logprob_gap": 0.375, "logprob_gap_max": 0.5}
+    found = Grpo(importance_sampling_correction=True).figures(torch, logp, **terms)
+    assert found["importance_ratio"] == pytest.approx((np.exp(0.5) + np.exp(-0.25) + 1 + 1) / 4)
 
 
 @pytest.mark.needs("trl")
