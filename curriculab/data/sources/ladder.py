@@ -83,16 +83,16 @@ def load(
     return table.iloc[rng.permutation(np.concatenate(rows))].copy()
 
 
-def checked(wanted: Any, known: tuple[Any, ...], what: str) -> tuple[Any, ...]:
-    """The wanted skills or levels in the ladder's order."""
+def checked(wanted: Any, known: tuple[Any, ...], what: str, *, source: str = "ladder") -> tuple[Any, ...]:
+    """The wanted skills, topics or levels in the source's order."""
     if wanted is None:
         return known
     names = [wanted] if isinstance(wanted, (str, int, np.integer)) else list(wanted)
     for name in names:
         if name not in known:
-            raise PoolError(f"ladder: unknown {what} {name!r}; known are {', '.join(map(str, known))}")
+            raise PoolError(f"{source}: unknown {what} {name!r}; known are {', '.join(map(str, known))}")
     if not names:
-        raise PoolError(f"ladder: no {what} asked for; known are {', '.join(map(str, known))}, None takes all")
+        raise PoolError(f"{source}: no {what} asked for; known are {', '.join(map(str, known))}, None takes all")
     return tuple(name for name in known if name in names)
 
 
