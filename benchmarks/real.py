@@ -51,7 +51,7 @@ def problems(data: str) -> pd.DataFrame:
     import curriculab as cl
 
     if data == "word_problems":
-        return cl.load_pool("word_problems", levels=[1, 2, 3, 4])
+        return cl.load_pool("word_problems", levels=[1, 2, 3])
     columns = {"prompt": "question", "solution": "answer", "answer": cl.text_after("answer", "####")}
     columns["level"] = cl.count_solution_steps("answer")
     return cl.load_pool(Path(os.environ.get("CURRICULAB_DATA", ".")) / "gsm8k_train.jsonl", columns=columns)
