@@ -50,13 +50,28 @@ def hub_or_folder(options: Mapping[str, object]) -> str | Path:
 
 
 def _on_hub(options: Mapping[str, object]) -> bool:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError
 
     how = {k: v for k, v in options.items() if k in ("cache_dir", "token", "local_files_only")}
+    if isinstance(try_to_load_from_cache(HUB, "config.json", cache_dir=how.get("cache_dir")), str):
+        return True
+    if constants.HF_HUB_OFFLINE or how.get("local_files_only") or not _reached(constants.ENDPOINT):
+        return False
     try:
         hf_hub_download(HUB, "config.json", etag_timeout=PATIENCE, **how)
     except (OSError, HfHubHTTPError, ValueError):
+        return False
+    return True
+
+
+def _reached(address: str) -> bool:
+    """Whether a server answers at all, asked once: a download is tried six times, which takes half a minute."""
+    from huggingface_hub import get_session
+
+    try:
+        get_session().head(address, timeout=PATIENCE)
+    except Exception:  # of httpx, of requests, or of the system: that depends on huggingface_hub's version
         return False
     return True
 

