@@ -47,7 +47,7 @@ def load_pool(
     Parameters
     ----------
     source : str, Path or DataFrame
-        "ladder" (takes `skills`, `levels`), "clinic" (`topics`, `levels`), "gym:<task>" (the task's own `knobs`; 500
+        "ladder" (takes `skills`, `levels`), "clinic" and "word_problems" (`topics`, `levels`), "gym:<task>" (the task's own `knobs`; 500
         rows unless `n`), "hf:<id>" or "hf:<folder>" (`split`, `columns`, and `name` for its configuration), a .jsonl,
         .json, .csv, .tsv or .parquet file (`columns`), looked for here and in the folder `CURRICULAB_DATA`, a table
         that is there already (`columns`), or a source that another package offers.
