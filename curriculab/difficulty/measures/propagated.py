@@ -11,6 +11,7 @@ from collections.abc import Generator
 import numpy as np
 import pandas as pd
 
+from curriculab.data.words import words as words_of
 from curriculab.difficulty.measures.rollouts import right_answers
 from curriculab.difficulty.registry import measure
 from curriculab.difficulty.validation import check_pool, check_prompts, check_texts
@@ -173,11 +174,11 @@ def spread(graph, known: pd.Series, *, alpha: float = 0.8, rounds: int = 10, eps
 def neighbourhood(texts: pd.Series, neighbours: int):
     """Row-normalised cosines of TF-IDF vectors, sparse (n, n): the `neighbours` most similar of each row, not itself.
 
-    A word counts log((1 + n) / (1 + rows with it)) + 1 each time; words are runs between white space, in lower case.
+    A word counts log((1 + n) / (1 + rows with it)) + 1 each time; words are those of data/words.py, in lower case.
     """
     from scipy import sparse
 
-    words = texts.str.lower().str.split()
+    words = texts.str.lower().map(words_of)
     of = np.repeat(np.arange(len(words)), words.map(len))
     codes, names = pd.factorize(np.array([w for row in words for w in row], dtype=object))
     count = sparse.csr_array((np.ones(len(of)), (of, codes)), shape=(len(words), max(1, len(names))))

@@ -1,22 +1,25 @@
 """Difficulty read off labels and the rows themselves: no model, milliseconds, and computed exactly.
 
-word_rarity(pool)["ladder/add/3/00417"] -> 5.2 nats. Words are runs of characters between white space, in lower case;
-where a pool is plain text (empty prompts), the text is the answer.
+word_rarity(pool)["ladder/add/3/00417"] -> 5.2 nats. Words are runs of characters between white space, in lower case,
+and characters of scripts that have no blanks between words (data/words.py), which a warning says; where a pool is plain
+text (empty prompts), the text is the answer. N-grams have a file of their own.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from math import exp, log
+from collections import Counter
+from collections.abc import Sequence
+from math import log
 
 import numpy as np
 import pandas as pd
 
 from curriculab.data.mapping import count_solution_steps
+from curriculab.data.words import without_blanks, words
 from curriculab.difficulty.registry import measure
 from curriculab.difficulty.validation import check_pool, checked, refuse
+from curriculab.registry.warning import warn
 
 # Anderson & Krathwohl 2001, table 5.1: the six stages with their cognitive processes and the other names given there;
 # behind the bar, verbs of school questions added here.
@@ -215,12 +218,12 @@ def prompt_length(pool: pd.DataFrame) -> pd.Series:
     >>> cl.difficulty.prompt_length(pd.DataFrame({"prompt": ["add 1 + 2", "größer"]})).tolist()
     [9.0, 8.0]
     """
-    return checked(_text("prompt_length", pool).map(lambda t: float(len(t.encode()))), "prompt_length", pool)
+    return checked(text_of("prompt_length", pool).map(lambda t: float(len(t.encode()))), "prompt_length", pool)
 
 
 @measure
 def word_count(pool: pd.DataFrame) -> pd.Series:
-    """Count the words of the prompt, which are runs of characters between white space.
+    """Count the words of the prompt: runs of characters between white space, characters of scripts without blanks.
 
     Parameters
     ----------
@@ -259,13 +262,13 @@ def word_rarity(pool: pd.DataFrame) -> pd.Series:
     >>> cl.difficulty.word_rarity(pd.DataFrame({"prompt": ["the cat", "the dog", "the lynx purrs"]})).round(2).tolist()
     [1.4, 1.4, 1.58]
     """
-    words = _words("word_rarity", pool)
-    count = Counter(w for row in words for w in row)
+    rows = _words("word_rarity", pool)
+    count = Counter(w for row in rows for w in row)
     total = sum(count.values())
     if not total:
         raise ValueError("word_rarity: no row has a word; the prompts are empty or white space")
     rare = {w: -log(c / total) for w, c in count.items()}
-    score = words.map(lambda row: float(np.mean([rare[w] for w in row])) if row else 0.0)
+    score = rows.map(lambda row: float(np.mean([rare[w] for w in row])) if row else 0.0)
     return checked(score, "word_rarity", pool)
 
 
@@ -293,9 +296,9 @@ def type_token_ratio(pool: pd.DataFrame) -> pd.Series:
     >>> cl.difficulty.type_token_ratio(pd.DataFrame({"prompt": ["add 2 + 2", "1 + 1 + 1 + 1"]})).round(2).tolist()
     [0.75, 0.29]
     """
-    words = _words("type_token_ratio", pool)
-    refuse("type_token_ratio", pool.index[words.map(len) == 0], "has no words")
-    return checked(words.map(lambda row: len(set(row)) / len(row)), "type_token_ratio", pool)
+    rows = _words("type_token_ratio", pool)
+    refuse("type_token_ratio", pool.index[rows.map(len) == 0], "has no words")
+    return checked(rows.map(lambda row: len(set(row)) / len(row)), "type_token_ratio", pool)
 
 
 @measure
@@ -318,112 +321,32 @@ def flesch_kincaid(pool: pd.DataFrame) -> pd.Series:
     Raises
     ------
     ValueError
-        For a row without words of letters.
+        For a row without words of letters, or with more letters of other alphabets.
 
     Examples
     --------
     >>> cl.difficulty.flesch_kincaid(pd.DataFrame({"prompt": ["The cat sat.", "It is unnecessary."]})).round(1).tolist()
     [-2.6, 13.1]
     """
-    texts = _text("flesch_kincaid", pool)
-    words = texts.str.findall(r"[A-Za-z]+(?:'[A-Za-z]+)*")
-    refuse("flesch_kincaid", pool.index[words.map(len) == 0], "has no words of letters to read")
+    texts = text_of("flesch_kincaid", pool)
+    found = texts.str.findall(r"[A-Za-z]+(?:'[A-Za-z]+)*")
+    refuse("flesch_kincaid", pool.index[found.map(len) == 0], "has no words of letters to read")
+    foreign = pool.index[texts.map(_mostly_foreign)]
+    refuse("flesch_kincaid", foreign, "has more letters of other alphabets than of A to Z; the formula is for English")
     score = [
         0.39 * len(row) / _sentences(text) + 11.8 * sum(map(syllables, row)) / len(row) - 15.59
-        for text, row in zip(texts, words, strict=True)
+        for text, row in zip(texts, found, strict=True)
     ]
     return checked(score, "flesch_kincaid", pool)
 
 
-@measure
-def ngram_perplexity(pool: pd.DataFrame, *, n: int = 2, unit: str = "word") -> pd.Series:
-    """Measure how unlikely a row's words, and its end, are under an n-gram model of all *other* rows.
-
-    Leaving the row out keeps rare rows from being known by heart. CLIMB (Martinez et al. 2023) uses n=1. Witten-Bell
-    smoothing: p(w | h) = (c(h, w) + t(h) p(w | shorter h)) / (c(h) + t(h)), t: different words behind h; below the
-    unigrams all words of the pool, the end and one unknown are equally likely.
-
-    Parameters
-    ----------
-    pool : pd.DataFrame
-        (rows, columns) with `prompt`, 2 rows or more; where it is empty, the text in `answer` is read.
-    n : int
-        Length of the longest n-grams.
-    unit : {"word", "character"}
-        What the n-grams are made of.
-
-    Returns
-    -------
-    pd.Series
-        (rows,), exp of the mean negative log-probability of a word (or character).
-
-    Raises
-    ------
-    ValueError
-        For n below 1, another unit, a pool of one row, or one without words.
-
-    Examples
-    --------
-    >>> cl.difficulty.ngram_perplexity(pd.DataFrame({"prompt": ["add 1 + 2", "add 2", "why purr"]})).round(1).tolist()
-    [7.3, 4.4, 18.6]
-    """
-    if unit not in ("word", "character") or n < 1:
-        raise ValueError(f"ngram_perplexity(n={n}, unit={unit!r}); give n from 1 on, and unit 'word' or 'character'")
-    texts = _text("ngram_perplexity", pool).str.lower()
-    rows = [text.split() if unit == "word" else list(text) for text in texts]
-    if len(rows) < 2:
-        raise ValueError("ngram_perplexity: the pool has 1 row; it is measured by the others, load at least 2")
-    if not any(rows):
-        raise ValueError("ngram_perplexity: no row has a word; the prompts are empty or white space")
-    own, whole = [], [Counter() for _ in range(n)]
-    for row in rows:
-        mine = [Counter(_grams(row, k)) for k in range(1, n + 1)]
-        own.append(mine)
-        for total, counts in zip(whole, mine, strict=True):
-            total.update(counts)
-    behind, kinds = [Counter() for _ in range(n)], [Counter() for _ in range(n)]  # c(h), t(h)
-    for k in range(n):
-        for gram, count in whole[k].items():
-            behind[k][gram[:-1]] += count
-            kinds[k][gram[:-1]] += 1
-    flat = 1 / (len(set().union(*rows)) + 2)
-    score = [_left_out(row, mine, whole, behind, kinds, flat) for row, mine in zip(rows, own, strict=True)]
-    return checked(score, "ngram_perplexity", pool)
-
-
-START, END = "\x02", "\x03"
-
-
-def _grams(row: Sequence[str], k: int) -> Iterator[tuple[str, ...]]:
-    """The k-grams of a row with its end, its beginning filled up."""
-    padded = [START] * (k - 1) + [*row, END]
-    return zip(*(padded[i:] for i in range(k)), strict=False)
-
-
-def _left_out(
-    row: Sequence[str],
-    own: Sequence[Counter],
-    whole: Sequence[Counter],
-    behind: Sequence[Counter],
-    kinds: Sequence[Counter],
-    flat: float,
-) -> float:
-    """Perplexity of one row by the counts of the others."""
-    fewer, gone = [defaultdict(int) for _ in own], [defaultdict(int) for _ in own]
-    for k, counts in enumerate(own):
-        for gram, count in counts.items():
-            fewer[k][gram[:-1]] += count
-            gone[k][gram[:-1]] += whole[k][gram] == count  # nobody else has it
-    total = 0.0
-    for grams in zip(*(_grams(row, k) for k in range(1, len(own) + 1)), strict=True):
-        p = flat
-        for k, gram in enumerate(grams):
-            h = gram[:-1]
-            seen, different = behind[k][h] - fewer[k][h], kinds[k][h] - gone[k][h]
-            if seen:
-                p = (whole[k][gram] - own[k][gram] + different * p) / (seen + different)
-        total -= log(p)
-    return exp(total / (len(row) + 1))
+def _mostly_foreign(text: str) -> bool:
+    """Whether fewer than half of the letters are of the alphabet from A to Z, its accented ones included."""
+    if text.isascii():
+        return False
+    letters = [character for character in text if character.isalpha()]
+    latin = sum(character < "\u0250" for character in letters)  # Basic Latin to Latin Extended-B
+    return latin < len(letters) / 2
 
 
 def syllables(word: str) -> int:
@@ -434,10 +357,16 @@ def syllables(word: str) -> int:
 
 
 def _sentences(text: str) -> int:
-    return max(1, len([s for s in re.split(r"[.!?]+(?:\s|$)", text) if s.strip()]))
+    return max(1, len([s for s in re.split(ENDS, text) if s.strip()]))
 
 
-def _text(name: str, pool: pd.DataFrame) -> pd.Series:
+# Ends of sentences before white space; those of scripts that have no blank behind them, or marks of their own: Chinese
+# and Japanese, Devanagari's danda, Arabic, Urdu, Ethiopic, Armenian, Burmese, Khmer (Unicode's Sentence_Terminal).
+ENDS = r"[.!?]+(?:\s|$)|[\u3002\uff01\uff1f\uff61\u0964\u0965\u061f\u06d4\u1362\u1367\u0589\u104b\u17d4]+"
+
+
+def text_of(name: str, pool: pd.DataFrame) -> pd.Series:
+    """The text that is measured: the prompt, of a plain text the answer."""
     check_pool(name, pool, "prompt")
     if (pool["prompt"] == "").any():
         check_pool(name, pool, "prompt", "answer")
@@ -446,4 +375,16 @@ def _text(name: str, pool: pd.DataFrame) -> pd.Series:
 
 
 def _words(name: str, pool: pd.DataFrame) -> pd.Series:
-    return _text(name, pool).str.lower().str.split()
+    texts = text_of(name, pool).str.lower()
+    say_characters(name, texts)
+    return texts.map(words)
+
+
+def say_characters(name: str, texts: pd.Series) -> None:
+    """Warn where words are characters, since the script has no blanks."""
+    rows = without_blanks(texts)
+    if rows:
+        warn(
+            f"{name}: {rows} of {len(texts)} rows are in a script without blanks between words; their characters count "
+            "as words"
+        )

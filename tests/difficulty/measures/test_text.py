@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
+import warnings
 from math import log
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -32,35 +35,6 @@ def test_lengths_are_bytes_and_words():
 
 def test_types_over_tokens():
     assert text.type_token_ratio(rows("the cat and the dog", "one")).tolist() == pytest.approx([4 / 5, 1.0])
-
-
-def test_unigrams_leave_their_own_row_out():
-    """Row 0 by the others, "a c" and "a b": a 2, b 1, c 1, end 2, so 6 tokens of 4 kinds; below, 3 words, the end and
-    an unknown are equally likely. Row 1 by "a b" twice: a 2, b 2, end 2."""
-    score = text.ngram_perplexity(rows("a b", "a c", "a b"), n=1)
-    a, b = (2 + 4 / 5) / 10, (1 + 4 / 5) / 10
-    assert score["r0"] == pytest.approx((a * b * a) ** (-1 / 3))
-    a, c = (2 + 3 / 5) / 9, (0 + 3 / 5) / 9
-    assert score["r1"] == pytest.approx((a * c * a) ** (-1 / 3))
-
-
-def test_bigrams_fall_back_on_unigrams():
-    """Row 0: a behind the start 2 of 2, one kind; b behind a 1 of 2, two kinds; the end behind b 1 of 1."""
-    score = text.ngram_perplexity(rows("a b", "a c", "a b"), n=2)
-    a, b, end = 0.28, 0.18, 0.28
-    p = ((2 + a) / 3, (1 + 2 * b) / 4, (1 + end) / 2)
-    assert score["r0"] == pytest.approx((p[0] * p[1] * p[2]) ** (-1 / 3))
-
-
-def test_a_word_that_only_one_row_has_is_unknown_to_it():
-    score = text.ngram_perplexity(rows("zebra", "a", "a", "b"), n=1)
-    assert score["r0"] == pytest.approx(score["r3"])  # neither word is in another row
-    assert score["r0"] > score["r1"]
-
-
-def test_characters_instead_of_words():
-    score = text.ngram_perplexity(rows("aa", "aa", "qz"), n=2, unit="character")
-    assert score.idxmax() == "r2"
 
 
 def test_flesch_kincaid():
@@ -139,13 +113,70 @@ def test_the_clinic_brings_stages_and_steps():
             rows("a", "1 + 1", "2 + 2"),
             "flesch_kincaid: row 'r1' has no words of letters to read (2 such rows)",
         ),
-        (
-            text.ngram_perplexity,
-            rows("a"),
-            "ngram_perplexity: the pool has 1 row; it is measured by the others, load at least 2",
-        ),
     ],
 )
 def test_what_cannot_be_read_says_so(measure, pool, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         measure(pool)
+
+
+CHINESE = ("小明有三个苹果。他吃了一个!", "书在桌上", "今天天气很好", "他们去学校学习")
+
+
+def test_scripts_without_blanks_are_counted_by_characters_and_it_is_said():
+    with pytest.warns(UserWarning) as caught:
+        assert text.word_count(rows(*CHINESE[:2], "two words")).tolist() == [14, 4, 2]
+    assert [str(w.message) for w in caught] == [
+        "word_count: 2 of 3 rows are in a script without blanks between words; their characters count as words"
+    ]
+    with pytest.warns(UserWarning, match="^word_rarity: 4 of 4 rows"):
+        assert text.word_rarity(rows(*CHINESE)).nunique() == 4
+    with pytest.warns(UserWarning, match="^type_token_ratio: 1 of 2 rows"):
+        assert text.type_token_ratio(rows("天天", "one two")).tolist() == [0.5, 1.0]
+
+
+def test_sentences_end_as_their_script_ends_them():
+    pool = rows("x", "y", "z", solution=["甲是乙。乙是丙。所以甲是丙。", "वह घर है। वह लाल है।", "It is a. So a."])
+    assert text.reasoning_steps(pool).tolist() == [3, 2, 2]
+
+
+def test_a_formula_for_english_refuses_other_alphabets():
+    message = (
+        "flesch_kincaid: row 'r1' has more letters of other alphabets than of A to Z; the formula is for English"
+        " (2 such rows)"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        text.flesch_kincaid(rows("The cat sat.", "Кошка сидела на GPU.", "小明在家 OK"))
+    text.flesch_kincaid(rows("Wie groß ist das Haus?", "x = α + β, where both are real."))
+
+
+def read_by_text() -> list[str]:
+    """Measures that read the rows alone."""
+    return [name for name in cl.difficulty.registry.MEASURES if getattr(cl.difficulty, name).needs == "rows"]
+
+
+def many(n: int) -> pd.DataFrame:
+    """Rows whose vocabulary grows with their number, as real texts' does, with whatever column a measure reads."""
+    rng = np.random.default_rng(n)
+    vocabulary = np.array([f"solve word{i}" for i in range(n)])
+    prompts = [" ".join(some) for some in vocabulary[rng.integers(0, n, (n, 10))]]
+    table = {"level": np.arange(n) % 7, "source": "childes", "solution": "a = 1\nb = 2\n#### 3", "bloom": "apply"}
+    return rows(*prompts, **table)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", read_by_text())
+def test_twice_the_rows_take_at_most_two_point_six_times_the_time(name):
+    """Quadratic work would take four times as long; sorting, and noise, are within the rest."""
+    measure, small, large = getattr(cl.difficulty, name), many(2000), many(4000)
+
+    def seconds(pool: pd.DataFrame) -> float:
+        start = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # equal scores, which do not matter here
+            measure(pool)
+        return time.process_time() - start
+
+    times = [(seconds(small), seconds(large)) for _ in range(5)]
+    once, twice = map(min, zip(*times, strict=True))  # the least: other work of the machine only adds
+    assert twice <= 2.6 * once, times
