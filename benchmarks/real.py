@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -142,15 +142,6 @@ def agreement(bench: object) -> pd.DataFrame:
     return cl.difficulty.measure(bench.train, bench.model, list(MEASURED)).corr(method="spearman")
 
 
-def write(results: Mapping[str, str], to: Path) -> None:
-    """Every file whole; the one that describes the others last."""
-    to.mkdir(parents=True, exist_ok=True)
-    for name, text in results.items():
-        part = to / f".{name}"
-        part.write_text(text)
-        part.rename(to / name)
-
-
 def main(given: Sequence[str] | None = None) -> dict[str, object] | None:
     """Train what is not recorded yet, seed after seed, and write what came of it; None with --train-only."""
     asked = settings(given)
@@ -159,6 +150,7 @@ def main(given: Sequence[str] | None = None) -> dict[str, object] | None:
     import curriculab as cl
     from benchmarks import measure
     from curriculab.registry.fingerprint import versions
+    from curriculab.registry.writing import write_whole
 
     torch.set_num_threads(asked.threads)
     bench, variants = bench_of(asked), {CURRICULUM: cl.methods.easy_to_hard}
@@ -195,15 +187,15 @@ def main(given: Sequence[str] | None = None) -> dict[str, object] | None:
         "failed": {f"{v}, seed {s}": why for (v, s), why in runs.failed.items()},
     }
     stem = f"real_{asked.data}"
-    write(
-        {
-            f"{stem}_table.csv": table.round(6).to_csv(),
-            f"{stem}_losses.csv": losses.round(6).to_csv(index=False),
-            f"{stem}_measures.csv": agreement(bench).round(4).rename_axis("measure").to_csv(),
-            f"{stem}.json": json.dumps(about, indent=1, default=str) + "\n",
-        },
-        asked.to,
-    )
+    results = {
+        f"{stem}_table.csv": table.round(6).to_csv(),
+        f"{stem}_losses.csv": losses.round(6).to_csv(index=False),
+        f"{stem}_measures.csv": agreement(bench).round(4).rename_axis("measure").to_csv(),
+        f"{stem}.json": json.dumps(about, indent=1, default=str) + "\n",  # last: it describes the others
+    }
+    asked.to.mkdir(parents=True, exist_ok=True)
+    for name, text in results.items():
+        write_whole(asked.to / name, text.encode())
     print(table.round(4).to_string())
     print(about["verdict"])
     return about

@@ -23,9 +23,9 @@ from curriculab.bench.interventions import Event
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.loading import load_model
 from curriculab.registry.serialization import made
+from curriculab.registry.writing import digest_of_bytes
 from curriculab.rewards import VERIFIERS, verify
 from curriculab.runs import Store
-from curriculab.runs.writing import digest_of_bytes
 from tests import fuzz
 
 RUNS_CODE = (

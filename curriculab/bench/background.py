@@ -34,9 +34,9 @@ from curriculab.bench.panels import PANELS
 from curriculab.bench.run_set import RunSet
 from curriculab.protocol import Method
 from curriculab.registry.serialization import made, written
+from curriculab.registry.writing import write_whole
 from curriculab.runs import Runs
 from curriculab.runs.retention import held
-from curriculab.runs.writing import write_whole
 
 PATIENCE = 30.0  # seconds that a process that ends waits for a call to be over
 ENDED = ("finished", "interrupted", "failed")

@@ -23,7 +23,7 @@ from curriculab.bench.check_bench import SimulatedCheckBench
 from curriculab.methods.check import Check, checks_path, claim_digest, load_checks
 from curriculab.methods.registry import CATALOG, Entry, checkable, random_controls
 from curriculab.registry.knobs import Knob, knobs_of
-from curriculab.runs.writing import write_whole
+from curriculab.registry.writing import write_whole
 
 
 def main(arguments: list[str] | None = None) -> int:

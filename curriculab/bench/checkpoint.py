@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 
 from curriculab.protocol import Backend, Owner
 from curriculab.registry.warning import warn
+from curriculab.registry.writing import digest_of_bytes, discard, write_whole
 from curriculab.runs.store import set_aside
-from curriculab.runs.writing import digest_of_bytes, discard, write_whole
 
 KEPT_BYTES = 1 << 30  # checkpoints that are kept to fork from; the newest is kept whatever its size
 

@@ -19,8 +19,8 @@ from curriculab.bench.locking import Stopped
 from curriculab.bench.run_set import RunSet
 from curriculab.bench.session import TrainingSession
 from curriculab.registry.serialization import made, written
+from curriculab.registry.writing import write_whole
 from curriculab.runs import Record
-from curriculab.runs.writing import write_whole
 
 TOLD_SECONDS = 0.5  # between two looks that listeners, and the folder, are given
 DRAWING_SHARE = 0.05  # of the time may go into drawing

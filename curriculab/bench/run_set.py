@@ -14,9 +14,9 @@ from curriculab.bench.tables import keep_tables
 from curriculab.protocol import Method
 from curriculab.registry.serialization import written
 from curriculab.registry.warning import warn
+from curriculab.registry.writing import discard
 from curriculab.runs import Record, Runs, digest_of
 from curriculab.runs.schema import FORMAT
-from curriculab.runs.writing import discard
 
 
 @dataclasses.dataclass(eq=False)

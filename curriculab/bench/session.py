@@ -40,8 +40,8 @@ from curriculab.bench.recording import record
 from curriculab.bench.replay import ReplayLog
 from curriculab.bench.scheduler import Scheduler, close_backend, closing_backend
 from curriculab.protocol import Method, method_name
+from curriculab.registry.writing import discard
 from curriculab.runs import Record
-from curriculab.runs.writing import discard
 
 CHECKPOINT_SECONDS = 60.0  # work that a kill may cost
 CHECKPOINT_SHARE = 0.05  # of the time may go into checkpoints

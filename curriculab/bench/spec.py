@@ -21,8 +21,8 @@ from curriculab.bench.run_set import RunSet
 from curriculab.bench.tables import TABLES, keep_tables, read_table
 from curriculab.engine.loading import load_recorded
 from curriculab.registry.serialization import made
+from curriculab.registry.writing import write_whole
 from curriculab.runs.store import check_format
-from curriculab.runs.writing import write_whole
 
 
 def write_spec(chosen: RunSet, path: str | Path) -> Path:

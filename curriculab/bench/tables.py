@@ -8,9 +8,9 @@ from pathlib import Path
 
 from curriculab.bench.design import Design
 from curriculab.protocol import Rows
+from curriculab.registry.writing import write_whole
 from curriculab.runs import digest_of_table
 from curriculab.runs.codec import pack_table, unpack_table
-from curriculab.runs.writing import write_whole
 
 TABLES = "tables"  # folder of the store
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.registry.warning import warn
+from curriculab.registry.writing import write_whole
 from curriculab.runs import digest_of, digest_of_table
 
 READS = ("prompt", "answer", "options", "solution", "turns", "task", "metadata", "topic", "level")  # by who answers
@@ -85,13 +84,7 @@ def save(cache: object, name: str, digest: str, found: tuple[pd.Series, pd.Serie
         return
     path = _path(cache, name, digest)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(prefix=".part-", suffix=".parquet", dir=path.parent)
-    os.close(handle)
-    try:
-        table.assign(**cost.to_dict()).reset_index(drop=True).to_parquet(part)
-        os.replace(part, path)
-    finally:
-        Path(part).unlink(missing_ok=True)
+    write_whole(path, table.assign(**cost.to_dict()).reset_index(drop=True).to_parquet())
 
 
 def _path(cache: object, name: str, digest: str) -> Path:

@@ -25,8 +25,8 @@ from curriculab.engine.packing import read_tokens, work_of
 from curriculab.engine.texts import Text
 from curriculab.registry.fingerprint import modules, versions
 from curriculab.registry.warning import warn
+from curriculab.registry.writing import write_whole
 from curriculab.runs import digest_of
-from curriculab.runs.writing import write_whole
 
 SHARED, ROWS = 30, (9, 20, 7, 70)  # tokens of a prompt that two rows share, and of the rows behind it or alone
 WRITTEN, PROMPT = 6, 6  # tokens that are written, and those of the prompt they are written behind

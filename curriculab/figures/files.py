@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curriculab import __version__
 from curriculab.figures.captions import About
-from curriculab.runs.writing import write_whole
+from curriculab.registry.writing import write_whole
 
 MAKER = f"curriculab {__version__}"
 MOST_BYTES = 190_000  # of a picture, before title and caption are put into it; 200 kB is what a submission bears

@@ -23,7 +23,7 @@ import pandas as pd
 
 from curriculab import methods
 from curriculab.data.files import data_path
-from curriculab.runs.writing import write_whole
+from curriculab.registry.writing import write_whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +22,7 @@ from platformdirs import user_cache_path
 
 from curriculab.registry.digests import digest_of
 from curriculab.registry.fingerprint import describe, modules
+from curriculab.registry.writing import write_whole
 
 _own: dict[str, tuple[np.ndarray, dict[str, object]]] = {}  # scores of this process that could not be written
 
@@ -111,14 +111,7 @@ def _write(path: Path, keys: np.ndarray, about: Mapping[str, object]) -> None:
     """A line of JSON that says what made the score, then its rows as bytes; whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"about": about, "rows": len(keys)}).encode()
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(line + b"\n" + keys.astype("<u8").tobytes())
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    write_whole(path, line + b"\n" + keys.astype("<u8").tobytes())
 
 
 def _read(path: Path) -> tuple[np.ndarray, dict[str, object]]:
