@@ -111,9 +111,7 @@ class Adapter:
         norm = float(torch.linalg.vector_norm(self.weights.grad))
         if not math.isfinite(norm):
             self.weights.grad.zero_()
-            raise FloatingPointError(
-                f"the gradient's norm is {norm} at step {self.steps + 1}; lower lr, or look at the rows"
-            )
+            raise not_finite(norm, self.steps)
         if norm > clip:
             self.weights.grad.mul_(clip / (norm + 1e-6))
         self.optimizer.step()
@@ -181,6 +179,11 @@ class Adapter:
         if named:
             raise ValueError(f"{folder} adapts layers this model does not: {', '.join(sorted(named)[:3])}")
         return adapter
+
+
+def not_finite(norm: float, steps: int) -> FloatingPointError:
+    """The error of a gradient's norm after so many steps."""
+    return FloatingPointError(f"the gradient's norm is {norm} at step {steps + 1}; lower lr, or look at the rows")
 
 
 def blend(parts: dict[Adapter, float]) -> Adapter:

@@ -152,18 +152,37 @@ class Move(torch.autograd.Function):
         return (g if keep is None else g.masked_fill(~keep, 0.0)), None, None, None
 
 
-class Buckets:
-    """Rows padded to absolute lengths, those of one length in one call."""
+@dataclass(frozen=True)
+class Group:
+    """Rows of one padded length inside Buckets, (rows, size), from the padded token `at` on; shaped: whether they have
+    masks of their own."""
 
-    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
+    rows: np.ndarray
+    size: int
+    at: int
+    shaped: bool
+
+
+class Buckets:
+    """Rows padded to absolute lengths, those of one length in one call; rows with a shape in calls of their own.
+
+    A plain causal call goes to the flash kernel. One with a mask goes to the memory-efficient kernel, which takes any
+    mask but no heads that share keys: keys and values are repeated for it, or it would fall to the plain kernel, which
+    keeps all scores for the way back.
+    """
+
+    def __init__(self, lengths: Sequence[int], device: torch.device, shapes: Sequence[Shape | None] = ()) -> None:
         lengths = np.asarray(lengths)
+        self.lengths, self.shapes, self.device = lengths, [*shapes, *[None] * (len(lengths) - len(shapes))], device
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         padded = np.array([bucket(n) for n in lengths])
-        self.groups, there, offset = [], [], 0
+        shaped = np.array([shape is not None for shape in self.shapes])
+        self.groups: list[Group] = []
+        there, offset = [], 0
         back = np.empty(int(lengths.sum()), dtype=np.int64)
-        for size in sorted(set(padded.tolist())):
-            rows = np.flatnonzero(padded == size)
-            self.groups.append((len(rows), size, offset))
+        for size, masked in sorted(set(zip(padded.tolist(), shaped.tolist(), strict=True))):
+            rows = np.flatnonzero((padded == size) & (shaped == masked))
+            self.groups.append(Group(rows, size, offset, masked))
             index = np.repeat(
                 starts[rows][:, None], size, axis=1
             )  # a row's pads are its own: nothing leaks, not even NaN
@@ -178,22 +197,54 @@ class Buckets:
         self.there = torch.as_tensor(np.concatenate(there), device=device)
         self.back = torch.as_tensor(back, device=device)
         self.keep = torch.as_tensor(keep, device=device)
+        self._added: dict[tuple[int | None, torch.dtype], list[torch.Tensor | None]] = {}
 
     def padded(self, x: torch.Tensor) -> torch.Tensor:
         """(heads, n, dim) -> (padded tokens, heads, dim)."""
         return Move.apply(x.transpose(0, 1), self.there, self.back, None)
 
-    def attend(self, q, k, v, scaling: float | None, window: int | None) -> torch.Tensor:
+    def added(self, window: int | None, dtype: torch.dtype) -> list[torch.Tensor | None]:
+        """What is added to the scores of each group, (rows or 1, 1, size, size); None where causal says it all."""
+        if (window, dtype) not in self._added:  # the same in every layer
+            masks = [self._seen(group, window) for group in self.groups]
+            self._added[window, dtype] = [_added(mask, dtype) for mask in masks]
+        return self._added[window, dtype]
+
+    def _seen(self, group: Group, window: int | None) -> torch.Tensor | None:
+        if not group.shaped:
+            mask = window_mask(group.size, window, self.device)
+            return None if mask is None else mask[None, None]
+        seen = np.zeros((len(group.rows), 1, group.size, group.size), dtype=bool)
+        seen[:, :, np.arange(group.size), np.arange(group.size)] = True  # a pad looks at itself, or all would be hidden
+        for i, row in enumerate(group.rows):
+            n = self.lengths[row]
+            seen[i, 0, :n, :n] = _shaped(self.shapes[row], window)
+        return torch.as_tensor(seen, device=self.device)
+
+    def attend(
+        self, q, k, v, scaling: float | None, window: int | None, scores: Scores = PLAIN, kernel: str | None = None
+    ) -> torch.Tensor:
+        """q (heads, n, dim), k and v with as many heads or fewer -> (n, heads, dim of v)."""
+        if kernel is None:
+            kernel = "sdpa" if scores.plain else "eager"
+        scale, masks = scaling or q.shape[-1] ** -0.5, self.added(window, q.dtype)
         q, k, v = self.padded(q), self.padded(k), self.padded(v)
         outs = []
-        for rows, size, at in self.groups:
-            part = [x[at : at + rows * size].view(rows, size, *x.shape[1:]).transpose(1, 2) for x in (q, k, v)]
-            mask = window_mask(size, window, q.device)
-            out = F.scaled_dot_product_attention(
-                *part, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=k.shape[1] != q.shape[1]
-            )
+        for group, mask in zip(self.groups, masks, strict=True):
+            rows, end = len(group.rows), group.at + len(group.rows) * group.size
+            part = [x[group.at : end].view(rows, group.size, *x.shape[1:]).transpose(1, 2) for x in (q, k, v)]
+            if kernel == "eager":
+                out = eager(*part, mask, scale, scores)
+            else:
+                out = sdpa(*(part if mask is None else _repeated(*part)), mask, scale)
             outs.append(out.transpose(1, 2).flatten(0, 1))
-        return Move.apply(torch.cat(outs), self.back, self.there, self.keep)
+        return Move.apply(outs[0] if len(outs) == 1 else torch.cat(outs), self.back, self.there, self.keep)
+
+
+def _repeated(q, k, v) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The same with a key head for each query head, (b, heads, t, dim)."""
+    shared = q.shape[1] // k.shape[1]
+    return (q, k, v) if shared == 1 else (q, k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1))
 
 
 def bucket(length: int) -> int:
@@ -257,7 +308,7 @@ class Shape:
 
 class RowAttention:
     """Causal attention within packed rows, so computed that a row's neighbours change nothing: row by row on a CPU,
-    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads. Shapes: only on a CPU.
+    in absolute buckets of padded rows elsewhere, where many small calls cost more than pads.
 
     kernel: a name in KERNELS computes every row by itself that way instead.
     """
@@ -284,12 +335,14 @@ class RowAttention:
 
     @cached_property
     def buckets(self) -> Buckets:
-        return Buckets(self.packed, self.device)
+        return Buckets(self.packed, self.device, self.shapes)
 
     def __call__(
         self, layer: int, q, k, v, scaling: float | None, window: int | None, scores: Scores = PLAIN
     ) -> torch.Tensor:
         """q (heads, n, dim), k and v with as many heads or fewer -> (n, heads, dim)."""
+        if batched(self.device):
+            return self.buckets.attend(q, k, v, scaling, window, scores, self.kernel)
         if not scores.plain:
             rows = zip(*(_by_row(x, self.packed) for x in (q, k, v)), self.masks(window, q.dtype), strict=True)
             return _packed([eager(*row, scaling or q.shape[-1] ** -0.5, scores) for row in rows])
@@ -297,8 +350,6 @@ class RowAttention:
             kernel, masks = KERNELS[self.kernel], self.masks(window, q.dtype)
             rows = zip(*(_by_row(x, self.packed) for x in (q, k, v)), masks, strict=True)
             return _packed([kernel(*row, scaling or q.shape[-1] ** -0.5) for row in rows])
-        if batched(self.device):
-            return self.buckets.attend(q, k, v, scaling, window)
         width, scaling = v.shape[-1], scaling or q.shape[-1] ** -0.5
         if width < q.shape[-1]:  # latent attention; the kernel wants all alike
             v = F.pad(v, (0, q.shape[-1] - width))

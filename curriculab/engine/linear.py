@@ -61,11 +61,23 @@ def holding(device: torch.device):
 def frozen_product(x: torch.Tensor, base: torch.nn.Module) -> torch.Tensor:
     """W x + b of a frozen linear layer, x (n, in)."""
     if batched(x.device):
-        return F.linear(x, dense(base, x.dtype), None if base.bias is None else base.bias.to(x.dtype))
+        return _in_one(x, base)
     y = product(x, dense(base, x.dtype))
     if base.bias is not None:
         y += base.bias.to(y.dtype)
     return y
+
+
+def _in_one(x: torch.Tensor, base: torch.nn.Module) -> torch.Tensor:
+    """The same in as few kernels as there are. bitsandbytes chooses by shape and device whether its own 4-bit product
+    is faster, as it is for few rows, or whether the weight is taken out of four bits first."""
+    bias = None if base.bias is None else base.bias.to(x.dtype)
+    state = getattr(base.weight, "quant_state", None)
+    if state is None or (state.nested and state.state2.blocksize != 256):  # others it does not multiply
+        return F.linear(x, dense(base, x.dtype), bias)
+    from bitsandbytes import matmul_4bit
+
+    return matmul_4bit(x, base.weight.data, quant_state=state, bias=bias)
 
 
 class MixedLinear(torch.autograd.Function):

@@ -20,7 +20,6 @@ from curriculab.engine.attention import Shape
 from curriculab.engine.forward import forward
 from curriculab.engine.model import Model
 from curriculab.engine.plan import Span
-from curriculab.engine.route import batched
 from curriculab.engine.texts import Text
 
 # Tokens in one forward and backward on a CPU. Variants share forwards up to it; one whose step fills it trains by
@@ -235,6 +234,5 @@ def work_of(model: Model, adapter: Adapter | None, texts: list[Text]) -> Work:
 
 
 def shares_prompts(model: Model) -> bool:
-    """Whether prompts are computed once for several rows: where rows are packed, and on a CPU; elsewhere masked
-    attention costs what it saves."""
-    return model.packed and not batched(model.device)
+    """Whether prompts are computed once for several rows: where rows are packed."""
+    return model.packed

@@ -27,6 +27,7 @@ from curriculab.engine.packing import (
     run_batch,
     work_of,
 )
+from curriculab.engine.stepping import Step, step_all
 from curriculab.engine.texts import Text
 from curriculab.objectives.objective import Objective
 from curriculab.protocol import Answer, Rows
@@ -60,8 +61,29 @@ def train_steps(
         values, owners = run_batch(model, works, batch, likelihood, grad=True)
         sum(losses[i](part, rows) for i, rows, part in _by_work(values, owners)).backward()
         deal(values.detach().cpu().numpy(), owners, found)
-    factors = rate_factors or [1.0] * len(tables)
-    return [_stepped(*each) for each in zip(works, tables, settings, losses, found, factors, strict=True)]
+    per_row = [np.array([x.mean() if len(x) else 0.0 for x in own], dtype=float) for own in found]
+    norms = _steps(works, settings, per_row, rate_factors or [1.0] * len(tables))
+    return [_answer(*each) for each in zip(works, tables, settings, losses, found, per_row, norms, strict=True)]
+
+
+def _steps(
+    works: Sequence[Work], settings: Sequence[Objective], per_row: Sequence[np.ndarray], factors: Sequence[float]
+) -> list[float | FloatingPointError | None]:
+    """Take the steps of all whose losses are finite: the norm of each gradient, its error, None of a loss that is
+    not."""
+    whole = [i for i, losses in enumerate(per_row) if np.isfinite(losses).all()]
+    for i in set(range(len(works))) - set(whole):
+        works[i].adapter.clear()
+    steps = [
+        Step(
+            settings[i].learning_rate * factors[i],
+            settings[i].weight_decay,
+            settings[i].max_grad_norm or math.inf,  # 0: as in TRL, no clipping
+        )
+        for i in whole
+    ]
+    norms = dict(zip(whole, step_all([works[i].adapter for i in whole], steps), strict=True))
+    return [norms.get(i) for i in range(len(works))]
 
 
 def _texts(model: Model, adapter: Adapter, table: Rows, role: str | None) -> list[Text]:
@@ -93,23 +115,23 @@ def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[t
     return [(i, rows[i], part) for i, part in zip(rows, values.split(list(size.values())), strict=True)]
 
 
-def _stepped(
-    work: Work, table: Rows, setting: Objective, loss: TableLoss, found: list[np.ndarray], factor: float
+def _answer(
+    work: Work,
+    table: Rows,
+    setting: Objective,
+    loss: TableLoss,
+    found: list[np.ndarray],
+    per_row: np.ndarray,
+    norm: float | FloatingPointError | None,
 ) -> Answer | Exception:
-    per_row = np.array([x.mean() if len(x) else 0.0 for x in found], dtype=float)
-    if not np.isfinite(per_row).all():
-        work.adapter.weights.grad.zero_()
+    if norm is None:
         bad = table.index[np.flatnonzero(~np.isfinite(per_row))[0]]
         return FloatingPointError(
             f"the loss of row {bad!r} is not finite at step {work.adapter.steps + 1}; the step was not taken"
         )
-    try:
-        clip = setting.max_grad_norm or math.inf  # 0: as in TRL, no clipping
-        rate = setting.learning_rate * factor
-        work.adapter.step(lr=rate, weight_decay=setting.weight_decay, clip=clip)
-    except FloatingPointError as error:
+    if isinstance(norm, FloatingPointError):
         rows = ", ".join(map(repr, dict.fromkeys(table.index[:3]))) + (", ..." if len(table) > 3 else "")
-        return FloatingPointError(f"{error} {rows}; the step was not taken")
+        return FloatingPointError(f"{norm} {rows}; the step was not taken")
     figures = loss.figures(found)
     trained = sum(map(len, work.texts))
     read = trained if setting.reads_base else 0  # by the base

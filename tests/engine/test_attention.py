@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import curriculab as cl
-from curriculab.engine.attention import KERNELS, RowAttention, Scores, packed_attention
+from curriculab.engine.attention import KERNELS, RowAttention, Scores, Shape, packed_attention
 from curriculab.engine.loading import load_model
 from curriculab.engine.packing import Work, read_tokens
+from curriculab.engine.route import forced
 from curriculab.engine.training import train_steps
 from curriculab.environments.turns import say, tell
 from curriculab.objectives.sft import Sft
@@ -100,3 +101,49 @@ def test_caps_and_sinks_are_those_of_a_plain_softmax():
             seen = np.exp(2 * np.tanh(scores[0, head, row, : row + 1].numpy() / 2))
             wanted = seen / (seen.sum() + np.exp(float(sinks[head])))
             np.testing.assert_allclose(found[0, head, row], [*wanted, *[0] * (2 - row)], rtol=1e-5)
+
+
+# -- rows padded to a call, as on a GPU -------------------------------------------------------------------------------
+def prompts_shared(prompt: int, *answers: int) -> Shape:
+    """A prompt and answers behind it, each of which looks at the prompt and at itself."""
+    owner = np.repeat(np.arange(-1, len(answers)), (prompt, *answers))
+    at = np.arange(len(owner))
+    positions = np.concatenate([np.arange(prompt), *(prompt + np.arange(n) for n in answers)])
+    return Shape(positions, (at[:, None] >= at) & ((owner[:, None] == owner) | (owner == -1)))
+
+
+CAPPED = Scores(cap=2.0, sinks=torch.tensor([0.3, -1.0, 2.0, 0.0]))
+
+
+@pytest.mark.parametrize("scores", [Scores(), CAPPED], ids=["plain", "capped with sinks"])
+@pytest.mark.parametrize("window", [None, 5])
+@pytest.mark.parametrize("shapes", [(), (None, prompts_shared(9, 4, 7), None, prompts_shared(30, 6, 6))])
+def test_padded_rows_are_those_of_a_cpu(shapes, window, scores):
+    lengths = [40, 20, 3, 42]
+    draw = torch.Generator().manual_seed(0)
+    plain = [torch.randn(heads, sum(lengths), 8, generator=draw).requires_grad_() for heads in (4, 2, 2)]
+    pull = torch.randn(sum(lengths), 4, 8, generator=draw)
+    found = []
+    for way in (False, True):
+        with forced(batched=way):
+            out = RowAttention(lengths, torch.device("cpu"), shapes)(0, *plain, None, window, scores)
+            found.append((out.detach(), *torch.autograd.grad((out * pull).sum(), plain)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_a_mask_goes_without_shared_heads_which_only_the_plain_kernel_takes(monkeypatch):
+    calls = []
+
+    def listening(q, k, v, attn_mask=None, **how):
+        calls.append((attn_mask is not None, how["enable_gqa"]))
+        return sdpa(q, k, v, attn_mask=attn_mask, **how)
+
+    sdpa = torch.nn.functional.scaled_dot_product_attention
+    monkeypatch.setattr("curriculab.engine.attention.F.scaled_dot_product_attention", listening)
+    q, k = torch.ones(4, 60, 8), torch.ones(2, 60, 8)
+    with forced(batched=True):
+        RowAttention([20, 40], torch.device("cpu"), [prompts_shared(10, 5, 5), None])(0, q, k, k, None, None)
+        RowAttention([20, 40], torch.device("cpu"))(0, q, k, k, None, 30)
+    # shaped rows of 32 places, plain ones of 64; then a window shorter than either
+    assert calls == [(True, False), (False, True), (True, False), (True, False)]
