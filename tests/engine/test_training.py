@@ -12,6 +12,7 @@ import curriculab as cl
 from curriculab.engine.backend import ModelBackend
 from curriculab.engine.loading import load_model
 from curriculab.engine.packing import Work, read_tokens
+from curriculab.engine.route import forced
 from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Ask, Copy, Sample, Train
 from tests.engine.made import completed, gradient, moved_adapter
@@ -29,9 +30,11 @@ def pool():
     return cl.load_pool("ladder", n=60, seed=0)
 
 
-def test_a_prompt_shared_by_its_answers_gives_the_same_as_rows_alone(model, pool, monkeypatch):
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_prompt_shared_by_its_answers_gives_the_same_as_rows_alone(model, pool, monkeypatch, batched):
     rows, adapter = completed(model, pool, old=True), moved_adapter(model)
-    shared = gradient(model, adapter, rows, Grpo())
+    with forced(batched=batched):
+        shared = gradient(model, adapter, rows, Grpo())
     monkeypatch.setattr("curriculab.engine.packing.shares_prompts", lambda model: False)
     alone = gradient(model, adapter, rows, Grpo())
     assert shared[0] == pytest.approx(alone[0], rel=1e-5)
