@@ -7,7 +7,6 @@ runs = bench.run({"random": random_order, "easy first": partial(easy_to_hard, by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +20,7 @@ from curriculab.bench.interventions import Event
 from curriculab.bench.progress import ProgressBar
 from curriculab.bench.run_set import RunSet
 from curriculab.bench.spec import write_spec
+from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.model import Model
 from curriculab.methods.controls import controls as make_controls
 from curriculab.objectives.objective import Objective
@@ -60,6 +60,12 @@ class Bench:
     backend : callable, optional
         Called with the bench's design for what answers the requests; None: the model in this process. It decides a run
         by its code and what it reaches; an object made before needs a `digest()` that says what decides its answers.
+    gradient_checkpointing : bool
+        Compute layers again on the way back instead of keeping what they made: the same numbers in less memory, about a
+        third slower.
+    max_tokens_per_forward, kv_cache_bytes : int, optional
+        Tokens of one forward and backward, and bytes of the keys and values of answers that are written at once; None:
+        2,048 and 2 GiB on a CPU, on CUDA what is free has room for. The first changes rounding, so it decides a run.
 
     Raises
     ------
@@ -100,6 +106,9 @@ class Bench:
         reference_models: Mapping[str, Model] | None = None,
         store: str | Path | None = "runs",
         backend: Callable[[Design], Backend] | None = None,
+        gradient_checkpointing: bool = False,
+        max_tokens_per_forward: int | None = None,
+        kv_cache_bytes: int | None = None,
     ) -> None:
         self.design = make_design(
             model,
@@ -115,6 +124,7 @@ class Bench:
             reference_models=reference_models,
             store=store,
             make_backend=backend,
+            limits=MemoryLimits(gradient_checkpointing, max_tokens_per_forward, kv_cache_bytes),
         )
 
     # -- what its variants share --------------------------------------------------------------------------------------
@@ -239,18 +249,7 @@ class Bench:
         return repr(self.design)
 
     def _repr_html_(self) -> str:
-        design = self.design
-        (axis, total), by = design.budget.axis(), design.backend_name
-        lines = {
-            "model": f"{design.model.name}, {design.model.bits} bits" + (f", answered by {by}" if by else ""),
-            "rows": f"{len(design.train):,} for training, {len(design.test):,} for tests",
-            "objective": ", ".join(map(repr, design.objectives.values())),
-            "budget": f"{total:,} {axis}, {design.batch_size} rows a step",
-            "evaluations": f"{len(design.shares)}",
-            "store": "none" if design.store is None else str(design.store.root),
-        }
-        rows = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in lines.items())
-        return f'<table style="text-align:left"><caption>Bench</caption>{rows}</table>'
+        return self.design.as_html()
 
 
 def with_controls(

@@ -6,6 +6,7 @@ import dataclasses
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ from curriculab.bench.budget import Budget, default_ceiling, evaluation_shares
 from curriculab.bench.fingerprint import measure_modules, run_modules
 from curriculab.bench.job import Job, Steer, open_job
 from curriculab.data.validation import validate
+from curriculab.engine.gradient_checkpointing import checkpoint_layers
+from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.model import Model
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective, resolve
@@ -36,7 +39,7 @@ class Design:
     progress, at which a variant is tested; rollouts: answers a row under reinforcement; temperature: they are sampled
     at; max_new_tokens: of an answer; reference_models: read-only models by role; store: the folder that finished runs
     are kept in (None: nothing is kept); make_backend: called with the design for what answers the requests (None: the
-    model in this process); known_columns: how columns were made, as a spec says it.
+    model in this process); known_columns: how columns were made, as a spec says it; limits: of the model's memory.
     """
 
     model: Model
@@ -53,6 +56,7 @@ class Design:
     store: Store | None = None
     make_backend: Callable[[Design], Backend] | None = None
     known_columns: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
+    limits: MemoryLimits = MemoryLimits()
 
     @property
     def objective(self) -> Objective:
@@ -69,6 +73,7 @@ class Design:
         if self.make_backend is not None:
             return self.make_backend(self)
         how = {"temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
+        how |= {"limits": self.limits} if self.limits.given() else {}
         return self.model.backend(self.objectives, reference_models=self.reference_models, **how)
 
     @property
@@ -122,12 +127,17 @@ class Design:
             "model": self.model.digest(),
             "others": {role: model.digest() for role, model in self.reference_models.items()},
             **({"backend": self.backend_identity} if self.backend_name else {}),
+            **({"max_tokens_per_forward": self._tokens} if self._tokens else {}),  # it rounds otherwise
             "versions": versions(),
             "code": run_modules(self.model, self.objectives.values(), self.tasks),
             **({"columns": columns} if columns else {}),
             **({"measures": measures} if measures else {}),
             **({"steered": steered} if steered else {}),
         }
+
+    @property
+    def _tokens(self) -> int | None:
+        return self.limits.max_tokens_per_forward
 
     @cached_property
     def columns(self) -> dict[str, Mapping[str, object]]:
@@ -160,6 +170,7 @@ class Design:
             "method": written(method),
             "model": self.model.name,
             "bits": self.model.bits,
+            **({"memory": self.limits.given()} if self.limits.given() else {}),
             "columns": self.columns,
             "threads": torch.get_num_threads(),
             "git": git(),
@@ -179,6 +190,7 @@ class Design:
             "max_new_tokens": self.max_new_tokens,
             "shares": list(self.shares),
             "columns": self.columns,
+            **({"memory": self.limits.given()} if self.limits.given() else {}),
             **({"backend": {"lost": self.backend_name}} if self.backend_name else {}),
             "model": self.model.record(),
             "train": {"rows": len(self.train), "digest": self.train_digest},
@@ -191,6 +203,21 @@ class Design:
             f"Bench({self.model.name!r}, {len(self.train)} training and {len(self.test)} test rows, {total} {axis}, "
             f"{self.batch_size} rows a step, {len(self.shares)} evaluations)"
         )
+
+    def as_html(self) -> str:
+        """What the variants share, as a table."""
+        (axis, total), by, limits = self.budget.axis(), self.backend_name, self.limits.given()
+        lines = {
+            "model": f"{self.model.name}, {self.model.bits} bits" + (f", answered by {by}" if by else ""),
+            "rows": f"{len(self.train):,} for training, {len(self.test):,} for tests",
+            "objective": ", ".join(map(repr, self.objectives.values())),
+            "budget": f"{total:,} {axis}, {self.batch_size} rows a step",
+            "evaluations": f"{len(self.shares)}",
+            "store": "none" if self.store is None else str(self.store.root),
+            **({"memory": ", ".join(f"{name}={value}" for name, value in limits.items())} if limits else {}),
+        }
+        rows = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in lines.items())
+        return f'<table style="text-align:left"><caption>Bench</caption>{rows}</table>'
 
 
 def make_design(
@@ -208,6 +235,7 @@ def make_design(
     reference_models: Mapping[str, Model] | None,
     store: str | Path | None,
     make_backend: Callable[[Design], Backend] | None,
+    limits: MemoryLimits,
 ) -> Design:
     """A design whose parts fit together; what does not is refused in one line. The arguments are those of `Bench`."""
     train, test = validate(train, "train").copy(), validate(test, "test").copy()
@@ -240,8 +268,14 @@ def make_design(
         dict(reference_models or {}),
         None if store is None else Store(Path(store)),
         make_backend,
+        limits=limits,
     )
+    if limits.gradient_checkpointing:
+        checkpoint_layers(model.base)  # refused now where it cannot be
     if make_backend is not None:
+        if limits.given():
+            name = next(iter(limits.given()))
+            raise ValueError(f"{name}= limits this process, and backend= answers in its place; leave it out")
         _ = design.backend_identity  # refused now where it cannot be told
     return design
 

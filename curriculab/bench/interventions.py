@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from curriculab.bench.job import Steer
+from curriculab.engine.footprint import in_bytes
+from curriculab.engine.limits import KvCacheBytes
 from curriculab.protocol import Method, method_name
 from curriculab.registry.fingerprint import describe
 from curriculab.registry.serialization import made, written
@@ -33,6 +35,12 @@ class Event:
     step: int = 0  # that the variant had reached, for figures
     why: str = ""
     tokens: int = 0  # in one forward, once halved
+    kv_cache_bytes: int = 0  # of answers written at once, where that was halved instead
+
+    @property
+    def limit(self) -> int:
+        """What a backend is told to halve again."""
+        return KvCacheBytes(self.kv_cache_bytes) if self.kv_cache_bytes else self.tokens
 
     def as_json(self) -> dict[str, object]:
         plain = {k: v for k, v in vars(self).items() if k not in ("to", "turns")}
@@ -43,6 +51,14 @@ class Event:
     def of_json(cls, found: Mapping) -> Event:
         turns = {int(k): (int(turn), int(tests)) for k, (turn, tests) in found["turns"].items()}
         return cls(**{**found, "turns": turns, "to": None if found["to"] is None else _method(found["to"])})
+
+
+def halved(call: int, limit: int) -> Event:
+    """The device ran out of memory in this call; limit: what one forward, or the cache of answers, has held since."""
+    if isinstance(limit, KvCacheBytes):
+        why = f"out of memory while sampling: from here on {in_bytes(limit)} of keys and values at once"
+        return Event(call, "halved", why=why, kv_cache_bytes=int(limit))
+    return Event(call, "halved", why=f"out of memory: from here on {limit} tokens in one forward", tokens=limit)
 
 
 _own: dict[str, Method] = {}  # methods of this process that no file can name, by the digest of what they are

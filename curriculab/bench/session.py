@@ -29,6 +29,7 @@ from curriculab.bench.design import Design
 from curriculab.bench.interventions import (
     Event,
     Key,
+    halved,
     parent_variant,
     refuse_what_cannot_take_over,
     sources,
@@ -142,7 +143,7 @@ class TrainingSession:
             if event.what == "fork" and event.since == scheduler.call:
                 self._hold(event)
             if event.what == "halved" and event.call == scheduler.call + 1:
-                self.backend.limit(event.tokens)  # the call it was halved in was answered so
+                self.backend.limit(event.limit)  # the call it was halved in was answered so
         while self._planned and scheduler.started:
             if self._planned[0].call > scheduler.call and scheduler.pending:
                 break
@@ -150,9 +151,8 @@ class TrainingSession:
         for job in scheduler.jobs:
             if not job.open and not job.evaluations and (job.variant, job.seed) not in self.records:
                 self._keep(job)
-        for tokens in self.backend.drain_halvings():
-            why = f"out of memory: from here on {tokens} tokens in one forward"
-            self._happen(Event(scheduler.call, "halved", why=why, tokens=tokens), planned=False)
+        for limit in self.backend.drain_halvings():
+            self._happen(halved(scheduler.call, limit), planned=False)
         if self.watch and (scheduler.started or scheduler.pending):  # not while what was done before is replayed
             self.watch(self)
         due = time.monotonic() - self._saved_at >= max(CHECKPOINT_SECONDS, self._saving / CHECKPOINT_SHARE)

@@ -19,6 +19,7 @@ from curriculab.bench.design import make_design
 from curriculab.bench.interventions import Event
 from curriculab.bench.run_set import RunSet
 from curriculab.bench.tables import TABLES, keep_tables, read_table
+from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.loading import load_recorded
 from curriculab.registry.serialization import made
 from curriculab.registry.writing import write_whole
@@ -104,6 +105,7 @@ def _run_set(spec: Mapping, root: Path) -> RunSet:
         reference_models=None,
         store=root,
         make_backend=None,
+        limits=MemoryLimits(**spec.get("memory", {})),
     )
     design = dataclasses.replace(design, shares=tuple(spec["shares"]), known_columns=spec.get("columns", {}))
     variants = {name: made(method) for name, method in spec["variants"].items()}

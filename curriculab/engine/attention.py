@@ -264,15 +264,17 @@ class AttendRows(torch.autograd.Function):
     ) -> torch.Tensor:
         rows = zip(_by_row(q, lengths), _by_row(k, lengths), _by_row(v, lengths), masks, strict=True)
         held = [_flash(*row, 0.0, mask is None, attn_mask=mask, scale=scale) for *row, mask in rows]
-        ctx.save_for_backward(q, k, v)
-        ctx.held, ctx.lengths, ctx.masks, ctx.scale = held, lengths, masks, scale
+        # All of it is saved, nothing kept on ctx: what is computed again on the way back must not be held until then.
+        ctx.save_for_backward(q, k, v, *(x for pair in held for x in pair))
+        ctx.lengths, ctx.masks, ctx.scale = lengths, masks, scale
         return _packed([out for out, _ in held])
 
     @staticmethod
     def backward(ctx, g: torch.Tensor) -> tuple:
+        q, k, v, *held = ctx.saved_tensors
         rows = zip(
-            *(_by_row(x, ctx.lengths) for x in (g.transpose(0, 1), *ctx.saved_tensors)),
-            ctx.held,
+            *(_by_row(x, ctx.lengths) for x in (g.transpose(0, 1), q, k, v)),
+            zip(held[::2], held[1::2], strict=True),
             ctx.masks,
             strict=True,
         )

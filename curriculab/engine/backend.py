@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +16,18 @@ import numpy as np
 import torch
 
 from curriculab.engine.adapter import Adapter
-from curriculab.engine.checkpoint import read_adapters, read_micro_batch, write_adapters
-from curriculab.engine.generation import CACHE_TOKENS, write
+from curriculab.engine.checkpoint import read_adapters, read_limits, write_adapters
+from curriculab.engine.footprint import in_bytes
+from curriculab.engine.generation import write
+from curriculab.engine.gradient_checkpointing import checkpoint_layers
+from curriculab.engine.limits import KvCacheBytes, MemoryLimits
+from curriculab.engine.memory import cache_bytes_for, tokens_for
 from curriculab.engine.model import Model
-from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.roles import ModelRoles
 from curriculab.engine.sampling import prompts_of, reply_to
 from curriculab.engine.scoring import score
 from curriculab.engine.training import train_steps
+from curriculab.engine.waves import MOST_TOKENS, STRIDE, place_bytes
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import resolve
 from curriculab.protocol import Answer, Ask, Copy, Owner, Sample, Score, Train
@@ -38,7 +42,8 @@ class ModelBackend:
     """Answers requests with a model.
 
     objectives: the bench's setting of each objective, the first being the default; reference_models: read-only models
-    by role; temperature, max_new_tokens: of a Sample that names none; micro_batch: tokens in one forward.
+    by role; temperature, max_new_tokens: of a Sample that names none; limits: of memory, as the bench was given them.
+    Its state: micro_batch, tokens in one forward, and cache_bytes, of keys and values (None: not found yet).
     """
 
     model: Model
@@ -46,11 +51,16 @@ class ModelBackend:
     reference_models: Mapping[str, Model] = field(default_factory=dict)
     temperature: float = 1.0
     max_new_tokens: int = 64
-    micro_batch: int = MICRO_BATCH
+    limits: MemoryLimits = MemoryLimits()
 
     def __post_init__(self) -> None:
         self.roles = ModelRoles(self.model, self.reference_models)
-        self.halvings: list[int] = []  # tokens in one forward from then on, after the device ran out of memory
+        self.micro_batch: int | None = self.limits.max_tokens_per_forward
+        self.cache_bytes: int | None = self.limits.kv_cache_bytes
+        self.halvings: list[int] = []  # limits from then on, after the device ran out of memory
+        self.owners: set[Owner] = set()  # that were started: each will train an adapter
+        if self.limits.gradient_checkpointing:
+            checkpoint_layers(self.model.base)  # refused now where it cannot be
 
     @property
     def adapters(self) -> dict[Owner, dict[str, Adapter]]:
@@ -64,6 +74,7 @@ class ModelBackend:
     # -- owners -------------------------------------------------------------------------------------------------------
     def start(self, owners: Sequence[Owner]) -> None:
         """Let these owners begin anew, at the initial adapter of their seed."""
+        self.owners.update(owners)
         for owner in owners:
             self.adapters.pop(owner, None)
 
@@ -80,21 +91,37 @@ class ModelBackend:
 
     def save(self, folder: Path) -> None:
         """Write every adapter with its optimiser's state, not the base."""
-        write_adapters(self.adapters, folder, self.micro_batch)
+        write_adapters(self.adapters, folder, {"micro_batch": self.micro_batch, "cache_bytes": self.cache_bytes})
 
     def load(self, folder: Path) -> None:
         """Take every adapter as `save` wrote it."""
         self.roles.adapters = read_adapters(self.model, folder)
-        self.micro_batch = read_micro_batch(folder)
+        known = read_limits(folder)
+        self.micro_batch = known.get("micro_batch", self.micro_batch)
+        self.cache_bytes = known.get("cache_bytes", self.cache_bytes)
 
     def limit(self, tokens: int) -> None:
-        """Put at most so many tokens into one forward."""
-        self.micro_batch = tokens
+        """Put at most so many tokens into one forward; of a `KvCacheBytes`, so many bytes of keys and values."""
+        if isinstance(tokens, KvCacheBytes):
+            self.cache_bytes = int(tokens)
+        else:
+            self.micro_batch = tokens
 
     def drain_halvings(self) -> list[int]:
-        """Tokens in one forward after each time that the device ran out of memory, since this was last asked."""
+        """The limits after each time that the device ran out of memory, since this was last asked: tokens in one
+        forward, or `KvCacheBytes` where answers were written."""
         found, self.halvings = self.halvings, []
         return found
+
+    def tokens(self) -> int:
+        """Tokens in one forward; where nobody set them, as many as the device has room for."""
+        if self.micro_batch is None:
+            self.micro_batch = tokens_for(self.model, self.limits, len(self.owners), list(self._own_adapters()))
+        return self.micro_batch
+
+    def _own_adapters(self) -> Iterator[Adapter]:
+        for own in self.adapters.values():
+            yield from own.values()
 
     # -- answering ----------------------------------------------------------------------------------------------------
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
@@ -104,30 +131,44 @@ class ModelBackend:
             if kind is Train:
                 return self._train(asks)
             how = {Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
-            return self._fitting(lambda: _one_by_one_if_bad(how, asks))
+            halve = self._halve_cache if kind is Sample else self._halve
+            return self._fitting(lambda: _one_by_one_if_bad(how, asks), halve)
 
-    def _fitting(self, how: Callable[[], list]) -> list:
-        """What `how` gives; when the device runs out of memory, again with half the tokens in one forward."""
+    def _fitting(self, how: Callable[[], list], halve: Callable[[torch.OutOfMemoryError], None]) -> list:
+        """What `how` gives; when the device runs out of memory, again with half of what is there at once."""
         while True:
             try:
                 return how()
             except torch.OutOfMemoryError as error:
-                self._halve(error)
+                halve(error)
             if self.model.device.type == "cuda":  # behind the except block, which holds the tensors that did not fit
                 torch.cuda.empty_cache()
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
-        if self.micro_batch <= SMALLEST:
-            raise MemoryError(
-                f"the device has no room for a forward of {self.micro_batch} tokens beside {len(self.roles)} adapters; "
-                "free memory on it, or train fewer variants and seeds at once: asked again, a bench with a store goes "
-                "on from its last checkpoint"
-            ) from error
+        if self.tokens() <= SMALLEST:
+            raise self._no_room(f"a forward of {self.micro_batch} tokens") from error
         self.roles.clear_gradients()
         self.micro_batch //= 2
         self.halvings.append(self.micro_batch)
         why = str(error).partition("\n")[0]
         warnings.warn(f"{why}; from here on {self.micro_batch} tokens in one forward", stacklevel=3)
+
+    def _halve_cache(self, error: torch.OutOfMemoryError) -> None:
+        """Fewer answers at once; training's forwards stay as they are."""
+        if self.limits.kv_cache_bytes is None:  # what was there at once may have been less than there was room for
+            self.cache_bytes = min(self.cache_bytes, MOST_TOKENS[self.model.device.type] * place_bytes(self.model))
+        if self.cache_bytes <= STRIDE * place_bytes(self.model):
+            raise self._no_room("the keys and values of one answer") from error
+        self.cache_bytes //= 2
+        self.halvings.append(KvCacheBytes(self.cache_bytes))
+        why = str(error).partition("\n")[0]
+        warnings.warn(f"{why}; from here on {in_bytes(self.cache_bytes)} of keys and values at once", stacklevel=3)
+
+    def _no_room(self, what: str) -> MemoryError:
+        return MemoryError(
+            f"the device has no room for {what} beside {len(self.roles)} adapters; free memory on it, or train fewer "
+            "variants and seeds at once: asked again, a bench with a store goes on from its last checkpoint"
+        )
 
     def _train(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         """Steps of different adapters share forwards; a second step of the same adapter waits for the first."""
@@ -138,7 +179,7 @@ class ModelBackend:
             for i in waiting:
                 wave.setdefault((*asks[i].owner, asks[i].request.role), i)
             own = [asks[i] for i in wave.values()]
-            found = self._fitting(lambda own=own: _one_by_one_if_bad(self._step, own))
+            found = self._fitting(lambda own=own: _one_by_one_if_bad(self._step, own), self._halve)
             for i, answer in zip(wave.values(), found, strict=True):
                 answers[i] = answer
             waiting = [i for i in waiting if answers[i] is None]
@@ -155,7 +196,8 @@ class ModelBackend:
             settings,
             roles=[request.role for request in requests],
             rate_factors=[ask.rate_factor for ask in asks],
-            budget=self.micro_batch,
+            budget=self.tokens(),
+            gradient_checkpointing=self.limits.gradient_checkpointing,
         )
 
     def _score(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
@@ -169,7 +211,8 @@ class ModelBackend:
         for (_, measure, per), members in alike.items():
             pairs = [self.roles.find(asks[i].owner, asks[i].request.role) for i in members]
             tables = [asks[i].request.rows for i in members]
-            found = score(pairs[0][0], [a for _, a in pairs], tables, measure, per, budget=self.micro_batch)
+            how = {"budget": self.tokens(), "gradient_checkpointing": self.limits.gradient_checkpointing}
+            found = score(pairs[0][0], [a for _, a in pairs], tables, measure, per, **how)
             columns = (measure,) if isinstance(measure, str) else measure
             for i, (_, adapter), answer in zip(members, pairs, found, strict=True):
                 answers[i] = _finite(asks[i], adapter, answer, columns)
@@ -183,11 +226,14 @@ class ModelBackend:
         for i, (model, _) in enumerate(pairs):
             models.setdefault(id(model), []).append(i)
         how = {"temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
+        if self.cache_bytes is None:
+            self.cache_bytes = cache_bytes_for(self.model)
+        most = MOST_TOKENS[self.model.device.type] if self.limits.kv_cache_bytes is None else None
+        room = {"cache_bytes": self.cache_bytes, "cache_tokens": most, "budget": self.tokens()}
         for members in models.values():
             model = pairs[members[0]][0]
             prompts = [prompts_of(model, pairs[i][1], asks[i], **how) for i in members]
-            places = int(CACHE_TOKENS[model.device.type] * self.micro_batch / MICRO_BATCH)
-            written = iter(write(model, [p for own in prompts for p in own], cache_tokens=places))
+            written = iter(write(model, [p for own in prompts for p in own], **room))
             for i, own in zip(members, prompts, strict=True):
                 answer = reply_to(model, asks[i], own, [next(written) for _ in own])
                 answers[i] = _finite(asks[i], pairs[i][1], answer, ("logprob", "entropy"))

@@ -19,8 +19,10 @@ from curriculab.protocol import Owner
 FILE = "adapters.safetensors"
 
 
-def write_adapters(adapters: Mapping[Owner, Mapping[str, Adapter]], folder: Path, micro_batch: int) -> None:
-    """Write every adapter with its optimiser state, and the tokens that one forward may hold."""
+def write_adapters(
+    adapters: Mapping[Owner, Mapping[str, Adapter]], folder: Path, limits: Mapping[str, int | None]
+) -> None:
+    """Write every adapter with its optimiser state, and limits by name, such as the tokens of one forward."""
     from safetensors.torch import save_file
 
     named = {}
@@ -28,7 +30,7 @@ def write_adapters(adapters: Mapping[Owner, Mapping[str, Adapter]], folder: Path
         for role, adapter in own.items():
             for name, tensor in adapter.state().items():
                 named[json.dumps([*owner, role, name])] = tensor.contiguous().cpu().clone()
-    save_file(named, folder / FILE, metadata={"micro_batch": str(micro_batch)})
+    save_file(named, folder / FILE, metadata={k: str(v) for k, v in limits.items() if v is not None})
 
 
 def read_adapters(model: Model, folder: Path) -> dict[Owner, dict[str, Adapter]]:
@@ -47,7 +49,13 @@ def read_adapters(model: Model, folder: Path) -> dict[Owner, dict[str, Adapter]]
     return found
 
 
-def read_micro_batch(folder: Path) -> int:
-    """Tokens that one forward could hold when the checkpoint was written."""
+def read_limits(folder: Path) -> dict[str, int]:
+    """The limits that held when the checkpoint was written, those that were set; older ones have `micro_batch` alone.
+
+    Raises
+    ------
+    ValueError
+        One of them is not a number.
+    """
     with safe_open(folder / FILE, "pt") as file:
-        return int(file.metadata()["micro_batch"])
+        return {name: int(value) for name, value in (file.metadata() or {}).items() if name != "format"}

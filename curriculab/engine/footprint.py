@@ -9,6 +9,18 @@ from curriculab.engine.adapter import Layout
 
 MIB = 2**20
 
+
+def in_bytes(size: float) -> str:
+    """Bytes with three digits and a binary unit.
+
+    Examples
+    --------
+    >>> in_bytes(3 * 2**28), in_bytes(2**20), in_bytes(500)
+    ('768 MiB', '1 MiB', '0.000477 MiB')
+    """
+    return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / MIB:.3g} MiB"
+
+
 TRAINED = 16  # bytes a parameter of an adapter that is trained: float32 weight, gradient, and AdamW's two moments
 
 

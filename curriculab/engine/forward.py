@@ -13,8 +13,10 @@ import torch
 
 from curriculab.engine.adapter import FEWEST
 from curriculab.engine.attention import RowAttention, Shape, kernel_of, watched
+from curriculab.engine.gradient_checkpointing import checkpoint_layers
+from curriculab.engine.head import ReadPlaces, body_of, exceeds, read_in_chunks, read_once
 from curriculab.engine.model import Model
-from curriculab.engine.plan import Span, running
+from curriculab.engine.plan import Plan, Span, running
 from curriculab.engine.products import evened, planned
 from curriculab.engine.route import batched
 
@@ -29,16 +31,22 @@ def forward(
     attention: Callable[[Sequence[int], torch.device], RowAttention] | None = None,
     shapes: Sequence[Shape | None] | None = None,
     inside: list[torch.Tensor] | None = None,
+    read: ReadPlaces | None = None,
+    recompute: bool = False,
 ) -> torch.Tensor:
-    """Logits (wanted, vocabulary) of rows at the `wanted` positions of the packed batch.
+    """Logits (wanted, vocabulary) of rows at the `wanted` positions of the packed batch, or what `read` makes of them.
 
     shapes: one per text, None for a plain row; inside: a list that gets the last layer's normalised states (n, d) of
-    all packed tokens (without `wanted` positions nothing but these are computed).
+    all packed tokens (without `wanted` positions nothing but these are computed); read: called with the logits of some
+    wanted tokens and where these stand among the wanted, gives (..., tokens); recompute: layers are computed again on
+    the way back.
     """
+    if recompute:
+        checkpoint_layers(model.base)
     if model.border is not None:
         reset_dynamic_positions(model.base)
     if not model.packed:
-        return _row_by_row(model, texts, spans, wanted, grad=grad, inside=inside)
+        return _row_by_row(model, texts, spans, wanted, grad=grad, inside=inside, read=read, recompute=recompute)
     base, device = model.base, model.device
     dtype = base.get_input_embeddings().weight.dtype
     rows = evened(texts, shapes or [None] * len(texts), spans, dtype, device)
@@ -57,15 +65,21 @@ def forward(
     lengths += [1] * short
     keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, fewest - len(wanted)))]), device=device)
     attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes, kernel_of(base))
-    whole = base if len(wanted) else base.base_model
-    head = dict(logits_to_keep=keep) if len(wanted) else {}
+    chunked = read is not None and exceeds(base, len(wanted))
+    whole = base if len(wanted) and not chunked else body_of(base)
+    head = dict(logits_to_keep=keep) if whole is base else {}
     plan = planned(spans, attend, total=total + short, dtype=dtype, device=device)
+    plan.recompute = recompute
     own = total if rows.places is None else rows.places
-    with running(plan), torch.set_grad_enabled(grad), watched(base.base_model, inside, own):
-        embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
-        at = torch.as_tensor(positions, device=device)[None]
-        out = whole(inputs_embeds=embedded, position_ids=at, use_cache=False, **head)
-    return out.logits[0, : len(wanted)].float() if len(wanted) else torch.empty(0, device=device)
+    with torch.set_grad_enabled(grad):
+        with running(plan), watched(body_of(base), inside, own):
+            embedded = base.get_input_embeddings()(torch.as_tensor(tokens, device=device)[None])
+            at = torch.as_tensor(positions, device=device)[None]
+            out = whole(inputs_embeds=embedded, position_ids=at, use_cache=False, **head)
+        if chunked:
+            return read_in_chunks(base, plan, out, out.last_hidden_state[0, keep[: len(wanted)]], read)
+    logits = out.logits[0, : len(wanted)].float() if len(wanted) else torch.empty(0, device=device)
+    return logits if read is None else read(logits, slice(0, len(wanted)))
 
 
 def reset_dynamic_positions(base: torch.nn.Module) -> None:
@@ -84,10 +98,13 @@ def _row_by_row(
     *,
     grad: bool,
     inside: list[torch.Tensor] | None,
+    read: ReadPlaces | None,
+    recompute: bool,
 ) -> torch.Tensor:
     """The same by the model's own forward, a row at a time; rows are plain, no prompt is shared."""
     ends = np.cumsum([len(t) for t in texts])
-    logits, states = [], None if inside is None else []
+    found, states, done = [], None if inside is None else [], 0
+    chunked = read is not None and exceeds(model.base, max(len(wanted), *map(len, texts)))
     for tokens, end in zip(texts, ends, strict=True):
         start = end - len(tokens)
         own = wanted[(wanted >= start) & (wanted < end)] - start
@@ -95,12 +112,39 @@ def _row_by_row(
         ids = torch.as_tensor(tokens, device=model.device)[None]
         dtype = model.base.get_input_embeddings().weight.dtype
         plan = planned([Span(owner, 0, None)], None, total=len(tokens), dtype=dtype, device=model.device)
-        with running(plan), torch.set_grad_enabled(grad), watched(model.base.base_model, states, len(tokens)):
-            if len(own):
-                out = model.base(input_ids=ids, use_cache=False).logits[0]
-                logits.append(out[torch.as_tensor(own, device=out.device)].float())
-            else:
-                model.base.base_model(input_ids=ids, use_cache=False)
+        plan.recompute, places = recompute, slice(done, done + len(own))
+        done += len(own)
+        whole = model.base if len(own) and not chunked else body_of(model.base)
+        with torch.set_grad_enabled(grad):
+            with running(plan), watched(body_of(model.base), states, len(tokens)):
+                out = whole(input_ids=ids, use_cache=False)
+            if len(own) and chunked:
+                found.append(_row_in_chunks(model.base, plan, out, torch.as_tensor(own, device=ids.device), read, done))
+            elif len(own):
+                logits = out.logits[0]
+                logits = logits[torch.as_tensor(own, device=logits.device)].float()
+                found.append(logits if read is None else read(logits, places))
     if inside is not None:
         inside.append(torch.cat(states))
-    return torch.cat(logits) if logits else torch.empty(0, device=model.device)
+    if not found:
+        found = [torch.empty(0, device=model.device)]
+        return found[0] if read is None else read(found[0], slice(0, 0))
+    return torch.cat(found, 0 if read is None else -1)
+
+
+def _row_in_chunks(
+    base: torch.nn.Module, plan: Plan, body: object, own: torch.Tensor, read: ReadPlaces, done: int
+) -> torch.Tensor:
+    """What `read` makes of one row's wanted tokens. own: their places in the row; done: how many are, with these.
+
+    The head takes the whole row, as it does without chunks, so that the rounding is the same, unless the row by itself
+    has too many logits.
+    """
+    states, before = body.last_hidden_state[0], done - len(own)
+    if not exceeds(base, len(states)):
+        return read_once(base, plan, body, states, read, slice(before, done), own)
+
+    def shifted(logits: torch.Tensor, places: slice) -> torch.Tensor:
+        return read(logits, slice(before + places.start, before + places.stop))
+
+    return read_in_chunks(base, plan, body, states[own], shifted)

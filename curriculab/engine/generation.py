@@ -7,6 +7,7 @@ neighbours. A model whose rows cannot be packed writes the answers of one prompt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,37 +15,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from curriculab.engine.adapter import FEWEST, Adapter
+from curriculab.engine.adapter import FEWEST
 from curriculab.engine.attention import PLAIN, RowAttention
 from curriculab.engine.forward import forward, reset_dynamic_positions
 from curriculab.engine.linear import holding
 from curriculab.engine.model import Model
+from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.plan import Plan, Span, running
 from curriculab.engine.products import planned
 from curriculab.engine.route import batched
-
-# Key-value places held at once: on a CPU the 32 answers of each of six variants in one wave (a fifth faster than in
-# three of 8,192 places), for 0.3 GB of the pocket model.
-CACHE_TOKENS = {"cpu": 32_768, "cuda": 262_144}
-
-
-COMPACT = 4  # finished answers leave every so many tokens: a fixed rhythm, so that nobody's arithmetic hangs on others
-
-
-STRIDE = 64  # cache lengths are rounded up to this, so that a sum's order does not depend on the neighbours
-
-
-@dataclass(eq=False)
-class Prompt:
-    """One row to be continued: tokens (t,) int64, the owner's adapter, and how."""
-
-    tokens: np.ndarray
-    adapter: Adapter | None
-    n: int
-    temperature: float
-    max_new_tokens: int
-    stop: tuple[str, ...]
-    stream: tuple[int, ...]
+from curriculab.engine.waves import COMPACT, MOST_TOKENS, STRIDE, Prompt, Room, place_bytes, split, waves
 
 
 @dataclass(eq=False)
@@ -58,50 +38,43 @@ class Written:
     ended: str = "length"
 
 
-def write(model: Model, prompts: Sequence[Prompt], *, cache_tokens: int | None = None) -> list[list[Written]]:
-    """Continue every prompt `n` times; answers per prompt, in the order of the prompts."""
-    cache_tokens = cache_tokens or CACHE_TOKENS[model.device.type]
+def write(
+    model: Model,
+    prompts: Sequence[Prompt],
+    *,
+    cache_tokens: int | None = None,
+    cache_bytes: int | None = None,
+    budget: int = MICRO_BATCH,
+) -> list[list[Written]]:
+    """Continue every prompt `n` times; answers per prompt, in the order of the prompts.
+
+    cache_tokens: of prompts and answers at once; cache_bytes: of their keys and values (each None: no limit of that
+    kind, but of both: the usual tokens); budget: tokens of prompts in one forward.
+    """
+    if cache_tokens is None and cache_bytes is None:
+        cache_tokens = MOST_TOKENS[model.device.type]
+    places = math.inf if cache_bytes is None else cache_bytes // place_bytes(model)
+    room = Room(places, cache_tokens or math.inf, not batched(model.device))
     answers: list[list[Written]] = [[] for _ in prompts]
+    origin, parts = zip(*split(prompts, room), strict=True) if prompts else ((), ())
     with torch.no_grad(), holding(model.device):
-        together = [i for i, prompt in enumerate(prompts) if _joins(model, prompt)]
-        for i in sorted(set(range(len(prompts))) - set(together)):
-            answers[i] = _write_one_prompt(model, i, prompts[i])
-        for wave in _waves(prompts, cache_tokens, together):
-            for answer in _write_wave(model, prompts, wave):
-                answers[answer.prompt].append(answer)
+        together = [i for i, prompt in enumerate(parts) if _joins(model, prompt)]
+        written: dict[int, list[Written]] = {i: [] for i in range(len(parts))}
+        for i in sorted(set(range(len(parts))) - set(together)):
+            written[i] = _write_one_prompt(model, i, parts[i])
+        for wave in waves(parts, together, room):
+            for answer in _write_wave(model, parts, wave, budget):
+                written[answer.prompt].append(answer)
+    for at, own in written.items():
+        for answer in own:
+            answer.prompt = origin[at]
+            answers[origin[at]].append(answer)
     return answers
 
 
 def _joins(model: Model, prompt: Prompt) -> bool:
     """Whether a prompt is decoded with others: not where rows are read one at a time, or positions turn otherwise."""
     return model.packed and (model.border is None or len(prompt.tokens) + prompt.max_new_tokens <= model.border)
-
-
-def _waves(prompts: Sequence[Prompt], cache_tokens: int, together: Sequence[int]) -> list[list[int]]:
-    """Which of these prompts are decoded together, at most what the cache holds: each adapter's own prompts are cut by
-    themselves, like lengths side by side, so that where they are cut does not depend on the others."""
-    need = [p.n * (len(p.tokens) + p.max_new_tokens) for p in prompts]
-    owners: dict[int, list[int]] = {}
-    for i in together:
-        owners.setdefault(id(prompts[i].adapter), []).append(i)
-    pieces: list[tuple[int, list[int]]] = []
-    for own in owners.values():
-        size = cache_tokens + 1
-        for i in sorted(own, key=lambda i: (len(prompts[i].tokens) + prompts[i].max_new_tokens, i)):
-            if size + need[i] > cache_tokens:
-                pieces.append((len(prompts[i].tokens) + prompts[i].max_new_tokens, []))
-                size = 0
-            pieces[-1][1].append(i)
-            size += need[i]
-    waves, size = [], cache_tokens + 1
-    for _, piece in sorted(pieces, key=lambda p: p[0]):
-        tokens = sum(need[i] for i in piece)
-        if size + tokens > cache_tokens:
-            waves.append([])
-            size = 0
-        waves[-1] += piece
-        size += tokens
-    return waves
 
 
 class _Cache(RowAttention):
@@ -202,16 +175,18 @@ class _Part:
         at = torch.searchsorted(stay, self.rows).clamp(max=len(stay) - 1)  # new places, where they stay
         mine = stay[at] == self.rows
         self.rows = at[mine]
-        self.layers = {i: (k[mine], v[mine]) for i, (k, v) in self.layers.items()}
+        for i, (k, v) in self.layers.items():  # one after the other: two whole caches would not fit side by side
+            self.layers[i] = (k[mine], v[mine])
 
 
-def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int]) -> list[Written]:
+def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int], budget: int) -> list[Written]:
     device = model.device
     own = [prompts[i] for i in wave]
-    logits, seen = _read_prompts(model, own)
+    logits, seen = _read_prompts(model, own, budget)
     owner = np.repeat(np.arange(len(own)), [p.n for p in own])
     final = np.array([len(p.tokens) + p.max_new_tokens + COMPACT for p in own])  # finished answers overrun a little
     cache = _Decode(seen, owner, final[owner])
+    del seen  # its keys and values stand in the answers' caches now
     answers = [Written(wave[o]) for o in owner]
     noise = _noise(own)
     temperature = torch.as_tensor([own[o].temperature for o in owner], device=device, dtype=torch.float32)
@@ -248,8 +223,22 @@ def _grown(model: Model, answer: Written, prompt: Prompt, token: int, logprob: f
     return True
 
 
-def _read_prompts(model: Model, own: list[Prompt]) -> tuple[torch.Tensor, _Cache]:
-    """Logits behind every prompt (prompts, vocabulary), and the keys and values of all their tokens."""
+def _read_prompts(model: Model, own: list[Prompt], budget: int) -> tuple[torch.Tensor, _Cache]:
+    """Logits behind every prompt (prompts, vocabulary), and the keys and values of all their tokens; `budget` tokens in
+    a forward, or one prompt of more."""
+    parts: list[list[Prompt]] = []
+    size = budget + 1
+    for prompt in own:
+        if size + len(prompt.tokens) > budget:
+            parts.append([])
+            size = 0
+        parts[-1].append(prompt)
+        size += len(prompt.tokens)
+    logits, seen = zip(*(_read_some(model, part) for part in parts), strict=True)
+    return (logits[0] if len(parts) == 1 else torch.cat(logits)), _joined(seen)
+
+
+def _read_some(model: Model, own: list[Prompt]) -> tuple[torch.Tensor, _Cache]:
     lengths = [len(p.tokens) for p in own]
     last = np.cumsum(lengths) - 1
     seen: list[_Cache] = []
@@ -261,6 +250,22 @@ def _read_prompts(model: Model, own: list[Prompt]) -> tuple[torch.Tensor, _Cache
     logits = forward(model, [p.tokens for p in own], _spans(own, lengths), last, grad=False, attention=attention)
     seen[0].lengths = np.asarray(lengths)  # without the pads of a tiny batch
     return logits, seen[0]
+
+
+def _joined(seen: Sequence[_Cache]) -> _Cache:
+    """The keys and values of several forwards behind each other, layer by layer, so that few stand there twice."""
+    whole, *others = seen
+    if not others:
+        return whole
+    for layer in list(whole.kept):
+        keys, values = [], []
+        for cache in seen:
+            k, v = cache.kept.pop(layer)
+            keys.append(k[: cache.lengths.sum()])  # without the pads
+            values.append(v[: cache.lengths.sum()])
+        whole.kept[layer] = torch.cat(keys), torch.cat(values)
+    whole.lengths = np.concatenate([cache.lengths for cache in seen])
+    return whole
 
 
 def _one_more(model: Model, cache: _Decode, token: torch.Tensor, own: list[Prompt]) -> torch.Tensor:
@@ -310,8 +315,9 @@ def _noise(own: Sequence[Prompt]) -> np.ndarray:
     noise = np.zeros((sum(p.n for p in own), max(p.max_new_tokens for p in own)))
     at = 0
     for p in own:
-        for sample in range(p.n if p.temperature > 0 else 0):
-            noise[at + sample, : p.max_new_tokens] = np.random.default_rng([*p.stream, sample]).random(p.max_new_tokens)
+        for i in range(p.n if p.temperature > 0 else 0):
+            rng = np.random.default_rng([*p.stream, p.first + i])
+            noise[at + i, : p.max_new_tokens] = rng.random(p.max_new_tokens)
         at += p.n
     return noise
 

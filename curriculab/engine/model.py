@@ -19,6 +19,7 @@ import torch
 
 from curriculab.engine.adapter import Adapter, Layout
 from curriculab.engine.footprint import facts, footprint
+from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.recipe import Recipe
 from curriculab.engine.texts import Text, TextEncoder, text_encoder
 from curriculab.protocol import Backend, Owner, Rows
@@ -200,6 +201,7 @@ class Model:
         adapters: Mapping[Owner, Mapping[str, Adapter]] | None = None,
         temperature: float = 1.0,
         max_new_tokens: int | None = None,
+        limits: MemoryLimits | None = None,
     ) -> Backend:
         """Make a backend that answers requests with this model.
 
@@ -213,8 +215,8 @@ class Model:
             Adapters by owner (variant, seed) and role, to begin with.
         temperature : float
             Of answers where a request names none.
-        max_new_tokens : int, optional
-            Room for an answer, tokens, where a request names none; 64 if left out.
+        max_new_tokens, limits : int and MemoryLimits, optional
+            Room for an answer, tokens, where a request names none (64 if left out); and limits of memory.
 
         Returns
         -------
@@ -230,8 +232,8 @@ class Model:
         >>> answer.reply.shape
         (3, 1)
         """
-        limits = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
-        backend = self.backend_class(self, objectives or {}, reference_models or {}, temperature, **limits)
+        given = {k: v for k, v in (("max_new_tokens", max_new_tokens), ("limits", limits)) if v is not None}
+        backend = self.backend_class(self, objectives or {}, reference_models or {}, temperature, **given)
         for owner, own in (adapters or {}).items():
             backend.adapters[owner] = dict(own)
         return backend
@@ -248,9 +250,8 @@ class Model:
         Returns
         -------
         Series
-            MiB of the frozen `weights`, of one `adapter` while it is trained (16 bytes a parameter), and of the
-            `activations` of a training forward, from the layers' widths; on CUDA also what is `allocated` now and
-            `free`.
+            MiB of the frozen `weights`, one `adapter` while it is trained (16 bytes a parameter), and `activations` of
+            a training forward, from the layers' widths; on CUDA also what is `allocated` now and `free`.
 
         Examples
         --------

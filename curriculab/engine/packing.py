@@ -53,13 +53,15 @@ class Pack:
 class Work:
     """Texts that go through the model with one adapter (None: the bare base).
 
-    share: compute a prompt once for all rows that begin with it; border: rows of more tokens go alone (`rope_border`).
+    share: compute a prompt once for all rows that begin with it; border: rows of more tokens go alone (`rope_border`);
+    recompute: on the way back, layers are computed again instead of being kept (gradient checkpointing).
     """
 
     adapter: Adapter | None
     texts: list[Text]
     share: bool = True
     border: int | None = None
+    recompute: bool = False
 
     @cached_property
     def packs(self) -> list[Pack]:
@@ -181,21 +183,25 @@ def run_batch(
             packs.append(pack)
             at += len(pack)
         spans.append(Span(works[i].adapter, start, at))
-    shapes = [p.shape for p in packs]
-    logits = forward(
+    goal = torch.as_tensor(np.concatenate(targets), device=model.device)
+    hot = np.concatenate(temperature)
+    divisor = torch.as_tensor(hot, dtype=torch.float32, device=model.device)[:, None] if (hot != 1).any() else None
+
+    def read_places(logits: torch.Tensor, places: slice) -> torch.Tensor:
+        return read(logits if divisor is None else logits / divisor[places], goal[places])
+
+    values = forward(
         model,
         [p.tokens for p in packs],
         _merged(spans),
         np.concatenate(wanted),
         grad=grad,
-        shapes=shapes,
+        shapes=[p.shape for p in packs],
         inside=inside,
+        read=read_places,
+        recompute=grad and any(works[i].recompute for i, _ in batch),
     )
-    goal = torch.as_tensor(np.concatenate(targets), device=logits.device)
-    hot = np.concatenate(temperature)
-    if (hot != 1).any():
-        logits = logits / torch.as_tensor(hot, dtype=logits.dtype, device=logits.device)[:, None]
-    return read(logits, goal), owners
+    return values, owners
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -58,6 +58,7 @@ class Plan:
         """spans: that adapters own; attend: attention over the packed rows, None where the model's own attention sees
         one row at a time; spark: a scalar that puts a layer on the way back though nothing before it learns."""
         self.spans, self.attend, self.products = spans, attend, products
+        self.recompute = False  # whether layers are computed again on the way back (gradient checkpointing)
         self.spark = torch.zeros((), requires_grad=True) if spark is None else spark
 
 

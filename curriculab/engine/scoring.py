@@ -55,6 +55,7 @@ def score(
     per: str,
     *,
     budget: int = MICRO_BATCH,
+    gradient_checkpointing: bool = False,
 ) -> list[Answer]:
     """Values of one or several measures for several tables in shared forwards; one column each.
 
@@ -73,7 +74,7 @@ def score(
     if measures == ("options",):
         return _options(model, adapters, tables, budget)
     if measures == ("grad_norm",):
-        return [_grad_norm(model, a, t) for a, t in zip(adapters, tables, strict=True)]
+        return [_grad_norm(model, a, t, gradient_checkpointing) for a, t in zip(adapters, tables, strict=True)]
     if per == "token" and set(measures) <= set(STATE_MEASURES):
         raise ValueError(f"Score({measures[0]!r}, per={per!r}); it is one value a row")
     return _forward(model, adapters, tables, measures, per, budget)
@@ -193,14 +194,14 @@ def concentration(x: torch.Tensor) -> float:
     return float((unit.sum(0).square().sum() - t) / (t * (t - 1)))
 
 
-def _grad_norm(model: Model, adapter: Adapter | None, table: Rows) -> Answer:
+def _grad_norm(model: Model, adapter: Adapter | None, table: Rows, recompute: bool) -> Answer:
     """A backward pass a row; the adapter's own gradient is put back as it was (zero between steps)."""
     if adapter is None:
         raise ValueError("Score('grad_norm') of a role without an adapter; ask for it of 'learner' or 'init'")
     texts, norms = model.encode(table, purpose="Score"), []
     adapter.open()
     for text in texts:
-        work = Work(adapter, [text], share=False)
+        work = Work(adapter, [text], share=False, recompute=recompute)
         values, _ = run_batch(model, [work], [(0, work.packs)], likelihood, grad=True)
         values.mean().backward()
         norms.append(float(torch.linalg.vector_norm(adapter.weights.grad)))

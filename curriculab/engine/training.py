@@ -42,17 +42,20 @@ def train_steps(
     roles: Sequence[str] | None = None,
     rate_factors: Sequence[float] | None = None,
     budget: int = MICRO_BATCH,
+    gradient_checkpointing: bool = False,
 ) -> list[Answer | Exception]:
     """One optimiser step of each (different) adapter on its own table, in shared forwards.
 
     roles: names the adapters go by, to tell whether log-probabilities in the rows are theirs; rate_factors: what the
-    learning rate of each is multiplied by (None: 1).
+    learning rate of each is multiplied by (None: 1); budget: tokens in one forward; gradient_checkpointing: layers are
+    computed again on the way back.
     """
     settings = [s.fitted(model.learning_rates) for s in settings]
     works = [
         work_of(model, a, _texts(model, a, t, role if s.needs_samples else None))
         for a, t, s, role in zip(adapters, tables, settings, roles or ["learner"] * len(tables), strict=True)
     ]
+    works = [replace(work, recompute=gradient_checkpointing) for work in works]
     losses = _losses(model, works, tables, settings, budget)
     found: list[list] = [[None] * len(w.texts) for w in works]
     for adapter in adapters:

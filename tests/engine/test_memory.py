@@ -13,8 +13,10 @@ import torch
 import curriculab as cl
 from curriculab import methods
 from curriculab.bench.locking import Stopped, StoreFull
-from curriculab.engine import packing, training
+from curriculab.engine import generation, packing, training, waves
 from curriculab.engine.adapter import Adapter
+from curriculab.engine.checkpoint import write_adapters
+from curriculab.engine.limits import KvCacheBytes, MemoryLimits
 from curriculab.runs.retention import entries
 from tests.bench.test_session import same
 
@@ -118,6 +120,57 @@ def test_a_halving_is_an_event_and_a_bench_goes_on_behind_it_to_the_same_bits(
         VARIANTS, seeds=1, interventions=runs.interventions, progress=False
     )
     same(replayed, runs)  # on a device that has room enough
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:planted")
+def test_running_out_while_answers_are_written_halves_their_cache_alone(tiny_model, small_pools, tmp_path, monkeypatch):
+    inner, seen = generation._write_wave, []
+
+    def write_wave(model, prompts, wave, budget):
+        answers = sum(prompts[i].n for i in wave)
+        if answers > 5:
+            raise full(answers)
+        seen.append(budget)
+        return inner(model, prompts, wave, budget)
+
+    def events(folder, **how):
+        made = bench(tiny_model, small_pools, folder, "grpo", steps=2)
+        return made.run(VARIANTS, seeds=1, progress=False, **how)
+
+    with monkeypatch.context() as planted:
+        planted.setattr(generation, "_write_wave", write_wave)
+        runs = events(tmp_path / "small")
+    halved = [e for e in runs.interventions if e["what"] == "halved"]
+    assert len(halved) > 5 and set(seen) == {packing.MICRO_BATCH}  # training's forwards stay as they were
+    assert [e["tokens"] for e in halved] == [0] * len(halved)
+    most = waves.MOST_TOKENS["cpu"] * waves.place_bytes(tiny_model)  # what was there at once, below 2 GiB
+    assert [e["kv_cache_bytes"] for e in halved] == [most >> i + 1 for i in range(len(halved))]
+    assert halved[0]["why"] == "out of memory while sampling: from here on 8 MiB of keys and values at once"
+    same(events(tmp_path / "large"), runs)
+    same(events(tmp_path / "again", interventions=runs.interventions), runs)
+
+
+@pytest.mark.filterwarnings("ignore:planted")
+def test_where_not_one_answer_fits_the_bench_says_so(tiny_model, small_pools, monkeypatch):
+    monkeypatch.setattr(generation, "_write_wave", lambda *a: (_ for _ in ()).throw(full(1)))
+    line = "the device has no room for the keys and values of one answer beside 1 adapters; free memory on it"
+    with pytest.raises(MemoryError, match=line):
+        bench(tiny_model, small_pools, None, "grpo").run({"random": methods.random_order}, seeds=1, progress=False)
+
+
+def test_a_checkpoint_of_before_has_no_limit_of_the_cache(tiny_model, tmp_path):
+    backend = tiny_model.backend(limits=MemoryLimits(max_tokens_per_forward=512, kv_cache_bytes=10**6))
+    backend.roles.trainable(("a", 0), "learner")
+    write_adapters(backend.adapters, tmp_path, {"micro_batch": 256})
+    backend.load(tmp_path)
+    assert (backend.micro_batch, backend.cache_bytes) == (256, 10**6)
+    backend.limit(KvCacheBytes(10**5))
+    backend.limit(128)
+    backend.save(tmp_path)
+    other = tiny_model.backend()
+    other.load(tmp_path)
+    assert (other.micro_batch, other.cache_bytes) == (128, 10**5)
 
 
 def test_where_even_the_smallest_forward_does_not_fit_the_bench_says_so(tiny_model, small_pools, monkeypatch):
