@@ -324,6 +324,7 @@ class RowAttention:
     ) -> None:
         self.packed, self.device, self.shapes, self.kernel = [int(n) for n in lengths], device, shapes, kernel
         self._masks: dict[tuple[int | None, torch.dtype], list[torch.Tensor | None]] = {}
+        self.places: np.ndarray | None = None  # of the tokens that were asked for, where others were filled in
 
     def masks(self, window: int | None, dtype: torch.dtype) -> list[torch.Tensor | None]:
         """What is added to each row's scores, (t, t); None where the causal mask says it all."""

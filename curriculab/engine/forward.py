@@ -65,6 +65,7 @@ def forward(
     lengths += [1] * short
     keep = torch.as_tensor(np.concatenate([wanted, np.repeat(wanted[:1], max(0, fewest - len(wanted)))]), device=device)
     attend = attention(lengths, device) if attention else RowAttention(lengths, device, shapes, kernel_of(base))
+    attend.places = rows.places
     chunked = read is not None and exceeds(base, len(wanted))
     whole = base if len(wanted) and not chunked else body_of(base)
     head = dict(logits_to_keep=keep) if whole is base else {}

@@ -89,6 +89,16 @@ class _Cache(RowAttention):
         self.kept[layer] = (k.transpose(0, 1), v.transpose(0, 1))  # (n, heads, dim), packed
         return super().__call__(layer, q, k, v, scaling, window, scores)
 
+    def keep_prompts(self, lengths: Sequence[int]) -> None:
+        """Leave the prompts of these lengths alone: without the pads of a tiny batch, or what was filled in."""
+        self.lengths = np.asarray(lengths)
+        for layer, (k, v) in self.kept.items():
+            if self.places is None:
+                self.kept[layer] = k[: self.lengths.sum()], v[: self.lengths.sum()]
+            else:
+                at = torch.as_tensor(self.places, device=k.device)
+                self.kept[layer] = k[at], v[at]
+
 
 class _Decode:
     """Attention of every answer still being written, over what it has read and written itself.
@@ -248,7 +258,7 @@ def _read_some(model: Model, own: list[Prompt]) -> tuple[torch.Tensor, _Cache]:
         return seen[-1]
 
     logits = forward(model, [p.tokens for p in own], _spans(own, lengths), last, grad=False, attention=attention)
-    seen[0].lengths = np.asarray(lengths)  # without the pads of a tiny batch
+    seen[0].keep_prompts(lengths)
     return logits, seen[0]
 
 
@@ -261,8 +271,8 @@ def _joined(seen: Sequence[_Cache]) -> _Cache:
         keys, values = [], []
         for cache in seen:
             k, v = cache.kept.pop(layer)
-            keys.append(k[: cache.lengths.sum()])  # without the pads
-            values.append(v[: cache.lengths.sum()])
+            keys.append(k)
+            values.append(v)
         whole.kept[layer] = torch.cat(keys), torch.cat(values)
     whole.lengths = np.concatenate([cache.lengths for cache in seen])
     return whole

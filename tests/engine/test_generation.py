@@ -8,6 +8,7 @@ import torch
 
 from curriculab.engine.generation import Prompt, draw, write
 from curriculab.engine.loading import load_model
+from curriculab.engine.route import forced
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,16 @@ def test_what_a_variant_samples_does_not_depend_on_its_neighbours(model):
     together = [answer for rows in write(model, [p for each in asked for p in each]) for answer in rows]
     for one, two in zip(alone, together, strict=True):
         assert one.tokens == two.tokens and one.logprobs == two.logprobs  # to the bit, on one thread
+
+
+def test_adapters_with_prompts_of_unlike_length_are_read_together_on_a_gpu(model):
+    adapters = [trained_like(model, k) for k in range(2)]
+    asked = [p for k, a in enumerate(adapters) for p in prompts(model, TEXTS[k:3], adapter=a, n=2, stream=(k, 7))]
+    one_by_one = [a for rows in write(model, asked) for a in rows]
+    with forced(batched=True):
+        together = [a for rows in write(model, asked) for a in rows]
+    for one, two in zip(one_by_one, together, strict=True):
+        assert one.tokens == two.tokens and one.logprobs == pytest.approx(two.logprobs, abs=1e-5)
 
 
 @pytest.mark.slow
