@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
+from curriculab.rewards.quantities import quantity
+
 LONGEST = 512  # characters of an answer that are looked at, from its end where nothing marks it
 NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\Z")  # commas between thousands only
 
@@ -24,7 +26,18 @@ VERB = (
 ANSWER = re.compile(
     r"(?:[*_`\"]|\s?\([^()\n]{1,30}\)(?=[^\n]{0,3}(?:is|:)))*"
     r"(?:\s+(?:to|of|for|in)\s[^.:：=\n]{0,80}?)??[*_]*\s*"
-    rf"(?:,?\s*(?:therefore|thus|then|hence|so|finally)?,?\s*{VERB}\s*[:：]?|[:：=]|-{{1,2}}\s|(?=\([A-Za-z]\))|(?=[*_]*\s*\n))",
+    rf"(?:\s*(?:is|was)(?=n['’]t\b)|,?\s*(?:therefore|thus|then|hence|so|finally)?,?\s*{VERB}\s*[:：]?|[:：=]|-{{1,2}}\s|(?=\([A-Za-z]\))|(?=[*_]*\s*\n))",
+    re.IGNORECASE,
+)
+# "The answer is correct": what speaks of an answer and is none.
+VERDICT = re.compile(
+    r"[\s*_]*(?:also\s+|indeed\s+|therefore\s+|thus\s+|clearly\s+|not\s+)?(?:correct|right|wrong|incorrect|reasonable|"
+    r"consistent|valid|sensible|plausible|confirmed|verified|checked|found|obtained|as\s+follows|given\s+(?:by|as|in)|"
+    r"shown|above|below|unique)\b(?!\s*[:=]?\s*[\d$\\])",
+    re.IGNORECASE,
+)
+CHECKED = re.compile(
+    r"\b(?:check|verif|confirm|test)\w*\s+(?:that\s+|if\s+)?(?:our|the|my|this|your)?\s*(?:final\s+)?a?\Z",
     re.IGNORECASE,
 )
 HEADING = re.compile(r"[\s#*_>\-]*(?:(?:the|my|our|final|correct|so)\s+)*\Z", re.IGNORECASE)
@@ -89,12 +102,15 @@ def final(text: str) -> tuple[str, bool]:
 
 def marked_answer(text: str) -> tuple[str, str]:
     """The final answer and what marks it: "tag", "box", "line", or "" for nothing."""
-    text = readable(text)
+    if "think" in text or "\n" in text:
+        text = readable(text)
     found = _last_mark(text)
     if found is None:
         return text, ""
     said, mark = found
-    inner = _last_mark(said) if mark != "line" else None
+    if mark == "line":
+        return found
+    inner = _last_mark(said) if len(said) > 5 else None
     if inner is not None and inner[0].strip(" $*_}."):
         return (_balanced(inner[0]), mark if inner[1] == "line" else inner[1])
     return said, mark
@@ -103,7 +119,7 @@ def marked_answer(text: str) -> tuple[str, str]:
 def _last_mark(text: str) -> tuple[str, str] | None:
     """The content of the last mark in a text, and its kind."""
     place, said, mark = -1, "", ""
-    hashes = text.rfind("####")
+    hashes = text.rfind("####") if "#" in text else -1
     while hashes >= 0 and NO_ANSWER_HEAD.match(text, hashes + 4):
         hashes = text.rfind("####", 0, hashes)
         if hashes < 0 or text.count("####", hashes) > MARK_WORDS:
@@ -121,7 +137,7 @@ def _last_mark(text: str) -> tuple[str, str] | None:
         at = text.rfind("答案")
         if at > place:
             place, said, mark = at, _line(text, CHINESE.match(text, at).end()), "line"
-    if "\\boxed" in text or "\\fbox" in text:
+    if "\\" in text and ("\\boxed" in text or "\\fbox" in text):
         box = _boxes(text)
         if box is not None and box[0] > place:
             place, said, mark = box[0], box[1], "box"
@@ -129,6 +145,8 @@ def _last_mark(text: str) -> tuple[str, str] | None:
 
 
 def _tag(text: str) -> tuple[int, str] | None:
+    if "answer>" not in text:  # found sooner than that a backward search ends
+        return None
     closing = text.rfind("</answer>")
     opening = text.rfind("<answer>", 0, closing) if closing >= 0 else -1
     after = text.rfind("<answer>")
@@ -141,12 +159,19 @@ def _tag(text: str) -> tuple[int, str] | None:
 
 def _word(text: str) -> tuple[int, int] | None:
     """The last "answer" that marks one: where it stands, and where what it marks begins."""
-    end = len(text)
+    end, capitals = len(text), "NSWER" in text
     for _ in range(MARK_WORDS):
-        at = max(text.rfind("nswer", 0, end), text.rfind("NSWER", 0, end))
+        at = text.rfind("nswer", 0, end)
+        if capitals:
+            at = max(at, text.rfind("NSWER", 0, end))
         if at < 0:
             return None
+        start = at + 9 if text.startswith(" is ", at + 5) else at + 7 if text.startswith(": ", at + 5) else -1
+        if start > 0 and text[start : start + 1].isdigit():  # the most common forms need no search
+            return at, start
         found = ANSWER.match(text, at + 5)
+        if found and (VERDICT.match(text, found.end()) or CHECKED.search(text[max(0, at - 40) : at])):
+            found = None
         if found and text[at - 2 : at - 1] not in ("/", "<"):
             if (
                 found[0].strip(' *_`"') == "" and text[found.end() : found.end() + 1] != "("
@@ -167,6 +192,9 @@ def _line(text: str, start: int) -> str:
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
         line = text[at:end]
+        first = line.lstrip(" \t*_:#")[:1]
+        if first and first not in "\\$`":
+            return line.strip(" \t\r#")
         frame = FRAMES.match(line) if len(line) < 40 else None
         if frame is None:
             opened = line.lstrip(" *_:")[:2]
@@ -204,8 +232,12 @@ def _boxes(text: str) -> tuple[int, str] | None:
         contents.append(content)
     if place < 0:
         return None
-    several = list(dict.fromkeys(content.strip() for content in reversed(contents)))
-    return place, ", ".join(several)
+    if len(contents) == 1:
+        return place, contents[0]
+    several: dict[object, str] = {}
+    for content in reversed(contents):  # the same number written in two ways is one answer
+        several.setdefault(quantity(content) or content.strip(), content.strip())
+    return place, ", ".join(several.values())
 
 
 def _content(text: str, found: re.Match[str]) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from curriculab.rewards.quantities import quantity
+from curriculab.rewards.quantities import SIMPLE, quantity
 
 LATEX = re.compile(r"\\[A-Za-z({\[]|[\^{}√π∞≤≥²³]|\$.+\$|_\{?\d")
 # Formulas without LaTeX: tuples and intervals, equations, ratios, sums and lists of numbers.
@@ -16,6 +16,7 @@ FORMULA = re.compile(
     r"|[-+]?[\d.]*[A-Za-z]?\s*(?:[-+*/]\s*[\d.]*[A-Za-z]?\s*)+"
     r"|[-+]?\d+[A-Za-z](?:\s*[-+*/=]\s*\w+)*"
     r"|[-+]?[\w.]+\s*(?:<|>|<=|>=)\s*[A-Za-z]\s*(?:<|>|<=|>=)\s*[-+]?[\w.]+"
+    r"|\([A-Za-z, ]{1,20}\)\s*=\s*\([^()]{1,40}\)"
     r"|(?:[\w.]*\([^()A-Za-z]*[A-Za-z]?[^()A-Za-z]*\)){1,4}"
     r"|[-+]?[\d./]+(?:\s*,\s*[-+]?[\d./]+)+"
 )
@@ -23,7 +24,6 @@ CODE = re.compile(r"^\s*(?:def |class |import |from \w+ import |#include|public 
 KINDS = ("number", "latex", "option", "text", "code", "constraint")
 
 
-@lru_cache(maxsize=4096)  # a right answer comes again with every text
 def kind_of(answer: str) -> str:
     """The kind of one right answer: "number", "latex", "text" or "code".
 
@@ -40,6 +40,11 @@ def kind_of(answer: str) -> str:
     >>> [cl.rewards.kind_of(a) for a in ("$1,200", r"\\\\frac{\\\\pi}{2}", "(1, 2]", "New York")]
     ['number', 'latex', 'latex', 'text']
     """
+    return "number" if SIMPLE.fullmatch(answer) else _kind_of(answer)
+
+
+@lru_cache(maxsize=4096)  # a right answer comes again with every text
+def _kind_of(answer: str) -> str:
     if quantity(answer) is not None:
         return "number"
     if CODE.search(answer):

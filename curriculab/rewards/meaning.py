@@ -6,14 +6,15 @@ An answer that leaves open which of several it means, such as "17 or 18", means 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from curriculab.rewards.answers import LONGEST
 from curriculab.rewards.plain import FRAME, THIN, plain, words
-from curriculab.rewards.quantities import DIGIT, MONEY, Quantity, Token, tokens
+from curriculab.rewards.quantities import DIGIT, MONEY, SIMPLE, Quantity, Token, tokens
 
 SENTENCE = re.compile(
-    r"(?<!\bapprox)(?<!\bca)(?<!\be\.g)(?<!\bi\.e)(?<!\bRs)(?<!\bNo)(?<!\bno)(?<!\bvs)(?<!\bSt)(?<!\bDr)(?<!\bMr)"
-    r"(?:[.!?][\"')*_`\]}$]*(?=\s|\Z)|\n)"
+    r"(?:\.(?<!\bapprox\.)(?<!\bca\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bRs\.)(?<!\bNo\.)(?<!\bno\.)(?<!\bvs\.)(?<!\bSt\.)"
+    r"(?<!\bDr\.)(?<!\bMr\.)|[!?])[\"')*_`\]}$]*(?=\s|\Z)|\n"
 )
 # What comes behind these explains an answer; a comma does so unless it goes on with a list.
 CLAUSE = re.compile(
@@ -22,7 +23,7 @@ CLAUSE = re.compile(
     re.IGNORECASE,
 )
 RELATIONS = re.compile(r"[<>≤≥≠±]|\\(?:n?leq?|n?geq?|lt|gt|ne|neq|pm|mp|in|notin|cup|cap|infty)(?![A-Za-z])")
-DENIED = re.compile(r"[\s*_:,]*(?:not|n't|neither|none|no|never|anything but)\b", re.IGNORECASE)
+DENIED = re.compile(r"[\s*_:,]*(?:not|n['’]t|neither|none|no|never|anything but)\b", re.IGNORECASE)
 CONNECTED = re.compile(
     r"[^\d]*?\b(?:for|in|per|of|out|on|at|each|every|by|after|over|from|with|when|if|who|that|during|within)\b",
     re.IGNORECASE,
@@ -31,7 +32,25 @@ LISTED = re.compile(r"\b(?:or|and|to|between|either|plus|minus|times|through)\b|
 VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z'])")
 COEFFICIENT = re.compile(r"\d\s*[A-Za-z](?![A-Za-z])|[A-Za-z]\s*[+*/-]\s*\d|\d\s*[+*/-]\s*[A-Za-z](?![A-Za-z])|\^")
 FIRST_LETTERS = re.compile(r"[A-Za-z]{2,}")
-REACH = 160  # characters in which the last number of an unmarked text is read; doubled where it goes on before them
+# Answers that need none of the rules below: a number alone, and one that ends a text behind a word or "=".
+ALONE = re.compile(r"[\s*_]{0,4}\$?(-?\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,15})?)\$?[*_]{0,2}\.?[\s*_]{0,4}\Z", re.ASCII)
+ENDING = re.compile(
+    r"(?:[A-Za-z,:;=!?]\s|[A-Za-z:=]\s?\$)(-?(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:\.\d{1,15})?)[.!]?\s{0,4}\Z",
+    re.ASCII,
+)
+LAST_DIGIT = re.compile(r".*\d", re.DOTALL | re.ASCII)
+REACH = 40  # characters in which the last number of an unmarked text is read; doubled where it goes on before them
+
+
+def plainly_same(said: str, mark: str, answer: str) -> bool | None:
+    """Whether a plain number is the right one, itself a plain number; None where either needs to be read by rules."""
+    if not SIMPLE.fullmatch(answer):
+        return None
+    found = (ALONE.match(said) if len(said) < REACH else None) if mark else ENDING.search(said[-REACH:])
+    if found is None:
+        return None
+    digits = found[1].replace(",", "")
+    return digits == answer or Decimal(digits) == Decimal(answer)
 
 
 def number_meant(said: str, mark: str) -> Quantity | None:
@@ -127,7 +146,7 @@ def last_number(text: str) -> Quantity | None:
         if start:
             start = _blank_before(text, start, digit)
         found = tokens(plain(_line_of(text, start, stop, digit)))
-        if found and (found[0].start > 0 or len(found) > 1 or start == 0 or reach > 8 * LONGEST):
+        if found and (found[0].start > 0 or len(found) > 1 or start == 0 or reach > 32 * LONGEST):
             return found[-1].quantity
         if start == 0:
             return None
@@ -135,10 +154,8 @@ def last_number(text: str) -> Quantity | None:
 
 
 def _last_digit(text: str) -> int:
-    at = -1
-    for digit in "0123456789":
-        place = text.rfind(digit, at + 1)
-        at = max(at, place)
+    found = LAST_DIGIT.match(text)
+    at = found.end() - 1 if found else -1
     if text.isascii():
         return at
     for place in range(len(text) - 1, at, -1):

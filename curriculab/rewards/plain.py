@@ -61,7 +61,7 @@ DEGREES = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![
 FRACTION = re.compile(
     r"\\[dtc]?frac\s*(?:\{\s*([-+]?)\s*(\d{1,400})\s*\}|(\d))\s*(?:\{\s*([-+]?)\s*(\d{1,400})\s*\}|(\d))"
 )
-GROUP_COMMA = re.compile(r"\{,\}|,\s?\\!")
+GROUP_COMMA = re.compile(r"\{,\}|,\s?\\!\s*")
 RAISED_WORD = re.compile(r"\^\s*\{?\s*(st|nd|rd|th)\b\s*\}?")
 UNIT_POWER = re.compile(
     r"(?<![A-Za-z])(mm|cm|km|m|in|ft|yd|mi|feet|inches|meters|metres|miles|units?)\s?\^\s?\{?([23])\}?"

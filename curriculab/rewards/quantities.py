@@ -264,7 +264,9 @@ def _unit(text: str, end: int) -> str | None:
 DROPPED = " \t\r\n*_`\"'()[]<>|~.,;:!?" + MONEY + THIN
 
 
-@lru_cache(maxsize=4096)  # right answers come again with every text
+SIMPLE = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?", re.ASCII)  # read without any of the rules
+
+
 def quantity(text: str) -> Quantity | None:
     """Read a text that is one number and perhaps its unit, and nothing else; None for anything else.
 
@@ -283,6 +285,11 @@ def quantity(text: str) -> Quantity | None:
     >>> str(quantity("5 3/4").value), quantity("3:30"), quantity("room 5")
     ('23/4', None, None)
     """
+    return Quantity(Fraction(text)) if SIMPLE.fullmatch(text) else _quantity(text)
+
+
+@lru_cache(maxsize=4096)  # right answers come again with every text
+def _quantity(text: str) -> Quantity | None:
     if len(text) > MOST_DIGITS or not DIGIT.search(ascii_digits(text)):
         return None
     line = plain(text).strip()

@@ -23,7 +23,7 @@ from typing import Any
 SECONDS = 3.0  # of processor time for one judgement; the slowest of the corpora takes less than a fifth
 WALL = 30.0  # seconds by the clock, for a child that waits for a processor or for nothing; then it is killed
 TRIES = 2  # at a judgement that the clock or a lost child ended; processor time would be the same again
-START = 60.0  # seconds within which a process must be ready
+START = 300.0  # seconds within which a process must be ready; it takes 2, and a minute on a machine that is busy
 PROGRAM = Path(__file__).resolve().with_name("worker_process.py")
 
 

@@ -30,6 +30,12 @@ def test_pairs_of_mathematics_are_judged_as_by_hand():
 
 
 @pytest.mark.slow
+def test_pairs_written_after_the_rules_are_judged_as_by_hand():
+    found = counts("later.jsonl", "math")  # when they were first judged: 3 false rejects of 94, 2 false accepts of 66
+    assert found["false_accepts"] <= 2 and found["false_rejects"] <= 3
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [None, "math"])
 def test_endings_in_prose_are_judged_as_by_hand(task):
     found = counts("prose.jsonl", task)

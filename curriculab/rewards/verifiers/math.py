@@ -8,7 +8,7 @@ from functools import lru_cache
 from curriculab.rewards.answers import LONGEST, marked_answer, nesting
 from curriculab.rewards.cutoffs import DEEPEST, cut_off, judged
 from curriculab.rewards.golds import kind_of
-from curriculab.rewards.meaning import CLAUSE, DENIED, SENTENCE, coefficients, number_meant
+from curriculab.rewards.meaning import CLAUSE, DENIED, SENTENCE, coefficients, number_meant, plainly_same
 from curriculab.rewards.plain import latex, plain
 from curriculab.rewards.quantities import UNITS, quantity
 from curriculab.rewards.registry import Reference, verifier
@@ -17,6 +17,10 @@ from curriculab.rewards.verifiers.words import same_text
 FORMULA = re.compile(r"[\\^=_{]|\$[^$]+\$|[-+*/]\s*\w|√|π|²|³")  # what math-verify may read as more than prose
 DOTS = re.compile(r"\\[lc]?dots|…|\.\.\.")
 SPACED = re.compile(r"\s|\\[,;:! ]|\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle|\$|~")
+SPLIT_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")
+DEGREES_OF = re.compile(r"\\(sin|cos|tan|cot|sec|csc)\s*[({]?\s*(\d+)\s*\^\s*\{?\s*\\circ\s*\}?\s*[)}]?")
+IMAGINARY = re.compile(r"(?<=[\d)}])i(?![A-Za-z])")  # math-verify takes the i of "2i" for a variable
+CLOCK = re.compile(r"(\d{1,2}):(\d\d)\s*(?:([ap])\.?\s?m\.?)?", re.IGNORECASE)
 IN_BASE = re.compile(r"([0-9A-Za-z]+)_\{?(\d\d?)\}?")
 UNIT = re.compile(  # behind a formula: "\\text{ cm}^2", or a word of more than one letter
     r"(?<=[\w})!\]])[ ~\\,;]*(?:\\(?:text|mathrm|textrm|mbox)\s*\{([~\s\\A-Za-z.]{2,30})\}|\s([A-Za-z]{2,12}))"
@@ -34,6 +38,10 @@ def math(text: str, reference: Reference) -> float:
         said, cut = said[-LONGEST:], quantity(gold) is None
     else:
         cut = False
+    if said == gold:
+        return 1.0
+    if (same := plainly_same(said, mark, gold)) is not None:
+        return float(same)
     if formula(said) == formula(gold):
         return 1.0
     if not said.strip() or (mark and DENIED.match(said)):
@@ -47,6 +55,9 @@ def math(text: str, reference: Reference) -> float:
             return 0.0
     elif kind_of(gold) == "text" and same_text(gold, said, mark):
         return 1.0
+    hour, right_hour = clock_time(said), clock_time(gold)
+    if hour and right_hour:
+        return float(hour[:2] == right_hour[:2] and (hour[2] == right_hour[2] or "" in (hour[2], right_hour[2])))
     if in_base(gold) or in_base(said):
         return float(in_base(said) is not None and in_base(said) == in_base(gold))
     if DOTS.search(said) or DOTS.search(gold):  # math-verify reads what stands between them as nothing
@@ -66,8 +77,14 @@ def math(text: str, reference: Reference) -> float:
 @lru_cache(maxsize=4096)
 def formula(text: str) -> str:
     """A formula without what does not change it: spaces, the size of brackets and fractions, a full stop behind it."""
-    text = SPACED.sub("", latex(text[: 2 * LONGEST]).replace("\\$", ""))
+    text = SPACED.sub("", SPLIT_DIGITS.sub("#", latex(text[: 2 * LONGEST]).replace("\\$", "")))
     return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").rstrip(".,;:*").lstrip("*:")
+
+
+def clock_time(text: str) -> tuple[int, int, str] | None:
+    """Hour, minute and "a" or "p" of a time by the clock."""
+    found = CLOCK.fullmatch(plain(text).strip(" \n$.*"))
+    return (int(found[1]), int(found[2]), (found[3] or "").lower()) if found else None
 
 
 @lru_cache(maxsize=4096)
@@ -94,7 +111,13 @@ def without_unit(text: str) -> tuple[str, str | None]:
 
 def for_judge(text: str) -> str:
     """LaTeX for math-verify: without the dollars of money, and of units that are spelled out."""
-    text = latex(text).strip().rstrip(".,;").removesuffix("\\\\").strip()
+    text = (
+        DEGREES_OF.sub(r"\\\1(\\frac{\2\\pi}{180})", IMAGINARY.sub(" i", latex(text)))
+        .strip()
+        .rstrip(".,;")
+        .removesuffix("\\\\")
+        .strip()
+    )
     if not PAIRED.search(text):
         text = text.replace("\\$", "").replace("$", "")
     number = quantity(text)

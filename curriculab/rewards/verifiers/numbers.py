@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curriculab.rewards.answers import marked_answer
-from curriculab.rewards.meaning import number_meant
+from curriculab.rewards.meaning import number_meant, plainly_same
 from curriculab.rewards.quantities import quantity
 from curriculab.rewards.registry import Reference, verifier
 from curriculab.rewards.verifiers.words import same_words
@@ -14,8 +14,10 @@ def same_number(text: str, reference: Reference) -> float:
     """1 for the same number, compared exactly; where nothing marks an answer, the last number of the text counts."""
     gold = reference.plain
     said, mark = marked_answer(text)
-    if said.strip() == gold:
+    if said == gold or said.strip() == gold:
         return 1.0
+    if (same := plainly_same(said, mark, gold)) is not None:
+        return float(same)
     target = quantity(gold)
     if target is None:
         return same_words(text, reference)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,31 @@ def test_every_published_solution_of_gsm8k_is_right():
     columns = {"prompt": "question", "solution": "answer", "answer": cl.text_after("answer", "####")}
     pool = cl.load_pool(Path(os.environ["CURRICULAB_DATA"]) / "gsm8k_train.jsonl", columns=columns)
     assert all(verify(s, a) for s, a in zip(pool.solution, pool.answer, strict=True))
+
+
+@pytest.mark.needs("data:gsm8k_test.jsonl")
+def test_published_solutions_of_gsm8k_are_right_and_others_answers_wrong():
+    lines = (Path(os.environ["CURRICULAB_DATA"]) / "gsm8k_test.jsonl").read_text().splitlines()[:501]
+    rows = [json.loads(line)["answer"] for line in lines]
+    answers = [solution.split("####")[1].strip() for solution in rows]
+    assert all(verify(s, a) == 1 for s, a in zip(rows, answers, strict=True))
+    shifted = [
+        (s, b)
+        for s, a, b in zip(rows, answers, answers[1:], strict=False)
+        if float(a.replace(",", "")) != float(b.replace(",", ""))
+    ]
+    assert len(shifted) > 450 and not any(verify(s, b) for s, b in shifted)
+
+
+def test_a_million_plain_answers_take_seconds():
+    texts = [f"{i} + 1 makes {i + 1}.\n#### {i + 1}" for i in range(5000)]
+    long = ["She sells them for a price and keeps the rest. " * 21 + text for text in texts]
+    for made, most in ((texts, 6e-6), (long, 10e-6)):
+        best = min(_seconds(made) for _ in range(5)) / len(texts)
+        assert best < 3 * most, f"{best * 1e6:.1f} us"  # a busy machine is up to three times slower than a quiet one
+
+
+def _seconds(texts: list[str]) -> float:
+    began = time.process_time()
+    assert all(verify(text, str(i + 1)) == 1 for i, text in enumerate(texts))
+    return time.process_time() - began
