@@ -110,7 +110,7 @@ for confined in (False, True):
 
 @pytest.mark.slow
 def test_the_confined_judge_gives_the_verdicts_of_the_unconfined_one(monkeypatch):
-    asked = requests(monkeypatch)[len(SHAPES) % 2 :: 2] + [{"gold": gold, "said": said} for gold, said, _ in SHAPES]
+    asked = requests(monkeypatch)
     command = [sys.executable, "-P", "-c", UNCONFINED_AND_CONFINED, worker_process.__file__, json.dumps(asked)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     (free, _), (confined, refused) = map(json.loads, lines)
