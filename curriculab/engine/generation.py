@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from curriculab.engine.adapter import FEWEST
 from curriculab.engine.attention import PLAIN, RowAttention
 from curriculab.engine.forward import forward, reset_dynamic_positions
-from curriculab.engine.linear import holding
 from curriculab.engine.model import Model
 from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.plan import Plan, Span, running
@@ -57,7 +56,7 @@ def write(
     room = Room(places, cache_tokens or math.inf, not batched(model.device))
     answers: list[list[Written]] = [[] for _ in prompts]
     origin, parts = zip(*split(prompts, room), strict=True) if prompts else ((), ())
-    with torch.no_grad(), holding(model.device):
+    with torch.no_grad():
         together = [i for i, prompt in enumerate(parts) if _joins(model, prompt)]
         written: dict[int, list[Written]] = {i: [] for i in range(len(parts))}
         for i in sorted(set(range(len(parts))) - set(together)):

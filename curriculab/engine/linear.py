@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING
@@ -16,46 +15,21 @@ from curriculab.engine.adapter import Entry, Layout
 from curriculab.engine.experts import Stack, follow_plan
 from curriculab.engine.plan import Products, active_plans
 from curriculab.engine.products import BySpan, product
+from curriculab.engine.quantised import is_quantised, unpacked
 from curriculab.engine.route import batched
 
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-KEPT_BYTES = 2**27  # bytes of weights taken out of NF4 once for a whole decode: all of the pocket model's
-
 NOTHING = BySpan(())  # of a layer without adapters
-
-kept_weights: list[dict[torch.nn.Module, torch.Tensor]] = []
 
 
 def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
     """The frozen weight (out, in) of a linear layer, out of NF4 where it is kept so."""
-    state = getattr(layer.weight, "quant_state", None)
-    if state is None:
-        weight = layer.weight.to(dtype)
-        return weight if isinstance(layer, torch.nn.Linear) else weight.T  # GPT-2's Conv1D lies as (in, out)
-    held = kept_weights[-1].get(layer) if kept_weights else None
-    if held is not None and held.dtype == dtype:
-        return held
-    from bitsandbytes.functional import dequantize_4bit
-
-    weight = dequantize_4bit(layer.weight.data, state).to(dtype)
-    if kept_weights and sum(w.nbytes for w in kept_weights[-1].values()) + weight.nbytes <= KEPT_BYTES:
-        kept_weights[-1][layer] = weight
-    return weight
-
-
-@contextmanager
-def holding(device: torch.device):
-    """While this is open on a CPU, layers are taken out of NF4 once, not for every token (a sixth of its time)."""
-    if batched(device):
-        yield
-        return
-    kept_weights.append({})
-    try:
-        yield
-    finally:
-        kept_weights.pop()
+    if is_quantised(layer):
+        return unpacked(layer, dtype)
+    weight = layer.weight.to(dtype)
+    return weight if isinstance(layer, torch.nn.Linear) else weight.T  # GPT-2's Conv1D lies as (in, out)
 
 
 def frozen_product(x: torch.Tensor, base: torch.nn.Module) -> torch.Tensor:
@@ -84,7 +58,7 @@ class MixedLinear(torch.autograd.Function):
     """y = W x + scale * B_i A_i x, each adapter on its own stretch of tokens; W is frozen.
 
     Gradients of A_i and B_i go straight into the adapters' flat vectors; only x gets one back. W is taken out of its
-    quantised form again in the backward pass instead of being kept.
+    quantised form again in the backward pass instead of being saved for it.
     """
 
     @staticmethod

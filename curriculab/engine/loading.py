@@ -25,6 +25,7 @@ from curriculab.engine.check_at_load import checked, may_be_packed
 from curriculab.engine.linear import attach
 from curriculab.engine.lora import lora_config, lora_settings, narrowed, refuse_other_layers
 from curriculab.engine.model import Model
+from curriculab.engine.quantised import multiply_rows_apart
 from curriculab.engine.recipe import (
     BITS,
     DTYPES,
@@ -79,8 +80,8 @@ def load_model(
     tokenizer : PreTrainedTokenizerBase, optional
         The tokenizer of a model in memory, and of nothing else.
     bits : {4, 8, 16, 32}, optional
-        Precision of the base: 4 (NF4 with double quantisation, Dettmers et al. 2023), 8 (LLM.int8), 16 or 32. By
-        default 4; of files that are quantised already, of a GGUF file and of a model in memory, what they are.
+        Precision of the base: 4 (NF4 with double quantisation, Dettmers et al. 2023), 8 (LLM.int8, weights only), 16 or
+        32. By default 4; of files that are quantised already, of a GGUF file and of a model in memory, what they are.
     quantization_config : BitsAndBytesConfig, optional
         Other settings of bitsandbytes, instead of `bits`.
     lora : peft.LoraConfig, optional
@@ -401,6 +402,7 @@ def _with_adapters(
     refuse_other_layers(peft.get_base_model())
     peft.requires_grad_(False)
     without_dropout(peft)
+    multiply_rows_apart(peft)
     layout = attach(peft, adapters)
     how = {"packed": packed, "own_attention": own_attention}
     return checked(Model(recipe, peft, tokenizer, layout, digest, ModelBackend, **how))

@@ -20,6 +20,7 @@ import torch
 from curriculab.engine.adapter import Adapter, Layout
 from curriculab.engine.footprint import facts, footprint
 from curriculab.engine.limits import MemoryLimits
+from curriculab.engine.quantised import Unpacked, keep_unpacked
 from curriculab.engine.recipe import Recipe
 from curriculab.engine.texts import Text, TextEncoder, text_encoder
 from curriculab.protocol import Backend, Owner, Rows
@@ -91,12 +92,12 @@ class Model:
     packed: bool = True
     apart: float | None = None
     own_attention: str = "eager"
-
     texts: TextEncoder = field(init=False, repr=False)
     border: int | None = field(init=False, repr=False)  # of rope_border
+    unpacked: Unpacked = field(init=False, repr=False)  # weights that are kept out of 4 and 8 bits
 
     def __post_init__(self) -> None:
-        self.border = rope_border(self.base.config)
+        self.border, self.unpacked = rope_border(self.base.config), keep_unpacked(self.base, self.device)
         self.texts = text_encoder(self.tokenizer, self.recipe, self.positions, self.base.generation_config)
 
     @property
