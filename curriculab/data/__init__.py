@@ -5,8 +5,8 @@ train, test = cl.split(pool, test=300, by="level", seed=0)
 
 Here belong the sources (sources/, one file each; loading.py calls them), reading files (files.py, layouts.py,
 values.py), bringing a source's columns into a pool's (mapping.py, options.py, guessing.py, shaping.py), what every pool
-must satisfy (validation.py), splitting it (splitting.py), and the world that the clinic's questions are about
-(clinic_world.py). Nothing here knows of a model.
+must satisfy (validation.py), splitting it (splitting.py, twins.py), words of any script (words.py), and the world that
+the clinic's questions are about (clinic_world.py). Nothing here knows of a model.
 """
 
 from curriculab.data.files import data_path, find
@@ -15,6 +15,7 @@ from curriculab.data.mapping import count_solution_steps, text_after, text_boxed
 from curriculab.data.options import pick_option
 from curriculab.data.registry import SOURCES, source
 from curriculab.data.splitting import split
+from curriculab.data.twins import near_twins
 from curriculab.data.validation import PoolError, render_prompt, validate
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "data_path",
     "find",
     "load_pool",
+    "near_twins",
     "pick_option",
     "render_prompt",
     "source",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from curriculab.data.validation import PoolError, keys_of, validate_quietly
+from curriculab.data.twins import keys_of, near_twins
+from curriculab.data.validation import PoolError, show, validate_quietly
 from curriculab.registry.warning import warn
 
 
@@ -15,8 +16,9 @@ def split(
     """Split a pool into rows for training and rows for tests, without an overlap.
 
     Where the pool has `held_out`, test rows are drawn from the held-out ones only, and train never holds any: held-out
-    rows that are not drawn are in neither part. A prompt is never on both sides: rows that repeat a test row's prompt
-    are left out of train, with a warning that counts them.
+    rows that are not drawn are in neither part. A question, a prompt with its options, is never on both sides, whatever
+    its case and blanks: rows that repeat a test row's are left out of train, with a warning that counts them. Another
+    warning tells of test rows that training rows nearly repeat (`cl.data.near_twins`), which stay.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def split(
     Raises
     ------
     PoolError
-        Where the pool has too few rows, in all or of a value of `by`, or no such column.
+        Where the pool has too few rows, in all or of a value of `by`, no such column, or one that cannot be balanced.
 
     Examples
     --------
@@ -58,7 +60,7 @@ def split(
         raise PoolError(f"split: asked for {test} test rows, the pool has {len(pool)}; ask for 1 to {len(pool) - 1}")
     keys = keys_of(pool)
     open_rows = ~keys.duplicated() & (pool["held_out"] if "held_out" in pool else True)
-    strata = pool[by] if by is not None else pd.Series("the pool", index=pool.index)
+    strata = _strata(pool, by, test) if by is not None else pd.Series("the pool", index=pool.index)
     chosen = pool.index.isin(pick(strata, open_rows, test, by, np.random.default_rng(seed)))
     repeats = ~chosen & keys.isin(set(keys[chosen])).to_numpy()
     kept_back = pool["held_out"].to_numpy() if "held_out" in pool else np.zeros(len(pool), bool)
@@ -68,7 +70,43 @@ def split(
     train = pool[~chosen & ~repeats & ~kept_back]
     if train.empty:
         raise PoolError(f"split: no row is left to train on beside {test} test rows; load more rows or ask for fewer")
-    return train, pool[chosen]
+    tested = pool[chosen]
+    _warn_of_twins(train, tested)
+    return train, tested
+
+
+PLAIN = (str, bool, int, float, np.generic, pd.Interval, pd.Timestamp)  # values that can be counted and put in order
+
+
+def _strata(pool: pd.DataFrame, by: str, test: int) -> pd.Series:
+    """The column to balance by; refused where values are no names or numbers, are missing, or nearly all differ."""
+    values = pool[by]
+    empty = values.index[values.isna()]
+    if len(empty):
+        raise PoolError(f"split: row {empty[0]!r} has nothing in {by!r}; fill it, leave the row out, or say by=None")
+    kinds = set(values.map(type)) if values.dtype.kind == "O" else set()
+    if odd := [kind for kind in kinds if not issubclass(kind, PLAIN)]:
+        value = next(value for value in values if type(value) is odd[0])
+        raise PoolError(f"split: by={by!r} holds {show(value)}; balance by names or numbers, or say by=None")
+    if len({issubclass(kind, str) for kind in kinds}) > 1:
+        raise PoolError(f"split: by={by!r} holds texts and numbers; make it all texts with .astype(str)")
+    counts = values.value_counts()
+    if len(counts) > test and (counts == 1).sum() > len(counts) / 2:
+        raise PoolError(
+            f"split: by={by!r} has {len(counts)} different values in {len(pool)} rows, too many to balance {test} "
+            f"test rows by; cut it into bands first, such as pd.qcut(pool[{by!r}], 5, labels=False), or say by=None"
+        )
+    return values
+
+
+def _warn_of_twins(train: pd.DataFrame, test: pd.DataFrame) -> None:
+    found = near_twins(train, test)
+    if len(found):
+        one, other, share = found.loc[0, ["test", "train", "alike"]]
+        warn(
+            f"split: {len(found)} test rows have a near twin in train, such as {one!r} and {other!r} ({share:.0%} alike); "
+            "look with twins = cl.data.near_twins(train, test), leave them out with train.drop(twins['train'])"
+        )
 
 
 def pick(strata: pd.Series, open_rows: pd.Series, test: int, by: str | None, rng: np.random.Generator) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from curriculab.data.twins import keys_of
 from curriculab.data.values import is_missing, level_of
 from curriculab.registry.warning import warn
 
@@ -33,7 +33,9 @@ class PoolError(ValueError):
     """
 
 
-def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | None = None) -> pd.DataFrame:
+def validate(
+    pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | None = None, quiet: bool = False
+) -> pd.DataFrame:
     """Check a table as a pool, and bring its known columns to their types.
 
     Parameters
@@ -44,6 +46,8 @@ def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | Non
         What an error calls it.
     places : mapping of int to str, optional
         The place of a row (by position) in its file; without it rows are named by their id.
+    quiet : bool
+        Say nothing of repeated prompts.
 
     Returns
     -------
@@ -86,7 +90,8 @@ def validate(pool: pd.DataFrame, source: str, *, places: Mapping[int, str] | Non
     if "held_out" in pool:
         check_flags(pool["held_out"], source, at)
         pool["held_out"] = pool["held_out"].astype(bool)
-    warn_of_repeats(pool, source)
+    if not quiet:
+        warn_of_repeats(pool, source)
     return pool
 
 
@@ -178,11 +183,6 @@ def warn_of_repeats(pool: pd.DataFrame, source: str) -> None:
         warn(f"{source}: {more}")
 
 
-def keys_of(pool: pd.DataFrame) -> pd.Series:
-    """What makes a row the same question as another: its prompt, or the text to study."""
-    return pool["prompt"].where(pool["prompt"] != "", pool["answer"])
-
-
 def blank(value: Any) -> bool:
     return is_missing(value) or (isinstance(value, str) and not value.strip())
 
@@ -205,9 +205,7 @@ def closest(name: str, known: Iterable[Any]) -> str:
 
 
 def validate_quietly(pool: pd.DataFrame) -> pd.DataFrame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return validate(pool, "pool")
+    return validate(pool, "pool", quiet=True)
 
 
 def render_prompt(prompt: str, options: Sequence[str] | None = None) -> str:

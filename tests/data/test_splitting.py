@@ -89,3 +89,41 @@ def test_shares_add_up_and_stay_within_one_of_exact(total: int, sizes: list[int]
     counts = shares(total, np.array(sizes))
     assert counts.sum() == total
     assert (np.abs(counts - total * np.array(sizes) / sum(sizes)) < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([["a"]] * 20, "split: by='odd' holds ['a']; balance by names or numbers, or say by=None"),
+        ([{"a": 1}] * 20, "split: by='odd' holds {'a': 1}; balance by names or numbers, or say by=None"),
+        (
+            ["a"] * 19 + [None],
+            "split: row 'r19' has nothing in 'odd'; fill it, leave the row out, or say by=None",
+        ),
+        (
+            [1.0] * 19 + [float("nan")],
+            "split: row 'r19' has nothing in 'odd'; fill it, leave the row out, or say by=None",
+        ),
+        (["a"] * 10 + [1] * 10, "split: by='odd' holds texts and numbers; make it all texts with .astype(str)"),
+        (
+            [i / 7 for i in range(20)],
+            "split: by='odd' has 20 different values in 20 rows, too many to balance 5 test rows by; "
+            "cut it into bands first, such as pd.qcut(pool['odd'], 5, labels=False), or say by=None",
+        ),
+    ],
+    ids=["lists", "objects", "a missing text", "a missing number", "mixed", "nearly all different"],
+)
+def test_a_column_that_cannot_be_balanced_is_one_line(values: list, expected: str) -> None:
+    pool = levelled({1: 20}).assign(odd=pd.Series(values, index=[f"r{i}" for i in range(20)], dtype=object))
+    with pytest.raises(PoolError) as error:
+        split(pool, test=5, by="odd")
+    assert str(error.value) == expected
+
+
+def test_bands_flags_and_categories_can_be_balanced() -> None:
+    pool = levelled({1: 20}).assign(score=np.arange(20.0))
+    columns = {"band": pd.qcut(pool["score"], 4), "flag": np.arange(20) % 2 == 0}
+    columns["kind"] = pd.Categorical(["a", "b"] * 10, categories=["b", "a", "unused"])
+    for name, values in columns.items():
+        _, test = split(pool.assign(**{name: values}), test=4, by=name)
+        assert test[name].value_counts().max() == {"band": 1, "flag": 2, "kind": 2}[name]
