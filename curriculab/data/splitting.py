@@ -104,8 +104,8 @@ def _warn_of_twins(train: pd.DataFrame, test: pd.DataFrame) -> None:
     if len(found):
         one, other, share = found.loc[0, ["test", "train", "alike"]]
         warn(
-            f"split: {len(found)} test rows have a near twin in train, such as {one!r} and {other!r} ({share:.0%} alike); "
-            "look with twins = cl.data.near_twins(train, test), leave them out with train.drop(twins['train'])"
+            f"split: {len(found)} test rows have a near twin in train, such as {one!r} and {other!r} "
+            f"({share:.0%} alike); look with twins = cl.data.near_twins(train, test), leave them out with train.drop(twins['train'])"
         )
 
 
