@@ -105,7 +105,7 @@ def _warn_of_twins(train: pd.DataFrame, test: pd.DataFrame) -> None:
         one, other, share = found.loc[0, ["test", "train", "alike"]]
         warn(
             f"split: {len(found)} test rows have a near twin in train, such as {one!r} and {other!r} "
-            f"({share:.0%} alike); look with twins = cl.data.near_twins(train, test), leave them out with train.drop(twins['train'])"
+            f"({share:.0%} alike); twins = cl.data.near_twins(train, test); train.drop(twins['train']) leaves them out"
         )
 
 
