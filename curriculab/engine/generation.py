@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.plan import Plan, Span, running
 from curriculab.engine.products import planned
 from curriculab.engine.route import batched
+from curriculab.engine.static_decode import UNREAD, StaticDecode
 from curriculab.engine.waves import COMPACT, MOST_TOKENS, STRIDE, Prompt, Room, place_bytes, split, waves
 
 
@@ -102,13 +103,13 @@ class _Cache(RowAttention):
 class _Decode:
     """Attention of every answer still being written, over what it has read and written itself.
 
-    On a CPU answers of like final length stand together, so that a short one does not pay for the longest.
+    Answers of like final length stand together, so that a short one does not pay for the longest.
     """
 
     def __init__(self, seen: _Cache, owner: np.ndarray, final: np.ndarray) -> None:
         """owner: the prompt of each answer; final: the most tokens it may come to, prompt included; (answers,)."""
         self.length = torch.as_tensor(seen.lengths[owner], device=seen.device)
-        size = np.zeros(len(final)) if batched(seen.device) else np.ceil(np.log2(final / STRIDE)).clip(0)
+        size = np.ceil(np.log2(final / STRIDE)).clip(0)
         self.parts = []
         for s in np.unique(size):
             rows = np.flatnonzero(size == s)
@@ -189,6 +190,8 @@ class _Part:
 
 
 def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int], budget: int) -> list[Written]:
+    if batched(model.device):
+        return _write_in_steps(model, prompts, wave, budget)
     device = model.device
     own = [prompts[i] for i in wave]
     logits, seen = _read_prompts(model, own, budget)
@@ -218,6 +221,45 @@ def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int], budget
     return answers
 
 
+def _write_in_steps(model: Model, prompts: Sequence[Prompt], wave: list[int], budget: int) -> list[Written]:
+    """The same in steps of fixed shapes, with a look at what was written every few tokens."""
+    own = [prompts[i] for i in wave]
+    logits, seen = _read_prompts(model, own, budget)
+    owner = np.repeat(np.arange(len(own)), [p.n for p in own])
+    longest = max(len(p.tokens) + p.max_new_tokens for p in own) + UNREAD  # finished answers overrun a little
+    decode = StaticDecode(
+        model,
+        seen.kept,
+        seen.lengths,
+        owner,
+        [p.adapter for p in own],
+        places=-(-longest // STRIDE) * STRIDE,
+        temperature=np.array([own[o].temperature for o in owner]),
+        noise=_noise(own),
+    )
+    del seen  # its keys and values stand in the answers' caches now
+    answers, live = [Written(wave[o]) for o in owner], np.arange(len(owner))
+    decode.begin(logits)
+    while True:
+        for _ in range(UNREAD - 1):
+            decode.advance()
+        blocks = decode.read()
+        live = np.array([i for i in live if not _extended(model, answers[i], own[owner[i]], blocks[i])])
+        if not len(live):
+            return answers
+        decode.keep(live)
+        decode.advance()
+
+
+def _extended(model: Model, answer: Written, prompt: Prompt, block: np.ndarray) -> bool:
+    """Add what was written, (3, tokens), up to the end of the answer; is it finished? Where no stop is in the text of
+    all of it, none is looked for token by token."""
+    tokens = block[0].astype(int).tolist()
+    if prompt.stop and _stopped(model, answer.tokens + tokens, prompt.stop, len(tokens)) is None:
+        prompt = replace(prompt, stop=())
+    return any(_grown(model, answer, prompt, *each) for each in zip(tokens, *block[1:].tolist(), strict=True))
+
+
 def _grown(model: Model, answer: Written, prompt: Prompt, token: int, logprob: float, entropy: float) -> bool:
     """Add one token to an answer; is it finished?"""
     answer.tokens.append(token)
@@ -225,7 +267,7 @@ def _grown(model: Model, answer: Written, prompt: Prompt, token: int, logprob: f
     answer.entropies.append(entropy)
     if token in model.texts.ends:
         answer.ended = "eos"
-    elif (stop := _stopped(model, answer, prompt.stop)) is not None:
+    elif (stop := _stopped(model, answer.tokens, prompt.stop)) is not None:
         answer.ended = stop
     else:
         return len(answer.tokens) >= prompt.max_new_tokens
@@ -331,11 +373,12 @@ def _noise(own: Sequence[Prompt]) -> np.ndarray:
     return noise
 
 
-def _stopped(model: Model, answer: Written, stop: tuple[str, ...]) -> str | None:
+def _stopped(model: Model, tokens: list[int], stop: tuple[str, ...], new: int = 1) -> str | None:
+    """The stop that the last tokens spell, `new` of which were not looked at before."""
     if not stop:
         return None
     longest = max(map(len, stop))
-    tail = model.tokenizer.decode(answer.tokens[-(4 * longest) :])  # a character takes at most four byte tokens
+    tail = model.tokenizer.decode(tokens[-(4 * longest + new - 1) :])  # a character takes at most four byte tokens
     return next((s for s in stop if s in tail), None)
 
 
