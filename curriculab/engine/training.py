@@ -64,9 +64,14 @@ def train_steps(
         values, owners = run_batch(model, works, batch, likelihood, grad=True)
         sum(losses[i](part, rows) for i, rows, part in _by_work(values, owners)).backward()
         deal(values.detach().cpu().numpy(), owners, found)
-    per_row = [np.array([x.mean() if len(x) else 0.0 for x in own], dtype=float) for own in found]
+    per_row = [_means(own) for own in found]
     norms = _steps(works, settings, per_row, rate_factors or [1.0] * len(tables))
     return [_answer(*each) for each in zip(works, tables, settings, losses, found, per_row, norms, strict=True)]
+
+
+def _means(tokens: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean over each row's tokens, 0 of a row that learns none."""
+    return np.array([x.mean() if len(x) else 0.0 for x in tokens], dtype=float)
 
 
 def _steps(
