@@ -227,7 +227,8 @@ class Bench:
         """What `run` would take, a line a variant: learning rate, steps, tokens of each kind, minutes, bytes.
 
         Nothing of it trains: what a method asks for is seen on the simulated learner, and the speed on a few steps with
-        an adapter that is thrown away. `recorded` seeds are loaded, not trained.
+        an adapter that is thrown away. `recorded` seeds are loaded, not trained. `memory_...` are bytes of all variants
+        and seeds side by side, on every line the same.
         """
         whole, _ = with_controls(variants, controls)
         return planning.plan(self.design, whole, seed_list(seeds))

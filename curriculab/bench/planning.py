@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from curriculab.bench.budget import Budget
@@ -12,6 +13,9 @@ from curriculab.bench.design import Design
 from curriculab.bench.recording import record
 from curriculab.bench.scheduler import Scheduler, closing_backend
 from curriculab.bench.simulate import simulate
+from curriculab.engine.prediction import predict
+from curriculab.engine.texts import Text
+from curriculab.engine.waves import Prompt
 from curriculab.methods.order.random_order import random_order
 from curriculab.protocol import Method
 from curriculab.registry.warning import warn
@@ -26,7 +30,7 @@ def plan(design: Design, variants: Mapping[str, Method], seeds: Sequence[int]) -
     """What training these variants would take, a line a variant; minutes and bytes are those of all its seeds to do."""
     speed = measured_speed(design)
     test_tokens = float(design.model.lengths(design.test).sum()) * len(design.shares)
-    lines = {}
+    lines, memory = {}, predicted_memory(design, len(variants) * len(seeds))
     for name, method in variants.items():
         steps, tokens = requested(design, method)
         recorded = sum(bool(design.store and design.store.load(name, design.digest(method, seed))) for seed in seeds)
@@ -41,6 +45,7 @@ def plan(design: Design, variants: Mapping[str, Method], seeds: Sequence[int]) -
             "recorded": recorded,
             "minutes": float(f"{seconds / 60 * todo:.2g}"),
             "bytes": todo * (4 * design.model.layout.size + RUN_BYTES + STEP_BYTES * steps * design.batch_size),
+            **memory,
         }
     return pd.DataFrame.from_dict(lines, orient="index")
 
@@ -73,6 +78,33 @@ def requested(design: Design, method: Method) -> tuple[int, dict[str, float]]:
     unit = len(seen.exposure) * design.tokens_per_row / max(1.0, float(spent.get("Train", 0)))
     grow = steps / simulated
     return steps, {kind.lower(): float(spent.get(kind, 0)) * unit * grow for kind in ("Train", "Sample", "Score")}
+
+
+def predicted_memory(design: Design, runs: int) -> dict[str, int]:
+    """Bytes that all runs of a bench take side by side, by part: of a step with the longest rows, and of its answers;
+    empty where another backend answers."""
+    if design.make_backend is not None:
+        return {}
+    model, limit = design.model, design.max_new_tokens
+    lengths = model.lengths(design.train).sort_values(ascending=False)
+    rows = design.train.loc[lengths.index[: design.batch_size]]
+    texts, prompts = model.encode(rows), [*design.test.iterrows()]
+    answers = design.rollouts if design.objective.needs_samples else 0
+    if answers:
+        texts = [_with_answer(text, limit) for text in texts for _ in range(answers)]
+    asked = [Prompt(model.prompt(row.prompt, row.get("options")), None, 1, 1.0, limit, (), ()) for _, row in prompts]
+    if answers:
+        own = [text.tokens[:-limit] for text in texts[::answers]]
+        asked += [Prompt(tokens, None, answers, 1.0, limit, (), ()) for tokens in own]
+    found = predict(model, train=[texts] * runs, write=asked * runs, limits=design.limits)
+    return {f"memory_{name}": size for name, size in found.parts().items()}
+
+
+def _with_answer(text: Text, limit: int) -> Text:
+    """The prompt of a row and an answer of as many tokens as it may have, all of them learned."""
+    prompt = text.tokens[: int(np.argmax(text.learned))]
+    tokens = np.concatenate([prompt, np.zeros(limit, prompt.dtype)])
+    return Text(tokens, np.arange(len(tokens)) >= len(prompt))
 
 
 def measured_speed(design: Design) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """What this machine has of what the workbench needs, and for each thing missing the one command that mends it.
 
 cl.check()                        # in a notebook: a table
+cl.check(model, variants=6)       # and what a bench of six variants with this model takes of memory
 curriculab check        # in a terminal: a line each; exit 1 where something is missing
 
 It never raises: what cannot be found out says why.
@@ -18,15 +19,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from curriculab.widgets.html import html_table
+
+if TYPE_CHECKING:
+    from curriculab.engine.model import Model
 
 GIB = 2**30
 
@@ -106,8 +111,29 @@ class Report:
         return html_table(("", "found", "", "mended by"), rows, heads=left, cells=left)
 
 
-def check() -> Report:
+def check(
+    model: Model | None = None,
+    *,
+    variants: int = 6,
+    batch_size: int = 8,
+    tokens: int = 256,
+    answers: int = 0,
+    max_completion_length: int = 128,
+    **limits: object,
+) -> Report:
     """Check what this machine has: Python, packages, GPU and memory, bitsandbytes, browser, font, JupyterLab, disk.
+
+    With a model, the memory that a bench takes with it stands first, predicted from shapes alone.
+
+    Parameters
+    ----------
+    model : Model, optional
+        What `load_model` returned.
+    variants, batch_size, tokens, answers, max_completion_length : int
+        With a model: variants and seeds side by side, rows a step of each, tokens of a row (half of them learned), and
+        answers to each row, of at most so many tokens.
+    **limits
+        `gradient_checkpointing`, `max_tokens_per_forward` and `kv_cache_bytes`, as a bench takes them.
 
     Returns
     -------
@@ -132,6 +158,11 @@ def check() -> Report:
         "JupyterLab": lab,
         "disk": disk,
     }
+    if model is not None:
+        how = (model, variants, batch_size, tokens, answers, max_completion_length, limits)
+        probes = {"memory of the model": lambda: model_memory(*how), **probes}
+    elif limits:
+        raise ValueError(f"check({next(iter(limits))}=...) is of a model; give cl.check(model, ...)")
     return Report(tuple(line for what, probe in probes.items() for line in _found(what, probe)))
 
 
@@ -262,6 +293,50 @@ def memory() -> list[Line]:
     return lines
 
 
+def model_memory(
+    model: Model,
+    variants: int,
+    batch_size: int,
+    tokens: int,
+    answers: int,
+    max_completion_length: int,
+    limits: Mapping[str, object],
+) -> list[Line]:
+    """What a bench with this model takes, part by part, against what its device has free."""
+    import numpy as np
+
+    from curriculab.engine.footprint import in_bytes
+    from curriculab.engine.limits import MemoryLimits
+    from curriculab.engine.memory import free_bytes
+    from curriculab.engine.prediction import predict
+    from curriculab.engine.texts import Text
+    from curriculab.engine.waves import Prompt
+
+    given, half = MemoryLimits(**limits), tokens // 2
+    ids = np.zeros(tokens, dtype=np.int64)
+    texts = [Text(ids, np.arange(tokens) >= half)] * batch_size
+    asked = [
+        Prompt(ids[:half], None, answers, 1.0, max_completion_length, (), ()) for _ in range(variants * batch_size)
+    ]
+    found = predict(model, train=[texts] * variants, write=asked if answers else (), limits=given)
+    free = free_bytes(model.device) + found.weights if model.device.type == "cuda" else _free_memory(found.weights)
+    fits = free is None or found.peak <= free
+    verdict = "" if free is None else f": {'fits' if fits else 'does not fit'} in {in_bytes(free)} free"
+    lines = [Line(f"{model.name}: {name}", in_bytes(size)) for name, size in found.parts().items() if size]
+    whole = f"{variants} adapters x {batch_size} rows of {tokens} tokens, {answers} answers a row"
+    peak = f"{in_bytes(found.peak)} at most{'' if found.exact else ', roughly'}, {whole}{verdict}"
+    return [*lines[:-1], Line(f"{model.name}: peak", peak, "ok" if fits else "optional")]
+
+
+def _free_memory(there: int) -> int | None:
+    """Bytes that this machine can still give, with what the model has already; None where that cannot be told."""
+    file = Path("/proc/meminfo")
+    if not file.exists():
+        return None
+    line = next(x for x in file.read_text().splitlines() if x.startswith("MemAvailable"))
+    return int(line.split()[1]) * 1024 + there
+
+
 def gpu_memory() -> int | None:
     """Bytes free on the first GPU that torch can use."""
     if importlib.util.find_spec("torch") is None:
@@ -366,8 +441,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class _Callable(ModuleType):
     """`curriculab.check` names this file and the function in it: both are called the same way."""
 
-    def __call__(self) -> Report:
-        return check()
+    def __call__(self, *given: object, **how: object) -> Report:
+        return check(*given, **how)
 
 
 sys.modules[__name__].__class__ = _Callable

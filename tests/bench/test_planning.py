@@ -61,3 +61,19 @@ def test_a_backend_that_cannot_be_started_is_closed(tiny_model, small_pools):
     with pytest.raises(RuntimeError, match="no connection"):
         bench.run({"random": methods.random_order}, seeds=1, progress=False)
     assert backend.closed == 1
+
+
+@pytest.mark.slow
+def test_a_plan_predicts_the_memory_of_all_its_runs_side_by_side(tiny_model, small_pools):
+    variants = {"random": methods.random_order, "easy first": methods.easy_to_hard}
+    how = {"budget": cl.Budget(steps=2, max_total_tokens=10**7), "batch_size": 4, "store": None}
+    plain, grpo, limited = (
+        cl.Bench(tiny_model, *small_pools, **how, **more).plan(variants, seeds=2)
+        for more in ({}, {"objective": "grpo", "num_generations": 4}, {"gradient_checkpointing": True})
+    )
+    for plan in (plain, grpo, limited):
+        assert (plan["memory_adapters"] == 4 * 16 * tiny_model.layout.size).all()
+        parts = plan[["memory_weights", "memory_adapters", "memory_activations", "memory_logits"]].sum(axis=1)
+        assert (plan["memory_peak"] >= parts).all() and (plan["memory_cache"] > 0).all()
+    assert (grpo["memory_activations"] > plain["memory_activations"]).all()
+    assert (limited["memory_activations"] < plain["memory_activations"]).all()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import curriculab as cl
+from curriculab.engine.footprint import in_bytes
 from curriculab.widgets.machine import SHAPES, STATES, Line, Report, Shape, font, plan
 
 module = sys.modules["curriculab.widgets.machine"]
@@ -153,3 +154,19 @@ def test_memory_is_held_against_what_the_gpu_has_free(monkeypatch):
     lines = module.memory()
     assert [x.state for x in lines] == ["ok", "ok", "optional"]
     assert lines[0].found.endswith(": fits in 16.0 free") and lines[2].found.endswith(": does not fit in 16.0 free")
+
+
+@pytest.mark.slow
+def test_with_a_model_the_memory_of_a_bench_stands_first(tiny_model):
+    """Twice the variants have twice the adapters; a limit of the bench lowers what a step takes."""
+    small = cl.check(tiny_model, variants=2, answers=4, max_completion_length=20)
+    whats = [line.what.partition(": ")[2] for line in small.lines[:6]]
+    assert whats == ["weights", "adapters", "activations", "logits", "cache", "peak"]
+    assert small.lines[1].found == in_bytes(2 * 16 * tiny_model.layout.size)
+    places = 2 * 8 * 4 * 192  # 128 tokens of a prompt and 20 of an answer, rounded up to 64
+    assert small.lines[4].found == in_bytes(places * 2 * 2 * 32 * 4)
+    assert "2 adapters x 8 rows of 256 tokens, 4 answers a row: fits in" in small.lines[5].found
+    limited = cl.check(tiny_model, variants=2, gradient_checkpointing=True).table
+    assert float(limited.found.iloc[2].split()[0]) < float(small.table.found.iloc[2].split()[0])
+    with pytest.raises(ValueError, match=r"^check\(kv_cache_bytes=...\) is of a model; give cl.check\(model, ...\)$"):
+        cl.check(kv_cache_bytes=5)
