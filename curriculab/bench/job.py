@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from curriculab.bench.budget import Budget, Spent
+from curriculab.bench.overlap import Found
 from curriculab.bench.replay import Key, Past
 from curriculab.bench.validation import check_origin, check_request
 from curriculab.objectives.objective import Objective
@@ -97,6 +98,7 @@ class Job:
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger, self.rollouts = [], [], [], [], []
         self.groups: dict[object, dict[str, object]] = {}  # of answers, by their number in the column `group`
+        self.overlap: list[Found] = []  # test rows that it trained
         self.samples: dict[int, object] = {}  # the group of each answer, by its number
         self.solvers, self.with_answers, self.due = None, False, []
         self.evaluations: list[Job] = []  # open tests: the job stands still until they are done

@@ -9,6 +9,7 @@ import pandas as pd
 
 from curriculab.bench.budget import Budget
 from curriculab.bench.job import Job
+from curriculab.bench.overlap import LENGTH, SHARE
 from curriculab.protocol import Answer, Request, Rows, Sample, Train
 from curriculab.runs import COLUMNS, CUMULATIVE, SIGNAL, Record
 
@@ -29,8 +30,23 @@ def record(job: Job, tests: Rows | None, spec: Mapping[str, object]) -> Record:
         "rollouts": _rollouts(job),
     }
     findings = job.result if isinstance(job.result, pd.DataFrame) else None
+    spec = {**spec, **_trained_tests(job)}
     whole = {**spec, "variant": job.variant, "seed": job.seed, "ended": job.ended, "steps": job.run.step}
     return Record(whole, tables, tuple(job.events), findings)
+
+
+def _trained_tests(job: Job) -> dict[str, object]:
+    """How many test rows it trained, if any, by the same prompt ("same") or nearly so ("near"), and the first of them.
+
+    What the given split has on both sides is not counted here.
+    """
+    if not job.overlap:
+        return {}
+    first = job.overlap[0]
+    same = {one.test for one in job.overlap if one.kind == "same"}
+    near = {one.test for one in job.overlap} - same
+    example = {"test": str(first.test), "trained": str(first.trained), "step": first.step}
+    return {"trained_tests": {"same": len(same), "near": len(near), "share": SHARE, "words": LENGTH, "first": example}}
 
 
 def _exposure(job: Job) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from curriculab.objectives.registry import OBJECTIVES
 from curriculab.paper.tables import Table, latex_text
 from curriculab.runs import Record, Runs, digest_of
 from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
+from curriculab.statistics.verdict import trained_tests
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -187,7 +188,8 @@ def _variants(runs: Runs) -> str:
     methods = {r.key[0]: _method(r) for r in runs.records if r.key[0] not in (*runs.null, *runs.controls)}
     steered = [variant for variant in methods if _is_steered(runs, variant)]
     sentence = f"Variants: {'; '.join(f'{name}{how}' for name, how in methods.items())}." if methods else ""
-    return sentence + (f" Steered by hand while they trained: {_listed(steered)}." if steered else "")
+    sentence += f" Steered by hand while they trained: {_listed(steered)}." if steered else ""
+    return " ".join([sentence, *trained_tests(runs).values()]).strip()
 
 
 def _is_steered(runs: Runs, variant: str) -> bool:

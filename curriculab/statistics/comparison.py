@@ -20,7 +20,7 @@ from curriculab.statistics.null import Null, best_by_chance
 from curriculab.statistics.power import minimum_detectable_effect
 from curriculab.statistics.tables import rows_or_sets, shared_rows, tested
 from curriculab.statistics.tests import holm, holm_levels
-from curriculab.statistics.verdict import flat, listed, missing, verdict
+from curriculab.statistics.verdict import flat, listed, missing, trained_tests, verdict
 
 
 @also_named(level="confidence")
@@ -148,7 +148,8 @@ def compare(
     levels = _levels(items, right, labels.index, to, confidence=confidence, seed=seed)
     notes += [*dropped, *missing(table, scores, runs), *flat(table)]
     on = rows_or_sets(items[items.id.isin(right.index)])
-    text = verdict(table, to, confidence=confidence, null=null, on=on, notes=notes)
+    leaks = trained_tests(runs)
+    text = verdict(table, to, confidence=confidence, null=null, on=on, notes=notes, leaks=leaks)
     scores = scores[scores.variant.isin(labels.index)].reset_index(drop=True)
     return Comparison(table, levels, scores, text, to, confidence, at, null, tuple(notes), tuple(runs.variants))
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,27 @@ def missing(table: pd.DataFrame, scores: pd.DataFrame, runs: Runs) -> list[str]:
     ]
 
 
+def trained_tests(runs: Runs) -> dict[str, str]:
+    """By variant what is to be said of test rows that it trained; of those that did, with their worst seed."""
+    worst: dict[str, Mapping] = {}
+    for record in runs.records:
+        found = record.spec.get("trained_tests")
+        if found and _rows_trained(found) > _rows_trained(worst.get(record.key[0], {})):
+            worst[record.key[0]] = found
+    return {variant: _leak(variant, found) for variant, found in worst.items()}
+
+
+def _rows_trained(found: Mapping) -> int:
+    return found.get("same", 0) + found.get("near", 0)
+
+
+def _leak(variant: str, found: Mapping) -> str:
+    first, count = found["first"], _rows_trained(found)
+    rows = "a test row" if count == 1 else f"{count:,} test rows"
+    where = f"{first['test']!r} as {first['trained']!r} at step {first['step']}"
+    return f"{variant} trained {rows} (such as {where}): its accuracy is not that of rows that it has not seen."
+
+
 def flat(table: pd.DataFrame) -> list[str]:
     """Differences without any spread: no interval can be had from them."""
     flat = table[(table.sd_difference == 0) & table.low.isna()]
@@ -43,12 +64,21 @@ def flat(table: pd.DataFrame) -> list[str]:
 
 @also_named(level="confidence")
 def verdict(
-    table: pd.DataFrame, to: str, *, confidence: float, null: Null | None, on: str, notes: Sequence[str]
+    table: pd.DataFrame,
+    to: str,
+    *,
+    confidence: float,
+    null: Null | None,
+    on: str,
+    notes: Sequence[str],
+    leaks: Mapping[str, str] | None = None,
 ) -> str:
+    """The sentences; leaks: of variants that trained test rows, which come first."""
     others = table.drop(index=to)
     if others.empty:
         return f"Only {to} was run: there is nothing to compare it with."
-    sentences = [_found(others, to, confidence), _not_found(others, to, on), _by_chance(others, to, null)]
+    found = [_found(others, to, confidence), _not_found(others, to, on), _by_chance(others, to, null)]
+    sentences = [*(leaks or {}).values(), *found]
     gold = [str(v) for v in table.index[table.gold]]
     sentences.append(f"Tested by a solver that sees the answers: {', '.join(gold)}." if gold else "")
     sentences.append(f"Note: {'; '.join(notes)}." if notes else "")
