@@ -71,7 +71,9 @@ class TestRows:
         """Test rows in the trained `rows`; those that are trained as they stand in `pool` are left out."""
         own, found = self._own_texts(pool), []
         answers = rows["answer"].tolist() if "answer" in rows else [""] * len(rows)
-        lines = zip(rows.index.tolist(), rows["prompt"].tolist(), _options(rows), answers, _learned(rows, answers), strict=True)
+        lines = zip(
+            rows.index.tolist(), rows["prompt"].tolist(), _options(rows), answers, _learned(rows, answers), strict=True
+        )
         for key, prompt, options, answer, learned in lines:
             known = own.get(key, ("", None))
             asked_as_given = key in own and known[0] == prompt
