@@ -25,6 +25,7 @@ from curriculab.figures.files import write as write_file
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import OBJECTIVES
 from curriculab.paper.tables import Table, latex_text
+from curriculab.paper.variants import described, written_value
 from curriculab.runs import Record, Runs, digest_of
 from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
 from curriculab.statistics.verdict import trained_tests
@@ -161,7 +162,7 @@ def _setting(written: Mapping[str, Any]) -> tuple[str, str]:
     found = _objective_class(name)
     usual = {f.name: f.default for f in dataclasses.fields(found)} if found else {}
     rate = f"learning rate {fields.pop('learning_rate', float('nan')):g}"
-    other = [f"{field}={_value(value)}" for field, value in fields.items() if value != usual.get(field)]
+    other = [f"{field}={written_value(value)}" for field, value in fields.items() if value != usual.get(field)]
     return (found.title if found else name), ", ".join([rate, *other])
 
 
@@ -185,7 +186,7 @@ def _budget(setup: Mapping[str, Any]) -> str:
 
 
 def _variants(runs: Runs) -> str:
-    methods = {r.key[0]: _method(r) for r in runs.records if r.key[0] not in (*runs.null, *runs.controls)}
+    methods = {r.key[0]: described(r) for r in runs.records if r.key[0] not in (*runs.null, *runs.controls)}
     steered = [variant for variant in methods if _is_steered(runs, variant)]
     sentence = f"Variants: {'; '.join(f'{name}{how}' for name, how in methods.items())}." if methods else ""
     sentence += f" Steered by hand while they trained: {_listed(steered)}." if steered else ""
@@ -194,55 +195,7 @@ def _variants(runs: Runs) -> str:
 
 def _is_steered(runs: Runs, variant: str) -> bool:
     """Was a variant changed by hand while it trained?"""
-    return any(record.spec.get("decides", {}).get("steered") for record in _of(runs, variant))
-
-
-def _of(runs: Runs, variant: str) -> list[Record]:
-    return [r for r in runs.records if r.key[0] == variant]
-
-
-def _method(record: Record) -> str:
-    """ " (baby_steps by loss, buckets=3)": the method, its measure, its other knobs; "" where it was not recorded."""
-    made = record.spec.get("method")
-    if not isinstance(made, Mapping) or "method" not in made:
-        name = str(record.spec.get("decides", {}).get("method", {}).get("function", "")).rpartition(".")[2]
-        return f" ({name}, defined by its author)" if name else ""
-    knobs = dict(made.get("knobs", {}))
-    by = knobs.pop("by", None) or _default(record, "by")
-    words = [f"{made['method']}{_by(record, by)}", *(f"{k}={_value(v)}" for k, v in knobs.items())]
-    return f" ({', '.join(words)})"
-
-
-def _by(record: Record, column: object) -> str:
-    """ " by loss (answer_loss)": the column that rows are ordered by, and the measure that made it, where known."""
-    if not column:
-        return ""
-    about = record.spec.get("columns", {}).get(column)
-    if not about:
-        return f" by {column}"
-    knobs = {name: value for name, value in about["knobs"].items() if name != "role" and value is not None}
-    inner = "".join(f", {name}={value}" for name, value in knobs.items())
-    return f" by {column} (the measure {about['measure']}{inner})"
-
-
-def _default(record: Record, knob: str) -> object:
-    reached = record.spec.get("decides", {}).get("method", {}).get("reached", {})
-    return reached.get("keywords", {}).get(knob)
-
-
-def _value(written: object) -> str:
-    """A knob as a reader would write it."""
-    if not isinstance(written, Mapping):
-        return str(written)
-    if "method" in written:
-        inner = ", ".join(f"{k}={_value(v)}" for k, v in written.get("knobs", {}).items())
-        return f"{written['method']}({inner})" if inner else str(written["method"])
-    if "setting" in written:
-        inner = ", ".join(f"{k}={_value(v)}" for k, v in written["fields"].items())
-        return f"{written['setting'].rpartition(':')[2]}({inner})"
-    if "mapping" in written:
-        return f"{{{', '.join(f'{k}: {_value(v)}' for k, v in written['mapping'].items())}}}"
-    return f"[{', '.join(map(_value, next(iter(written.values()))))}]" if len(written) == 1 else str(dict(written))
+    return any(r.spec.get("decides", {}).get("steered") for r in runs.records if r.key[0] == variant)
 
 
 def _controls(runs: Runs) -> str:
