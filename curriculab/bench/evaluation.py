@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.bench.job import Job, as_generator
+from curriculab.bench.overlap import TestRows
 from curriculab.protocol import Rows, Sample, Score
 from curriculab.rewards import verify_rows
 
@@ -45,7 +46,7 @@ class Evaluations:
     start: dict[int, tuple[list, list, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._without_answers = None
+        self._without_answers, self._test_rows = None, None
         if self.tests is not None:
             hidden = [c for c in ("answer", "solution") if c in self.tests]
             self._without_answers = self.tests.drop(columns=hidden)
@@ -53,6 +54,14 @@ class Evaluations:
     def due(self) -> list[float]:
         """Shares of progress at which a variant that begins is to be tested."""
         return sorted(self.shares) if self.tests is not None else []
+
+    def find_in(self, job: Job, trained: Rows) -> None:
+        """Note which test rows are in what a variant trained."""
+        if self.tests is None:
+            return
+        if self._test_rows is None:
+            self._test_rows = TestRows(self.tests)
+        job.overlap += self._test_rows.find(trained, job.pool, job.run.step)
 
     @property
     def tests_the_start(self) -> bool:

@@ -15,7 +15,6 @@ from functools import cached_property
 from curriculab.bench.budget import Budget
 from curriculab.bench.evaluation import Evaluations
 from curriculab.bench.job import Job, Pending, answer_first, as_generator
-from curriculab.bench.overlap import TestRows
 from curriculab.bench.recording import charge, charge_evaluation, ledger_line
 from curriculab.bench.replay import ReplayLog
 from curriculab.protocol import Answer, Backend, Method, Rows, Train, Use, digest, method_name
@@ -46,11 +45,6 @@ class Scheduler:
         self.call = 0  # how many were answered, replayed ones apart: names a moment between two calls
         self.calls: list[tuple[str, int]] = []  # (kind, requests) of each
         self.evaluations = Evaluations(self.tests, self.shares, self.max_completion_length)
-
-    @cached_property
-    def test_rows(self) -> TestRows | None:
-        """Where trained rows are looked for; None without tests."""
-        return None if self.tests is None else TestRows(self.tests)
 
     @cached_property
     def ceiling(self) -> int:
@@ -153,8 +147,8 @@ class Scheduler:
             charge_evaluation(job, answer, self.ceiling)
         else:
             charge(job, request, answer, seconds, self.budget)
-            if isinstance(request, Train) and self.test_rows is not None:
-                job.overlap += self.test_rows.find(answer.reply, job.pool, job.run.step)
+            if isinstance(request, Train):
+                self.evaluations.find_in(job, answer.reply)
             if isinstance(request, Use):
                 self._use(job, request)
             job.clock.progress = min(1.0, max(self.budget.shares(job.spent).values()))
