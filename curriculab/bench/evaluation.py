@@ -10,7 +10,7 @@ import pandas as pd
 
 from curriculab.bench.job import Job, as_generator
 from curriculab.bench.overlap import TestRows
-from curriculab.protocol import Rows, Sample, Score
+from curriculab.protocol import Request, Rows, Sample, Score, Train
 from curriculab.rewards import verify_rows
 
 # A test may take so many times the characters, and longest answers, of its rows: votes and searches do.
@@ -55,13 +55,13 @@ class Evaluations:
         """Shares of progress at which a variant that begins is to be tested."""
         return sorted(self.shares) if self.tests is not None else []
 
-    def find_in(self, job: Job, trained: Rows) -> None:
+    def look_for_tests(self, job: Job, request: Request, reply: Rows | None) -> None:
         """Note which test rows are in what a variant trained."""
-        if self.tests is None:
+        if self.tests is None or not isinstance(request, Train):
             return
         if self._test_rows is None:
             self._test_rows = TestRows(self.tests)
-        job.overlap += self._test_rows.find(trained, job.pool, job.run.step)
+        job.overlap += self._test_rows.find(reply, job.pool, job.run.step)
 
     @property
     def tests_the_start(self) -> bool:

@@ -182,7 +182,10 @@ class Job:
         ordered = [self.replies[i] for i in range(len(self.replies))]
         return ordered if isinstance(self.asked, list) else ordered[0]
 
-    def close(self, why: str) -> None:
+    def close(self, why: str, *, event: str = "") -> None:
+        """End it; event: what is noted of it first."""
+        if event:
+            self.event(event)
         self.generator.close()
         self.open, self.ended = False, self.ended or why
 

@@ -147,8 +147,7 @@ class Scheduler:
             charge_evaluation(job, answer, self.ceiling)
         else:
             charge(job, request, answer, seconds, self.budget)
-            if isinstance(request, Train):
-                self.evaluations.find_in(job, answer.reply)
+            self.evaluations.look_for_tests(job, request, answer.reply)
             if isinstance(request, Use):
                 self._use(job, request)
             job.clock.progress = min(1.0, max(self.budget.shares(job.spent).values()))
@@ -188,8 +187,7 @@ class Scheduler:
             return []
         steer = job.steer()
         if steer and steer.to is None and job.open:
-            job.event("stop")
-            job.close("stopped")
+            job.close("stopped", event="stop")
         last = not job.open or job.run.progress >= 1.0
         if last and job.open and self._paid_for(job):
             trains = job.advance(reply)
