@@ -185,8 +185,17 @@ def by_trl(model: Model, work: list[list[Rows]], clock: Clock, *, steps: int | N
     clock.cpu.append(sum(turn.cpu))
 
 
-def trainer(model: Model, work: list[Rows], folder: str, *, seed: int, logging_steps: int = 10) -> object:
-    """TRL's trainer with our initial adapter, on a base of its own."""
+def trainer(
+    model: Model,
+    work: list[Rows],
+    folder: str,
+    *,
+    seed: int,
+    logging_steps: int = 10,
+    base: torch.nn.Module | None = None,
+    use_cpu: bool = True,
+) -> object:
+    """TRL's trainer with our initial adapter, on a base of its own: the pocket model where none is given."""
     from datasets import Dataset
     from peft import LoraConfig, set_peft_model_state_dict
     from transformers import PrinterCallback
@@ -206,7 +215,7 @@ def trainer(model: Model, work: list[Rows], folder: str, *, seed: int, logging_s
         train_sampling_strategy="sequential",
         gradient_checkpointing=False,
         bf16=False,
-        use_cpu=True,
+        use_cpu=use_cpu,
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -214,7 +223,7 @@ def trainer(model: Model, work: list[Rows], folder: str, *, seed: int, logging_s
         logging_steps=logging_steps,
     )
     made = SFTTrainer(
-        model=plain_base(model.bits),
+        model=base or plain_base(model.bits),
         args=config,
         processing_class=model.tokenizer,
         peft_config=LoraConfig(**LORA),
