@@ -325,6 +325,7 @@ def start(chosen: RunSet) -> BackgroundRun:
     key = ("" if store is None else str(store.root.resolve()), chosen.digest)
     run = _benches.get(key)
     if run is None or run.status in ("interrupted", "failed"):
+        chosen.design.tell_judging()
         if run is not None:
             run.join(PATIENCE)
         try:

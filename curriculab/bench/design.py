@@ -25,6 +25,7 @@ from curriculab.registry.columns import source_of
 from curriculab.registry.fingerprint import describe, git, texts, versions
 from curriculab.registry.serialization import written
 from curriculab.registry.warning import warn
+from curriculab.rewards import Judging, judging_of
 from curriculab.runs import Store, digest_of, digest_of_table
 
 TOO_LARGE = 5  # times the usual learning rate, from where on the bench warns; the pocket model's are 5 and 30 times
@@ -57,6 +58,7 @@ class Design:
     make_backend: Callable[[Design], Backend] | None = None
     known_columns: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
     limits: MemoryLimits = MemoryLimits()
+    judging: Mapping[str, Judging] = dataclasses.field(default_factory=dict)  # by pool, who judges its answers
 
     @property
     def objective(self) -> Objective:
@@ -195,6 +197,7 @@ class Design:
             "model": self.model.record(),
             "train": {"rows": len(self.train), "digest": self.train_digest},
             "test": {"rows": len(self.test), "digest": self.test_digest},
+            **({"judging": {name: j.record() for name, j in self.judging.items()}} if self.judging else {}),
         }
 
     def __repr__(self) -> str:
@@ -203,6 +206,12 @@ class Design:
             f"Bench({self.model.name!r}, {len(self.train)} training and {len(self.test)} test rows, {total} {axis}, "
             f"{self.batch_size} rows a step, {len(self.shares)} evaluations)"
         )
+
+    def tell_judging(self) -> None:
+        """Print in a line who judges the answers, where that was chosen by the right answers."""
+        lines = [f"{name}: {judging.line}" for name, judging in self.judging.items() if judging.kinds]
+        if lines:
+            print("; ".join(lines))
 
     def as_html(self) -> str:
         """What the variants share, as a table."""
@@ -213,6 +222,7 @@ class Design:
             "objective": ", ".join(map(repr, self.objectives.values())),
             "budget": f"{total:,} {axis}, {self.batch_size} rows a step",
             "evaluations": f"{len(self.shares)}",
+            **{f"answers of {name}": j.line for name, j in self.judging.items()},
             "store": "none" if self.store is None else str(self.store.root),
             **({"memory": ", ".join(f"{name}={value}" for name, value in limits.items())} if limits else {}),
         }
@@ -239,6 +249,7 @@ def make_design(
 ) -> Design:
     """A design whose parts fit together; what does not is refused in one line. The arguments are those of `Bench`."""
     train, test = validate(train, "train").copy(), validate(test, "test").copy()
+    judging = _judged(train=train, test=test)
     objectives = objectives_by_name(objective)
     if not (isinstance(batch_size, int) and batch_size > 0):
         raise ValueError(f"batch_size={batch_size!r}; give the number of rows in a step, at least 1")
@@ -269,6 +280,7 @@ def make_design(
         None if store is None else Store(Path(store)),
         make_backend,
         limits=limits,
+        judging=judging,
     )
     if limits.gradient_checkpointing:
         checkpoint_layers(model.base)  # refused now where it cannot be
@@ -278,6 +290,15 @@ def make_design(
             raise ValueError(f"{name}= limits this process, and backend= answers in its place; leave it out")
         _ = design.backend_identity  # refused now where it cannot be told
     return design
+
+
+def _judged(**pools: Rows) -> dict[str, Judging]:
+    """Who judges the answers of each pool; pools whose own answers are judged wrong are told."""
+    found = {name: judging_of(pool) for name, pool in pools.items()}
+    for name, judging in found.items():
+        if judging.problem:
+            warn(f"{name}: {judging.problem}")
+    return found
 
 
 def _answer_length(objectives: Mapping[str, Objective], given: int | None) -> int | None:

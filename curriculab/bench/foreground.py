@@ -17,6 +17,7 @@ def finish(chosen: RunSet, show: Callable[[float, Sequence[Job]], None]) -> Runs
 
     show: told between two calls which share of all is done, and the jobs.
     """
+    chosen.design.tell_judging()
     with interruptible() as interrupted:
         monitor = Monitor(chosen, halt=interrupted.is_set)
 

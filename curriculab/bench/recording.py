@@ -11,7 +11,9 @@ from curriculab.bench.budget import Budget
 from curriculab.bench.job import Job
 from curriculab.bench.overlap import LENGTH, SHARE
 from curriculab.protocol import Answer, Request, Rows, Sample, Train
+from curriculab.rewards.cutoffs import CUT_OFF
 from curriculab.runs import COLUMNS, CUMULATIVE, SIGNAL, Record
+from curriculab.runs.judging import CUT_OFF_EVENT
 
 SAMPLES_KEPT = 16  # answers of a batch that are kept to be read
 
@@ -98,6 +100,7 @@ def charge(job: Job, request: Request, answer: Answer, seconds: float, budget: B
     spent.generated += answer.generated
     spent.total_tokens += max(answer.tokens, 1)  # so that endless copying ends too
     spent.seconds += seconds
+    _note_cut_offs(job, request, answer)
     if isinstance(request, Sample):
         _note_groups(job, request, answer.reply)
         job.rollouts.append(_to_read(job, request, answer.reply))
@@ -105,11 +108,19 @@ def charge(job: Job, request: Request, answer: Answer, seconds: float, budget: B
         _record_step(job, request, answer, budget)
 
 
-def charge_evaluation(evaluation: Job, answer: Answer, ceiling: int) -> None:
+def charge_evaluation(evaluation: Job, request: Request, answer: Answer, ceiling: int) -> None:
     """Book what a test's request cost; one that takes more than its ceiling of tokens fails."""
     evaluation.spent.total_tokens += max(answer.tokens, 1)
+    _note_cut_offs(evaluation, request, answer)
     if evaluation.spent.total_tokens > ceiling:
         raise RuntimeError(f"the test took more than {ceiling:,} tokens; does its solver ever return?")
+
+
+def _note_cut_offs(job: Job, request: Request, answer: Answer) -> None:
+    """An event of the run where limits of the verifiers made answers worthless: whether in a test, and how many."""
+    if isinstance(request, Sample) and any(name.startswith(CUT_OFF) for name in answer.figures):
+        counts = {name.removeprefix(CUT_OFF): int(n) for name, n in answer.figures.items() if name.startswith(CUT_OFF)}
+        job.root.event(CUT_OFF_EVENT, test=job.parent is not None, counts=counts, answers=len(answer.reply))
 
 
 def ledger_line(job: Job, request: Request, answer: Answer, seconds: float) -> tuple:

@@ -144,7 +144,7 @@ class Scheduler:
         """Book what a request cost, before the method sees the reply."""
         job, request = one.job, one.request
         if job.parent is not None:
-            charge_evaluation(job, answer, self.ceiling)
+            charge_evaluation(job, request, answer, self.ceiling)
         else:
             charge(job, request, answer, seconds, self.budget)
             self.evaluations.look_for_tests(job, request, answer.reply)

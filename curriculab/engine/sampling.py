@@ -13,6 +13,7 @@ from curriculab.engine.model import Model
 from curriculab.engine.texts import context_hash
 from curriculab.protocol import Answer, Ask, Piece, Rows
 from curriculab.rewards import verify_rows
+from curriculab.rewards.cutoffs import counting
 
 
 def prompts_of(
@@ -52,7 +53,8 @@ def reply_to(model: Model, ask: Ask, prompts: Sequence[Prompt], written: Sequenc
         where = {"temperature": temperature, "context_hash": hashes[row], "sampled_by": weights}
         turns.append((*before, _piece(flat[line], text[line], sample=first + line, **where)))
     continued = "group" in lines and "turns" in lines
-    correct = verify_rows(lines, text)
+    with counting() as cut_off:
+        correct = verify_rows(lines, text)
     reply = lines.assign(
         turns=pd.Series(turns, index=lines.index, dtype=object),
         text=text,
@@ -66,7 +68,7 @@ def reply_to(model: Model, ask: Ask, prompts: Sequence[Prompt], written: Sequenc
     )
     generated = sum(len(a.tokens) for a in flat)
     read = sum(len(p.tokens) for p in prompts)
-    return Answer(reply, read + generated, rollouts=len(flat), generated=generated)
+    return Answer(reply, read + generated, rollouts=len(flat), generated=generated, figures=cut_off)
 
 
 def text_of(model: Model, answer: Written) -> str:

@@ -26,7 +26,7 @@ from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import OBJECTIVES
 from curriculab.paper.tables import Table, latex_text
 from curriculab.paper.variants import described, written_value
-from curriculab.runs import Record, Runs, digest_of
+from curriculab.runs import Record, Runs, digest_of, judging
 from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
 from curriculab.statistics.verdict import trained_tests
 
@@ -117,8 +117,8 @@ def methods_paragraph(runs: Runs, result: Comparison | None = None) -> str:
         )
     setup = next((r.spec["bench"] for r in runs.records if "bench" in r.spec), {})
     sentences = [_model(setup), _objective(setup), _budget(setup), _variants(runs), _controls(runs), _seeds(runs)]
-    sentences += [_tests(result, runs.controls) if result is not None else "", _software(runs), _missing(setup)]
-    return " ".join(part for part in sentences if part)
+    sentences += [_tests(result, runs.controls) if result is not None else "", judging.sentence(runs)]
+    return " ".join(part for part in (*sentences, _software(runs), _missing(setup)) if part)
 
 
 def _model(setup: Mapping[str, Any]) -> str:

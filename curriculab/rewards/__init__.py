@@ -7,9 +7,9 @@
 
 Here belong what is compared with an answer (verifiers/, one file a kind of task; verification.py calls them), the
 process that judges what could hang (worker.py, worker_process.py), how an answer is found in a text and read
-(answers.py, meaning.py, quantities.py, plain.py), which verifier a right answer asks for (golds.py), and the parts that
-a reward is added up from (parts.py). `python -m curriculab.rewards corpus` prints how often the verifiers err on pairs
-with a known verdict; `python -m tools.fuzz_verifiers --n 100000 --seed 0` throws hostile text at the verifiers and
+(answers.py, meaning.py, quantities.py, plain.py), which verifier a right answer asks for (golds.py, pools.py), and the
+parts that a reward is added up from (parts.py). `python -m curriculab.rewards corpus` prints how often the verifiers
+err on pairs with a known verdict; `python -m tools.fuzz_verifiers --n 100000 --seed 0` throws hostile text at them and
 prints what they did.
 """
 
@@ -18,6 +18,7 @@ from curriculab.rewards.corpus import figures_of, judge_pairs, load_pairs
 from curriculab.rewards.cutoffs import judging, limits
 from curriculab.rewards.golds import kind_of
 from curriculab.rewards.parts import Band, Composite, Correct, Cosine, Overlong, Part, Tags, Triangle
+from curriculab.rewards.pools import Judging, judging_of
 from curriculab.rewards.registry import VERIFIERS, Reference, verifier
 from curriculab.rewards.verification import verify, verify_rows
 
@@ -28,6 +29,7 @@ __all__ = [
     "Composite",
     "Correct",
     "Cosine",
+    "Judging",
     "Overlong",
     "Part",
     "Reference",
@@ -37,6 +39,7 @@ __all__ = [
     "final",
     "judge_pairs",
     "judging",
+    "judging_of",
     "kind_of",
     "limits",
     "load_pairs",

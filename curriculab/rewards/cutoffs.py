@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from curriculab.rewards.worker import SECONDS, WALL, CutOff, Judge
@@ -103,6 +105,19 @@ def cut_off(why: str) -> float:
     with _counting:
         _cut[why] += 1
     return 0.0
+
+
+CUT_OFF = "cut_off/"  # before a reason, in the figures of a backend's answer
+REASONS = ("length", "nesting", "time", "crash", "raised", "refused")
+
+
+@contextmanager
+def counting() -> Iterator[dict[str, float]]:
+    """Count what is cut off within: the dictionary is filled at the end, such as {"cut_off/time": 2.0}."""
+    before, found = limits(), {}
+    yield found
+    after = limits()
+    found.update({CUT_OFF + name: after[name] - before[name] for name in REASONS if after[name] > before[name]})
 
 
 def judged(kind: str, **request: str | None) -> float:

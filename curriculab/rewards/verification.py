@@ -31,19 +31,24 @@ def verify(
     task : str, optional
         Name of the verifier, which decides what is compared with the answer:
 
+        - None (or NaN): the one that the right answer asks for, see `kind_of`: "choice" where there are options, else
+          "number", "math" or "text".
+        - "number": the same number, however it is written, compared exactly; percent signs and units may be left out,
+          another unit is wrong. Where nothing marks the answer, the last number of the text counts.
+        - "text": the same words; case, Markdown and punctuation around them do not count.
+        - "choice": the answer among `options`, by the right option's text or its letter ("(B)", "b.", "B) Paris"),
+          where it names no other.
+        - "math": as a number, else as LaTeX through math-verify.
         - "ladder", "clinic": the whole text, up to white space.
-        - None (or NaN): the final answer, that is what stands behind the last "####", "answer is", "answer:" or in the
-          last \\boxed{} of the last 512 characters; the same characters, or the same plain number ("$1,200.0." is
-          "1200"). Where the answer is a number and nothing marks the end of the reasoning, the last number counts.
-        - "choice": the final answer among `options`, by the right option's text or its letter ("(B)", "b.",
-          "B) Paris").
-        - "math": the final answer, as a number, else as LaTeX through math-verify.
         - "gym:<name>": `score_answer` of that task of reasoning-gym, which reads `metadata` and may give part of the
-          points; the published answer itself is always worth 1. Compared is what stands in the last
-          <answer></answer>, else the final answer, else the text.
+          points; the published answer itself is always worth 1.
 
-        "math" and "gym:" run in a process of their own and are given 0.2 s. What a limit cuts off is worth 0; see
-        `limits`. Other packages add tasks through the entry points "curriculab.verifiers".
+        All but "ladder" and "clinic" look for the answer as `final` does: the last of <answer></answer>, \\boxed{},
+        "####" and "answer is" or "answer:" counts, thoughts and what follows on "Question:" are left out, and an answer
+        that names several ("A or B", "17 or 18") is none.
+
+        "math" and "gym:" run in a process of their own and are given 3 s of the processor. What a limit cuts off is
+        worth 0; see `limits` and `judging`. Other packages add tasks through the entry points "curriculab.verifiers".
     metadata : str, optional
         JSON, as load_pool keeps it.
     options : sequence of str, optional

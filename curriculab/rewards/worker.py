@@ -32,9 +32,19 @@ class CutOff(Exception):
     child died) or "raised" (an error in a scorer)."""
 
 
+def can_judge() -> bool:
+    """Whether a child can be forked and bounded here."""
+    if not hasattr(os, "fork") or not hasattr(select, "poll"):
+        return False
+    try:
+        return importlib.util.find_spec("resource") is not None
+    except ValueError:  # a module without a spec
+        return False
+
+
 def check_system(kind: str) -> None:
     """Refuse where no child can be forked and bounded."""
-    if not hasattr(os, "fork") or not hasattr(select, "poll") or importlib.util.find_spec("resource") is None:
+    if not can_judge():
         raise RuntimeError(
             f"the {kind} verifier judges in a process of its own, which needs fork, poll and resource limits; this "
             f"system ({sys.platform}) lacks one of them: use Linux, macOS or WSL, or a task that needs no such process"

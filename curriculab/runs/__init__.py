@@ -2,6 +2,7 @@
 
 from curriculab.registry.digests import digest_of, digest_of_table
 from curriculab.runs.importers import import_runs, join
+from curriculab.runs.judging import cut_offs
 from curriculab.runs.schema import COLUMNS, CUMULATIVE, KEYS, SIGNAL, Record, Runs
 from curriculab.runs.store import Store, load_record, load_runs
 
@@ -13,6 +14,7 @@ __all__ = [
     "Record",
     "Runs",
     "Store",
+    "cut_offs",
     "digest_of",
     "digest_of_table",
     "import_runs",

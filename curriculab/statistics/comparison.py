@@ -20,7 +20,7 @@ from curriculab.statistics.null import Null, best_by_chance
 from curriculab.statistics.power import minimum_detectable_effect
 from curriculab.statistics.tables import rows_or_sets, shared_rows, tested
 from curriculab.statistics.tests import holm, holm_levels
-from curriculab.statistics.verdict import flat, listed, missing, trained_tests, verdict
+from curriculab.statistics.verdict import cut_off_notes, flat, listed, missing, trained_tests, verdict
 
 
 @also_named(level="confidence")
@@ -146,7 +146,7 @@ def compare(
     claims = [v for v in labels.index if labels.variant[v] not in runs.controls]
     table = _table(scores, labels, to, claims, confidence=confidence, seed=seed)
     levels = _levels(items, right, labels.index, to, confidence=confidence, seed=seed)
-    notes += [*dropped, *missing(table, scores, runs), *flat(table)]
+    notes += [*dropped, *missing(table, scores, runs), *flat(table), *cut_off_notes(runs)]
     on = rows_or_sets(items[items.id.isin(right.index)])
     leaks = trained_tests(runs)
     text = verdict(table, to, confidence=confidence, null=null, on=on, notes=notes, leaks=leaks)

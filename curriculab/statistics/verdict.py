@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.registry.names import also_named
+from curriculab.runs.judging import cut_offs, in_words
 from curriculab.statistics.intervals import SAME
 from curriculab.statistics.null import Null
 
@@ -50,6 +51,15 @@ def _leak(variant: str, found: Mapping) -> str:
     rows = "a test row" if count == 1 else f"{count:,} test rows"
     where = f"{first['test']!r} as {first['trained']!r} at step {first['step']}"
     return f"{variant} trained {rows} (such as {where}): its accuracy is not that of rows that it has not seen."
+
+
+def cut_off_notes(runs: Runs) -> list[str]:
+    """Answers that were judged wrong because a limit of the verifiers cut them off."""
+    return [
+        f"of {variant}, {sum(counts.values())} answers count as wrong because the verifier was cut off "
+        f"({in_words(counts)})"
+        for variant, counts in cut_offs(runs).items()
+    ]
 
 
 def flat(table: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ live.panel.draw()                # what the training does by itself, at most eve
 from __future__ import annotations
 
 import math
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import pandas as pd
 from curriculab.bench.panels import panel
 from curriculab.figures.training import AXES, QUANTITIES, training
 from curriculab.protocol import Method
+from curriculab.runs.judging import CUT_OFF_EVENT, in_words
 from curriculab.widgets.controls import WIDE, Side, having_knobs, live_figure, measures_of, show
 from curriculab.widgets.html import html_table
 from curriculab.widgets.saving import Save
@@ -203,6 +205,9 @@ def _problems(live: BackgroundRun) -> str:
     stopped = [p for p in live.points if p["kind"] == "end" and str(p["why"]).startswith("failed")]
     problems = [str(p["why"]) for p in wrong[-1:]]
     problems += [f"{p['variant']!r}, seed {p['seed']}: {p['why']}" for p in stopped]
+    cut = sum((Counter(p["counts"]) for p in live.points if p.get("event") == CUT_OFF_EVENT), Counter())
+    if cut:
+        problems.append(f"{cut.total()} answers count as wrong because the verifier was cut off ({in_words(cut)})")
     return "<br>".join(f"<b role='alert'>{escape(line)}</b>" for line in problems)
 
 

@@ -14,7 +14,7 @@ from curriculab.rewards.quantities import UNITS, quantity
 from curriculab.rewards.registry import Reference, verifier
 from curriculab.rewards.verifiers.words import same_text
 
-FORMULA = re.compile(r"[\\^=_{]|\$[^$]+\$|[-+*/]\s*\w|√|π|²|³")  # what math-verify may read as more than prose
+FORMULA = re.compile(r"[\\^=_{!]|\$[^$]+\$|[-+*/]\s*\w|√|π|²|³")  # what math-verify may read as more than prose
 DOTS = re.compile(r"\\[lc]?dots|…|\.\.\.")
 SPACED = re.compile(r"\s|\\[,;:! ]|\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle|\$|~")
 SPLIT_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")

@@ -6,7 +6,9 @@ from curriculab.rewards.answers import marked_answer
 from curriculab.rewards.meaning import number_meant, plainly_same
 from curriculab.rewards.quantities import quantity
 from curriculab.rewards.registry import Reference, verifier
+from curriculab.rewards.verifiers.math import FORMULA, math
 from curriculab.rewards.verifiers.words import same_words
+from curriculab.rewards.worker import can_judge
 
 
 @verifier("number")
@@ -22,4 +24,6 @@ def same_number(text: str, reference: Reference) -> float:
     if target is None:
         return same_words(text, reference)
     meant = number_meant(said, mark)
+    if meant is None and mark == "box" and FORMULA.search(said) and can_judge():
+        return math(text, reference)  # "5!" or "\\sqrt{16}"
     return float(meant is not None and target.same(meant))
