@@ -166,9 +166,10 @@ def _word(text: str) -> tuple[int, int] | None:
             at = max(at, text.rfind("NSWER", 0, end))
         if at < 0:
             return None
-        start = at + 9 if text.startswith(" is ", at + 5) else at + 7 if text.startswith(": ", at + 5) else -1
-        if start > 0 and text[start : start + 1].isdigit():  # the most common forms need no search
-            return at, start
+        if text.startswith((" is ", ": "), at + 5):
+            start = at + (9 if text[at + 5] == " " else 7)
+            if text[start : start + 1].isdigit():  # the most common forms need no search
+                return at, start
         found = ANSWER.match(text, at + 5)
         if found and (VERDICT.match(text, found.end()) or CHECKED.search(text[max(0, at - 40) : at])):
             found = None

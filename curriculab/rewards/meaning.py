@@ -46,7 +46,9 @@ def plainly_same(said: str, mark: str, answer: str) -> bool | None:
     """Whether a plain number is the right one, itself a plain number; None where either needs to be read by rules."""
     if not SIMPLE.fullmatch(answer):
         return None
-    found = (ALONE.match(said) if len(said) < REACH else None) if mark else ENDING.search(said[-REACH:])
+    if mark and len(said) >= REACH:
+        return None
+    found = ALONE.match(said) if mark else ENDING.search(said[-REACH:])
     if found is None:
         return None
     digits = found[1].replace(",", "")

@@ -248,8 +248,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
 def _unit(text: str, end: int) -> str | None:
     found = UNIT.match(text, end)
     if found is None:
-        after = text[end : end + 1]
-        return "dollar" if after == "$" else "euro" if after == "€" else None
+        return {"$": "dollar", "€": "euro"}.get(text[end : end + 1])
     name = found[2].lower()
     unit = UNITS.get(name) or UNITS.get(name.removesuffix("s"))
     if unit is None:
