@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from curriculab.engine.lora import refuse_other_adapter
+
 FEWEST = 8  # tokens in a forward: below, a CPU multiplies rows in another order and bits depend on the neighbours
 
 
@@ -169,13 +171,17 @@ class Adapter:
 
     @classmethod
     def load(cls, layout: Layout, folder: str | Path, device: torch.device) -> Adapter:
-        """An adapter from a folder that `save` or PEFT wrote; its layers must be this layout's."""
+        """An adapter from a folder that `save` or PEFT wrote; its layers and its scale must be this layout's."""
         from safetensors.torch import load_file
 
+        refuse_other_adapter(folder, layout.rank, layout.alpha, layout.rank_stabilised)
         named, adapter = load_file(Path(folder) / "adapter_model.safetensors"), cls.zero(layout, device)
-        for name, (a, b) in zip((f"base_model.model.{e.name}" for e in layout.entries), adapter.matrices, strict=True):
-            a.copy_(named.pop(f"{name}.lora_A.weight"))
-            b.copy_(named.pop(f"{name}.lora_B.weight"))
+        for entry, pair in zip(layout.entries, adapter.matrices, strict=True):
+            for own, kind in zip(pair, "AB", strict=True):
+                name = f"base_model.model.{entry.name}.lora_{kind}.weight"
+                if name not in named:
+                    raise ValueError(f"{folder} adapts no layer {entry.name}, which this model does")
+                own.copy_(named.pop(name))
         if named:
             raise ValueError(f"{folder} adapts layers this model does not: {', '.join(sorted(named)[:3])}")
         return adapter

@@ -28,8 +28,11 @@ from curriculab.registry.warning import warn
 from curriculab.registry.writing import write_whole
 from curriculab.runs import digest_of
 
-SHARED, ROWS = 30, (9, 20, 7, 70)  # tokens of a prompt that two rows share, and of the rows behind it or alone
-WRITTEN, PROMPT = 6, 6  # tokens that are written, and those of the prompt they are written behind
+SHARED, PROMPT = 20, 7  # tokens of a prompt that two rows share, and of another
+WRITTEN, CONTINUED = 4, (4, 9, 5)  # tokens that are written behind these, and of what follows in each of the three rows
+LONG = 44  # tokens of a row that is not written
+WINDOW = {"cpu": 1100, "cuda": 8300}  # the longest such row, so that it is longer than a window (Gemma 3: 1,024)
+READ = 40  # tokens that are read of it, at its end
 SHAKE = 0.02  # standard deviation of what is added to the weights of the two adapters, whose B is zero at first
 
 EXACT = 1e-3  # nats at float32; right builds of 76 architectures come to 3e-6, SmolLM2-135M to 3e-5, wrong ones to 0.04
@@ -73,11 +76,7 @@ def checked(model: Model) -> Model:
 
 def _tried(model: Model) -> dict[str, object]:
     """Which way is right, how far it is from the model's own forward, and why not the other way."""
-    kind, reasons, text = model.base.config.model_type, [], _texts(model)[0]
-    try:
-        _own(model, text.tokens, text.targets)
-    except ForwardFailed as error:
-        raise ValueError(f"{model.name!r} ({kind}) cannot be used: its own forward fails ({error})") from error
+    kind, reasons = model.base.config.model_type, []
     if not model.packed:
         reasons.append("it carries a state from token to token, which cannot be told where a packed row ends")
     for packed in (True, False) if model.packed else (False,):
@@ -90,6 +89,10 @@ def _tried(model: Model) -> dict[str, object]:
         if found.right:
             return {"packed": packed, "apart": found.apart, "why": reasons[0] if reasons else ""}
         reasons.append(f"{found.apart:.1e} nats from the model's own forward, at most {found.allowed:.1e} is rounding")
+    try:
+        _own(model, _random(_ordinary(model), PROMPT, 0), np.arange(1, PROMPT))
+    except ForwardFailed as error:
+        raise ValueError(f"{model.name!r} ({kind}) cannot be used: its own forward fails ({error})") from error
     raise ValueError(f"{model.name!r} ({kind}) is not computed right, not even a row at a time: {reasons[-1]}")
 
 
@@ -122,28 +125,40 @@ class ForwardFailed(RuntimeError):
     """The model's own forward does not run."""
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row, the number of the adapter that it goes through, and the log-probabilities (nats) that the first of its
+    learned tokens were written with."""
+
+    text: Text
+    adapter: int
+    written: tuple[float, ...] = ()
+
+
 def probe(model: Model) -> Found:
-    """Compare our forward with the model's own."""
-    texts, prompts = _texts(model), _prompts(model)
+    """Compare our forward with the model's own.
+
+    The first adapter writes two answers behind one prompt, the second one behind another; with more tokens behind them
+    these are three of the rows. The fourth is longer than the window that attention slides, where there is one.
+    """
     adapters = [_shaken(model, seed) for seed in (0, 1)]
     attend(model)
-    works = [work_of(model, adapter, texts) for adapter in adapters]
-    read = read_tokens(model, works)
-    asked = [Prompt(p, a, 1, 0.0, WRITTEN, (), (0, i)) for a in adapters for i, p in enumerate(prompts)]
-    wrote = [answers[0] for answers in write(model, asked)]
+    rows = _rows(model, adapters)
+    own = [[r.text for r in rows if r.adapter == k] for k in (0, 1)]
+    read = read_tokens(model, [work_of(model, a, texts) for a, texts in zip(adapters, own, strict=True)])
+    ours = [-nll for texts in read for nll in texts]  # in the order of the rows
     try:
         model.base.set_attn_implementation(model.own_attention)
-        apart: list[np.ndarray] = []
+        right, apart = [], []
         for k, adapter in enumerate(adapters):
             _lend(model, adapter)
-            apart += [-o - _own(model, t.tokens, t.targets) for t, o in zip(texts, read[k], strict=True)]
-            for p, answer in zip(prompts, wrote[k * len(prompts) :], strict=False):
-                tokens = np.concatenate([p, answer.tokens])
-                places = np.arange(len(p), len(tokens))
-                apart.append(np.asarray(answer.logprobs) - _own(model, tokens, places))
+            right += [_own(model, r.text.tokens, r.text.targets) for r in rows if r.adapter == k]
+        for row, mine, theirs in zip(rows, ours, right, strict=True):
+            apart += [mine - theirs, np.asarray(row.written) - theirs[: len(row.written)]]
         difference = np.abs(np.concatenate(apart))
         if _half(model):
-            return Found(float(difference.mean()), max(SPREAD * _spread(model, texts), EXACT))
+            spread = _spread(model, own[1], np.concatenate(right[len(own[0]) :]))
+            return Found(float(difference.mean()), max(SPREAD * spread, EXACT))
         return Found(float(difference.max()), EXACT)
     finally:
         _lend(model, Adapter.zero(model.layout, model.device))
@@ -163,23 +178,33 @@ def _half(model: Model) -> bool:
     return model.recipe.dtype != "float32"
 
 
-def _texts(model: Model) -> list[Text]:
-    """Four rows of random tokens, two of them behind one prompt; learned from the prompt on, else from the fourth."""
-    rng, most = np.random.default_rng(0), min(model.positions, model.border or model.positions)
-    known = _ordinary(model)
-    shared = rng.choice(known, min(SHARED, most // 2))
-    texts = []
-    for i, size in enumerate(ROWS):
-        row = rng.choice(known, size)
-        tokens = np.concatenate([shared, row]) if i < 2 else row
-        tokens = tokens[:most]
-        texts.append(Text(tokens, np.arange(len(tokens)) >= (len(shared) if i < 2 else 3)))
-    return texts
+def _rows(model: Model, adapters: Sequence[Adapter]) -> list[Row]:
+    """Three rows that were written and went on at random, and one that is not written."""
+    known, most = _ordinary(model), min(model.positions, model.border or model.positions)
+    shared, other = (_random(known, min(n, most // 2), i) for i, n in enumerate((SHARED, PROMPT)))
+    asked = [Prompt(shared, adapters[0], 2, 0.0, WRITTEN, (), (0, 0))]
+    asked.append(Prompt(other, adapters[1], 1, 0.0, WRITTEN, (), (0, 1)))
+    rows, answers = [], write(model, asked)
+    for k, prompt in enumerate((shared, other)):
+        for answer in answers[k]:
+            rest = _random(known, CONTINUED[len(rows)], 2 + len(rows))
+            tokens = np.concatenate([prompt, answer.tokens, rest]).astype(np.int64)[:most]
+            text = Text(tokens, np.arange(len(tokens)) >= len(prompt))
+            rows.append(Row(text, k, tuple(answer.logprobs[: len(text.targets)])))
+    tokens = _random(known, min(_long(model), most), 9)
+    return [*rows, Row(Text(tokens, np.arange(len(tokens)) >= max(3, len(tokens) - READ)), 1)]
 
 
-def _prompts(model: Model) -> list[np.ndarray]:
-    rng, known = np.random.default_rng(1), _ordinary(model)
-    return [rng.choice(known, n) for n in (PROMPT, 2 * PROMPT, 3 * PROMPT)]
+def _long(model: Model) -> int:
+    """Tokens of a row that is longer than the window of the model's attention, if one slides and can be afforded."""
+    window = getattr(model.base.config.get_text_config(decoder=True), "sliding_window", None)
+    beyond = window + PROMPT if isinstance(window, int) else 0
+    return beyond if LONG < beyond <= WINDOW[model.device.type] else LONG
+
+
+def _random(known: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Some of the known tokens, (size,)."""
+    return np.random.default_rng(seed).choice(known, size)
 
 
 def _ordinary(model: Model) -> np.ndarray:
@@ -224,10 +249,9 @@ def _picked(logits: torch.Tensor, tokens: np.ndarray, places: np.ndarray) -> np.
     return chosen.gather(1, wanted[:, None])[:, 0].cpu().numpy()
 
 
-def _spread(model: Model, texts: Sequence[Text]) -> float:
+def _spread(model: Model, texts: Sequence[Text], alone: np.ndarray) -> float:
     """Mean difference, nats, of the model's own forward from itself: rows alone against one padded batch, and one
     kernel of attention against another, which rounds elsewhere. The larger of both."""
-    alone = np.concatenate([_own(model, t.tokens, t.targets) for t in texts])
     found = [np.abs(alone - _padded(model, texts)).mean()]
     other = "eager" if model.own_attention != "eager" else "sdpa"
     with suppress(ValueError):  # it has no other

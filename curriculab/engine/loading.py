@@ -37,6 +37,7 @@ from curriculab.engine.recipe import (
     refuse_chat,
     refuse_options,
 )
+from curriculab.engine.refusals import refuse_device, refuse_other_quantisation, refuse_several_devices
 from curriculab.engine.sources import Source, commit_of, digest_of_model, find_source
 from curriculab.engine.template import has_template, with_template
 
@@ -130,6 +131,7 @@ def load_model(
     refuse_options(from_pretrained)
     refuse_attention(attn_implementation)
     refuse_chat(chat, system, template_kwargs)
+    refuse_device(device)
     rendering = {"chat": chat, "system": system, "template_kwargs": dict(template_kwargs or {})}
     adapters = lora_config(lora, r=r, lora_alpha=lora_alpha, target_modules=target_modules)
     if not isinstance(name_or_model, str | Path):
@@ -264,7 +266,7 @@ def _of_files(recipe: Recipe, source: Source, adapters: LoraConfig, digest: str,
 
 def _read(recipe: Recipe, source: Source) -> tuple[Recipe, PreTrainedModel, PreTrainedTokenizerBase]:
     """The base and the tokenizer of a source, by transformers, and the recipe with what the tokenizer decides."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
     if source.local:
@@ -276,6 +278,10 @@ def _read(recipe: Recipe, source: Source) -> tuple[Recipe, PreTrainedModel, PreT
     with _one_line_errors(recipe, source):
         tokenizer = AutoTokenizer.from_pretrained(source.path, trust_remote_code=False, **fetched)
     recipe = with_template(recipe, tokenizer)
+    if not source.gguf:
+        with _one_line_errors(recipe, source):
+            config = AutoConfig.from_pretrained(source.path, trust_remote_code=False, **fetched)
+        refuse_other_quantisation(recipe.name, config)
     with _one_line_errors(recipe, source):
         base = AutoModelForCausalLM.from_pretrained(
             source.path,
@@ -358,6 +364,8 @@ def _of_memory(
     for name, value in unused.items():
         if value is not None:
             raise ValueError(f"{name}={value!r} says how files are read, and the {kind} is in memory; leave it out")
+    refuse_other_quantisation(str(base.config.name_or_path or kind), base.config)
+    refuse_several_devices(base)
     weight = base.get_input_embeddings().weight
     recipe = Recipe(
         name=str(base.config.name_or_path or kind),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -182,3 +184,28 @@ def _refuse_other_fields(lora: LoraConfig) -> None:
                 f"LoraConfig({field.name}={value!r}) is not computed here; leave {field.name} out "
                 f"(what is: {', '.join(COMPUTED)})"
             )
+
+
+# Ways to begin an adapter that change the base's weights, so that the adapter means nothing on the base as it was.
+CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
+
+
+def refuse_other_adapter(folder: str | Path, rank: int, alpha: float, rank_stabilised: bool) -> None:
+    """Refuse a saved adapter whose numbers would mean something else here than where it was trained."""
+    file = Path(folder) / "adapter_config.json"
+    if not file.is_file():
+        return
+    found = json.loads(file.read_text())
+    plain = {"peft_type": "LORA", "use_dora": False, "bias": "none", "rank_pattern": {}, "alpha_pattern": {}}
+    for name, wanted in {"r": rank, "lora_alpha": alpha, "use_rslora": rank_stabilised, **plain}.items():
+        if found.get(name, wanted) != wanted:
+            raise ValueError(
+                f"the adapter in {str(folder)!r} was trained with {name}={found[name]!r}, and this model has "
+                f"{name}={wanted!r}; load the model with the LoraConfig of the adapter, where it is computed here"
+            )
+    begun = str(found.get("init_lora_weights", True)).lower()
+    if begun.startswith(CHANGE_THE_BASE):
+        raise ValueError(
+            f"the adapter in {str(folder)!r} began as init_lora_weights={found['init_lora_weights']!r}, which changes "
+            "the base's weights; save it by PEFT as plain LoRA, with path_initial_model_for_weight_conversion"
+        )

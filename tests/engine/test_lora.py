@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from curriculab.engine.adapter import Adapter
@@ -20,6 +20,7 @@ from tests.engine.loaded import ROWS, loss, refused
         {"r": 4, "lora_alpha": 12, "target_modules": ["down_proj"], "use_rslora": True},
         {"r": 4, "lora_alpha": 12, "target_modules": r".*\.1\.self_attn\.(k|o)_proj"},
         {"r": 4, "lora_alpha": 12, "target_modules": ["q_proj"], "layers_to_transform": [1]},
+        {"r": 4, "target_modules": ["q_proj"], "layers_to_transform": [1], "layers_pattern": "layers"},
     ],
 )
 def test_lora_settings_compute_what_peft_computes(tiny_folder, tmp_path, settings):
@@ -56,6 +57,7 @@ def test_single_values_and_a_lora_config_are_the_same(tiny_folder):
         ("modules_to_save", ["lm_head"]),
         ("rank_pattern", {"q_proj": 2}),
         ("init_lora_weights", "gaussian"),
+        ("init_lora_weights", "pissa"),
     ],
 )
 def test_a_feature_of_peft_that_is_not_computed_is_named(field, value):
@@ -76,3 +78,34 @@ def test_a_feature_of_peft_that_is_not_computed_is_named(field, value):
 )
 def test_a_layer_that_cannot_be_adapted_is_named(tiny_folder, layer, why):
     assert refused(name_or_model=str(tiny_folder), bits=32, target_modules=[layer]).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"r": 8}, "was trained with r=8, and this model has r=16; load the model with the LoraConfig of the adapter"),
+        ({"lora_alpha": 16}, "was trained with lora_alpha=16, and this model has lora_alpha=32; "),
+        ({"use_rslora": True}, "was trained with use_rslora=True, and this model has use_rslora=False; "),
+        ({"use_dora": True}, "was trained with use_dora=True, and this model has use_dora=False; "),
+        ({"init_lora_weights": "pissa"}, "began as init_lora_weights='pissa', which changes the base's weights; "),
+        ({"target_modules": ["q_proj"]}, "adapts no layer model.layers.0.self_attn.k_proj, which this model does"),
+    ],
+)
+def test_a_saved_adapter_that_means_something_else_here_is_refused(tiny_folder, tmp_path, settings, line):
+    """Written by PEFT alone; the scale of an adapter is in no tensor of it."""
+    asked = {"r": 16, "lora_alpha": 32, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **settings}
+    theirs = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder), LoraConfig(**asked))
+    theirs.save_pretrained(tmp_path)
+    model = load_model(str(tiny_folder), bits=32)
+    with pytest.raises(ValueError) as caught:
+        model.load_adapter(tmp_path)
+    assert line in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_adapter_that_peft_saved_is_read(tiny_folder, tmp_path):
+    asked = {"r": 16, "lora_alpha": 32, "target_modules": "all-linear", "task_type": "CAUSAL_LM"}
+    theirs = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder), LoraConfig(**asked))
+    theirs.save_pretrained(tmp_path)
+    adapter = load_model(str(tiny_folder), bits=32).load_adapter(tmp_path)
+    named = {name.replace(".default", ""): value for name, value in theirs.state_dict().items()}
+    assert all(torch.equal(value, named[name]) for name, value in adapter.tensors().items())
