@@ -154,12 +154,10 @@ class Move(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of one padded length inside Buckets, (rows, size), from the padded token `at` on; shaped: whether they have
-    masks of their own."""
+    """Rows of one padded length inside Buckets, (rows, size); shaped: whether they have masks of their own."""
 
     rows: np.ndarray
     size: int
-    at: int
     shaped: bool
 
 
@@ -182,7 +180,7 @@ class Buckets:
         back = np.empty(int(lengths.sum()), dtype=np.int64)
         for size, masked in sorted(set(zip(padded.tolist(), shaped.tolist(), strict=True))):
             rows = np.flatnonzero((padded == size) & (shaped == masked))
-            self.groups.append(Group(rows, size, offset, masked))
+            self.groups.append(Group(rows, size, masked))
             index = np.repeat(
                 starts[rows][:, None], size, axis=1
             )  # a row's pads are its own: nothing leaks, not even NaN
@@ -228,11 +226,11 @@ class Buckets:
         if kernel is None:
             kernel = "sdpa" if scores.plain else "eager"
         scale, masks = scaling or q.shape[-1] ** -0.5, self.added(window, q.dtype)
-        q, k, v = self.padded(q), self.padded(k), self.padded(v)
+        tokens = [len(group.rows) * group.size for group in self.groups]
+        parts = zip(*(self.padded(x).split(tokens) for x in (q, k, v)), strict=True)
         outs = []
-        for group, mask in zip(self.groups, masks, strict=True):
-            rows, end = len(group.rows), group.at + len(group.rows) * group.size
-            part = [x[group.at : end].view(rows, group.size, *x.shape[1:]).transpose(1, 2) for x in (q, k, v)]
+        for group, mask, whole in zip(self.groups, masks, parts, strict=True):
+            part = [x.view(len(group.rows), group.size, *x.shape[1:]).transpose(1, 2) for x in whole]
             if kernel == "eager":
                 out = eager(*part, mask, scale, scores)
             else:

@@ -125,14 +125,9 @@ class AdapterBatch:
         """Add what was collected to the adapters' own gradients, and begin anew."""
         if self._gradient is None:
             return
-        found, self._gradient = self._gradient.float(), None
-        own = [self.adapters[i].weights.grad for i in self.learning]
-        parts = [found[i] for i in self.learning]
-        if len(set(map(id, own))) == len(own):
-            torch._foreach_add_(own, parts)
-        else:  # an adapter with two stretches
-            for gradient, part in zip(own, parts, strict=True):
-                gradient.add_(part)
+        for i in self.learning:  # one by one: a float32 copy of all would be as large again
+            self.adapters[i].weights.grad.add_(self._gradient[i])
+        self._gradient = None
 
 
 class Collecting(torch.autograd.Function):

@@ -227,9 +227,9 @@ class Replayed:
 
 
 def captured(step: Callable[[], None]) -> Callable[[], None]:
-    """The replay of a step's kernels; capturing runs none of them."""
+    """The replay of a step's kernels; capturing runs none of them. Other threads, of a notebook, are left alone."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         step()
     return graph.replay
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from benchmarks import kernels
 from curriculab.engine.route import forced
+from curriculab.engine.training import train_steps
+from curriculab.objectives.sft import Sft
 
 # With adapters one after the other, in the packing of 2026-11-29: 28 layers, one adapter.
 TRAINING_ONE_BY_ONE, DECODING_ONE_BY_ONE = 5916, 2402
@@ -33,6 +37,24 @@ def test_one_by_one_they_start_many_more(monkeypatch: pytest.MonkeyPatch) -> Non
     model = kernels.deep(2)
     monkeypatch.setattr(kernels, "forced", lambda batched: forced(batched=False))
     assert kernels.training(model, 8) > 3 * kernels.training(model, 1)
+
+
+@pytest.mark.slow
+def test_rows_of_unlike_lengths_cost_hardly_more() -> None:
+    """Eight adapters whose rows have lengths of their own against the mean of each alone, of layers only."""
+    tables = []
+    for seed in range(8):
+        words = np.random.default_rng(seed).integers(1, 30, 2)
+        rows = {"prompt": ["word " * int(n) for n in words], "answer": ["a few words of answer"] * 2}
+        tables.append(pd.DataFrame(rows, index=["first", "second"]))
+
+    def count(layers: int, which: range) -> int:
+        model = kernels.deep(layers)
+        own, settings = [model.adapter(i) for i in which], [Sft()] * len(which)
+        return kernels.counted(lambda: train_steps(model, own, [tables[i] for i in which], settings))
+
+    alone = np.mean([count(3, range(i, i + 1)) - count(2, range(i, i + 1)) for i in range(8)])
+    assert count(3, range(8)) - count(2, range(8)) <= MOST * alone
 
 
 def test_products_count_and_views_do_not() -> None:
