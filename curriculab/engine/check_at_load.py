@@ -32,7 +32,7 @@ SHARED, PROMPT = 20, 7  # tokens of a prompt that two rows share, and of another
 WRITTEN, CONTINUED = 4, (4, 9, 5)  # tokens that are written behind these, and of what follows in each of the three rows
 LONG = 44  # tokens of a row that is not written
 WINDOW = {"cpu": 1100, "cuda": 8300}  # the longest such row, so that it is longer than a window (Gemma 3: 1,024)
-READ = 40  # tokens that are read of it, at its end
+COMPARED = 40  # tokens of it that are compared, at its end
 SHAKE = 0.02  # standard deviation of what is added to the weights of the two adapters, whose B is zero at first
 
 EXACT = 1e-3  # nats at float32; right builds of 76 architectures come to 3e-6, SmolLM2-135M to 3e-5, wrong ones to 0.04
@@ -192,7 +192,7 @@ def _rows(model: Model, adapters: Sequence[Adapter]) -> list[Row]:
             text = Text(tokens, np.arange(len(tokens)) >= len(prompt))
             rows.append(Row(text, k, tuple(answer.logprobs[: len(text.targets)])))
     tokens = _random(known, min(_long(model), most), 9)
-    return [*rows, Row(Text(tokens, np.arange(len(tokens)) >= max(3, len(tokens) - READ)), 1)]
+    return [*rows, Row(Text(tokens, np.arange(len(tokens)) >= max(3, len(tokens) - COMPARED)), 1)]
 
 
 def _long(model: Model) -> int:
