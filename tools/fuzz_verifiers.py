@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from curriculab.rewards import VERIFIERS, limits, verify
-from curriculab.rewards.worker import SECONDS
+from curriculab.rewards import VERIFIERS, judging, limits, verify
 
-LATE = SECONDS + 0.05  # seconds within which every text is judged, a worker's restart not counted
+LATE = 0.05  # seconds beyond a judgement's limit within which every text is judged, a worker's restart not counted
 
 
 GOLD = ("72", "-3.5", r"\frac{1}{2}", "(x+1)^2", r"\{1,2,3\}", "(1,2]", r"90^\circ", "Paris", "3 7 9", "y = 2x + 1")
@@ -137,7 +136,7 @@ def fuzz(n: int, seed: int = 0) -> Iterator[tuple[str | None, str, float, float]
         yield task, text, worth, time.perf_counter() - began - (limits()["restart_seconds"] - waited)
 
 
-def report(n: int, seed: int) -> None:
+def report(n: int, seed: int, seconds: float) -> None:
     """Print what `n` hostile texts, judged in a background thread, did to the verifiers."""
     done: list[tuple[str, str, float, float]] = []
     failed: list[BaseException] = []
@@ -149,27 +148,31 @@ def report(n: int, seed: int) -> None:
             failed.append(error)
 
     limits(reset=True)
+    judging(seconds=seconds)
     began = time.perf_counter()
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    late = sum(seconds > LATE for *_, seconds in done)
+    late = sum(took > seconds + LATE for *_, took in done)
     print(f"{len(done):,} of {n:,} texts judged in {time.perf_counter() - began:.0f} s; raised: {failed or 'none'}")
     for name in sorted({task for task, *_ in done}):
         worths = [worth for task, _, worth, _ in done if task == name]
         print(f"  {name}: {len(worths):,}, of these worth something {np.count_nonzero(worths):,}")
     print("  cut off:", ", ".join(f"{name} {value:,.6g}" for name, value in limits().items()))
-    for task, text, _, seconds in sorted(done, key=lambda d: -d[3])[:3]:
-        print(f"  slow: {seconds:.3f} s, {task}, {text!r}")
-    print(f"  over {LATE:g} s: {late}")
+    for task, text, _, took in sorted(done, key=lambda d: -d[3])[:3]:
+        print(f"  slow: {took:.3f} s, {task}, {text!r}")
+    print(f"  over {seconds + LATE:g} s by the clock, of {seconds:g} s of the processor: {late}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz_verifiers", description="Hostile text for verifiers.")
     parser.add_argument("--n", type=int, default=100_000, help="texts (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the texts (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="of the processor a judgement (default: %(default)s)"
+    )
     given = parser.parse_args(argv)
-    report(given.n, given.seed)
+    report(given.n, given.seed, given.seconds)
 
 
 if __name__ == "__main__":

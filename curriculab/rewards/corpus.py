@@ -37,9 +37,9 @@ def load_pairs(path: str | Path) -> list[dict]:
 
     Examples
     --------
-    >>> file = folder / "pairs.jsonl"
-    >>> _ = file.write_text('{"kind": "unit", "gold": "7", "text": "7 km", "right": 1}')
-    >>> cl.rewards.load_pairs(file)[0]["gold"]
+    >>> from pathlib import Path
+    >>> _ = Path("pairs.jsonl").write_text('{"kind": "unit", "gold": "7", "text": "7 km", "right": 1}')
+    >>> cl.rewards.load_pairs("pairs.jsonl")[0]["gold"]
     '7'
     """
     text = Path(path).read_text(encoding="utf-8")

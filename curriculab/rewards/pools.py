@@ -84,7 +84,13 @@ class Judging:
         return f"{'; '.join(found)} (answer {self.example!r}); {hint}"
 
     def record(self) -> dict[str, object]:
-        """What a run records of it."""
+        """What a run records of it.
+
+        Examples
+        --------
+        >>> cl.rewards.judging_of(cl.load_pool("ladder", n=8, seed=0)).record()["own_judged_wrong"]
+        {'answers': 0, 'solutions': 0}
+        """
         wrong = {"answers": len(self.wrong_answers), "solutions": len(self.wrong_solutions)}
         return {
             "kinds": dict(self.kinds),
@@ -117,7 +123,7 @@ def judging_of(pool: Rows) -> Judging:
 
     Examples
     --------
-    >>> pool = cl.load_pool([{"prompt": "6 * 7?", "answer": "42"}, {"prompt": "Capital of Italy?", "answer": "Rome"}])
+    >>> pool = pd.DataFrame({"prompt": ["6 * 7?", "Capital of Italy?"], "answer": ["42", "Rome"]}, index=["a", "b"])
     >>> found = cl.rewards.judging_of(pool)
     >>> found.line, found.problem
     ('1 answers are judged as numbers; 1 answers are judged as words', '')
