@@ -55,6 +55,7 @@ JOINED = re.compile(
     r"(?:[A-Za-z](?:_\{?\w\}?)?\s*=\s*)?[\s$]*\Z"
 )
 MOST_BOXES = 12  # that are read as one list
+MOST_LINES = 20  # without an answer that may stand behind a mark, before its line
 MARK_WORDS = 8  # earlier "answer"s that are tried when the last one marks nothing
 
 
@@ -189,7 +190,9 @@ def _word(text: str) -> tuple[int, int] | None:
 def _line(text: str, start: int) -> str:
     """The line from `start` on, or the next one that is not empty; of a displayed formula all lines."""
     at = start
-    while at < len(text):
+    for _ in range(MOST_LINES):
+        if at >= len(text):
+            break
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
         line = text[at:end]

@@ -59,6 +59,8 @@ def number_meant(said: str, mark: str) -> Quantity | None:
     """The number of an answer as `marked_answer` found it; None where it has none, or more than one."""
     if mark == "":
         return last_number(said)
+    if len(said) > 4 * LONGEST:
+        return None
     text = plain(said)
     if DENIED.match(text):
         return None

@@ -77,7 +77,9 @@ def math(text: str, reference: Reference) -> float:
 @lru_cache(maxsize=4096)
 def formula(text: str) -> str:
     """A formula without what does not change it: spaces, the size of brackets and fractions, a full stop behind it."""
-    text = SPACED.sub("", SPLIT_DIGITS.sub("#", latex(text[: 2 * LONGEST]).replace("\\$", "")))
+    if len(text) > 2 * LONGEST:
+        return text
+    text = SPACED.sub("", SPLIT_DIGITS.sub("#", latex(text).replace("\\$", "")))
     return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").rstrip(".,;:*").lstrip("*:")
 
 
