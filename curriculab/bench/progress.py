@@ -9,7 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from curriculab.bench.job import Job
-from curriculab.engine.memory import memory_line
+from curriculab.engine.memory import memory_line, resident_bytes
 from curriculab.engine.model import Model
 from curriculab.engine.packing import MICRO_BATCH
 
@@ -21,6 +21,7 @@ class ProgressBar:
         layout = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         self.bar = tqdm(total=1.0, disable=not wanted, bar_format=layout, mininterval=0.5)
         self.model, self.before = model, None if wanted else math.nan  # tokens trained when it first looked
+        self.resident = resident_bytes()
 
     def show(self, done: float, jobs: Sequence[Job]) -> None:
         self.bar.update(max(0.0, done - self.bar.n))
@@ -40,7 +41,8 @@ class ProgressBar:
         if self.before is None:
             self.before = tokens
         elif tokens > self.before:
-            self.bar.write(memory_line(self.model, len(jobs), min(tokens - self.before, MICRO_BATCH)))
+            step = min(tokens - self.before, MICRO_BATCH)
+            self.bar.write(memory_line(self.model, len(jobs), step, self.resident))
             self.before = math.nan
 
     def close(self) -> None:

@@ -116,7 +116,7 @@ class ModelBackend:
     def tokens(self) -> int:
         """Tokens in one forward; where nobody set them, as many as the device has room for."""
         if self.micro_batch is None:
-            self.micro_batch = tokens_for(self.model, self.limits, len(self.owners), list(self._own_adapters()))
+            self.micro_batch = tokens_for(self.model, len(self.owners), list(self._own_adapters()))
         return self.micro_batch
 
     def _own_adapters(self) -> Iterator[Adapter]:

@@ -11,7 +11,6 @@ import torch
 
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.footprint import MIB, TRAINED
-from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.model import Model
 from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.waves import CPU_BYTES, CUDA_SHARE
@@ -22,21 +21,30 @@ FEWEST_TOKENS, MOST_TOKENS = 512, 65_536  # of a forward on CUDA, where the free
 STATM = Path("/proc/self/statm")  # Linux: pages that this process holds
 
 
-def memory_line(model: Model, adapters: int, tokens: int) -> str:
-    """What a step takes, as predicted and as measured, in one line. tokens: of a forward and backward."""
+def resident_bytes() -> int | None:
+    """Bytes of memory that this process holds, torch and all; None where the system does not say."""
+    if not STATM.exists():
+        return None
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory_line(model: Model, adapters: int, tokens: int, before: int | None = None) -> str:
+    """What a step takes, as predicted and as measured, in one line. tokens: of a forward and backward; before: bytes
+    that were resident before the first step."""
     parts = model.memory(tokens)
     predicted = parts.weights + adapters * parts.adapter + parts.activations
     what = f"weights {parts.weights:.1f}, {adapters} adapters {adapters * parts.adapter:.1f}, {tokens:,} tokens"
-    return f"memory: {predicted:,.1f} MiB predicted ({what} {parts.activations:.1f}), {_measured(model)}"
+    return f"memory: {predicted:,.1f} MiB predicted ({what} {parts.activations:.1f}), {_measured(model, before)}"
 
 
-def _measured(model: Model) -> str:
+def _measured(model: Model, before: int | None) -> str:
     if model.device.type == "cuda":
         return f"{torch.cuda.max_memory_allocated(model.device) / MIB:,.0f} MiB measured on the device"
-    if not STATM.exists():
+    now = resident_bytes()
+    if now is None:
         return "not measured on this system"
-    pages = int(STATM.read_text().split()[1])
-    return f"{pages * os.sysconf('SC_PAGE_SIZE') / MIB:,.0f} MiB resident in this process, torch and all"
+    more = "" if before is None else f", {(now - before) / MIB:,.0f} more than before the first step"
+    return f"{now / MIB:,.0f} MiB resident in this process, torch and all{more}"
 
 
 def free_bytes(device: torch.device) -> int:
@@ -45,7 +53,7 @@ def free_bytes(device: torch.device) -> int:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
-def tokens_for(model: Model, limits: MemoryLimits, owners: int, adapters: Sequence[Adapter]) -> int:
+def tokens_for(model: Model, owners: int, adapters: Sequence[Adapter]) -> int:
     """Tokens of one forward: on a CPU `MICRO_BATCH`, on CUDA what is free has room for, as a power of two, so that
     somewhat more or less of it rounds no number otherwise. owners: that will train an adapter each; adapters: that are
     there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 import curriculab as cl
 from curriculab import methods
 from curriculab.bench.locking import Stopped, StoreFull
-from curriculab.engine import generation, packing, training, waves
+from curriculab.engine import generation, memory, packing, training, waves
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.checkpoint import write_adapters
 from curriculab.engine.limits import KvCacheBytes, MemoryLimits
@@ -186,11 +187,27 @@ def test_predicted_and_measured_memory_are_one_line_behind_the_first_step(tiny_m
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("memory: ")]
     assert len(said) == 1
     assert "2 adapters" in said[0] and "MiB predicted" in said[0] and "MiB resident in this process" in said[0]
+    assert said[0].endswith(" more than before the first step")
     predicted = float(said[0].split()[1].replace(",", ""))
     parts = tiny_model.memory(1)
     assert predicted > parts.weights + 2 * parts.adapter
     bench(tiny_model, small_pools, None).run(VARIANTS, seeds=1, progress=False)
     assert not capsys.readouterr().out
+
+
+def test_tokens_of_a_forward_on_cuda_come_from_what_is_free(tiny_model, monkeypatch):
+    """Half of what is left behind the adapters to come, over the bytes of a token, down to a power of two."""
+    a_token = (tiny_model.memory(1025).activations - tiny_model.memory(1).activations) * 2**20 / 1024
+    on_cuda = SimpleNamespace(
+        device=torch.device("cuda"), layout=tiny_model.layout, memory=tiny_model.memory, base=tiny_model.base
+    )
+    adapters = 3 * 16 * tiny_model.layout.size
+    for free, tokens in ((2 * 5000 * a_token + adapters, 4096), (adapters, 512), (1e15, 65_536)):
+        monkeypatch.setattr(memory, "free_bytes", lambda device, free=free: free)
+        assert memory.tokens_for(on_cuda, 3, []) == tokens
+        assert memory.cache_bytes_for(on_cuda) == int(0.3 * free)
+    assert memory.tokens_for(tiny_model, 3, []) == packing.MICRO_BATCH
+    assert memory.cache_bytes_for(tiny_model) == 2**31
 
 
 # -- a disk that fills up ---------------------------------------------------------------------------------------------
