@@ -22,7 +22,7 @@ show some variants only; random is grey, the null band a light grey.
 
 from curriculab.figures.browser import NO_BROWSER, ExportError, find_browser
 from curriculab.figures.captions import about, tell
-from curriculab.figures.curves import learning_curves, notes
+from curriculab.figures.curves import learning_curves, loss_curves, notes
 from curriculab.figures.data import data_of
 from curriculab.figures.effects import comparison, forgetting, levels
 from curriculab.figures.explore import explore
@@ -59,6 +59,7 @@ __all__ = [
     "keep_colours",
     "learning_curves",
     "levels",
+    "loss_curves",
     "notes",
     "palette",
     "redraw_schedules",

@@ -15,7 +15,7 @@ from curriculab.figures.theme import BAND, INK, SIGNS, clear, style_of
 from curriculab.registry.names import also_named
 from curriculab.runs import Runs
 from curriculab.statistics import paired_t
-from curriculab.statistics.tables import rows_or_sets
+from curriculab.statistics.tables import rows_or_sets, untested
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -147,6 +147,72 @@ def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: i
     return tell(arrange(figure), f"{noted} against {AXES[x][1]}", caption, runs)
 
 
+def loss_curves(runs: Runs, *, x: str = "steps", bins: int = 200) -> go.Figure:
+    """Training loss as it went: seeds thin, their mean thick.
+
+    Parameters
+    ----------
+    runs : Runs
+        Recorded, simulated or imported runs; no test is needed.
+    x : str
+        Axis, as in `learning_curves`.
+    bins : int
+        Along x, in each of which steps are averaged where a run has more steps than that.
+
+    Returns
+    -------
+    go.Figure
+        In nats a token, as it was logged.
+
+    Raises
+    ------
+    ValueError
+        For another axis, one that was not recorded, or runs without a loss.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", n=60, seed=0)
+    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=6, batch_size=4, seed=[0, 1])
+    >>> cl.figures.loss_curves(runs).layout.meta["title"]
+    'Training loss against optimiser steps'
+    """
+    if x not in AXES:
+        raise ValueError(f"x={x!r} is not an axis of loss curves; choose from {', '.join(AXES)}")
+    table = runs.metrics[runs.metrics.variant.isin(runs.variants)]
+    if "loss" not in table or not table.loss.notna().any():
+        logged = ", ".join(c for c in table.columns if c not in ("variant", "seed", "step")) or "nothing"
+        raise ValueError(f"no run has a loss; map one, import_runs(..., columns={{'loss': ...}}); they have {logged}")
+    table = _on_axis(table.dropna(subset="loss").assign(x=lambda t: t[AXES[x][0]].astype(float)), AXES[x][0], "loss")
+    curves = pd.DataFrame(
+        {"label": table.variant, "seed": table.seed, "x": table.x, "y": table.loss, "test": table.step}
+    )
+    if curves.groupby(["label", "seed"]).size().max() > bins:
+        curves = _binned(runs, "loss", AXES[x][0], bins)
+    else:
+        last = curves.groupby(["label", "seed"]).test.transform("max")
+        curves["whole"] = last == last.groupby(curves.label).transform("max")
+    figure = panelled([""], x=AXES[x][1], y="training loss", ratio=0.6)
+    shown = [v for v in runs.variants if (curves.label == v).any()]
+    for draw in (_seeds, _means):
+        for label in shown:
+            draw(figure, curves[curves.label == label], 0, label, style_of(label, runs.variants))
+    caption = f"Loss of the rows trained on, as logged. Thin lines: {seeds_of(runs)}; thick: their mean."
+    return tell(arrange(figure), f"Training loss against {AXES[x][1]}", caption, runs)
+
+
+def _on_axis(table: pd.DataFrame, x: str, what: str) -> pd.DataFrame:
+    """Lines with a number on the axis; one line where there is none."""
+    found = table[table["x"].notna()]
+    if found.empty:
+        name = next(name for name, (column, _) in AXES.items() if column == x)
+        known = [axis for axis, (column, _) in AXES.items() if column in table and table[column].notna().any()]
+        raise ValueError(
+            f"no {what} of these runs has a number on the axis {name!r}: nothing can be drawn over it; there are "
+            f"{', '.join(known) or 'none'}"
+        )
+    return found
+
+
 def _noted(metrics: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """Columns of numbers that were noted, patterns resolved, in the order asked for."""
     numeric = [c for c in metrics.select_dtypes("number") if c not in ("seed", "step")]
@@ -178,10 +244,11 @@ def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
     long step passes two at once, and the later one counts.
     """
     if runs.items.empty:
-        raise ValueError("no learning curve to show: no test was made (runs.items is empty); give the bench test rows")
+        raise ValueError(untested(runs, "no learning curve to show: "))
     by = None if by == "variant" else by
     table = runs.accuracy(by).rename(columns={x: "x", "accuracy": "y"} if x != "step" else {"accuracy": "y"})
     table["x"] = table["x"] if x != "step" else table.step
+    table = _on_axis(table, x, "test").dropna(subset="y")  # a run that diverged ends where its numbers do
     several = table.groupby("variant").solver.transform("nunique") > 1
     table["label"] = table.variant.where(~several, table.variant + " / " + table.solver)
     line = ["label", "seed", *([by] if by else [])]

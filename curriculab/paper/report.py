@@ -24,10 +24,11 @@ from curriculab.figures.captions import digests, seeds
 from curriculab.figures.files import write as write_file
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import OBJECTIVES
+from curriculab.paper.compared import how_tested
 from curriculab.paper.tables import Table, latex_text
 from curriculab.paper.variants import described, written_value
 from curriculab.runs import Record, Runs, digest_of, judging
-from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
+from curriculab.statistics import Comparison
 from curriculab.statistics.verdict import trained_tests
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def methods_paragraph(runs: Runs, result: Comparison | None = None) -> str:
         )
     setup = next((r.spec["bench"] for r in runs.records if "bench" in r.spec), {})
     sentences = [_model(setup), _objective(setup), _budget(setup), _variants(runs), _controls(runs), _seeds(runs)]
-    sentences += [_tests(result, runs.controls) if result is not None else "", judging.sentence(runs)]
+    sentences += [how_tested(result, runs) if result is not None else "", judging.sentence(runs)]
     return " ".join(part for part in (*sentences, _software(runs), _missing(setup)) if part)
 
 
@@ -222,28 +223,6 @@ def _seeds(runs: Runs) -> str:
     sentence = f"Each ran with {seeds(map(len, each.values()))} ({numbers})."
     failed = [f"{v}, seed {s}, {why}" for (v, s), why in runs.failed.items()]
     return sentence + (f" Left out: {'; '.join(failed)}." if failed else "")
-
-
-def _tests(result: Comparison, controls: Sequence[str]) -> str:
-    """How the differences were tested, and what could have been seen."""
-    others = result.table.drop(index=result.to)
-    tested = others[others.p.notna()]
-    when = "Final accuracies" if result.at == "end" else f"Accuracies at {result.at:.0%} of the budget"
-    text = f"{when} were compared with {result.to}, paired by seed on the same test rows"
-    if tested.empty:
-        return f"{text}; no interval can be had from these seeds."
-    kinds = []
-    if (tested.n < FEW_SEEDS).any():
-        kinds.append("Student's t over the seeds' differences")
-    if (tested.n >= FEW_SEEDS).any():
-        kinds.append(f"bootstrap over the seeds' differences ({RESAMPLES:,} resamples)")
-    claims = [v for v in tested.index if v not in controls]
-    text += f": {result.confidence:.0%} intervals by {_listed(kinds)}, and p corrected by Holm's method for the"
-    text += f" {len(claims)} comparison{'s' * (len(claims) != 1)} with variants that are no controls."
-    detectable = others.mde.dropna()
-    least = f" With these seeds a variant's difference had to be {detectable.min():.3f} to {detectable.max():.3f} to be"
-    text += f"{least} found with 80% power." if len(detectable) else ""
-    return f"{text} Seeds are what was sampled: the claims are about new training runs on these test rows."
 
 
 def _software(runs: Runs) -> str:

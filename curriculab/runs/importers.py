@@ -12,14 +12,26 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from curriculab.data.files import from_jsonl
 from curriculab.data.validation import closest, show
-from curriculab.runs.formats import Part, harness, tensorboard, trainer_state, wandb
+from curriculab.registry.warning import warn
+from curriculab.runs.formats import (
+    Choice,
+    Part,
+    Steps,
+    csv_log,
+    harness,
+    has_steps,
+    json_lines,
+    tensorboard,
+    trainer_state,
+)
 from curriculab.runs.schema import COLUMNS, CUMULATIVE, Record, Runs
 
 Column = str | Callable[[pd.DataFrame], pd.Series]
@@ -31,13 +43,16 @@ PLACES = {"variant": r"[^/]+?", "seed": r"\d+", "step": r"\d+"}
 LOGGED = {"loss": ("loss", "train/loss"), "seconds": ("seconds", "_runtime")}  # names that mean what our columns mean
 
 
-TARGETS = ("loss", "rows", *CUMULATIVE, "accuracy")
+TARGETS = ("step", "loss", "rows", *CUMULATIVE, "accuracy")
+
+
+LIKE_ACCURACY = re.compile(r"acc|exact_match|reward|score|pass@|correct|solve|\bem\b|f1", re.IGNORECASE)
 
 
 ACCURACY = re.compile(r"(?:eval|test|val|valid|validation)[/_](?:(?P<set>.+)[/_])?(?:accuracy|acc|exact_match)")
 
 
-FORMATS = "trainer_state.json, *.tfevents.*, a W&B .csv or samples_*.jsonl"
+FORMATS = "trainer_state.json, *.tfevents.*, a .csv or .jsonl with steps, a W&B .csv or samples_*.jsonl"
 
 
 @dataclass(frozen=True)
@@ -58,8 +73,8 @@ def import_runs(
     seed: int = 0,
     step: int | None = None,
     columns: Mapping[str, Column] | None = None,
-    metric: str | None = None,
-    filter: str | None = None,
+    metric: Choice = None,
+    filter: Choice = None,
     names: str | None = None,
 ) -> Runs:
     """Runs from files of Transformers, TRL, TensorBoard, W&B or lm-evaluation-harness, told apart by their names.
@@ -67,7 +82,8 @@ def import_runs(
     Loss, and accuracies named like eval_accuracy or eval/math_acc (not of tokens), are known; such an accuracy becomes
     one line of `runs.items` per evaluation, with its test set as the id and a share as `correct`. All else that was
     logged stays in `runs.metrics`. Progress is the share of the planned steps where they are told, else of the last
-    step in the files.
+    step in the files. Steps that go back are a resumed run, whose earlier branch is left out; an accuracy that is not a
+    number is kept as such, and no earlier one stands for it. Both are said in a warning.
 
     Parameters
     ----------
@@ -81,9 +97,11 @@ def import_runs(
         Where no pattern gives them; `step` is where samples were made.
     columns : mapping, optional
         Gives meaning to what was logged: {"accuracy": "eval_math_acc", "tokens": "num_tokens"}, a name or a function of
-        the table. Targets are loss, rows, tokens, rollouts, generated, seconds and accuracy.
-    metric, filter : str, optional
-        Of lm-evaluation-harness, where a task has several.
+        the table. Targets are step (of a .csv or .jsonl log, where its name is not known), loss, rows, tokens,
+        rollouts, generated, seconds and accuracy.
+    metric, filter : str or mapping, optional
+        Of lm-evaluation-harness, where a task has several; by task, or pattern of tasks: {"arc_*": "acc_norm",
+        "gsm8k": "exact_match"}. "exact_match,strict-match", as its results name it, is metric and filter.
     names : str, optional
         Pattern of the names of runs in a W&B panel, such as "{variant}-s{seed}".
 
@@ -112,14 +130,27 @@ def import_runs(
         raise ValueError(f"columns has the target {wrong[0]!r};{near} known are {', '.join(TARGETS)}")
     found: dict[tuple[str, int], list[Named]] = {}
     for path, named in _places(str(source)):
-        for part in _parts(path, metric, filter):
+        for part in _parts(path, metric, filter, (columns or {}).get("step")):
             own = {"variant": variant or _folder(path), "seed": seed, "step": step}
             own |= _named_inside(part, names, path) | named
+            part = _without_seed(part, names, path)
             key = str(own["variant"]), int(own["seed"])
             number = None if own["step"] is None else int(own["step"])
             found.setdefault(key, []).append(Named(*key, number, part, path))
     _same_rows([n for parts in found.values() for n in parts])
-    return Runs(tuple(_record(parts, columns or {}) for parts in found.values()))
+    used = {target: column for target, column in (columns or {}).items() if target != "step"}
+    return Runs(tuple(_record(parts, used) for parts in found.values()))
+
+
+def _without_seed(part: Part, names: str | None, path: Path) -> Part:
+    """A W&B mean over runs is told, and kept as what it is, unless its name gives a seed."""
+    if not part.grouped or "{seed}" in (names or ""):
+        return replace(part, grouped=False)
+    warn(
+        f"{path}: {part.name!r} is a mean over grouped runs (its __MIN and __MAX differ), not one seed; it is imported "
+        "as one run, which no interval can be had from: ungroup the panel and export again"
+    )
+    return part
 
 
 def _named_inside(part: Part, names: str | None, path: Path) -> dict[str, str]:
@@ -127,36 +158,6 @@ def _named_inside(part: Part, names: str | None, path: Path) -> dict[str, str]:
     if names:
         return _match(names, part.name, path)
     return {"variant": part.name} if part.name else {}
-
-
-def join(*runs: Runs) -> Runs:
-    """Several sets of runs as one, such as your own beside imported ones; no variant may have a seed twice.
-
-    Parameters
-    ----------
-    *runs : Runs
-        Sets without a variant and seed in common.
-
-    Raises
-    ------
-    ValueError
-        Where two of them hold the same variant and seed.
-
-    Examples
-    --------
-    >>> import curriculab as cl
-    >>> pool = cl.load_pool("ladder", n=12, seed=0)
-    >>> mine = cl.simulate(cl.methods.random_order, pool, steps=2, batch_size=4)
-    >>> theirs = cl.simulate(cl.methods.easy_to_hard, pool, steps=2, batch_size=4)
-    >>> cl.runs.join(mine, theirs).variants
-    ['random_order', 'easy_to_hard']
-    """
-    records = [record for some in runs for record in some.records]
-    keys = [record.key for record in records]
-    if twice := [key for key in keys if keys.count(key) > 1]:
-        name, seed = twice[0]
-        raise ValueError(f"the variant {name!r} has seed {seed} twice; import one with another variant= or seed=")
-    return Runs(tuple(records), tuple(dict.fromkeys(v for some in runs for v in some.null)))
 
 
 def _places(source: str) -> Iterator[tuple[Path, dict[str, str]]]:
@@ -218,17 +219,27 @@ def _number(name: str) -> int:
     return int(re.sub(r"\D", "", name) or 0)
 
 
-def _parts(path: Path, metric: str | None, filter: str | None) -> list[Part]:
+def _parts(path: Path, metric: Choice, filter: Choice, step: Steps) -> list[Part]:
     name = path.name.lower()
+    if name.endswith((".csv", ".csv.gz")):
+        return csv_log(path, step)
+    if name.endswith((".jsonl", ".jsonl.gz")) and (step is not None or _is_log(path)):
+        return json_lines(path, step)
+    if step is not None:
+        raise ValueError(f"{path}: it tells its steps itself; columns={{'step': ...}} is for a .csv or .jsonl log")
     if path.is_dir() or ".tfevents." in name:
         return tensorboard(path)
     if name.endswith((".jsonl", ".jsonl.gz")):
         return harness(path, metric=metric, filter=filter)
-    if name.endswith((".csv", ".csv.gz")):
-        return wandb(path)
     if name.endswith((".json", ".json.gz")):
         return trainer_state(path)
     raise ValueError(f"{path}: cannot tell what wrote it; known are {FORMATS}")
+
+
+def _is_log(path: Path) -> bool:
+    """Whether the lines of a .jsonl file are steps of a log, and no samples of rows."""
+    table = from_jsonl(path)
+    return "doc_id" not in table and has_steps(table)
 
 
 def _folder(path: Path) -> str:
@@ -255,6 +266,12 @@ def _record(parts: list[Named], columns: Mapping[str, Column]) -> Record:
     tables = {name: pd.DataFrame(columns=wanted[2:]) for name, wanted in COLUMNS.items()}
     tables["metrics"], tables["items"] = _ordered(metrics, "metrics"), _ordered(items, "items")
     spec = {"steps": int(steps.max()) if steps.notna().any() else None, "imported": [str(n.path) for n in parts]}
+    if any(n.part.grouped for n in parts):
+        spec["grouped"] = True
+    if not len(items):
+        spec["logged"] = [c for c in metrics.columns if c not in COLUMNS["metrics"] or metrics[c].notna().any()]
+    if odd := _tell_odd(parts, columns):
+        spec["not_a_number"] = odd
     return Record({**spec, "variant": parts[0].variant, "seed": parts[0].seed, "ended": "imported"}, tables)
 
 
@@ -308,9 +325,40 @@ def _set_items(named: Named, columns: Mapping[str, Column]) -> pd.DataFrame:
                 f"{place}: found the accuracy {odd.iloc[0]:g} of {name!r}, expected a share from 0 to 1; map it, for "
                 "example columns={'accuracy': lambda t: t['eval_accuracy'] / 100}"
             )
-        there = values.notna()
+        there = values.notna() | table.step.astype(float).isin(_odd_steps(named, name, columns))
         lines.append(so_far[there].assign(step=table.step[there], id=name, correct=values[there], whole_set=True))
     return pd.concat(lines).assign(solver="direct", gold=False) if lines else table.iloc[:0]
+
+
+def _accuracies(named: Named, columns: Mapping[str, Column]) -> dict[str, str]:
+    """Test set by the column that holds its accuracy."""
+    if "accuracy" in columns:
+        wanted = columns["accuracy"]
+        return {wanted: "eval"} if isinstance(wanted, str) else {}
+    known = {c: ACCURACY.fullmatch(c) for c in map(str, named.part.metrics.columns) if "token" not in c}
+    return {c: m["set"] or "eval" for c, m in known.items() if m}
+
+
+def _odd_steps(named: Named, test_set: str, columns: Mapping[str, Column]) -> set[float]:
+    """Steps at which the accuracy of a test set was logged as something that is no number."""
+    names = {column for column, found in _accuracies(named, columns).items() if found == test_set}
+    if callable(columns.get("accuracy")):  # which columns it reads is not known: a number it cannot give is none
+        names = {name for name, _ in named.part.odd if LIKE_ACCURACY.search(name)}
+    return {step for name, step in named.part.odd if name in names}
+
+
+def _tell_odd(parts: list[Named], columns: Mapping[str, Column]) -> dict[str, float]:
+    """What was logged as no number, and from which step on; loss and accuracies are told in a warning."""
+    found: dict[str, float] = {}
+    for n in parts:
+        wanted = {*_accuracies(n, columns), *LOGGED["loss"], *(c for c in columns.values() if isinstance(c, str))}
+        for name, step in n.part.odd:
+            if name in wanted or (callable(columns.get("accuracy")) and LIKE_ACCURACY.search(name)):
+                found[name] = min(step, found.get(name, step))
+    who = f"{parts[0].variant}, seed {parts[0].seed}"
+    for name, step in found.items():
+        warn(f"{who}: {name} is not a number at step {step:g} and later ones ({parts[0].path}); the run diverged there")
+    return found
 
 
 def _row_items(named: Named) -> pd.DataFrame:

@@ -198,7 +198,7 @@ class Runs:
         keys = [*KEYS, "solver", *([by] if by else [])]
         if by and by not in self.items:
             raise ValueError(f"the test rows have no column {by!r}; they have {sorted(set(self.items) - set(KEYS))}")
-        groups = self.items.groupby(keys, sort=False, observed=True)
+        groups = self.items.groupby(keys, sort=False, observed=True, dropna=False)  # samples may have no step
         table = groups.agg(
             accuracy=("correct", "mean"),
             n=("correct", "size"),

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.registry.names import also_named
+from curriculab.registry.warning import warn
 from curriculab.runs import CUMULATIVE, Runs
 from curriculab.statistics.aggregates import (
     iqm,
@@ -51,7 +52,8 @@ def aggregate(
 
     mean: accuracy on the test rows; iqm: over seeds and groups of rows, by level (else topic) unless `by` names another
     column; area: mean height of the accuracy curve over the stretch of `x` that all runs cover; time: see
-    `to_threshold`. Columns: value and difference to `to`, each with its interval (`estimate`; `jackknife` for iqm).
+    `to_threshold`; both are left out, with a warning, where a run has no two tests on `x`. Columns: value and
+    difference to `to`, each with its interval (`estimate`; `jackknife` for iqm).
 
     Examples
     --------
@@ -63,14 +65,16 @@ def aggregate(
     True
     """
     scores, by = _scores_by(runs, by, at)
-    area = _areas(runs, x)
-    time, _, threshold, horizon = _times(runs, x, threshold, to)
     kinds = {
         "accuracy": _lines(_accuracy(runs, at), to, confidence),
         f"iqm by {by}" if by else "iqm": _iqm_lines(scores, to, confidence),
-        f"area over {x}": _lines(area, to, confidence),
-        f"{x} to {threshold:.3f}, at most {horizon:g}": _lines(time, to, confidence),
     }
+    if short := _too_short(runs, x):
+        warn(f"no area and no time: {short}")
+    else:
+        kinds[f"area over {x}"] = _lines(_areas(runs, x), to, confidence)
+        time, _, threshold, horizon = _times(runs, x, threshold, to)
+        kinds[f"{x} to {threshold:.3f}, at most {horizon:g}"] = _lines(time, to, confidence)
     table = pd.concat([part.assign(quantity=name) for name, part in kinds.items()])
     order = list(dict.fromkeys(table.variant))
     table = table.sort_values("variant", key=lambda v: v.map(order.index), kind="stable", ignore_index=True)
@@ -293,19 +297,35 @@ def _scores_by(runs: Runs, by: str | None, at: str | float) -> tuple[dict[str, p
 
 def _curves(runs: Runs, x: str) -> dict[tuple[str, int], pd.DataFrame]:
     """Accuracy at the tests of every run, by (label, seed), x ascending; of tests at one x, the last."""
+    curves = _all_curves(runs, x)
+    if short := _short(curves, x):
+        raise ValueError(short)
+    return curves
+
+
+def _all_curves(runs: Runs, x: str) -> dict[tuple[str, int], pd.DataFrame]:
+    """The same, of however few tests; those that have no place on the axis, or no number, are no points of a curve."""
     if x not in AXES:
         raise ValueError(f"x={x!r} is no axis of tests; choose among {listed(AXES, 'or')}")
     table = at_evaluations(runs)
-    curves = {
-        key: part.drop_duplicates(x, keep="last").sort_values(x)
+    return {
+        key: part.dropna(subset=[x, "accuracy"]).drop_duplicates(x, keep="last").sort_values(x)
         for key, part in table.groupby(["variant", "seed"], sort=False)
     }
-    short = next((f"{v}, seed {s}" for (v, s), c in curves.items() if len(c) < 2), None)
-    if short:
-        raise ValueError(
-            f"{short} has one test on the axis {x!r}: a curve needs two; give evaluate_every=, or another x"
-        )
-    return curves
+
+
+def _too_short(runs: Runs, x: str) -> str:
+    """Why there are no curves over the axis, or nothing."""
+    return _short(_all_curves(runs, x), x)
+
+
+def _short(curves: Mapping[tuple[str, int], pd.DataFrame], x: str) -> str:
+    found = next(((v, s, len(c)) for (v, s), c in curves.items() if len(c) < 2), None)
+    if found is None:
+        return ""
+    variant, seed, tests = found
+    has = "one test" if tests else "no test"
+    return f"{variant}, seed {seed} has {has} on the axis {x!r}: a curve needs two; give evaluate_every=, or another x"
 
 
 def _areas(runs: Runs, x: str) -> pd.Series:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.runs import CUMULATIVE, Runs
+from curriculab.runs.importers import LIKE_ACCURACY
 from curriculab.statistics.intervals import SAME
 from curriculab.statistics.verdict import listed
 
@@ -23,7 +24,7 @@ def labelled(items: pd.DataFrame) -> pd.DataFrame:
 def finished(runs: Runs) -> pd.DataFrame:
     """Items, labelled, of runs that did not fail."""
     if runs.items.empty:
-        raise ValueError("no test was made (runs.items is empty); give the bench test rows")
+        raise ValueError(untested(runs))
     return _without_failed(labelled(runs.items), runs)
 
 
@@ -35,7 +36,7 @@ def at_evaluations(runs: Runs) -> pd.DataFrame:
     items = finished(runs)
     items = items[~items.variant.isin(runs.null)]
     spent = [c for c in CUMULATIVE if c in items]
-    groups = items.groupby(["label", "seed", "step", "share"], sort=False, observed=True)
+    groups = items.groupby(["label", "seed", "step", "share"], sort=False, observed=True, dropna=False)
     table = groups.agg(accuracy=("correct", "mean"), **{c: (c, "first") for c in spent}).reset_index()
     return table.rename(columns={"label": "variant"})
 
@@ -44,7 +45,7 @@ def tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
     """Items of the tests to compare, with `label`, and what has to be said about them."""
     items = runs.items
     if items.empty:
-        raise ValueError("nothing to compare: no test was made (runs.items is empty); give the bench test rows")
+        raise ValueError(untested(runs, "nothing to compare: "))
     if at == "end":
         last = items.groupby(["variant", "seed"], observed=True).share.transform("max")
         chosen = items[items.share == last]
@@ -54,9 +55,36 @@ def tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
     else:
         chosen = items[np.isclose(items.share, at)]
     chosen = _without_failed(chosen, runs)
-    return labelled(chosen), [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()] + _early(
-        chosen
+    failed = [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()]
+    return labelled(chosen), failed + _of_imports(runs) + _early(chosen)
+
+
+def untested(runs: Runs, before: str = "") -> str:
+    """Why there is no test: none was made, or a log holds none whose name is known; one line."""
+    logged = dict.fromkeys(name for record in runs.records for name in record.spec.get("logged", ()))
+    if not logged:
+        return f"{before}no test was made (runs.items is empty); give the bench test rows"
+    names = [name for name in logged if name not in ("step", "progress", "rows", *CUMULATIVE)]
+    like = next((name for name in names if LIKE_ACCURACY.search(name)), "...")
+    return (
+        "the imported files hold no accuracy that is known by its name; map one, "
+        f"import_runs(..., columns={{'accuracy': {like!r}}}); they logged {', '.join(names) or 'nothing'}"
     )
+
+
+def _of_imports(runs: Runs) -> list[str]:
+    """What logs of other programs say of their runs: where they diverged, and which are means over several."""
+    found = []
+    for record in runs.records:
+        steps = [step for name, step in record.spec.get("not_a_number", {}).items() if LIKE_ACCURACY.search(name)]
+        if steps:
+            name, seed = record.key
+            found.append(f"{name}, seed {seed}, logged an accuracy that is not a number from step {min(steps):g} on")
+    grouped = list(dict.fromkeys(record.key[0] for record in runs.records if record.spec.get("grouped")))
+    if grouped:
+        are = "are means" if len(grouped) > 1 else "is a mean"
+        found.append(f"{listed(grouped)} {are} over runs that W&B grouped, whose seeds are not known")
+    return found
 
 
 def _without_failed(items: pd.DataFrame, runs: Runs) -> pd.DataFrame:

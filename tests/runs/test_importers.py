@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_columns_give_meaning_to_what_was_logged(tmp_path):
         columns={"tokens": "num_token"},
     )
     refuses(
-        "columns has the target 'acuracy'; did you mean 'accuracy'? known are loss, rows, tokens, rollouts, "
+        "columns has the target 'acuracy'; did you mean 'accuracy'? known are step, loss, rows, tokens, rollouts, "
         "generated, seconds, accuracy",
         path,
         columns={"acuracy": "x"},
@@ -298,9 +299,8 @@ def test_a_bad_csv_is_refused_in_one_line(tmp_path):
     )
     path.write_text("time,loss\n1,2.0\n")
     refuses(
-        f"{path}, line 1: found the columns time, loss, expected a W&B export: Step and 'run - metric', or a "
-        f"history "
-        "with _step; rename the column that counts steps to _step",
+        f"{path}, line 1: found the columns time, loss, expected one that counts steps (step, _step, global_step, "
+        'iteration, epoch), or a W&B panel\'s export; name it, columns={"step": "..."}',
         path,
     )
     path.write_text("Relative Time (Process),sec - loss\n1,2.0\n")
@@ -436,13 +436,16 @@ def test_own_and_imported_runs_stand_side_by_side(tmp_path):
     with pytest.raises(ValueError) as caught:
         join(both, both)
     name, seed = both.records[0].key
-    assert str(caught.value) == f"the variant {name!r} has seed {seed} twice; import one with another variant= or seed="
+    assert str(caught.value) == (
+        f"the variant {name!r} has seed {seed} twice, with the same test rows, such as 'sums/0'; import one with "
+        "another variant= or seed="
+    )
 
 
 def test_what_cannot_be_found_or_recognised_is_refused_in_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("x")
-    known = "trainer_state.json, *.tfevents.*, a W&B .csv or samples_*.jsonl"
+    known = "trainer_state.json, *.tfevents.*, a .csv or .jsonl with steps, a W&B .csv or samples_*.jsonl"
     refuses(
         f"nowhere/{{variant}}: no such file or folder in {tmp_path}; give a path, or a pattern that fits some",
         "nowhere/{variant}",
@@ -454,3 +457,222 @@ def test_what_cannot_be_found_or_recognised_is_refused_in_one_line(tmp_path, mon
     (tmp_path / "late").mkdir()
     with pytest.raises(ValueError, match="^late: found none of"):
         import_runs("{variant}e")
+
+
+# -- logs as other people have them -----------------------------------------------------------------------------------
+def warned(source: object, **options: object) -> tuple[cl.Runs, list[str]]:
+    """The runs, and what was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = import_runs(source, **options)
+    return runs, [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+
+
+@pytest.mark.parametrize("step", ["step", "Step", "iteration", "global_step", "epoch"])
+def test_csv_logs_with_names_of_their_own_are_read(tmp_path, step):
+    (tmp_path / "mine.csv").write_text(
+        f"{step},loss,reward_avg,eval_acc\n10,2.0,0.1,\n20,1.5,0.2,0.25\n30,1.0,0.3,0.5\n"
+    )
+    runs = import_runs(tmp_path / "mine.csv")
+    assert runs.variants == ["mine"] and runs.metrics[["step", "loss"]].values.tolist() == [
+        [10, 2.0],
+        [20, 1.5],
+        [30, 1],
+    ]
+    assert runs.items[["step", "correct"]].values.tolist() == [[20, 0.25], [30, 0.5]]
+
+
+def test_a_column_is_said_to_count_steps(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("batch no,train loss,test score\n1,2.0,\n2,1.5,0.25\n")
+    assert import_runs(path, columns={"step": "batch no", "loss": "train loss"}).metrics["step"].tolist() == [1, 2]
+    runs = import_runs(path, columns={"step": lambda t: 10 * t["batch no"], "accuracy": "test score"})
+    assert runs.items[["step", "correct"]].values.tolist() == [[20, 0.25]]
+    refuses(
+        f"{path}, line 1: found the columns batch no, train loss, test score, did you mean 'batch no'? expected one "
+        "that counts steps (step, _step, global_step, iteration, epoch), or a W&B panel's export; name it, "
+        'columns={"step": "..."}',
+        path,
+        columns={"step": "batch_no"},
+    )
+    state = write_state(tmp_path / "a", [{"loss": 1.0, "step": 1}])
+    refuses(
+        f"{state}: it tells its steps itself; columns={{'step': ...}} is for a .csv or .jsonl log",
+        state,
+        columns={"step": "epoch"},
+    )
+
+
+def test_lines_of_json_and_a_bare_log_history_are_logs(tmp_path):
+    log = [{"step": 10, "loss": 2.0, "note": {"a": 1}}, {"step": 20, "loss": 1.0, "eval_acc": 0.5}]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, log)))
+    (tmp_path / "log_history.json").write_text(json.dumps(log))
+    for name in ("log.jsonl", "log_history.json"):
+        runs = import_runs(tmp_path / name, variant="a")
+        assert runs.metrics["loss"].tolist() == [2.0, 1.0] and runs.items["correct"].tolist() == [0.5]
+
+
+def test_after_a_resume_no_point_of_the_branch_that_was_thrown_away_stays(tmp_path):
+    """File 1 tests at 10 to 70; file 2, resumed from 50, at 60 alone: the run ends with 0.6, and step 70 never was."""
+    first = {"eval/accuracy": [(s, s / 200, s) for s in range(10, 80, 10)], "train/loss": [(65, 9.0, 65)]}
+    write_events(tmp_path / "sec", first).rename(tmp_path / "sec" / "events.out.tfevents.1.a.1")
+    later = write_events(tmp_path / "sec", {"eval/accuracy": [(60, 0.6, 100)]})
+    later.rename(tmp_path / "sec" / "events.out.tfevents.2.a.1")
+    runs, said = warned(tmp_path / "sec")
+    steps = [10, 20, 30, 40, 50, 60]
+    assert runs.items["step"].tolist() == steps and runs.metrics["step"].tolist() == steps
+    assert runs.items["correct"].tolist() == pytest.approx([0.05, 0.1, 0.15, 0.2, 0.25, 0.6])
+    assert said == [
+        f"{tmp_path}/sec: resumed at step 60; 2 earlier values from there on belong to a branch that was thrown away, "
+        "and are left out"
+    ]
+
+
+def test_a_file_with_other_tags_cuts_nothing(tmp_path):
+    write_events(tmp_path / "sec", {"train/loss": [(10, 2.0, 0), (20, 1.0, 1)]})
+    write_events(tmp_path / "sec", {"eval/accuracy": [(10, 0.5, 2)]})
+    runs, said = warned(tmp_path / "sec")
+    assert runs.metrics["loss"].tolist() == [2.0, 1.0] and runs.items["correct"].tolist() == [0.5] and said == []
+
+
+def test_a_history_whose_steps_go_back_is_cut_there(tmp_path):
+    rows = [(0, 10, 0.1), (1, 20, 0.2), (2, 30, 0.3), (3, 15, 0.4), (4, 25, 0.5)]
+    table = pd.DataFrame(rows, columns=["_step", "train/global_step", "eval/accuracy"])
+    table.to_csv(tmp_path / "sec.csv", index=False)
+    runs, said = warned(tmp_path / "sec.csv")
+    assert runs.items[["step", "correct"]].values.tolist() == [[10, 0.1], [15, 0.4], [25, 0.5]]
+    assert len(said) == 1 and said[0].startswith(f"{tmp_path}/sec.csv: resumed at step 15; 2 earlier values")
+    table.iloc[:3].iloc[::-1].to_csv(tmp_path / "sec.csv", index=False)  # newest first is no resume
+    runs, said = warned(tmp_path / "sec.csv")
+    assert runs.items["correct"].tolist() == [0.1, 0.2, 0.3] and said == []
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("kind", ["state", "events", "csv"])
+def test_an_accuracy_that_is_no_number_is_told_and_no_earlier_one_speaks_for_the_run(tmp_path, kind):
+    for seed in range(3):
+        for variant, accuracies in (("random", (0.4, 0.5, 0.6)), ("hot", (0.6, 0.6, NAN if seed == 2 else 0.7))):
+            folder = tmp_path / kind / f"{variant}-{seed}"
+            points = [(25 * (i + 1), a + seed / 100) for i, a in enumerate(accuracies)]
+            if kind == "state":
+                write_state(folder, [{"eval_accuracy": a, "step": s} for s, a in points], max_steps=75)
+            elif kind == "events":
+                write_events(folder, {"eval/accuracy": [(s, a, s) for s, a in points]})
+            else:
+                folder.mkdir(parents=True)
+                (folder / "log.csv").write_text("step,eval_acc\n" + "".join(f"{s},{a}\n" for s, a in points))
+    ending = "/log.csv" if kind == "csv" else ""
+    runs, said = warned(str(tmp_path / kind / ("{variant}-{seed}" + ending)))
+    assert len(said) == 1 and re.fullmatch(
+        r"hot, seed 2: eval[_/]acc(uracy)? is not a number at step 75 and later ones \(.*\); the run diverged there",
+        said[0],
+    )
+    result = cl.compare(runs)
+    assert result.table.loc["hot", "n"] == 2
+    assert result.table.loc["hot", "difference"] == pytest.approx(0.1)
+    assert "hot, seed 2, logged an accuracy that is not a number from step 75 on" in result.verdict
+    assert "last tested at" not in result.verdict
+
+
+def test_a_mean_over_grouped_runs_is_named_and_is_no_seed(tmp_path):
+    path = tmp_path / "wandb_export.csv"
+    header = [f"{v} - eval/accuracy{end}" for v in ("easy", "random") for end in ("", "__MIN", "__MAX")]
+    path.write_text(",".join(["Step", *header]) + "\n10,0.5,0.3,0.7,0.4,0.2,0.6\n")
+    runs, said = warned(path)
+    assert [line.partition(";")[0] for line in said] == [
+        f"{path}: {name!r} is a mean over grouped runs (its __MIN and __MAX differ), not one seed"
+        for name in ("easy", "random")
+    ]
+    verdict = cl.compare(runs, to="random").verdict
+    assert "easy and random are means over runs that W&B grouped, whose seeds are not known" in verdict
+
+
+def test_metric_and_filter_are_chosen_by_task(tmp_path):
+    for seed in range(2):
+        both = {"metrics": ["acc", "acc_norm"], "acc": 1.0, "acc_norm": 0.0}
+        write_samples(tmp_path / "a" / f"s{seed}", [sample(0, 1.0, **both)], task="arc_easy")
+        lines = [sample(0, float(k == "strict"), filter=k) for k in ("strict", "flexible")]
+        write_samples(tmp_path / "a" / f"s{seed}", lines, task="gsm8k")
+    pattern = str(tmp_path / "{variant}" / "s{seed}")
+    runs = import_runs(pattern, metric={"arc_*": "acc_norm"}, filter={"gsm8k": "strict"})
+    assert runs.items.groupby("id")["correct"].mean().to_dict() == {"arc_easy/0": 0.0, "gsm8k/0": 1.0}
+    runs = import_runs(pattern, metric={"arc_*": "acc", "gsm8k": "exact_match,flexible"})
+    assert runs.items.groupby("id")["correct"].mean().to_dict() == {"arc_easy/0": 1.0, "gsm8k/0": 0.0}
+    one = import_runs(pattern + "/samples_arc*.jsonl", metric="acc")
+    two = import_runs(pattern + "/samples_gsm8k*.jsonl", filter="strict")
+    together = join(one, two)
+    assert [r.key for r in together.records] == [("a", 0), ("a", 1)] and len(together.items) == 4
+
+
+def test_statistics_of_samples_without_steps_give_numbers_or_one_line(tmp_path):
+    right = exams(tmp_path)
+    runs = import_runs(str(tmp_path / "{variant}/seed{seed}"))
+    with pytest.warns(UserWarning, match="^no area and no time: .* has no test on the axis 'step'"):
+        table = cl.statistics.aggregate(runs)
+    mean = np.mean([right["sec", s].mean() for s in range(3)])
+    found = table[(table["variant"] == "sec") & (table["quantity"] == "accuracy")]
+    assert found["value"].tolist() == pytest.approx([mean])
+    assert set(table["quantity"]) == {"accuracy", "iqm by level"}
+    looks = cl.statistics.looks(runs)
+    assert looks["difference"].tolist() == pytest.approx(
+        [mean - np.mean([right["random", s].mean() for s in range(3)])]
+    )
+    with pytest.raises(ValueError) as caught:
+        cl.statistics.to_threshold(runs)
+    assert str(caught.value).endswith(
+        "has no test on the axis 'step': a curve needs two; give evaluate_every=, or another x"
+    )
+    with pytest.raises(ValueError) as caught:
+        cl.figures.learning_curves(runs)
+    assert str(caught.value) == (
+        "no test of these runs has a number on the axis 'steps': nothing can be drawn over it; there are none"
+    )
+
+
+def test_runs_without_an_accuracy_say_what_they_logged(tmp_path):
+    for variant in ("random", "sec"):
+        log = [{"loss": 2.0, "eval_rewards/accuracy_reward/mean": 0.5, "step": 10}, {"loss": 1.0, "step": 20}]
+        write_state(tmp_path / f"{variant}-0", log)
+    runs = import_runs(str(tmp_path / "{variant}-{seed}"))
+    for ask in (cl.compare, cl.statistics.aggregate, cl.figures.learning_curves):
+        with pytest.raises(ValueError) as caught:
+            ask(runs)
+        assert str(caught.value) == (
+            "the imported files hold no accuracy that is known by its name; map one, "
+            "import_runs(..., columns={'accuracy': 'eval_rewards/accuracy_reward/mean'}); they logged "
+            "eval_rewards/accuracy_reward/mean, loss"
+        )
+    named = import_runs(str(tmp_path / "{variant}-{seed}"), columns={"accuracy": "eval_rewards/accuracy_reward/mean"})
+    assert named.items["correct"].tolist() == [0.5, 0.5]
+    line = next(trace for trace in cl.figures.loss_curves(runs).data if trace.name == "sec")
+    assert list(line.x) == [10, 20] and list(line.y) == [2.0, 1.0]
+
+
+def test_a_figure_over_an_axis_that_was_not_recorded_is_refused_in_one_line(tmp_path):
+    write_state(tmp_path / "random-0", trained((0.3, 0.5)))
+    runs = import_runs(str(tmp_path / "{variant}-{seed}"))
+    for draw in (cl.figures.learning_curves, cl.figures.loss_curves):
+        with pytest.raises(ValueError) as caught:
+            draw(runs, x="rollouts")
+        assert str(caught.value).endswith(
+            "has a number on the axis 'rollouts': nothing can be drawn over it; there are steps"
+        )
+
+
+def test_the_methods_paragraph_of_logs_says_only_what_they_tell(tmp_path):
+    for variant, gain in (("random", 0.0), ("sec", 0.1)):
+        for seed in range(3):
+            write_state(tmp_path / f"{variant}-{seed}", trained((0.3, 0.5 + gain + seed / 50 * (1 + gain))))
+    runs = import_runs(str(tmp_path / "{variant}-{seed}"))
+    paragraph = cl.report.methods_paragraph(runs, cl.compare(runs))
+    assert "same test rows" not in paragraph and "these test rows" not in paragraph
+    assert (
+        "Final accuracies were compared with random, paired by the seed that the files' names give; they are those "
+        "that other programs logged of whole test sets, and whether these had the same rows was not recorded"
+        in paragraph
+    )
+    exams(tmp_path / "rows")
+    runs = import_runs(str(tmp_path / "rows" / "{variant}" / "seed{seed}"))
+    assert "on the same test rows" in cl.report.methods_paragraph(runs, cl.compare(runs))
