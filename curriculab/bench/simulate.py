@@ -16,6 +16,7 @@ from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective
 from curriculab.protocol import Backend, Method, Rows, Train, method_name
 from curriculab.registry.names import also_named
+from curriculab.registry.warning import warn
 from curriculab.runs import Runs
 from curriculab.simulation.learner import SimulatedLearner
 from curriculab.simulation.rows import row_bytes
@@ -67,6 +68,12 @@ def simulate(
     Returns
     -------
     Runs
+        A variant that failed is told in a warning, as a bench tells it.
+
+    Raises
+    ------
+    ValueError
+        Where both or neither of steps and budget are given, or an id stands twice.
 
     Examples
     --------
@@ -78,6 +85,10 @@ def simulate(
     """
     if (steps is None) == (budget is None):
         raise ValueError("give simulate steps=, or budget=Budget(...), and not both")
+    for what, rows in (("pool", pool), ("tests", tests)):
+        if rows is not None and not rows.index.is_unique:
+            twice = rows.index[rows.index.duplicated()][0]
+            raise ValueError(f"simulate: the id {twice!r} stands twice in {what}; give every row an id of its own")
     variants = dict(method) if isinstance(method, Mapping) else {name or method_name(method): method}
     resolve = partial(_objective, default=objective)
     samples = resolve(None).needs_samples
@@ -100,7 +111,10 @@ def simulate(
     backend.start([(job.variant, job.seed) for job in jobs])
     Scheduler(backend, budget, tests, shares).drive(jobs)
     spec = {"simulated": True, "batch_size": batch_size, "objective": str(objective), "budget": asdict(budget)}
-    return Runs(tuple(record(job, tests, spec) for job in jobs))
+    runs = Runs(tuple(record(job, tests, spec) for job in jobs))
+    for (variant, number), why in runs.failed.items():
+        warn(f"{variant!r} with seed {number} {why}")
+    return runs
 
 
 def _objective(request: Train | None, *, default: str | Objective) -> Objective:

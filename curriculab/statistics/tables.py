@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -56,7 +58,18 @@ def tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
         chosen = items[np.isclose(items.share, at)]
     chosen = _without_failed(chosen, runs)
     failed = [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()]
-    return labelled(chosen), failed + _of_imports(runs) + _early(chosen)
+    return labelled(chosen), failed + _of_imports(runs) + _overspent(runs) + _early(chosen)
+
+
+def _overspent(runs: Runs) -> list[str]:
+    """Runs whose last request went over their budget by more than a group of answers: compared at what they spent."""
+    found = []
+    for record in runs.records:
+        spent = re.fullmatch(r"budget of (\w+) spent, (\d+) of (\d+)", str(record.spec.get("ended", "")))
+        if spent and record.key[0] not in runs.null:
+            name, seed = record.key
+            found.append(f"{name}, seed {seed}, spent {spent[2]} {spent[1]} of {spent[3]}")
+    return found
 
 
 def untested(runs: Runs, before: str = "") -> str:

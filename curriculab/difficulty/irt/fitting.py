@@ -340,6 +340,7 @@ def fit(
     x, people, items = checked_responses(responses, model)
     varied = (np.nanmin(x, axis=0) == 0) & (np.nanmax(x, axis=0) == 1)
     found, common = search(x[:, varied], model, negative=negative, prior=guessing_prior, nodes=nodes)
+    _warn_of_few_people(x[:, varied], found, model)
     if not found.converged:
         warn(
             f"{model} was still improving after {found.steps} steps of EM; its errors are not to be trusted "
@@ -369,6 +370,24 @@ def fit(
         steps=found.steps,
         converged=found.converged,
         errors=errors,
+    )
+
+
+# People from which on marginal maximum likelihood recovers the parameters: Drasgow 1989 (2PL: 200 people, 5 items),
+# Hulin, Lissak & Drasgow 1982 (3PL: 1,000 people, 60 items). For the 1PL there is no border at which it breaks.
+PEOPLE = {"2pl": 200, "3pl": 1000}
+
+
+def _warn_of_few_people(x: np.ndarray, found: Found, model: str) -> None:
+    """Tell of fits with too few answers an item, and of how many items lie at a bound for it."""
+    answers = float(np.median((~np.isnan(x)).sum(axis=0)))
+    if answers >= PEOPLE.get(model, 0):
+        return
+    bound = int(found.held.any(0).sum())
+    at_bound = f"{bound} of {x.shape[1]} items lie at a bound; " if bound else ""
+    warn(
+        f"{model}: {answers:g} people an item (median of {x.shape[1]} items) are few for a discrimination of each; "
+        f"{at_bound}estimates are steady from about {PEOPLE[model]} on: fit model='1pl', or mind their errors"
     )
 
 

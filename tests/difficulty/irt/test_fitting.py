@@ -272,3 +272,21 @@ def test_bad_input_is_refused_with_one_clear_line(call, message: str):
     with pytest.raises(ValueError) as error:
         call()
     assert str(error.value) == message
+
+
+def test_few_people_for_many_parameters_are_told_with_what_to_do():
+    """Four systems and 60 items: a discrimination for each has four answers to go by."""
+    x, _, _ = planted("2pl", 4, 60, seed=1)
+    with pytest.warns(UserWarning) as caught:
+        fit = irt.fit(x, "2pl")
+    bound = int((fit.items["flag"] == "at bound").sum())
+    varied = int((~fit.items["flag"].isin(["all right", "all wrong"])).sum())
+    assert bound > 0 and str(caught[0].message) == (
+        f"2pl: 4 people an item (median of {varied} items) are few for a discrimination of each; {bound} of "
+        f"{varied} items lie at a bound; estimates are steady from about 200 on: fit model='1pl', or mind their "
+        "errors"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        irt.fit(x, "1pl")
+        irt.fit(lsat(), "2pl")
