@@ -15,7 +15,7 @@ from curriculab.engine.adapter import Entry, Layout
 from curriculab.engine.experts import Stack, follow_plan
 from curriculab.engine.plan import Products, active_plans
 from curriculab.engine.products import BySpan, product
-from curriculab.engine.quantised import is_quantised, unpacked
+from curriculab.engine.quantised import unpacked
 from curriculab.engine.route import batched
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ NOTHING = BySpan(())  # of a layer without adapters
 
 def dense(layer: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
     """The frozen weight (out, in) of a linear layer, out of NF4 where it is kept so."""
-    if is_quantised(layer):
+    if getattr(layer.weight, "quant_state", None) is not None:
         return unpacked(layer, dtype)
     weight = layer.weight.to(dtype)
     return weight if isinstance(layer, torch.nn.Linear) else weight.T  # GPT-2's Conv1D lies as (in, out)
