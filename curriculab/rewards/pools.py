@@ -23,7 +23,7 @@ AS = {
     "code": "words, though they look like code, which nothing here runs",
     "option": "options",
 }
-CHECKED = 5000  # rows, evenly over the pool, whose own answers are judged
+CHECKED = 2000  # rows, evenly over the pool, whose own answers are judged
 SHOWN = 60  # characters of an answer that is shown
 
 
@@ -105,7 +105,8 @@ def judging_of(pool: Rows) -> Judging:
     """Tell who judges the answers of a pool, and judge its own answers and solutions.
 
     A solution is judged where the row names no task, or one of "number", "math", "text", "choice": those that look for
-    the answer within a text. Of a large pool 5,000 rows are judged, evenly over it.
+    the answer within a text. Of a large pool 2,000 rows are judged, evenly over
+    it. Text to study, whose prompt is empty, answers nothing and is left out.
 
     Parameters
     ----------
@@ -130,7 +131,8 @@ def judging_of(pool: Rows) -> Judging:
     """
     names = ("answer", "task", "options", "metadata", "solution")
     rows = pd.DataFrame({n: pool[n] if n in pool else None for n in names}, index=pool.index, dtype=object)
-    rows = rows[rows["answer"].notna()]
+    asked = pool["prompt"].ne("") if "prompt" in pool else True
+    rows = rows[rows["answer"].notna() & asked]
     kinds: Counter[str] = Counter()
     tasks: Counter[str] = Counter()
     for row in rows.itertuples():

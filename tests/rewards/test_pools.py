@@ -51,6 +51,11 @@ def test_rows_whose_own_answer_or_solution_is_judged_wrong_are_counted_and_shown
     assert found.record()["tolerance"] == 1e-12
 
 
+def test_text_to_study_is_not_judged():
+    pool = rows(answer=["The answer is 5.\nQuestion: which?", "72"]).assign(prompt=["", "48 + 24?"])
+    assert judging_of(pool).rows == 1 and judging_of(pool).problem == ""
+
+
 def test_embedded_tasks_pass_and_an_empty_pool_is_no_error():
     for name in ("ladder", "clinic"):
         assert judging_of(cl.load_pool(name, n=20, seed=0)).problem == ""
