@@ -26,6 +26,7 @@ from curriculab.registry.fingerprint import describe, git, texts, versions
 from curriculab.registry.serialization import written
 from curriculab.registry.warning import warn
 from curriculab.rewards import Judging, judging_of
+from curriculab.rewards.cutoffs import DEFAULTS, SETTINGS
 from curriculab.runs import Store, digest_of, digest_of_table
 
 TOO_LARGE = 5  # times the usual learning rate, from where on the bench warns; the pocket model's are 5 and 30 times
@@ -131,7 +132,8 @@ class Design:
             **({"backend": self.backend_identity} if self.backend_name else {}),
             **({"max_tokens_per_forward": self._tokens} if self._tokens else {}),  # it rounds otherwise
             "versions": versions(),
-            "code": run_modules(self.model, self.objectives.values(), self.tasks),
+            **({"judging": dict(SETTINGS)} if SETTINGS != DEFAULTS else {}),  # limits and tolerance of the verifiers
+            "code": run_modules(self.model, self.objectives.values(), [*self.tasks, *self._chosen]),
             **({"columns": columns} if columns else {}),
             **({"measures": measures} if measures else {}),
             **({"steered": steered} if steered else {}),
@@ -152,6 +154,11 @@ class Design:
         """Names of the tasks that training and test rows are judged by."""
         columns = [rows["task"].dropna() for rows in (self.train, self.test) if "task" in rows]
         return sorted({str(task) for column in columns for task in column})
+
+    @property
+    def _chosen(self) -> list[None]:
+        """A task of None, where verifiers of some rows are chosen by the right answers."""
+        return [None] if any(judging.kinds for judging in self.judging.values()) else []
 
     @cached_property
     def train_digest(self) -> str:

@@ -10,6 +10,7 @@ from curriculab.registry.fingerprint import describe, modules, texts
 from curriculab.rewards.registry import VERIFIERS
 
 REQUESTS = "curriculab.difficulty.survey"  # where methods ask for scores by the names of measures
+CHOSEN_VERIFIERS = ("number", "math", "text", "choice")  # by rewards/verifiers/any_task.py, which finds them by name
 SESSION = "curriculab.bench.session"  # where the imports are followed from: a name, since the session imports this
 
 
@@ -19,7 +20,10 @@ def run_modules(model: object, objectives: Iterable[object], tasks: Iterable[obj
     tasks: of training and test rows, whose verifiers judge answers.
     """
     engine = getattr(model, "backend_class", None)  # the class that trains, samples and scores with this model
-    verifiers = dict.fromkeys(VERIFIERS.unit(task).module for task in tasks if task in VERIFIERS)
+    named = list(tasks)
+    if not all(isinstance(task, str) for task in named):  # a row without a task is judged as its right answer asks
+        named += CHOSEN_VERIFIERS
+    verifiers = dict.fromkeys(VERIFIERS.unit(task).module for task in named if task in VERIFIERS)
     return modules(SESSION, type(model), *([engine] if engine else []), *map(type, objectives), *verifiers)
 
 

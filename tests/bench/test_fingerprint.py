@@ -189,3 +189,10 @@ def test_a_class_of_a_module_of_ones_own_counts_by_its_code(tmp_path, monkeypatc
         assert described["type"] == "Kept" and described["knobs"] == {"0": 3}
         found.add(described["modules"][f"own_classes{number}"])
     assert len(found) == 2
+
+
+def test_rows_without_a_task_are_judged_by_modules_that_decide_the_run():
+    named = run_modules(object(), [], ["ladder"])
+    chosen = run_modules(object(), [], ["ladder", None])
+    assert {f"curriculab.rewards.verifiers.{name}" for name in ("numbers", "math", "words", "choice")} <= {*chosen}
+    assert "curriculab.rewards.verifiers.numbers" not in named and "curriculab.rewards.verifiers.exact" in named
