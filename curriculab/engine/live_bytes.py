@@ -76,10 +76,16 @@ def shapes_only(base: torch.nn.Module) -> Iterator[None]:
 
     before = [(m, dict(vars(m)), dict(m._buffers)) for m in base.modules()]
     states = [(s, dict(vars(s))) for m in base.modules() if hasattr(s := vars(m).get("state"), "__dict__")]
+    stores = {id(s): s for m in base.modules() if (s := vars(m).get("unpacked")) is not None}
+    budgets = [(store, store.budget) for store in stores.values()]
+    for store in stores.values():
+        store.budget = 0  # a weight without memory must not be kept
     try:
         with FakeTensorMode(allow_non_fake_inputs=True):
             yield
     finally:
+        for store, budget in budgets:
+            store.budget = budget
         for module, attributes, buffers in before:
             vars(module).clear()
             vars(module).update(attributes)

@@ -101,6 +101,7 @@ def predict(
     limits = limits or MemoryLimits()
     adapters = len(train) if adapters is None else adapters
     weights = int(footprint(model.base, model.layout, 0).weights * 2**20)
+    weights += min(model.unpacked.needed, model.unpacked.budget)  # out of 4 or 8 bits, kept on a CPU
     budget = limits.max_tokens_per_forward or tokens_for(model, adapters, [])
     activations, logits, exact = _step(model, train, limits, budget) if train else (0, 0, True)
     cache, sampling = _sampling(model, write, limits) if write else (0, 0)

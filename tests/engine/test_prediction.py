@@ -86,6 +86,17 @@ def test_a_prediction_leaves_the_model_as_it_was(name):
     assert score(model, [None], [TABLE], "nll", "row")[0].reply.equals(before)
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weights_without_memory_are_not_kept(tiny_folder, bits):
+    """What is taken out of 4 or 8 bits is kept for later forwards, but not while shapes alone are gone through."""
+    model = load_model(str(tiny_folder), bits=bits, device="cpu")
+    model.unpacked.limit(model.unpacked.budget)  # nothing is kept yet
+    found = predict(model, train=[model.encode(TABLE)])
+    assert model.unpacked.bytes == 0 and model.unpacked.budget > 0
+    assert np.isfinite(score(model, [None], [TABLE], "nll", "row")[0].reply["nll"]).all()
+    assert found.exact and found.weights > model.unpacked.needed
+
+
 @pytest.mark.slow
 def test_experts_are_estimated_and_it_is_said():
     """Which expert a token goes to is a number, not a shape."""
