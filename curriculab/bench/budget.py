@@ -79,6 +79,24 @@ class Budget:
         """
         return {k: getattr(spent, SPENT_IN.get(k, k)) / v for k, v in vars(self).items() if v is not None}
 
+    def why_spent(self, spent: Spent, group: int) -> str:
+        """Which limit was reached; where a request of many rows went over it by more than a last `group`, by how much.
+
+        Examples
+        --------
+        >>> from curriculab.bench.budget import Spent
+        >>> cl.Budget(rollouts=8).why_spent(Spent(rollouts=8), 4)
+        'budget of rollouts spent'
+        >>> cl.Budget(rollouts=8).why_spent(Spent(rollouts=20), 4)
+        'budget of rollouts spent, 20 of 8'
+        """
+        shares = self.shares(spent)
+        limit = max(shares, key=shares.get)
+        if limit == "max_total_tokens":
+            return "ceiling on total tokens"
+        over = limit == "rollouts" and spent.rollouts > self.rollouts + group
+        return f"budget of {limit} spent" + (f", {spent.rollouts} of {self.rollouts}" if over else "")
+
     def axis(self) -> tuple[str, int]:
         """Name and size of the axis that evaluations are counted on: the first one given.
 

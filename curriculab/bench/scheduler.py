@@ -216,12 +216,7 @@ class Scheduler:
         if job.run.progress >= 1.0:
             if job.failed:
                 job.event("failed after its budget was spent", why=job.ended)
-            shares = self.budget.shares(job.spent)
-            spent = max(shares, key=shares.get)
-            job.ended = "ceiling on total tokens" if spent == "max_total_tokens" else f"budget of {spent} spent"
-            if spent == "rollouts" and job.spent.rollouts > self.budget.rollouts + job.run.rollouts:
-                # more than the last group goes over: a request of many rows was answered whole
-                job.ended += f", {job.spent.rollouts} of {self.budget.rollouts}"
+            job.ended = self.budget.why_spent(job.spent, job.run.rollouts)
         job.close("returned")
 
     def _after(self, job: Job, asked: list[Pending]) -> list[Pending]:

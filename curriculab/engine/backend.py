@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,20 @@ class ModelBackend:
     objectives: the bench's setting of each objective, the first being the default; reference_models: read-only models
     by role; temperature, max_new_tokens: of a Sample that names none; limits: of memory, as the bench was given them.
     Its state: micro_batch, tokens in one forward, and cache_bytes, of keys and values (None: not found yet).
+
+    Examples
+    --------
+    >>> from curriculab.engine import ModelBackend
+    >>> from curriculab.protocol import Ask
+    >>> model, rows = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=4, seed=0)
+    >>> backend = ModelBackend(model, {"sft": cl.Sft()})
+    >>> backend.start([("mine", 0)])
+    >>> request = cl.Train(rows)
+    >>> (answer,) = backend.answer([Ask(("mine", 0), turn=1, place=0, stream=(0, 1, 0), request=request)])
+    >>> bool(answer.trained == model.lengths(rows).sum()), backend.adapters["mine", 0]["learner"].steps
+    (True, 1)
+    >>> backend.setting(request).learning_rate, backend.tokens(), backend.drain_halvings()
+    (0.001, 2048, [])
     """
 
     model: Model
@@ -116,12 +130,10 @@ class ModelBackend:
     def tokens(self) -> int:
         """Tokens in one forward; where nobody set them, as many as the device has room for."""
         if self.micro_batch is None:
-            self.micro_batch = tokens_for(self.model, len(self.owners), list(self._own_adapters()))
+            self.micro_batch = tokens_for(
+                self.model, len(self.owners), [a for own in self.adapters.values() for a in own.values()]
+            )
         return self.micro_batch
-
-    def _own_adapters(self) -> Iterator[Adapter]:
-        for own in self.adapters.values():
-            yield from own.values()
 
     # -- answering ----------------------------------------------------------------------------------------------------
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
@@ -146,7 +158,7 @@ class ModelBackend:
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
         if self.tokens() <= SMALLEST:
-            raise self._no_room(f"a forward of {self.micro_batch} tokens") from error
+            raise _no_room(f"a forward of {self.micro_batch} tokens", len(self.roles)) from error
         self.roles.clear_gradients()
         self.micro_batch //= 2
         self.halvings.append(self.micro_batch)
@@ -158,17 +170,11 @@ class ModelBackend:
         if self.limits.kv_cache_bytes is None:  # what was there at once may have been less than there was room for
             self.cache_bytes = min(self.cache_bytes, MOST_TOKENS[self.model.device.type] * place_bytes(self.model))
         if self.cache_bytes <= STRIDE * place_bytes(self.model):
-            raise self._no_room("the keys and values of one answer") from error
+            raise _no_room("the keys and values of one answer", len(self.roles)) from error
         self.cache_bytes //= 2
         self.halvings.append(KvCacheBytes(self.cache_bytes))
         why = str(error).partition("\n")[0]
         warnings.warn(f"{why}; from here on {in_bytes(self.cache_bytes)} of keys and values at once", stacklevel=3)
-
-    def _no_room(self, what: str) -> MemoryError:
-        return MemoryError(
-            f"the device has no room for {what} beside {len(self.roles)} adapters; free memory on it, or train fewer "
-            "variants and seeds at once: asked again, a bench with a store goes on from its last checkpoint"
-        )
 
     def _train(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
         """Steps of different adapters share forwards; a second step of the same adapter waits for the first."""
@@ -249,6 +255,13 @@ class ModelBackend:
             except ValueError as error:
                 answers.append(error)
         return answers
+
+
+def _no_room(what: str, adapters: int) -> MemoryError:
+    return MemoryError(
+        f"the device has no room for {what} beside {adapters} adapters; free memory on it, or train fewer variants and "
+        "seeds at once: asked again, a bench with a store goes on from its last checkpoint"
+    )
 
 
 def _one_by_one_if_bad(how: Callable[[Sequence[Ask]], list], asks: Sequence[Ask]) -> list[Answer | Exception]:

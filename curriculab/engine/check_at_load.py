@@ -144,7 +144,7 @@ def probe(model: Model) -> Found:
     adapters = [_shaken(model, seed) for seed in (0, 1)]
     attend(model)
     rows = _rows(model, adapters)
-    own = [[r.text for r in rows if r.adapter == k] for k in (0, 1)]
+    own = [r.text for r in rows if r.adapter == 0], [r.text for r in rows if r.adapter == 1]
     read = read_tokens(model, [work_of(model, a, texts) for a, texts in zip(adapters, own, strict=True)])
     ours = [-nll for texts in read for nll in texts]  # in the order of the rows
     try:

@@ -51,8 +51,9 @@ class Judging:
 
     Examples
     --------
-    >>> cl.rewards.judging_of(cl.load_pool("ladder", n=8, seed=0)).line
-    '8 answers are judged by the task ladder'
+    >>> found = cl.rewards.judging_of(cl.load_pool("ladder", n=8, seed=0))
+    >>> found.line, found.problem  # every row's own answer is judged right
+    ('8 answers are judged by the task ladder', '')
     """
 
     rows: int
