@@ -523,6 +523,44 @@ WITH_IMAGES: dict[str, tuple[str, dict[str, object]]] = {
             "image_token_index": 511,
         },
     ),
+    "gemma4-images": (
+        "Gemma4Config",
+        {
+            **images(
+                {**ARCHITECTURES["gemma4-ple"][1], "model_type": "gemma4_text"},
+                model_type="gemma4_vision",
+                head_dim=16,
+                num_key_value_heads=2,
+                pooling_kernel_size=1,
+                position_embedding_size=16,
+            ),
+            "audio_config": None,
+            "audio_token_id": 508,
+            "video_token_id": 507,
+            "image_token_id": 511,
+            "boi_token_id": 510,
+            "eoi_token_id": 509,
+        },
+    ),
+    "qwen3.5-images": (
+        "Qwen3_5Config",
+        {
+            "text_config": {**ARCHITECTURES["qwen3.5"][1], "model_type": "qwen3_5_text"},
+            "vision_config": dict(
+                depth=1,
+                hidden_size=32,
+                intermediate_size=48,
+                num_heads=2,
+                patch_size=14,
+                out_hidden_size=64,
+                num_position_embeddings=16,
+            ),
+            "image_token_id": 511,
+            "video_token_id": 510,
+            "vision_start_token_id": 509,
+            "vision_end_token_id": 508,
+        },
+    ),
 }
 
 
@@ -534,7 +572,7 @@ def build(name: str, seed: int = 1) -> transformers.PreTrainedModel:
     torch.manual_seed(seed)
     kinds = [transformers.AutoModelForCausalLM]
     if name in WITH_IMAGES:
-        kinds.append(transformers.AutoModelForImageTextToText)
+        kinds.insert(0, transformers.AutoModelForImageTextToText)  # else the text model alone, of some
     model = next(k for k in kinds if type(config) in k._model_mapping).from_config(config, dtype=torch.float32)
     generator = torch.Generator().manual_seed(seed + 4)
     with torch.no_grad():

@@ -40,7 +40,8 @@ REFUSED = {
 # What reads one row at a time; all others are packed.
 ONE_AT_A_TIME = {
     *("bloom", "codegen", "diffllama", "doge", "falcon-7b", "falcon-alibi", "gemma3n", "gpt-neo", "gptj"),
-    *("granite4-hybrid", "lfm2", "llama4", "mpt", "qwen3-next", "qwen3.5", "qwen3.5-moe", "xglm"),
+    *("granite4-hybrid", "lfm2", "llama4", "mpt", "qwen3-next", "qwen3.5", "qwen3.5-moe"),
+    *("qwen3.5-images", "xglm"),
 }
 
 LONG = "measure how difficult training examples are and train variants side by side on one model with adapters "
