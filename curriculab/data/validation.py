@@ -80,7 +80,7 @@ def validate(
             f"{source}: the column {taken[0]!r} has a meaning of its own while rows are answered and trained; "
             "give it another name, pool.rename(columns=...)"
         )
-    at = places or {i: f"row {show(key)}" for i, key in enumerate(pool.index)}
+    at = places or RowsById(pool.index)
     check_index(pool, source, at)
     pool = pool.copy()
     check_texts(pool, source, at)
@@ -95,13 +95,24 @@ def validate(
     return pool
 
 
+class RowsById(dict):
+    """Place of each row, by position: "row 'mine/1'", written when an error asks for it."""
+
+    def __init__(self, index: pd.Index) -> None:
+        super().__init__()
+        self.index = index
+
+    def __missing__(self, position: int) -> str:
+        return f"row {show(self.index[position])}"
+
+
 def fail(source: str, place: str, column: str, found: Any, expected: str) -> PoolError:
     return PoolError(f"{source}, {place}, column {column!r}: found {show(found)}, expected {expected}")
 
 
 def check_index(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
     first: dict[str, int] = {}
-    for i, key in enumerate(pool.index):
+    for i, key in enumerate(pool.index.tolist()):
         if not isinstance(key, str) or not key:
             raise fail(source, at[i], "id", key, "text, such as 'mine/00001'")
         if key in first:
@@ -113,8 +124,9 @@ def check_index(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
 
 def check_texts(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
     """Every row has an answer; prompts are empty in every row (text to study) or in none."""
-    study = all(isinstance(prompt, str) and prompt == "" for prompt in pool["prompt"])
-    for i, (prompt, answer) in enumerate(zip(pool["prompt"], pool["answer"], strict=True)):
+    prompts, answers = pool["prompt"].tolist(), pool["answer"].tolist()  # a str column is slow to walk through
+    study = all(isinstance(prompt, str) and prompt == "" for prompt in prompts)
+    for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         if blank(prompt) and blank(answer):
             raise PoolError(f"{source}, {at[i]}: found neither prompt nor answer, expected text in at least the answer")
         if blank(prompt) and not study:
@@ -130,7 +142,7 @@ def check_texts(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
 
 def check_text(values: pd.Series, source: str, at: Mapping[int, str]) -> None:
     optional = values.name not in ("prompt", "answer", "topic")
-    for i, value in enumerate(values):
+    for i, value in enumerate(values.tolist()):
         if not isinstance(value, str) and not (optional and is_missing(value)):
             raise fail(source, at[i], str(values.name), value, f"text{_part_of(str(values.name), value)}")
 
