@@ -22,6 +22,8 @@ from curriculab.protocol import Rows
 LENGTH = 8  # words of a sequence; a test row of fewer is one sequence
 SHARE = 0.8  # of a test row's sequences in one trained text: of clinic's own random split 1% of the test rows pass it
 
+MOST_KNOWN = 10_000  # texts whose test rows are remembered, since most are trained again
+
 
 @dataclass(frozen=True)
 class Found:
@@ -102,6 +104,8 @@ class TestRows:
             near = [row for row in self._near(f"{asked} {learned}") if row not in same]
             near = [row for row in near if self._same_answer(row, learned, answer)]
             known = [*((self.ids[row], "same") for row in same), *((self.ids[row], "near") for row in near)]
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
             self._known[asked, learned, answer] = known
         return known
 
