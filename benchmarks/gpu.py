@@ -35,7 +35,6 @@ from curriculab.data.loading import load_pool
 from curriculab.engine.adapter import Adapter
 from curriculab.engine.footprint import MIB
 from curriculab.engine.generation import Prompt, write
-from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.loading import free_models, load_model
 from curriculab.engine.memory import tokens_for
 from curriculab.engine.model import Model
@@ -289,7 +288,7 @@ def training(model: Model, size: Size, variants: int, repeats: int, ceiling: Map
     tokens, learned = sum(map(len, texts)), sum(len(text.targets) for text in texts)
     for adapter in adapters:
         adapter.open()
-    budget = tokens_for(model, MemoryLimits(), variants, adapters)
+    budget = tokens_for(model, variants, adapters)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     seconds = timed(device, lambda: train_steps(model, adapters, tables, [Sft()] * variants, budget=budget), repeats)

@@ -24,17 +24,21 @@ def short_problems(data):
 def recorded(tmp_path_factory):
     from benchmarks import real
 
-    folder, patch = tmp_path_factory.mktemp("real"), pytest.MonkeyPatch()
-    patch.setattr(real, "problems", short_problems)
+    folder = tmp_path_factory.mktemp("real")
     given = ["--model", "pocket", "--longest", "400", "--seeds", "3", "--steps", "1", "--tests", "4", "--threads", "1"]
     given += ["--store", str(folder / "runs"), "--to", str(folder / "reference")]
-    real.main([*given, "--first", "2", "--train-only"])
-    trained = {path.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("*/spec.json")}
-    about = real.main(given)
-    again = {path.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("*/spec.json")}
-    assert trained.items() <= again.items()  # seed 2 was found, not trained again
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(real, "problems", short_problems)
+        real.main([*given, "--first", "2", "--train-only"])
+        trained = written(folder / "runs")
+        about = real.main(given)
+    assert trained and trained.items() <= written(folder / "runs").items()  # seed 2 was found, not trained again
     return folder, about
+
+
+def written(store):
+    """When each run of a store was written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in store.glob("*/spec.json")}
 
 
 def test_every_control_runs_with_every_seed(recorded):
