@@ -9,7 +9,6 @@ the others move together (`keep`).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -21,6 +20,7 @@ from curriculab.engine.attention import PLAIN, Scores
 from curriculab.engine.model import Model
 from curriculab.engine.plan import Span, running
 from curriculab.engine.products import planned
+from curriculab.registry.warning import warn
 
 UNREAD = 4  # tokens that are written between two looks of the host
 REACH = 256  # attention looks at a multiple of so many places; a graph is captured anew when it grows
@@ -221,7 +221,7 @@ class Replayed:
                 self.run = self.capture(self.run)
             except RuntimeError as error:
                 fine, why = False, str(error).partition("\n")[0]
-                warnings.warn(f"decoding is not replayed as a CUDA graph, which is slower: {why}", stacklevel=2)
+                warn(f"decoding is not replayed as a CUDA graph, which is slower: {why}")
         self.run()
         return fine
 
