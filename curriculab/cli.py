@@ -3,6 +3,7 @@
 curriculab run bench.json                   # train a bench without a notebook
 curriculab methods show sec                 # a method with its equation; `methods check sec` tries its claim
 curriculab runs                             # recorded runs and their size; show, prune, export
+curriculab rewards corpus                   # how often verifiers err on answers with a known verdict
 curriculab check                            # what this machine has of what is needed
 curriculab reproduce online                 # the long form of a notebook
 """
@@ -18,6 +19,7 @@ COMMANDS = {
     "run": ("curriculab.bench.command", "train a bench from its file"),
     "methods": ("curriculab.bench.checking", "list methods, show one, try its check"),
     "runs": ("curriculab.runs.commands", "list, show, prune and export recorded runs"),
+    "rewards": ("curriculab.rewards.commands", "how often verifiers err on answers with a known verdict"),
     "check": ("curriculab.widgets.machine", "what this machine has of what is needed"),
     "reproduce": ("curriculab.paper.reproduce", "the long forms of notebooks"),
 }

@@ -8,7 +8,7 @@
 Here belong what is compared with an answer (verifiers/, one file a kind of task; verification.py calls them), the
 process that judges what could hang (worker.py, worker_process.py), how an answer is found in a text and read
 (answers.py, meaning.py, quantities.py, plain.py), which verifier a right answer asks for (golds.py, pools.py), and the
-parts that a reward is added up from (parts.py). `python -m curriculab.rewards corpus` prints how often the verifiers
+parts that a reward is added up from (parts.py). `curriculab rewards corpus` prints how often the verifiers
 err on pairs with a known verdict; `python -m tools.fuzz_verifiers --n 100000 --seed 0` throws hostile text at them and
 prints what they did.
 """

@@ -1,4 +1,4 @@
-"""How often a verifier errs on pairs with a known verdict: `python -m curriculab.rewards corpus` prints it.
+"""How often a verifier errs on pairs with a known verdict: `curriculab rewards corpus` prints it.
 
 A corpus is a file of JSON lines, or of one JSON list, such as
 

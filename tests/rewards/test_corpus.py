@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curriculab.rewards import __main__ as command
+from curriculab.rewards import commands as command
 from curriculab.rewards import figures_of, judge_pairs, limits, load_pairs
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -222,6 +222,7 @@ def test_perfect_order_and_pure_noise_end_at_bounds_that_are_told(model: str):
     perfect = (np.arange(20)[:, None] >= np.linspace(1, 19, 10)).astype(int)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message=".* are few for ")  # of 20 people it is told elsewhere
         fit = irt.fit(perfect, model)
         noise = irt.fit(np.random.default_rng(0).integers(0, 2, (300, 20)), model)
     assert (fit.items.flag == "at bound").all() and (np.diff(fit.items.difficulty) > 0).all()
