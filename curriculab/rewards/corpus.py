@@ -42,14 +42,17 @@ def load_pairs(path: str | Path) -> list[dict]:
     >>> cl.rewards.load_pairs("pairs.jsonl")[0]["gold"]
     '7'
     """
+    expected = f"{path}: no pairs of 'gold', 'text' and 'right'; give JSON lines of such objects"
     text = Path(path).read_text(encoding="utf-8")
-    if text.lstrip().startswith("["):
-        rows = json.loads(text)
-    else:
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    pairs = [row for row in rows if row.get("right") is not None]
+    try:
+        whole = text.lstrip().startswith("[")
+        rows = json.loads(text) if whole else [json.loads(line) for line in text.splitlines() if line.strip()]
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{expected} ({error})") from None
+    objects = all(isinstance(row, dict) for row in rows)
+    pairs = [row for row in rows if row.get("right") is not None] if objects else []
     if not pairs or any(not {"gold", "text"} <= set(row) for row in pairs):
-        raise ValueError(f"{path}: no pairs of 'gold', 'text' and 'right'; give JSON lines of such objects")
+        raise ValueError(expected)
     return pairs
 
 
