@@ -101,7 +101,7 @@ class Grpo(Objective):
         For "cispo" only: average as another loss type does, "rows" or "length" instead of "tokens".
     importance_sampling_correction : bool
         Multiply each token's loss, but for the divergence, by exp(old - log-probability of the decode), within bounds:
-        `Importance`. TRL does it where vLLM samples, by the same names with "vllm_" before them.
+        `Importance`. TRL does it where vLLM samples, by the same names with ``vllm_`` before them.
     importance_sampling_mode, importance_sampling_clip_max, importance_sampling_clip_min
         "token_truncate" (Yao et al. 2025), "token_mask", "sequence_truncate" or "sequence_mask", and the bounds (None:
         no bound): 3.0 and none in TRL, 2.0 and none in Yao et al. (2025).
