@@ -117,3 +117,5 @@ def multiply_rows_apart(base: torch.nn.Module) -> None:
     for module in base.modules():
         if hasattr(module, "state") and is_quantised(module):
             module.forward = MethodType(forward, module)
+            if module.weight.CB is not None:  # not by what goes first through it: shapes alone, perhaps
+                module.init_8bit_state()
