@@ -21,7 +21,7 @@ import pandas as pd
 
 CURRICULUM = "easy to hard"
 MEASURED = ("level", "reasoning_steps", "token_length", "answer_loss", "answer_entropy", "instruction_difficulty")
-LONGEST = {"word_problems": 96, "gsm8k": 110}  # tokens of a row that is trained: what two cores manage in 90 minutes
+LONGEST = {"word_problems": 96, "gsm8k": 110}  # tokens of a row that is trained: 90 minutes on two cores, reckoned
 ROWS = 400  # to train on; 30 steps of 8 see 240 of them
 
 
@@ -36,7 +36,7 @@ def settings(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="first seed: several processes can share the seeds")
     parser.add_argument("--steps", type=int, default=30, help="optimiser steps of 8 rows (default 30)")
     parser.add_argument("--tests", type=int, default=60, help="test rows (default 60)")
-    parser.add_argument("--longest", type=int, help="tokens of the longest row (default: what 90 minutes allow)")
+    parser.add_argument("--longest", type=int, help="tokens of the longest row (default: by the data)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch (default: all cores)")
     parser.add_argument("--store", type=Path, default=Path("runs/real"), help="finished runs are kept and found here")
     parser.add_argument("--to", type=Path, default=Path("data/reference"), help="where results go")

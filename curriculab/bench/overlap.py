@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import heapq
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from curriculab.data.twins import normalised
 from curriculab.data.words import words
 from curriculab.protocol import Rows
 
@@ -125,7 +125,7 @@ class TestRows:
 
 def _plain(text: object) -> str:
     """Without case, forms of the same character, and blanks beyond one."""
-    return " ".join(unicodedata.normalize("NFKC", str(text)).casefold().split())
+    return normalised(str(text)).casefold()
 
 
 def _asked(prompt: object, options: object) -> str:

@@ -144,61 +144,19 @@ class Collecting(torch.autograd.Function):
         return None, None
 
 
-@dataclass(frozen=True, eq=False)
-class Even:
-    """Stretches of one length, (n, tokens): one batched product for all adapters."""
+class Stacked:
+    """The products of an AdapterBatch with its stretches; how they are made, its two kinds say.
+
+    adapters: of the batch, with `factors` and `gradients` of a layer.
+    """
 
     adapters: AdapterBatch
 
     def add(self, y: torch.Tensor, x: torch.Tensor, layer: int, scale: float) -> list[torch.Tensor]:
-        """As BySpan's: y (n * tokens, out) += scale * B A x, in place."""
+        """As BySpan's: y (tokens, out) += scale * B A x, in place."""
         a, b = self.adapters.factors(layer)
-        h = torch.bmm(self._cut(x), a.transpose(1, 2))
-        self._add_to(y, h, b, scale)
-        return [h]
-
-    def pull_back(
-        self,
-        gx: torch.Tensor | None,
-        gy: torch.Tensor,
-        x: torch.Tensor,
-        held: Sequence[torch.Tensor],
-        layer: int,
-        scale: float,
-    ) -> None:
-        """As BySpan's, the gradients of A and B into the batch's."""
-        (h,), (a, b), g = held, self.adapters.factors(layer), self._cut(gy)
-        gh = torch.bmm(g, b.transpose(1, 2))
-        if gx is not None:
-            self._add_to(gx, gh, a, scale)
-        if self.adapters.learning:
-            ga, gb = self.adapters.gradients(layer)
-            gb.baddbmm_(h.transpose(1, 2), g, alpha=scale)
-            ga.baddbmm_(gh.transpose(1, 2), self._cut(x), alpha=scale)
-
-    def _cut(self, x: torch.Tensor) -> torch.Tensor:
-        return x.reshape(len(self.adapters.flat), -1, x.shape[-1]).to(self.adapters.flat.dtype)
-
-    def _add_to(self, y: torch.Tensor, h: torch.Tensor, w: torch.Tensor, scale: float) -> None:
-        whole = y.view(len(h), -1, y.shape[-1])
-        if y.dtype == h.dtype:
-            whole.baddbmm_(h, w, alpha=scale)
-        else:
-            whole.add_(torch.bmm(h, w), alpha=scale)
-
-
-@dataclass(frozen=True, eq=False)
-class Ragged:
-    """Stretches of any lengths, by `grouped_mm`; ends (n,) int32: where each of them ends."""
-
-    adapters: AdapterBatch
-    ends: torch.Tensor
-
-    def add(self, y: torch.Tensor, x: torch.Tensor, layer: int, scale: float) -> list[torch.Tensor]:
-        """As BySpan's."""
-        a, b = self.adapters.factors(layer)
-        h = self._times(x, a.transpose(1, 2))
-        y.add_(self._times(h, b), alpha=scale)
+        h = self.times(x, a.transpose(1, 2))
+        self.add_times(y, h, b, scale)
         return [h]
 
     def pull_back(
@@ -212,18 +170,66 @@ class Ragged:
     ) -> None:
         """As BySpan's, the gradients of A and B into the batch's."""
         (h,), (a, b) = held, self.adapters.factors(layer)
-        gh = self._times(gy, b.transpose(1, 2))
+        gh = self.times(gy, b.transpose(1, 2))
         if gx is not None:
-            gx.add_(self._times(gh, a), alpha=scale)
+            self.add_times(gx, gh, a, scale)
         if self.adapters.learning:
             ga, gb = self.adapters.gradients(layer)
-            gb.add_(self._times(h.T, gy), alpha=scale)
-            ga.add_(self._times(gh.T, x), alpha=scale)
+            self.add_gradient(gb, h, gy, scale)
+            self.add_gradient(ga, gh, x, scale)
 
-    def _times(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        """x (tokens, k) w (n, k, m), or, of x (k, tokens) and w (tokens, m), each stretch's own (n, k, m)."""
+    def times(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """Each stretch of x (tokens, k) times its own of w (n, k, m)."""
+        raise NotImplementedError
+
+    def add_times(self, y: torch.Tensor, h: torch.Tensor, w: torch.Tensor, scale: float) -> None:
+        """y (tokens, m) += scale * what `times` makes of h and w, in place."""
+        raise NotImplementedError
+
+    def add_gradient(self, g: torch.Tensor, h: torch.Tensor, x: torch.Tensor, scale: float) -> None:
+        """g (n, r, m) += scale * h transposed times x, stretch by stretch, in place; h as `times` gave it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Even(Stacked):
+    """Stretches of one length, (n, tokens): one batched product for all adapters."""
+
+    adapters: AdapterBatch
+
+    def times(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return torch.bmm(self._cut(x), w)
+
+    def add_times(self, y: torch.Tensor, h: torch.Tensor, w: torch.Tensor, scale: float) -> None:
+        whole = y.view(len(h), -1, y.shape[-1])
+        if y.dtype == h.dtype:
+            whole.baddbmm_(h, w, alpha=scale)
+        else:
+            whole.add_(torch.bmm(h, w), alpha=scale)
+
+    def add_gradient(self, g: torch.Tensor, h: torch.Tensor, x: torch.Tensor, scale: float) -> None:
+        g.baddbmm_(h.transpose(1, 2), self._cut(x), alpha=scale)
+
+    def _cut(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(len(self.adapters.flat), -1, x.shape[-1]).to(self.adapters.flat.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged(Stacked):
+    """Stretches of any lengths, by `grouped_mm`; ends (n,) int32: where each of them ends."""
+
+    adapters: AdapterBatch
+    ends: torch.Tensor
+
+    def times(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         dtype = self.adapters.flat.dtype
         return F.grouped_mm(x.to(dtype), w.to(dtype), offs=self.ends)
+
+    def add_times(self, y: torch.Tensor, h: torch.Tensor, w: torch.Tensor, scale: float) -> None:
+        y.add_(self.times(h, w), alpha=scale)
+
+    def add_gradient(self, g: torch.Tensor, h: torch.Tensor, x: torch.Tensor, scale: float) -> None:
+        g.add_(self.times(h.T, x), alpha=scale)  # grouped_mm of two matrices: one product a stretch
 
 
 # -- which way --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Which of two ways a device computes in.
 
-A CPU takes adapters and rows one after the other, and multiplies nothing but what is asked for. On a GPU the start of
-a small kernel costs more than its work: there all adapters of a forward share their products, and rows are padded to
+A CPU computes adapters and rows one after the other, without padding. On a GPU the start of a small kernel costs more
+than its work: there all adapters of a forward share their products, and rows are padded to
 share a call of attention. Every place that differs asks here, so that tests and counts can take the GPU's way anywhere:
 
 with forced(batched=True):

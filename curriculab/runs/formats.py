@@ -356,7 +356,7 @@ Choice = str | Mapping[str, str] | None  # one name for all tasks, or one by pat
 
 
 def chosen_for(task: str, wanted: Choice) -> str | None:
-    """What was asked for of a task: by its own name, else by the first pattern that fits it."""
+    """The choice for a task: the one under its own name, else under the first pattern that matches it."""
     if not isinstance(wanted, Mapping):
         return wanted
     return wanted.get(task, next((name for pattern, name in wanted.items() if fnmatchcase(task, pattern)), None))

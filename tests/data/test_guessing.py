@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -91,7 +92,21 @@ def test_the_guess_is_in_the_message_and_can_be_pasted(here: Path, name: str) ->
     told = message(write(here, "q.jsonl", json.dumps(row)))
     written = told.partition("for example columns=")[2]
     wanted = {t: c for t, c in expected.items() if t in ("prompt", "answer", "options", "solution") and t != c}
-    assert eval(written, {"cl": cl}) == wanted
+    assert pasted(written) == wanted
+
+
+def pasted(written: str) -> dict[str, object]:
+    """The value of `{"prompt": "question", "answer": cl.text_after("answer", "####")}`, without running it."""
+    tree = ast.parse(written.strip(), mode="eval").body
+    return {ast.literal_eval(key): _value(value) for key, value in zip(tree.keys, tree.values, strict=True)}
+
+
+def _value(node: ast.expr) -> object:
+    if not isinstance(node, ast.Call):
+        return ast.literal_eval(node)
+    assert isinstance(node.func, ast.Attribute) and node.func.value.id == "cl"
+    named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords}
+    return getattr(cl, node.func.attr)(*map(ast.literal_eval, node.args), **named)
 
 
 def test_most_answers_with_a_marker_are_taken_apart_and_the_others_refused_by_their_place(here: Path) -> None:

@@ -8,7 +8,8 @@ import torch
 from curriculab.engine.check_at_load import probe
 from curriculab.engine.loading import load_model
 from curriculab.engine.route import batched, forced
-from tests.engine.architectures import ARCHITECTURES, build, tokenizer
+from tests.engine.architectures import build, tokenizer
+from tests.engine.test_check_at_load import NAMES
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -31,13 +32,10 @@ def test_a_forced_way_holds_while_it_is_open_even_when_what_is_inside_fails() ->
 
 @pytest.mark.engine
 @pytest.mark.parametrize("grouped", [False, True])
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_on_the_way_of_a_gpu_every_architecture_is_its_own_forward(name: str, grouped: bool) -> None:
     """Scores and answers of two adapters' rows, against transformers and PEFT a row at a time."""
-    try:
-        model = load_model(build(name), tokenizer=tokenizer())
-    except ValueError as refused:
-        pytest.skip(f"refused at load: {refused}")
+    model = load_model(build(name), tokenizer=tokenizer())
     with forced(batched=True, grouped=grouped):
         found = probe(model)
     assert found.apart < 2e-5, found
