@@ -20,7 +20,7 @@ PY := .venv/bin/python
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 PYTEST = $(ONE_THREAD) REQUIRE=$(REQUIRE) $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help .venv demo test test-all test-fast soak lab bench gpu real docs lint
+.PHONY: help .venv demo test test-all test-fast soak lab bench gpu real proof docs lint
 help:            ## what there is to make
 	@sed -n 's/^\([a-z.-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -75,6 +75,9 @@ real: .venv .venv/.real  ## SmolLM2-135M on word problems: a curriculum and its 
 
 gpu: .venv       ## on a machine with a GPU: right against the CPU, speed and memory, into data/benchmarks/gpu.json and docs/gpu.md
 	$(ONE_THREAD) $(PY) -m benchmarks.gpu
+
+proof: .venv .venv/.real  ## hours: all claims, seeds and models, all planted errors, simulations, 100,000 hostile texts; each with its date
+	$(ONE_THREAD) $(PY) -m tools.proof
 
 docs: .venv      ## the documentation into site/; notebooks are executed once for each version of the package
 	@$(ONE_THREAD) $(PY) -m tools.docs $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))

@@ -6,7 +6,8 @@ Studies are drawn with a known truth: `normal` differences; `accuracy`, shares o
 of two arms that share the seed's luck; `skewed`, exponential differences, which no method for few seeds can do justice.
 Scores of runs x 6 tasks are normal, or shares of 50 rows from chance to ceiling; in a bench one run is tested on all
 tasks and its luck is common to them. `covered` is of the studies that have an interval, `none` the share that has not;
-95% was asked for, so with 2,000 studies figures are good to half a point.
+95% was asked for, so with 2,000 studies figures are good to half a point. `again` are intervals that were drawn later
+than the rest (`--only`). What a verdict makes of all variants together is `python -m benchmarks.verdicts`.
 """
 
 from __future__ import annotations
@@ -37,10 +38,16 @@ def main(given: Sequence[str] | None = None) -> Path:
     parser.add_argument("--studies", type=int, default=2000, help="simulated studies a figure (default 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of the simulation (default 0)")
     parser.add_argument("--to", type=Path, default=Path("data/benchmarks/coverage.json"), help="where figures go")
+    parser.add_argument(
+        "--only", nargs="+", choices=INTERVALS, help="these intervals; what is recorded of others stays"
+    )
     asked = parser.parse_args(given)
-    began, figures = time.time(), []
+    whole = json.loads(asked.to.read_text()) if asked.to.is_file() else {}
+    only = asked.only or [*INTERVALS]
+    kept = [f for f in whole.get("figures", ()) if f["interval"] in INTERVALS and f["interval"] not in only]
+    began, figures = time.time(), kept
     print(f"seed {asked.seed}, {asked.studies} studies a figure")
-    for figure in run(studies=asked.studies, seed=asked.seed):
+    for figure in run(studies=asked.studies, seed=asked.seed, only=only):
         figures.append(figure)
         print(
             f"{figure['interval']:44s} {figure['data']:10s} n={figure['seeds']:<3d} "
@@ -49,7 +56,12 @@ def main(given: Sequence[str] | None = None) -> Path:
         )
     versions = {name: importlib.metadata.version(name) for name in ("curriculab", "numpy", "scipy")}
     made = {"date": date.today().isoformat(), "python": platform.python_version(), "versions": versions}
+    figures.sort(key=lambda figure: [*INTERVALS].index(figure["interval"]))
     made |= {"seed": asked.seed, "studies": asked.studies, "asked": 0.95, "figures": figures}
+    made |= {"verdicts": whole["verdicts"]} if "verdicts" in whole else {}
+    if asked.only and "date" in whole:
+        again = dict.fromkeys(only, made["date"])
+        made |= {"date": whole["date"], "again": {**whole.get("again", {}), **again}}
     asked.to.parent.mkdir(parents=True, exist_ok=True)
     asked.to.write_text(json.dumps(made, indent=1) + "\n")
     print(f"{asked.to}: {len(figures)} figures in {(time.time() - began) / 60:.1f} minutes")
@@ -213,7 +225,7 @@ def of_improvement(*, bench: bool) -> Callable:
 
 def of_restricted_means(rng: np.random.Generator, kind: str, studies: int, n: int) -> Held:
     ours, theirs = (np.minimum(times(rng, studies, n, scale), 100) for scale in (50, 60))
-    return *each(lambda d, i: st.estimate(d, seed=i), ours - theirs), truth("restricted", kind)
+    return *each(lambda d, i: st.estimate(d), ours - theirs), truth("restricted", kind)
 
 
 def of_waiting(rng: np.random.Generator, kind: str, studies: int, n: int) -> Held:
@@ -231,6 +243,11 @@ def of_waiting(rng: np.random.Generator, kind: str, studies: int, n: int) -> Hel
 def of_rows(rng: np.random.Generator, kind: str, studies: int, n: int) -> Held:
     data = [answers(rng, n, 100) for _ in range(studies)]
     return *each(lambda d, i: st.paired_bootstrap(d, resamples=2000, seed=i), data), truth("rows", kind)
+
+
+def of_new_rows(rng: np.random.Generator, kind: str, studies: int, n: int) -> Held:
+    found = st.crossed([answers(rng, n, 100) for _ in range(studies)])
+    return found.low, found.high, truth("rows", kind)
 
 
 def of_sequences(rng: np.random.Generator, kind: str, studies: int, n: int) -> Held:
@@ -252,7 +269,7 @@ def of_looks(rng: np.random.Generator, kind: str, studies: int, n: int) -> Held:
 
 DATA, TWO = ("normal", "accuracy", "skewed"), ("normal", "accuracy")
 INTERVALS: dict[str, tuple[tuple[str, ...], Callable]] = {
-    "estimate (default)": (DATA, of_differences(lambda d, i: st.estimate(d, seed=i))),
+    "estimate (default)": (DATA, of_differences(lambda d, i: st.estimate(d))),
     "paired_t": (DATA, of_differences(lambda d, i: st.paired_t(d))),
     "bootstrap": (DATA, of_differences(lambda d, i: st.bootstrap(d, seed=i))),
     "iqm difference, jackknife": (TWO, of_benches("iqm", whole=False)),
@@ -267,6 +284,7 @@ INTERVALS: dict[str, tuple[tuple[str, ...], Callable]] = {
     "improvement_bootstrap": (TWO, of_improvement(bench=False)),
     "to_threshold difference": (("times",), of_restricted_means),
     "kaplan_meier at one time": (("times",), of_waiting),
+    "new rows, crossed": (("answers",), of_new_rows),
     "seeds_and_rows, paired_bootstrap": (("answers",), of_rows),
     "confidence_sequence at 1,000 looks": (("3% differ", "30% differ"), of_sequences),
     "looks at 1,000 evaluations": (("wandering",), of_looks),

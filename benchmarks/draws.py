@@ -85,7 +85,7 @@ def drive(
         reply = answers if isinstance(asked, list) else answers[0]
         if trained := sum(isinstance(request, Train) for request in many):
             clock.step += trained
-            clock.progress = min(1.0, clock.step / (steps + 2))
+            clock.spent = clock.progress = min(1.0, clock.step / (steps + 2))
             taken.append(spent)
             spent = 0.0
     made.close()
@@ -136,6 +136,7 @@ class Replies:
 
     def read(self, request: Score) -> Rows:
         n = len(request.rows)
-        values = self.rng.random((n, EMBEDDING) if request.measure == "embedding" else n)
-        column = pd.Series(list(values), index=request.rows.index)
-        return pd.DataFrame({request.measure: column})
+        measures = [request.measure] if isinstance(request.measure, str) else request.measure
+        shapes = {measure: (n, EMBEDDING) if measure == "embedding" else n for measure in measures}
+        values = {measure: list(self.rng.random(shape)) for measure, shape in shapes.items()}
+        return pd.DataFrame(values, index=request.rows.index)

@@ -66,7 +66,9 @@ def bench_of(asked: argparse.Namespace) -> object:
     pool = pool[model.lengths(pool) <= asked.longest]
     train, test = cl.split(pool, test=asked.tests, by="level", seed=0)
     train = train.iloc[np.random.default_rng(0).permutation(len(train))[:ROWS]]
-    return cl.Bench(model, train, test, budget=cl.Budget(steps=asked.steps), batch_size=8, store=asked.store)
+    return cl.Bench(
+        model, train, test, budget=cl.Budget(steps=asked.steps), batch_size=8, store=asked.store, valid=None
+    )
 
 
 def reference_losses(bench: object, chosen: object) -> pd.DataFrame:

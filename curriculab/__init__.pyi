@@ -20,6 +20,8 @@ from .bench.bench import Bench as Bench
 from .bench.budget import Budget as Budget
 from .bench.sanity import truth_test as truth_test
 from .bench.simulate import simulate as simulate
+from .data.chats import chat_answer as chat_answer
+from .data.chats import chat_prompt as chat_prompt
 from .data.loading import load_pool as load_pool
 from .data.mapping import count_solution_steps as count_solution_steps
 from .data.mapping import text_after as text_after
@@ -43,6 +45,7 @@ from .protocol import Piece as Piece
 from .protocol import Run as Run
 from .protocol import Sample as Sample
 from .protocol import Score as Score
+from .protocol import Script as Script
 from .protocol import Train as Train
 from .protocol import Use as Use
 from .runs.importers import import_runs as import_runs

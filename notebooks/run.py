@@ -2,17 +2,19 @@
 
     python notebooks/run.py notebooks/00_start_here.ipynb --to figures
 
-A finished cell is a line like `  7/19    1.2 s  runs = bench.run(...)`, with what it printed below; the text of cells
-tagged `table` comes at the end. The HTML shows its figures without a network: plotly's `notebook` renderer puts its
+A finished cell is a line like `  7/19    1.2 s  runs = bench.run(...)`, with what it printed below; while a cell runs, a
+line every few seconds says how long it has, and how far a bench is. The text of cells tagged `table` comes at the end. The HTML shows its figures without a network: plotly's `notebook` renderer puts its
 JavaScript into the page once, and nothing else is linked. Cells run in the folder this was started in, on one thread.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -40,6 +42,56 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 MATHJAX = re.compile(r'<script src="https://[^">]*mathjax[^">]*"></script>')
 
 
+SILENT = 4.0  # seconds after which a cell that runs is told of
+
+
+def progress(folder: Path) -> str:
+    """How far the benches are that train in `folder` or below it, by what each writes beside its checkpoints."""
+    told = []
+    for path in sorted(folder.glob("*/.bench-*/now.json")):
+        try:
+            now = json.loads(path.read_text(encoding="utf-8"))
+            done, seconds = now["progress"], now["seconds"]
+        except (OSError, ValueError, KeyError):  # it has just ended
+            continue
+        gone = done - now.get("from", 0.0)
+        left = (
+            f", about {seconds * (1 - done) / gone:.0f} s left"
+            if gone > 0 and seconds > 2 * SILENT
+            else ""
+        )
+        told.append(f"{done:.0%} trained{left}")
+    return "; ".join(told)
+
+
+class Heartbeat:
+    """Says every few seconds that the cell in hand still runs, and how far its bench is."""
+
+    def __init__(self, folder: Path, total: int, report: Callable[[str], None]) -> None:
+        self.folder, self.total, self.report = folder, total, report
+        self.started, self.index, self._over = 0.0, 0, threading.Event()
+
+    def begin(self, index: int) -> None:
+        """A cell begins."""
+        self.started, self.index, self._over = (
+            time.perf_counter(),
+            index,
+            threading.Event(),
+        )
+        threading.Thread(target=self._beat, args=(self._over,), daemon=True).start()
+
+    def end(self) -> float:
+        """The cell has ended; the seconds that it took."""
+        self._over.set()
+        return time.perf_counter() - self.started
+
+    def _beat(self, over: threading.Event) -> None:
+        while not over.wait(SILENT):
+            gone = time.perf_counter() - self.started
+            said = progress(self.folder) or "running"
+            self.report(f"{self.index + 1:3}/{self.total} {gone:6.1f} s  ... {said}")
+
+
 def execute(
     notebook: NotebookNode,
     *,
@@ -47,18 +99,17 @@ def execute(
     report: Callable[[str], None] = print,
 ) -> None:
     """Run all cells in a fresh kernel; outputs go into the notebook, a line per finished cell to `report`."""
-    started = 0.0
     total = len(notebook.cells)
+    heart = Heartbeat(cwd or Path.cwd(), total, report)
 
     def before(cell: NotebookNode, cell_index: int) -> None:
-        nonlocal started
-        started = time.perf_counter()
+        heart.begin(cell_index)
 
     def after(
         cell: NotebookNode, cell_index: int, execute_reply: dict[str, object]
     ) -> None:
         report(
-            f"{cell_index + 1:3}/{total} {time.perf_counter() - started:6.1f} s  {first_line(cell.source)}"
+            f"{cell_index + 1:3}/{total} {heart.end():6.1f} s  {first_line(cell.source)}"
         )
         if not is_table(cell):
             for line in printed(cell).splitlines():
@@ -75,7 +126,10 @@ def execute(
         on_cell_execute=before,
         on_cell_executed=after,
     )
-    client.execute(cwd=str(cwd or Path.cwd()), env={**os.environ, **ENVIRONMENT})
+    try:
+        client.execute(cwd=str(cwd or Path.cwd()), env={**os.environ, **ENVIRONMENT})
+    finally:
+        heart.end()
 
 
 def first_line(source: str, *, width: int = 90) -> str:
@@ -136,6 +190,16 @@ def write_html(notebook: NotebookNode, path: Path) -> None:
     part.replace(path)
 
 
+def by_stem(paths: list[Path]) -> list[str]:
+    """One line for files that differ in their endings alone."""
+    endings: dict[Path, list[str]] = {}
+    for path in paths:
+        endings.setdefault(path.with_suffix(""), []).append(path.suffix)
+    return [
+        f"{stem}{', '.join(sorted(found))}" for stem, found in sorted(endings.items())
+    ]
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.splitlines()[0])
     parser.add_argument("notebook", type=Path)
@@ -165,7 +229,7 @@ def main(arguments: list[str] | None = None) -> int:
         for path in options.to.rglob("*")
         if path.is_file() and path.stat().st_mtime >= began - 1
     )
-    print(f"\n{time.time() - began:.0f} s; written:", *written, sep="\n  ")
+    print(f"\n{time.time() - began:.0f} s; written:", *by_stem(written), sep="\n  ")
     return int(failed)
 
 

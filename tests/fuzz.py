@@ -155,7 +155,15 @@ def read(folder: Path, name: str, content: bytes, count: int | None) -> str:
 def bench(model: Model, folder: Path) -> cl.Bench:
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=120, seed=0), test=8, by="level", seed=0)
     return cl.Bench(
-        model, train, test, budget=cl.Budget(steps=4), batch_size=4, evaluate_every=2, max_new_tokens=4, store=folder
+        model,
+        train,
+        test,
+        budget=cl.Budget(steps=4),
+        batch_size=4,
+        evaluate_every=2,
+        max_new_tokens=4,
+        store=folder,
+        valid=None,
     )
 
 

@@ -126,6 +126,7 @@ class Trial:
             evaluate_every=max(1, self.steps // 2),
             max_new_tokens=4,
             store=folder,
+            valid=None,
         )
         return bench.ask(self.variants, seeds=self.seeds)
 

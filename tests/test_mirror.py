@@ -17,7 +17,9 @@ OF_THE_REPOSITORY = {"benchmarks", "tools"}  # tests/tools/test_make_stubs.py te
 OF_NOTEBOOKS = {"browser", "notebooks"}  # what these test is a notebook, or all of them
 CONTRACTS = {  # test files over all units of a package, and why they are not one file a unit
     "tests/methods/test_contract.py": "one contract for every method of the catalogue, a new one included",
+    "tests/methods/test_budgets.py": "every method under each axis of a budget, and the shares of its stages",
     "tests/methods/test_knobs.py": "help and bounds of every knob, those of a new method included",
+    "tests/methods/test_planted.py": "errors planted into every method, each seen by its check or by a test",
     "tests/methods/test_on_the_model.py": "the same for every method, answered by a model instead of a student",
     "tests/widgets/test_defaults.py": "each panel of a notebook against the Python that it shows",
 }

@@ -239,7 +239,9 @@ NAMES = [
 def test_no_name_of_a_variant_climbs_out_of_the_store_and_every_run_is_found_again(model, tmp_path) -> None:
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=60, seed=0), test=4, by="level", seed=0)
     store = tmp_path / "deep" / "in" / "store"
-    bench = cl.Bench(model, train, test, budget=cl.Budget(steps=1), batch_size=2, max_new_tokens=2, store=store)
+    bench = cl.Bench(
+        model, train, test, budget=cl.Budget(steps=1), batch_size=2, max_new_tokens=2, store=store, valid=None
+    )
 
     def first(pool, run, *, at):
         yield cl.Train(pool.iloc[[at]])

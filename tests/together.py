@@ -26,7 +26,15 @@ def bench(home: Path, store: Path) -> cl.Bench:
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=120, seed=0), test=8, by="level", seed=0)
     model = cl.load_model(str(home / "tiny"), bits=32)
     return cl.Bench(
-        model, train, test, budget=cl.Budget(steps=6), batch_size=4, evaluate_every=3, max_new_tokens=4, store=store
+        model,
+        train,
+        test,
+        budget=cl.Budget(steps=6),
+        batch_size=4,
+        evaluate_every=3,
+        max_new_tokens=4,
+        store=store,
+        valid=None,
     )
 
 

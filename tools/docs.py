@@ -113,10 +113,14 @@ def directive(name: str, value: object) -> list[str]:
 def write_methods(path: Path) -> None:
     """The catalogue: a section a method, with its head and its signature."""
     methods = importlib.import_module("curriculab.methods")
+    basis = importlib.import_module("curriculab.bench.checking").basis
     parts = [
         "# Methods",
         "",
-        "Every method that is written, grouped by what it varies. `curriculab methods` lists them.",
+        "Every method that is written, grouped by what it varies. `curriculab methods` lists them. A status is that of",
+        "the claim in the method's file: held or refuted on a simulated student, which is no promise for a model;",
+        "*mechanism* where only what the method decides is claimed; *not testable at this size* where the claimed",
+        "effect is below what the check can detect; *stale* where code that the check runs has changed since.",
     ]
     group = None
     for entry in methods.CATALOG:
@@ -127,6 +131,7 @@ def write_methods(path: Path) -> None:
             parts += ["", f"## {group}"]
         head = inspect.getdoc(sys.modules[getattr(methods, entry.function).__module__]) or ""
         parts += ["", f"### {entry.title}", "", "```text", head, "```", ""]
+        parts += [f"Status: {entry.status}{basis(entry)}.", ""]
         parts += ["```{eval-rst}", f".. autofunction:: curriculab.methods.{entry.function}", "```"]
     path.write_text("\n".join([*parts, ""]))
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from curriculab.bench.design import tell
 from curriculab.bench.interventions import Event
 from curriculab.bench.kernel import answering_controls, running_kernel
 from curriculab.bench.locking import Stopped, Taken, claimed
@@ -33,6 +34,7 @@ from curriculab.bench.monitor import Monitor
 from curriculab.bench.panels import PANELS
 from curriculab.bench.run_set import RunSet
 from curriculab.protocol import Method
+from curriculab.registry.progress import listening, working
 from curriculab.registry.serialization import made, written
 from curriculab.registry.writing import write_whole
 from curriculab.runs import Runs
@@ -98,9 +100,13 @@ class BackgroundRun:
 
     @property
     def left(self) -> float:
-        """Seconds left at the pace so far (pauses apart); NaN before there is any."""
-        gone = self.progress - self.monitor.taken_up_at if self.progress else 0.0
-        return self.monitor.seconds * (1.0 - self.progress) / gone if gone > 0.0 else float("nan")
+        """Seconds left at the pace of each run's steps and tests so far (pauses apart); NaN before there is any."""
+        return 0.0 if self.done else self.monitor.left
+
+    @property
+    def phase(self) -> str:
+        """What it is doing, in words, such as "testing the start"."""
+        return self.status if self.done else self.monitor.phase
 
     def table(self) -> pd.DataFrame:
         """Every point so far, tidy: variant, seed, kind, step, loss, reward, accuracy, tokens, seconds, ..."""
@@ -152,6 +158,7 @@ class BackgroundRun:
         """Hand a command to the training thread; where it is waited for, what is wrong with it comes back."""
         self._refuse_when_done(command)
         carried, wrong = self.monitor.send(command)
+        self.monitor.notify()  # the panel shows the command at once, also during a long call
         while wait and not carried.wait(0.05) and not self.done:
             pass
         if wrong:
@@ -228,7 +235,8 @@ class BackgroundRun:
                 for record in self.chosen.found.values():
                     if record is not None and record.key not in self.chosen.todo:
                         monitor.add_record(record)
-                self.runs = self.chosen.runs(self.chosen.train_locked(monitor.between))
+                with listening(monitor.hear):
+                    self.runs = self.chosen.runs(self.chosen.train_locked(monitor.between))
                 monitor.progress, ended = 1.0, "finished"
             except Stopped:
                 ended = "interrupted"
@@ -298,11 +306,12 @@ class AttachedRun(BackgroundRun):
             now = json.loads((folder / "now.json").read_text(encoding="utf-8"))
             monitor.status, monitor.progress, monitor.seconds = now["status"], now["progress"], now["seconds"]
             monitor.taken_up_at, self._events = now["from"], now["events"]
+            monitor.left, monitor.phase, monitor.call_share = now["left"], now["phase"], now["call_share"]
             if self.status == "failed":
                 why = next(str(p["why"]) for p in reversed(self.points) if p["kind"] == "failed")
                 self.error = RuntimeError(why)
             monitor.checkpoints = {int(call): steps for call, steps in now["checkpoints"].items()}
-            monitor.doing = {variant: pd.DataFrame(rows) for variant, rows in now["doing"].items()}
+            monitor.followed = {variant: pd.DataFrame(rows) for variant, rows in now["doing"].items()}
 
 
 @atexit.register
@@ -325,7 +334,8 @@ def start(chosen: RunSet) -> BackgroundRun:
     key = ("" if store is None else str(store.root.resolve()), chosen.digest)
     run = _benches.get(key)
     if run is None or run.status in ("interrupted", "failed"):
-        chosen.design.tell_judging()
+        chosen.refuse_bad_starts()
+        tell(chosen.design)
         if run is not None:
             run.join(PATIENCE)
         try:
@@ -336,7 +346,10 @@ def start(chosen: RunSet) -> BackgroundRun:
     if running_kernel() is not None:
         from IPython.display import display
 
-        display(run)
+        with working("getting ready"):
+            panel = run.panel
+        display(panel)
+        panel.keep()
     return run
 
 

@@ -7,6 +7,7 @@ runs = bench.run({"random": random_order, "easy first": partial(easy_to_hard, by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from curriculab.bench import planning
 from curriculab.bench.background import BackgroundRun, start
 from curriculab.bench.budget import Budget
 from curriculab.bench.design import Design, make_design
+from curriculab.bench.evaluation import AT_THE_ENDS
 from curriculab.bench.foreground import finish
 from curriculab.bench.interventions import Event
 from curriculab.bench.progress import ProgressBar
@@ -24,10 +26,14 @@ from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.model import Model
 from curriculab.methods.controls import controls as make_controls
 from curriculab.objectives.objective import Objective
-from curriculab.protocol import Backend, Method, Rows
+from curriculab.protocol import Backend, Method, Rows, Script
 from curriculab.registry.knobs import check_knobs
 from curriculab.registry.names import also_named
-from curriculab.runs import Runs, Store
+from curriculab.registry.progress import working
+from curriculab.runs import Runs
+
+Seeds = int | Iterable[int]  # how many, from 0 on, or which
+Controls = bool | Sequence[str]  # all, none, or kinds of them
 
 
 @also_named(rollouts="num_generations", max_new_tokens="max_completion_length", others="reference_models")
@@ -46,26 +52,33 @@ class Bench:
         When a variant is done.
     batch_size, num_generations : int
         Rows a step, and answers a row under reinforcement (`rollouts` is accepted too).
+    valid : DataFrame, float or None
+        Validation rows, or the share of the training rows that is kept back for it and not trained. Curves, the panel
+        and sweeps use these, and so can you when you steer; None: they use the test rows.
+    test_at : sequence of float
+        Shares of the budget that a claim may be about, beside the end; with `valid`, test rows are read at these only.
+    compare : mapping of str to value, optional
+        Arguments of `cl.compare` that are chosen before the runs, such as {"margin": 0.02}, and recorded with them.
     evaluate_every : int, optional
         In units of the budget's first axis; None: at the start and at the end.
     temperature : float
         Answers are sampled at.
     max_completion_length : int, optional
-        Tokens of an answer (`max_new_tokens` is accepted too); None: the objective's, else of the longest text
-        tested or, by answers, trained.
-    reference_models : mapping of str to Model, optional
-        Read-only models by the role that methods ask them by (`others` is accepted too).
+        Tokens of an answer (`max_new_tokens` is accepted too); None: the objective's, else the longest text's.
+    reference_models : mapping of str to Model or Script, optional
+        Read-only models, or functions that speak, by the role that methods ask them by (`others` is accepted too).
     store : path or None
         The folder that finished runs are kept in and reused from; None: nothing is kept.
     backend : callable, optional
         Called with the bench's design for what answers the requests; None: the model in this process. It decides a run
         by its code and what it reaches; an object made before needs a `digest()` that says what decides its answers.
     gradient_checkpointing : bool
-        Compute layers again on the way back instead of keeping what they made: the same numbers in less memory, about a
-        third slower.
+        Compute layers again on the way back: the same numbers in less memory, about a third slower.
     max_tokens_per_forward, kv_cache_bytes : int, optional
         Tokens of one forward and backward, and bytes of the keys and values of answers that are written at once; None:
         2,048 and 2 GiB on a CPU, on CUDA what is free has room for. The first changes rounding, so it decides a run.
+    processes : int, optional
+        That train, with the same results; None: on Linux without a GPU one a core, at most 4, where it pays.
 
     Raises
     ------
@@ -76,7 +89,7 @@ class Bench:
     --------
     >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=48, seed=0)
     >>> student = cl.simulation.SimulatedLearner(cl.simulation.Student(), pool)  # in the model's place: it is fast
-    >>> fast = dict(budget=cl.Budget(steps=3), backend=lambda design: student)
+    >>> fast = dict(budget=cl.Budget(steps=3), backend=lambda design: student, valid=None)
     >>> bench, variants = cl.Bench(model, pool[:40], pool[40:], **fast), {"random": cl.methods.random_order}
     >>> bench.run(variants, seeds=1, progress=False)
     Runs(1 variants x 1 seeds, up to 3 steps)
@@ -84,10 +97,12 @@ class Bench:
     Runs(1 variants x 1 seeds, up to 3 steps)
     >>> bench.plan(variants, seeds=2)["recorded"].to_dict(), bench.ask(variants, seeds=2).todo
     ({'random': 1}, [('random', 1)])
-    >>> cl.Bench(model, pool[:40], pool[40:], budget=cl.Budget(steps=3)).write("bench.json", variants).name
+    >>> cl.Bench(model, pool[:40], pool[40:], budget=cl.Budget(steps=3), valid=None).write("bench.json", variants).name
     'bench.json'
     >>> bench.store, bench.model.name, [*bench.objectives], bench.budget.steps, len(bench.train), len(bench.test)
     (Store(root=PosixPath('runs')), 'pocket', ['sft'], 3, 40, 8)
+    >>> len(cl.Bench(model, pool[:40], pool[40:], budget=cl.Budget(steps=3)).valid)
+    4
     """
 
     def __init__(
@@ -103,12 +118,16 @@ class Bench:
         num_generations: int = 8,
         temperature: float = 1.0,
         max_completion_length: int | None = None,
-        reference_models: Mapping[str, Model] | None = None,
+        reference_models: Mapping[str, Model | Script] | None = None,
         store: str | Path | None = "runs",
         backend: Callable[[Design], Backend] | None = None,
+        valid: Rows | float | None = 0.1,
+        test_at: Sequence[float] = AT_THE_ENDS,
+        compare: Mapping[str, object] | None = None,
         gradient_checkpointing: bool = False,
         max_tokens_per_forward: int | None = None,
         kv_cache_bytes: int | None = None,
+        processes: int | None = None,
     ) -> None:
         self.design = make_design(
             model,
@@ -124,33 +143,21 @@ class Bench:
             reference_models=reference_models,
             store=store,
             make_backend=backend,
+            valid=valid,
+            test_at=test_at,
+            compare=compare,
             limits=MemoryLimits(gradient_checkpointing, max_tokens_per_forward, kv_cache_bytes),
+            processes=processes,
         )
 
     # -- what its variants share --------------------------------------------------------------------------------------
-    @property
-    def model(self) -> Model:
-        return self.design.model
-
-    @property
-    def train(self) -> Rows:
-        return self.design.train
-
-    @property
-    def test(self) -> Rows:
-        return self.design.test
-
-    @property
-    def objectives(self) -> Mapping[str, Objective]:
-        return self.design.objectives
-
-    @property
-    def budget(self) -> Budget:
-        return self.design.budget
-
-    @property
-    def store(self) -> Store | None:
-        return self.design.store
+    model = property(lambda self: self.design.model)
+    train = property(lambda self: self.design.train)
+    valid = property(lambda self: self.design.valid)
+    test = property(lambda self: self.design.test)
+    objectives = property(lambda self: self.design.objectives)
+    budget = property(lambda self: self.design.budget)
+    store = property(lambda self: self.design.store)
 
     # -- running ------------------------------------------------------------------------------------------------------
     def run(
@@ -186,11 +193,8 @@ class Bench:
         Runs
         """
         chosen = self.ask(variants, seeds=seeds, controls=controls, interventions=interventions)
-        bar = ProgressBar(progress, self.model)
-        try:
-            return finish(chosen, bar.show)
-        finally:
-            bar.close()
+        with closing(ProgressBar(progress, self.design)) as bar:
+            return finish(chosen, bar.show, bar.hear)
 
     def start(
         self,
@@ -219,27 +223,25 @@ class Bench:
         kinds = {name: {"null": name in null, "control": name not in variants} for name in whole}
         keys = [(name, seed) for name in whole for seed in seed_list(seeds)]
         events = [e if isinstance(e, Event) else Event.of_json(e) for e in interventions]
-        return RunSet(self.design, whole, keys, kinds, events)
+        with working("looking up what is recorded"):
+            return RunSet(self.design, whole, keys, kinds, events)
 
     def plan(
-        self, variants: Mapping[str, Method], *, seeds: int | Iterable[int] = 3, controls: bool | Sequence[str] = False
+        self, variants: Mapping[str, Method], *, seeds: Seeds = 3, controls: Controls = False, **find: object
     ) -> pd.DataFrame:
         """What `run` would take, a line a variant: learning rate, steps, tokens of each kind, minutes, bytes.
 
         Nothing of it trains: what a method asks for is seen on the simulated learner, and the speed on a few steps with
         an adapter that is thrown away. `recorded` seeds are loaded, not trained. `memory_...` are bytes of all variants
-        and seeds side by side, on every line the same.
+        and seeds side by side, on every line the same. find: with effect=0.05, `seeds_needed` says how many seeds find
+        such a difference; spread= and sd= say by which test and spread (`planning.with_seeds_needed`).
         """
-        whole, _ = with_controls(variants, controls)
-        return planning.plan(self.design, whole, seed_list(seeds))
+        whole, null = with_controls(variants, controls)
+        table = planning.plan(self.design, whole, seed_list(seeds))
+        return planning.with_seeds_needed(table, self.design, whole, null, seed_list(seeds), variants.values(), **find)
 
     def write(
-        self,
-        path: str | Path,
-        variants: Mapping[str, Method],
-        *,
-        seeds: int | Iterable[int] = 3,
-        controls: bool | Sequence[str] = False,
+        self, path: str | Path, variants: Mapping[str, Method], *, seeds: Seeds = 3, controls: Controls = False
     ) -> Path:
         """Write this bench as a file that `curriculab run` trains without a notebook."""
         if self.store is None:

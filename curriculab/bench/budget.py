@@ -17,7 +17,7 @@ SPENT_IN = {"max_total_tokens": "total_tokens"}  # where the field of Spent has 
 @also_named(work="max_total_tokens")
 @dataclass(frozen=True)
 class Budget:
-    """When a variant is done: the first axis spent ends it, and `run.progress` is the largest share spent.
+    """When a variant is done: the first axis spent ends it, and `run.spent` is the largest share spent.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Budget:
         return as_html("Budget: the first one spent ends a variant", pd.DataFrame({"at most": given}))
 
     def shares(self, spent: Spent) -> dict[str, float]:
-        """Share of each axis spent, each at least 0; the largest is the progress.
+        """Share of each axis spent, each at least 0.
 
         Parameters
         ----------
@@ -89,11 +89,14 @@ class Budget:
         'budget of rollouts spent'
         >>> cl.Budget(rollouts=8).why_spent(Spent(rollouts=20), 4)
         'budget of rollouts spent, 20 of 8'
+        >>> cl.Budget(steps=60, max_total_tokens=900).why_spent(Spent(steps=1, total_tokens=950), 4)
+        'ceiling on total tokens, at 1 of 60 steps'
         """
         shares = self.shares(spent)
         limit = max(shares, key=shares.get)
         if limit == "max_total_tokens":
-            return "ceiling on total tokens"
+            axis, total = self.axis()
+            return f"ceiling on total tokens, at {getattr(spent, axis):,} of {total:,} {axis}"
         over = limit == "rollouts" and spent.rollouts > self.rollouts + group
         return f"budget of {limit} spent" + (f", {spent.rollouts} of {self.rollouts}" if over else "")
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.bench.budget import Budget
+from curriculab.bench.scripted import ScriptedRoles
 from curriculab.bench.simulate import _objective, _writers, simulate
 from curriculab.data.files import data_path
 from curriculab.engine.loading import load_model
@@ -67,6 +68,8 @@ class SimulatedCheckBench(CheckBench):
             shown = pool.assign(**{c: self._permuted(pool[c]) for c in signal if c in pool})
             method = with_permuted_feedback(method, tuple(c for c in signal if c not in pool))
         learner = SimulatedLearner(student, pool, **own)
+        if speakers := how.pop("reference_models", None):
+            learner = ScriptedRoles(learner, speakers)
         how |= dict(seed=self.seeds, learner=learner, tests=pool, name=method_name(method))
         return simulate(partial(method, **knobs), shown, **how)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Sequence
 
 from curriculab.bench.foreground import finish
+from curriculab.bench.progress import in_words
 from curriculab.bench.run_set import RunSet
 from curriculab.bench.spec import read_spec
 from curriculab.statistics import compare
@@ -36,11 +38,12 @@ def _train(chosen: RunSet) -> int:
     """Train, with a line about every tenth of the way, and at the end the verdict."""
     last, began = -1, time.monotonic()
 
-    def show(progress: float, jobs: object) -> None:
+    def show(progress: float, jobs: object, phase: str, left: float) -> None:
         nonlocal last
         if int(10 * progress) > last:
             last = int(10 * progress)
-            print(f"{progress:4.0%} after {time.monotonic() - began:.0f} s", flush=True)
+            more = f", about {in_words(left)} left" if math.isfinite(left) and progress < 1.0 else ""
+            print(f"{progress:4.0%} after {time.monotonic() - began:.0f} s{more}", flush=True)
 
     runs = finish(chosen, show)
     print(runs.accuracy().groupby(["variant", "step"], sort=False).accuracy.mean().unstack("step").round(3).to_string())

@@ -12,15 +12,18 @@ from pathlib import Path
 import torch
 
 from curriculab.bench.budget import Budget, default_ceiling, evaluation_shares
+from curriculab.bench.evaluation import AT_THE_ENDS, Validation
 from curriculab.bench.fingerprint import measure_modules, run_modules
 from curriculab.bench.job import Job, Steer, open_job
+from curriculab.bench.rows import refuse_leaks, twins_of, validation_of
+from curriculab.bench.scripted import ScriptedRoles, check_role
 from curriculab.data.validation import validate
 from curriculab.engine.gradient_checkpointing import checkpoint_layers
 from curriculab.engine.limits import MemoryLimits
 from curriculab.engine.model import Model
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective, resolve
-from curriculab.protocol import Backend, Method, Rows, Train
+from curriculab.protocol import Backend, Method, Rows, Script, Train
 from curriculab.registry.columns import source_of
 from curriculab.registry.fingerprint import describe, git, texts, versions
 from curriculab.registry.serialization import written
@@ -28,6 +31,7 @@ from curriculab.registry.warning import warn
 from curriculab.rewards import Judging, judging_of
 from curriculab.rewards.cutoffs import DEFAULTS, SETTINGS
 from curriculab.runs import Store, digest_of, digest_of_table
+from curriculab.statistics.declared import check_declared
 
 TOO_LARGE = 5  # times the usual learning rate, from where on the bench warns; the pocket model's are 5 and 30 times
 
@@ -54,12 +58,17 @@ class Design:
     rollouts: int
     temperature: float
     max_new_tokens: int
-    reference_models: Mapping[str, Model] = dataclasses.field(default_factory=dict)
+    reference_models: Mapping[str, Model | Script] = dataclasses.field(default_factory=dict)
     store: Store | None = None
     make_backend: Callable[[Design], Backend] | None = None
     known_columns: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
     limits: MemoryLimits = MemoryLimits()
     judging: Mapping[str, Judging] = dataclasses.field(default_factory=dict)  # by pool, who judges its answers
+    named: Sequence[float] = ()  # shares, beside the end, that a claim on test rows was said to be about
+    twins: Mapping[str, object] = dataclasses.field(default_factory=dict)  # test rows that the split also trains
+    validation: Validation | None = None  # rows that are read in the place of the test rows as training goes on
+    processes: int | None = None  # that train; None: as many as pay
+    compare: Mapping[str, object] = dataclasses.field(default_factory=dict)  # how runs will be compared, said before
 
     @property
     def objective(self) -> Objective:
@@ -77,7 +86,10 @@ class Design:
             return self.make_backend(self)
         how = {"temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
         how |= {"limits": self.limits} if self.limits.given() else {}
-        return self.model.backend(self.objectives, reference_models=self.reference_models, **how)
+        scripts = {role: one for role, one in self.reference_models.items() if isinstance(one, Script)}
+        models = {role: one for role, one in self.reference_models.items() if role not in scripts}
+        backend = self.model.backend(self.objectives, reference_models=models, **how)
+        return ScriptedRoles(backend, scripts) if scripts else backend
 
     @property
     def backend_name(self) -> str | None:
@@ -118,6 +130,8 @@ class Design:
         return {
             "train": self.train_digest,
             "test": self.test_digest,
+            **({"validation": self.validation.about} if self.validation else {}),
+            **({"test_at": list(self.named)} if self.named else {}),
             "method": describe(method),
             "seed": seed,
             "objectives": [[name, dataclasses.asdict(setting)] for name, setting in self.objectives.items()],
@@ -168,6 +182,11 @@ class Design:
     def test_digest(self) -> str:
         return digest_of_table(self.test)
 
+    @property
+    def valid(self) -> Rows | None:
+        """The validation rows."""
+        return self.validation.rows if self.validation else None
+
     def digest(self, method: Method, seed: int, steering: Sequence[Steer] = ()) -> str:
         """The name under which a run is kept and found again."""
         return digest_of(self.decides(method, seed, steering))
@@ -179,6 +198,8 @@ class Design:
             "method": written(method),
             "model": self.model.name,
             "bits": self.model.bits,
+            **({"split": dict(self.twins)} if self.twins else {}),
+            **({"compare": dict(self.compare)} if self.compare else {}),
             **({"memory": self.limits.given()} if self.limits.given() else {}),
             "columns": self.columns,
             "threads": torch.get_num_threads(),
@@ -204,6 +225,9 @@ class Design:
             "model": self.model.record(),
             "train": {"rows": len(self.train), "digest": self.train_digest},
             "test": {"rows": len(self.test), "digest": self.test_digest},
+            **({"validation": self.validation.about} if self.validation else {}),
+            **({"test_at": list(self.named)} if self.named else {}),
+            **({"compare": dict(self.compare)} if self.compare else {}),
             **({"judging": {name: j.record() for name, j in self.judging.items()}} if self.judging else {}),
         }
 
@@ -214,18 +238,13 @@ class Design:
             f"{self.batch_size} rows a step, {len(self.shares)} evaluations)"
         )
 
-    def tell_judging(self) -> None:
-        """Print in a line who judges the answers, where that was chosen by the right answers."""
-        lines = [f"{name}: {judging.line}" for name, judging in self.judging.items() if judging.kinds]
-        if lines:
-            print("; ".join(lines))
-
     def as_html(self) -> str:
         """What the variants share, as a table."""
+        validated = f"{len(self.validation.rows):,} for validation, " if self.validation else ""
         (axis, total), by, limits = self.budget.axis(), self.backend_name, self.limits.given()
         lines = {
             "model": f"{self.model.name}, {self.model.bits} bits" + (f", answered by {by}" if by else ""),
-            "rows": f"{len(self.train):,} for training, {len(self.test):,} for tests",
+            "rows": f"{len(self.train):,} for training, {validated}{len(self.test):,} for tests",
             "objective": ", ".join(map(repr, self.objectives.values())),
             "budget": f"{total:,} {axis}, {self.batch_size} rows a step",
             "evaluations": f"{len(self.shares)}",
@@ -235,6 +254,20 @@ class Design:
         }
         rows = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in lines.items())
         return f'<table style="text-align:left"><caption>Bench</caption>{rows}</table>'
+
+
+def tell(design: Design) -> None:
+    """Print what the bench chose by itself, a line each: who judges the answers, and how many training rows are kept
+    back for validation."""
+    lines = [f"{name}: {judging.line}" for name, judging in design.judging.items() if judging.kinds]
+    if lines:
+        print("; ".join(lines))
+    if design.validation and design.validation.of:
+        print(
+            f"{len(design.validation.rows):,} of {design.validation.of:,} training rows are kept back for validation: "
+            "curves and the panel show these, test rows are answered at the shares in test_at; give rows of your "
+            "own as valid=, or valid=None"
+        )
 
 
 def make_design(
@@ -249,26 +282,38 @@ def make_design(
     rollouts: int,
     temperature: float,
     max_new_tokens: int | None,
-    reference_models: Mapping[str, Model] | None,
+    reference_models: Mapping[str, Model | Script] | None,
     store: str | Path | None,
     make_backend: Callable[[Design], Backend] | None,
     limits: MemoryLimits,
+    valid: Rows | float | None = None,
+    test_at: Sequence[float] = AT_THE_ENDS,
+    processes: int | None = None,
+    compare: Mapping[str, object] | None = None,
 ) -> Design:
     """A design whose parts fit together; what does not is refused in one line. The arguments are those of `Bench`."""
     train, test = validate(train, "train").copy(), validate(test, "test").copy()
     judging = _judged(train=train, test=test)
+    train, validation = validation_of(valid, test_at, train=train, test=test)
+    for role in reference_models or {}:
+        check_role(role)
     objectives = objectives_by_name(objective)
     if not (isinstance(batch_size, int) and batch_size > 0):
         raise ValueError(f"batch_size={batch_size!r}; give the number of rows in a step, at least 1")
+    if processes is not None and not (isinstance(processes, int) and processes > 0):
+        raise ValueError(f"processes={processes!r}; give how many processes train, at least 1, or leave it out")
     shares = evaluation_shares(budget, evaluate_every)
-    _refuse_leaks(train, test)
+    refuse_leaks(train, test, "train", "test")
+    twins = twins_of(train, test)
     lengths = model.lengths(train)
     model.refuse_too_long(train.index, lengths.to_numpy(), "train")
-    model.refuse_too_long(test.index, model.lengths(test).to_numpy(), "test")
+    tested = {"test": test, **({"valid": validation.rows} if validation else {})}
+    for name, rows in tested.items():
+        model.refuse_too_long(rows.index, model.lengths(rows).to_numpy(), name)
     answers = rollouts if next(iter(objectives.values())).needs_samples else 0
     max_new_tokens = _answer_length(objectives, max_new_tokens)
     if max_new_tokens is None:
-        written = [test, train] if answers else [test]
+        written = [*tested.values(), *([train] if answers else [])]
         max_new_tokens = max(int(model.lengths(rows, answers_only=True).max()) for rows in written)
     longest = lengths + max_new_tokens * bool(answers)  # an answer may be as long as it is let
     ceiling = budget.max_total_tokens or default_ceiling(longest, budget, batch_size, answers)
@@ -288,6 +333,11 @@ def make_design(
         make_backend,
         limits=limits,
         judging=judging,
+        named=() if validation or tuple(test_at) == AT_THE_ENDS else tuple(test_at),
+        validation=validation,
+        twins=twins,
+        processes=processes,
+        compare=check_declared(compare or {}),
     )
     if limits.gradient_checkpointing:
         checkpoint_layers(model.base)  # refused now where it cannot be
@@ -318,21 +368,6 @@ def _answer_length(objectives: Mapping[str, Objective], given: int | None) -> in
             "give one of them"
         )
     return given or own
-
-
-def _refuse_leaks(train: Rows, test: Rows) -> None:
-    """Refuse a row of both pools; warn of test rows that repeat a training row."""
-    both = train.index.intersection(test.index)
-    if len(both):
-        raise ValueError(
-            f"{len(both)} rows are in train and in test, such as {both[0]!r}; use cl.split(pool, test=...)"
-        )
-    known = set(zip(train.prompt, train.answer, strict=True))
-    texts = zip(test.index, test.prompt, test.answer, strict=True)
-    same = [row for row, prompt, answer in texts if (prompt, answer) in known]
-    if same:
-        message = f"{len(same)} test rows repeat a training row word for word, such as {same[0]!r}"
-        warn(message)
 
 
 def objectives_by_name(given: str | Objective | Sequence[str | Objective]) -> dict[str, Objective]:

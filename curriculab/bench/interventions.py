@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from curriculab.bench.job import Steer
 from curriculab.engine.footprint import in_bytes
 from curriculab.engine.limits import KvCacheBytes
-from curriculab.protocol import Method, method_name
+from curriculab.protocol import Method, Rows, method_name
 from curriculab.registry.fingerprint import describe
 from curriculab.registry.serialization import made, written
+from curriculab.registry.warning import warn
 from curriculab.runs import digest_of
 
 
@@ -106,6 +107,15 @@ def steers(events: Sequence[Event], key: Key) -> list[Steer]:
         if e.what in ("fork", "swap", "stop"):
             found.append(Steer(e.to, *e.turns[seed]))
     return found
+
+
+def tell_of_test_rows(event: Event, valid: Rows | None) -> None:
+    """Warn, where there are no validation rows, that a run was changed by hand with its test accuracies in view."""
+    if valid is None and event.what in ("stop", "swap", "fork"):
+        warn(
+            "steered beside accuracies of the test rows, which the claim is then about; give the bench rows to steer "
+            "by, train, valid, test = cl.split(pool, valid=...), Bench(model, train, test, valid=valid)"
+        )
 
 
 def parent_variant(events: Sequence[Event], variant: str) -> str:

@@ -10,8 +10,14 @@ import pandas as pd
 
 from curriculab.bench.budget import Budget, Spent
 from curriculab.bench.overlap import Found
+from curriculab.bench.own_lines import last_line, own_lines
+from curriculab.bench.phases import Progress
+from curriculab.bench.provenance import Provenance
 from curriculab.bench.replay import Key, Past
-from curriculab.bench.validation import check_origin, check_request
+from curriculab.bench.roles import Histories, learner_steps
+from curriculab.bench.row_costs import RowCosts
+from curriculab.bench.validation import check_origin, check_request, check_speaker
+from curriculab.methods.registry import declared_needs
 from curriculab.objectives.objective import Objective
 from curriculab.protocol import (
     Ask,
@@ -27,6 +33,7 @@ from curriculab.protocol import (
     Use,
     advance,
     as_list,
+    method_name,
     relay,
 )
 from curriculab.registry.knobs import check_knobs
@@ -88,19 +95,32 @@ class Job:
     evaluation: int = 0  # number among the tests of its parent, from 1 on; 0: a method
     share: float = 0.0  # of a test: of the parent's progress
     solver: str = "direct"  # of a test: what answers its rows
+    provenance: Provenance | None = None  # of a test: what was written in it
+    row_costs: RowCosts | None = None  # of a test: what each row took
+    must_train: bool = False  # does its file declare an objective?
+    table: str = "items"  # of a test: where its results go
+    asking: Generator | None = None  # the method itself, within what `generator` makes of its requests
+    traceback: str = ""  # where it failed in its author's own lines
 
     def __post_init__(self) -> None:
         self.turn, self.asked, self.replies, self.open, self.ended = 0, None, {}, True, ""
+        self.progress = Progress(self.clock)
         self.steering, self.past = list(self.steering), dict(self.past)  # both are used up
         self.last: tuple[str, Rows] | None = None  # what was answered last, to look at
         self.new_ids, self.idle_turns = set(), 0  # of rows it made itself; without anything but Copy and Use
         self.number, self.evaluated = 0, 0  # place among the scheduler's jobs; tests opened so far
         self.spent, self.events = Spent(), []
         self.metrics, self.exposure, self.items, self.ledger, self.rollouts = [], [], [], [], []
+        self.validation: list[dict[str, object]] = []  # as items, of the rows that are read as training goes on
         self.groups: dict[object, dict[str, object]] = {}  # of answers, by their number in the column `group`
         self.overlap: list[Found] = []  # test rows that it trained
+        self.trained_with: dict[tuple[str, str], dict[str, object]] = {}  # settings of its steps, by role and repr
         self.samples: dict[int, object] = {}  # the group of each answer, by its number
-        self.solvers, self.with_answers, self.due = None, False, []
+        self.histories = Histories()  # steps of roles of its own
+        self.held: list[Pending] | None = None  # its requests that wait until a test is done
+        self.use: Use | None = None  # how it is tested, where that is its own choice
+        self.solved: dict[str, dict[str, object]] = {}  # by solver of its own, how that came to its answers
+        self.due: list[float] = []
         self.evaluations: list[Job] = []  # open tests: the job stands still until they are done
         self.pending_reply: tuple[object] | None = None  # what it is told then
         self.result: object = None
@@ -123,20 +143,23 @@ class Job:
                 raise ValueError("yielded an empty list; yield at least one request, or return to end the run")
             for request in many:
                 check_request(request, evaluation=self.parent is not None)
+                if self.parent is not None:
+                    check_speaker(request, self.parent.use, self.solver)
                 if isinstance(request, Train) and self.pool is not None:
                     self.new_ids |= check_origin(request.rows, self.pool.index, self.new_ids)
             self.idle_turns = self.idle_turns + 1 if all(isinstance(request, Copy | Use) for request in many) else 0
             if self.idle_turns > IDLE:
                 raise ValueError(f"asked {IDLE:,} times in a row for nothing but Copy and Use; sample, score or train")
         except Exception as error:
-            self.close(f"failed: {type(error).__name__}: {error}")
+            self.fail(error)
             return []
         self.turn += 1
+        self.progress.ask(self.turn, many, self.spent)
         self.asked, self.replies = asked, {}
         try:
             return [Pending(self, self._ask(place, request)) for place, request in enumerate(many)]
         except ValueError as error:  # a schedule that does not go with the budget
-            self.close(f"failed: {type(error).__name__}: {error}")
+            self.fail(error)
             return []
 
     def _ask(self, place: int, request: Request) -> Ask:
@@ -147,13 +170,18 @@ class Job:
         return Ask((parent.variant, parent.seed), self.turn, place, stream, request, self.evaluation, factor)
 
     def _rate_factor(self, place: int, request: Request) -> float:
-        """Where the schedule of the learning rate stands, by the budget's first axis: the same for all variants."""
+        """Where the schedule of the learning rate stands, by what set-up left of the budget's first axis."""
         if self.budget is None or self.objective is None or not isinstance(request, Train):
             return 1.0
         axis, total = self.budget.axis()
-        earlier = as_list(self.asked)[:place]
-        before = sum(isinstance(one, Train) for one in earlier) if axis == "steps" else 0
-        return self.objective(request).rate_factor(getattr(self.spent, axis) + before, total, axis)
+        before = learner_steps(as_list(self.asked)[:place]) if axis == "steps" else 0
+        used, left = self.progress.left(total, axis)
+        return self.objective(request).rate_factor(getattr(self.spent, axis) - used + before, left, axis)
+
+    @property
+    def watched(self) -> list[dict[str, object]]:
+        """The tests that are shown while it trains: of validation rows where there are any."""
+        return self.validation or self.items
 
     @property
     def failed(self) -> bool:
@@ -189,8 +217,29 @@ class Job:
         self.generator.close()
         self.open, self.ended = False, self.ended or why
 
+    def fail(self, error: BaseException) -> None:
+        """Close it with what went wrong, and with the lines of its author that led there."""
+        self.traceback = own_lines(error, self.asking)
+        self.close(f"failed: {type(error).__name__}: {error}")
+
+    def fail_if_idle(self) -> None:
+        """A run that came to its end without doing what its method is for is failed; one that was stopped is not."""
+        if self.metrics or self.ended == "stopped" or self.failed:
+            return
+        if self.must_train:
+            why = "measure less, drop fewer rows, or give a larger budget"
+            self.ended = f"failed: nothing was trained ({self.ended}); {why}"
+        elif self.turn and not self.spent.rollouts and self.use is None:  # who asks nothing is a control
+            self.ended = f"failed: nothing was trained, nothing was sampled ({self.ended})"
+
     def event(self, what: str, **more: object) -> None:
         self.events.append({"event": what, "step": self.run.step, "turn": self.turn, **more})
+
+
+def told_of(job: Job) -> str:
+    """Why it ended, in a line; where its author's own line failed, with that line."""
+    place = last_line(job.traceback) if job.failed else ""
+    return f"{job.ended} ({place})" if place else job.ended
 
 
 def answer_first(generator: Generator, objective: Callable[[Train], Objective], run: Run) -> Generator:
@@ -212,7 +261,7 @@ def answer_first(generator: Generator, objective: Callable[[Train], Objective], 
         replies = reply if isinstance(asked, list) else [reply]
         further = [_carrying(r, s, t) for r, s, t in zip(many, settings, replies, strict=True)]
         for update in range(1, max((s.num_iterations for s in settings if s is not None), default=1)):
-            if run.progress < 1.0:
+            if run.spent < 1.0:
                 yield [r for r, s in zip(further, settings, strict=True) if s is not None and s.num_iterations > update]
         replies = [_as_asked(r, s, t) for r, s, t in zip(many, settings, replies, strict=True)]
         return replies if isinstance(asked, list) else replies[0]
@@ -231,6 +280,21 @@ def _as_asked(request: Request, setting: Objective | None, reply: Rows | None) -
     carried = [] if setting is None or reply is None else [c for c in setting.carries if c in reply]
     new = [c for c in carried if c not in request.rows]
     return reply.drop(columns=new) if new else reply
+
+
+def take_over(job: Job, method: Method) -> list[Pending]:
+    """Let another method take over, on the pool as it was given and with the adapters as they are."""
+    job.steering.pop(0)
+    job.generator.close()
+    job.event("swap", to=method_name(method))
+    try:
+        check_knobs(method)
+        job.asking = as_generator(method(job.pool.copy(), job.run), job.variant)
+    except Exception as error:
+        job.fail(error)
+        return []
+    job.generator = job.asking if job.objective is None else answer_first(job.asking, job.objective, job.run)
+    return job.advance()
 
 
 def as_generator(made: object, name: str) -> Generator:
@@ -256,5 +320,8 @@ def open_job(
     check_knobs(method)
     clock = Clock()
     run = Run(seed, batch=batch, rollouts=rollouts, clock=clock)
-    generator = answer_first(as_generator(method(pool.copy(), run), variant), objective, run)
-    return Job(variant, seed, generator, run, (seed,), clock=clock, pool=pool, objective=objective, **more)
+    asking = as_generator(method(pool.copy(), run), variant)
+    generator = answer_first(asking, objective, run)
+    must_train = "objective" in declared_needs(method)
+    how = {"clock": clock, "asking": asking, "pool": pool, "objective": objective, "must_train": must_train, **more}
+    return Job(variant, seed, generator, run, (seed,), **how)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 
 def running_kernel() -> object | None:
@@ -17,26 +17,34 @@ def running_kernel() -> object | None:
     return getattr(get_ipython(), "kernel", None)
 
 
+ANSWERED = ("comm_msg", "comm_open", "comm_close", "comm_info_request", "kernel_info_request")
+
+
 @contextlib.contextmanager
 def answering_controls() -> Iterator[None]:
     """While a cell awaits, tell the browser that messages of its controls were handled.
 
     ipykernel 7 says nothing of messages that it handles beside a running cell, and ipywidgets sends no second change of
-    a control before the first was said to be over: menus and sliders would move once.
+    a control before the first was said to be over: menus and sliders would move once. A page that was opened anew waits
+    likewise for what it asks of the kernel's widgets: it would show none.
     """
     kernel = running_kernel()
-    handle = getattr(kernel, "shell_handlers", {}).get("comm_msg")
-    if handle is None:
+    before = {name: h for name, h in getattr(kernel, "shell_handlers", {}).items() if name in ANSWERED}
+    for name, handle in before.items():
+        kernel.shell_handlers[name] = _told_as_over(kernel, handle)
+    try:
         yield
-        return
+    finally:
+        for name, handle in before.items():
+            kernel.shell_handlers[name] = handle
+
+
+def _told_as_over(kernel: object, handle: Callable) -> Callable:
+    """The handler, which also says when it is done."""
 
     async def handled(stream: object, ident: object, message: Mapping) -> None:
         if inspect.isawaitable(result := handle(stream, ident, message)):
             await result
         kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "idle"}, parent=message, ident=b"status")
 
-    kernel.shell_handlers["comm_msg"] = handled
-    try:
-        yield
-    finally:
-        kernel.shell_handlers["comm_msg"] = handle
+    return handled

@@ -71,7 +71,7 @@ class TestRows:
 
     def find(self, rows: Rows, pool: Rows | None, step: int) -> list[Found]:
         """Test rows in the trained `rows`; those that are trained as they stand in `pool` are left out."""
-        own, found = self._own_texts(pool), []
+        own, found, sampled = self._own_texts(pool), [], _sampled(rows)
         answers = rows["answer"].tolist() if "answer" in rows else [""] * len(rows)
         lines = zip(
             rows.index.tolist(), rows["prompt"].tolist(), _options(rows), answers, _learned(rows, answers), strict=True
@@ -79,11 +79,14 @@ class TestRows:
         for key, prompt, options, answer, learned in lines:
             known = own.get(key, ("", None))
             asked_as_given = key in own and known[0] == prompt
-            if asked_as_given and learned in (None, known[1]):
+            if asked_as_given and learned == known[1]:
                 continue
-            for test, kind in self._matches(_asked(prompt, options), _plain(learned or ""), _plain(answer)):
-                if kind == "near" or not asked_as_given:
-                    found.append(Found(test, key, step, kind))
+            asked, text = _asked(prompt, options), _plain(learned or "")
+            if asked_as_given and key in sampled:  # what the split has on both sides is not the run's doing
+                matches = [(test, "near") for test, _ in self._matches("", text, _plain(answer))]
+            else:
+                matches = self._matches(asked, text, _plain(answer))
+            found += [Found(test, key, step, kind) for test, kind in matches if kind == "near" or not asked_as_given]
         return found
 
     def _own_texts(self, pool: Rows | None) -> dict[object, tuple[str, object]]:
@@ -138,17 +141,24 @@ def _options(rows: Rows) -> Sequence[object]:
 
 
 def _learned(rows: Rows, answers: Sequence[object]) -> Iterator[object]:
-    """The text behind each prompt: what was said there, else the solution, else the answer; None where all that is
-    learned of it was written by a model in this run."""
+    """What each row teaches: the text of its turns if it has any, else its solution, else its answer."""
     turns = rows["turns"].tolist() if "turns" in rows else [None] * len(rows)
     solutions = rows["solution"].tolist() if "solution" in rows else [None] * len(rows)
     for said, solution, answer in zip(turns, solutions, answers, strict=True):
         if not isinstance(said, tuple):
             yield solution if isinstance(solution, str) and solution else answer
-        elif all(piece.sample is not None for piece in said):
-            yield None
         else:
             yield " ".join(piece.text for piece in said)
+
+
+def _sampled(rows: Rows) -> set[object]:
+    """Ids of rows whose turns were all written by a model in this run."""
+    turns = rows["turns"].tolist() if "turns" in rows else [None] * len(rows)
+    found = set()
+    for key, said in zip(rows.index.tolist(), turns, strict=True):
+        if isinstance(said, tuple) and all(piece.sample is not None for piece in said):
+            found.add(key)
+    return found
 
 
 def _sequences(found: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:

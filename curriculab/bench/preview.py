@@ -17,8 +17,11 @@ import pandas as pd
 
 from curriculab.bench.budget import Budget, default_ceiling
 from curriculab.bench.job import Job, Pending, open_job
+from curriculab.bench.recording import take_step
+from curriculab.bench.roles import Step, learner_steps, trains_learner
 from curriculab.objectives.sft import Sft
-from curriculab.protocol import Answer, Method, Returned, Rows, Run, Train, Use, advance, relay
+from curriculab.protocol import Answer, Copy, Method, Returned, Rows, Run, Train, Use, advance, relay
+from curriculab.protocol.roles import LEARNER
 from curriculab.runs import COLUMNS, Record, Runs
 from curriculab.simulation.learner import SimulatedLearner
 from curriculab.simulation.rows import row_bytes
@@ -94,20 +97,21 @@ class Preview:
                 if isinstance(request, Returned):
                     return None
                 rows = request.rows
-                if not isinstance(request, Train) or "turns" in rows or ("solution" in rows) != ("solution" in texts):
+                if not trains_learner(request) or "turns" in rows or ("solution" in rows) != ("solution" in texts):
                     return None
                 for name, column in texts.items():
                     column += rows[name].tolist()
                 weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
-                job.exposure.append((step, rows.index.to_numpy(), None, weight))
-                job.clock.step, job.clock.progress = step, step / steps
+                job.exposure.append((step, rows.index.to_numpy(), None, weight, request.role))
+                job.clock.step = step
+                job.clock.spent = job.clock.progress = step / steps
         except Exception:  # whatever is wrong with it, the other way says it
             return None
         return self._whole(job, pd.DataFrame(texts), ceiling)
 
     def _whole(self, job: Job, texts: pd.DataFrame, ceiling: int) -> Record | None:
         """The record of what was drawn deaf, if it drew rows of the pool and their length did not end it."""
-        steps, ids, _, weights = zip(*job.exposure, strict=True)
+        steps, ids, _, weights, _ = zip(*job.exposure, strict=True)
         each, weights = np.array([len(i) for i in ids]), np.concatenate(weights)
         known = self.pool.index.get_indexer(np.concatenate(ids)).min(initial=0) >= 0
         if not known or not each.all() or not (np.isfinite(weights) & (weights >= 0)).all():
@@ -117,7 +121,7 @@ class Preview:
         if (np.cumsum(read)[ends - 1] / ceiling > np.arange(1, len(steps) + 1) / len(steps)).any():
             return None
         parts = np.split(learned, ends[:-1])
-        job.exposure = [(s, i, n, w) for (s, i, _, w), n in zip(job.exposure, parts, strict=True)]
+        job.exposure = [(s, i, n, w, r) for (s, i, _, w, r), n in zip(job.exposure, parts, strict=True)]
         job.close("budget spent")
         return _record(job)
 
@@ -125,7 +129,7 @@ class Preview:
         pending = job.advance()
         while job.open:
             left = budget.steps - job.run.step
-            trains = sum(isinstance(p.request, Train) for p in pending)
+            trains = learner_steps([p.request for p in pending])
             if not left or trains > left or job.spent.total_tokens >= budget.max_total_tokens:
                 return job.close("budget spent")
             kinds = dict.fromkeys(type(p.request) for p in pending)  # of a list, like requests go together
@@ -145,23 +149,26 @@ class Preview:
         spent = job.spent
         spent.total_tokens += max(answer.tokens, 1)
         if isinstance(request, Train):
-            spent.steps += 1
-            job.clock.step += 1
             rows = answer.reply
             weight = rows["weight"].to_numpy(float) if "weight" in rows else np.ones(len(rows))
-            job.exposure.append((job.run.step, rows.index.to_numpy(), answer.learned, weight))
-        job.clock.progress = min(1.0, max(budget.shares(spent).values()))
+            take_step(job, Step({}, rows.index.to_numpy(), answer.learned, weight, answer.tokens), request.role)
+        if isinstance(request, Copy):
+            for step in job.histories.copy(request):
+                take_step(job, step, LEARNER)
+        job.progress.book(request, answer, spent, budget)
         return None
 
 
 def _record(job: Job) -> Record:
-    steps, ids, tokens, weights = zip(*job.exposure, strict=True) if job.exposure else ((), (), (), ())
+    steps, ids, tokens, weights, roles = zip(*job.exposure, strict=True) if job.exposure else ((),) * 5
+    each = [len(i) for i in ids]
     exposure = pd.DataFrame(
         {
-            "step": np.repeat(steps, [len(i) for i in ids]).astype(int),
+            "step": np.repeat(steps, each).astype(int),
             "id": _joined(ids, object),
             "tokens": _joined(tokens, int),
             "weight": _joined(weights, float),
+            "role": np.repeat(np.array(roles, object), np.array(each, int)),
         }
     )
     tables = {name: pd.DataFrame() for name in COLUMNS} | {"exposure": exposure}

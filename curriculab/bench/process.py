@@ -43,10 +43,15 @@ class ProcessBackend:
     """
 
     def __init__(self, make: Callable[[], Backend]) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would share threads and CUDA's state
+        self._begin(make, "spawn", ())  # a fork would share threads and CUDA's state
+
+    def _begin(self, make: Callable[[], Backend], how: str, ours: Sequence[Connection]) -> None:
+        """Start the process. ours: ends of pipes that a fork would hold open beyond this process's end."""
+        context = multiprocessing.get_context(how)
         self._pipe, theirs = context.Pipe()
         self._make = make
-        self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
+        inherited = (*ours, self._pipe) if how == "fork" else ()
+        self._process = context.Process(target=_serve, args=(make, theirs, inherited), daemon=True)
         with _uninterrupted():
             self._process.start()
         theirs.close()
@@ -182,9 +187,11 @@ def _said(error: Exception) -> str:
         return "(no text)"
 
 
-def _serve(make: Callable[[], Backend], pipe: Connection) -> None:
-    """Answer calls until None comes or the other side is gone."""
+def _serve(make: Callable[[], Backend], pipe: Connection, inherited: Sequence[Connection]) -> None:
+    """Answer calls until None comes or the other side is gone, which is seen once nobody holds its end open."""
     _ignore_interrupts()
+    for end in inherited:
+        end.close()
     try:
         backend = make()
     except Exception as error:  # noqa: BLE001, it is raised on the other side

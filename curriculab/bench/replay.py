@@ -36,8 +36,9 @@ def pack(request: Request, answer: Answer | Exception) -> dict[str, object]:
     found: dict[str, object] = {**cost, "trained": answer.trained}
     if answer.figures:
         found["figures"] = {name: float(value) for name, value in answer.figures.items()}
-    if answer.learned is not None:
-        found["learned"] = _packed(np.asarray(answer.learned))
+    for name in ("learned", "read"):
+        if getattr(answer, name) is not None:
+            found[name] = _packed(np.asarray(getattr(answer, name)))
     if answer.reply is not None:
         found["reply"] = _pack_rows(answer.reply, request)
     return found
@@ -48,9 +49,9 @@ def unpack(request: Request, packed: Mapping[str, object]) -> Answer | Exception
     if "error" in packed:
         return type(str(packed["error"]), (Exception,), {})(packed["text"])
     reply = _unpack_rows(packed["reply"], request) if "reply" in packed else None
-    learned = _unpacked(packed["learned"]) if "learned" in packed else None
+    arrays = {name: _unpacked(packed[name]) for name in ("learned", "read") if name in packed}
     cost = {k: packed[k] for k in ("tokens", "rollouts", "generated", "trained")}
-    return Answer(reply, learned=learned, figures=packed.get("figures", {}), **cost)
+    return Answer(reply, figures=packed.get("figures", {}), **cost, **arrays)
 
 
 def _lines(request: Request) -> np.ndarray:

@@ -10,12 +10,13 @@ from curriculab.bench.design import Design
 from curriculab.bench.interventions import Event, Key, parent_variant, steers
 from curriculab.bench.locking import claimed, filling, read_keys
 from curriculab.bench.session import TrainingSession
+from curriculab.bench.starting import refuse_bad_starts
 from curriculab.bench.tables import keep_tables
 from curriculab.protocol import Method
 from curriculab.registry.serialization import written
-from curriculab.registry.warning import warn
 from curriculab.registry.writing import discard
 from curriculab.runs import Record, Runs, digest_of
+from curriculab.runs.failures import tell_failures
 from curriculab.runs.schema import FORMAT
 
 
@@ -65,6 +66,14 @@ class RunSet:
             self.todo = list(self.keys)  # what was steered side by side is repeated side by side
         else:
             self.todo = [k for k in self.keys if self.found.get(k) is None]
+
+    def refuse_bad_starts(self) -> None:
+        """Raise where a method that is to be trained raises before it asks for anything; a bench that was begun had
+        its methods started before."""
+        if read_keys(self.folder) is None:
+            first = {variant: seed for variant, seed in reversed(self.todo)}
+            methods = {variant: self.variants[variant] for variant in self.variants if variant in first}
+            refuse_bad_starts(methods, lambda variant, method: self.design.open_job(variant, method, first[variant]))
 
     @property
     def digest(self) -> str:
@@ -125,6 +134,5 @@ class RunSet:
             spec = {**records[key].spec, **self.kinds.get(key[0], plain)}
             named.append(dataclasses.replace(records[key], spec=spec))
         runs = Runs(tuple(named), tuple(v for v, kind in self.kinds.items() if kind["null"]))
-        for (name, seed), why in runs.failed.items():
-            warn(f"{name!r} with seed {seed} {why}")
+        tell_failures(runs)
         return runs

@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from curriculab.bench.budget import Budget
-from curriculab.bench.evaluation import Evaluations
-from curriculab.bench.job import Job, Pending, answer_first, as_generator
+from curriculab.bench.evaluation import Evaluations, Validation
+from curriculab.bench.job import Job, Pending, take_over
+from curriculab.bench.phases import sampled_in
 from curriculab.bench.recording import charge, charge_evaluation, ledger_line
 from curriculab.bench.replay import ReplayLog
-from curriculab.protocol import Answer, Backend, Method, Rows, Train, Use, digest, method_name
-from curriculab.registry.knobs import check_knobs
+from curriculab.bench.roles import learner_steps
+from curriculab.bench.timing import only_samples, paid_for
+from curriculab.protocol import Answer, Backend, Rows, Train, Use, digest
 
 
 @dataclass(eq=False)
 class Scheduler:
     """Drives jobs until every budget is spent.
 
-    tests: the rows everybody is tested on (None: no tests); shares: at which shares of a variant's own progress;
-    watch: called with the scheduler before every call and at the end: to draw progress, to pause, to steer;
-    log: where answers are kept, to be replayed as a job's `past`; max_completion_length: tokens of an answer in a test.
+    tests, validation: rows everybody is tested on (None: no tests), at these shares of a variant's own budget, set-up
+    included; watch: called with the scheduler before every call and at the end, to steer; log: of answers, for replay.
     """
 
     backend: Backend
@@ -37,6 +38,7 @@ class Scheduler:
     watch: Callable[[Scheduler], None] | None = None
     log: ReplayLog | None = None
     max_completion_length: int = 0
+    validation: Validation | None = None
 
     def __post_init__(self) -> None:
         self.jobs: list[Job] = []
@@ -44,7 +46,7 @@ class Scheduler:
         self.started = False  # has the start been tested?
         self.call = 0  # how many were answered, replayed ones apart: names a moment between two calls
         self.calls: list[tuple[str, int]] = []  # (kind, requests) of each
-        self.evaluations = Evaluations(self.tests, self.shares, self.max_completion_length)
+        self.evaluations = Evaluations(self.tests, self.shares, self.max_completion_length, self.validation)
 
     @cached_property
     def ceiling(self) -> int:
@@ -88,8 +90,8 @@ class Scheduler:
     def _answer_all(self) -> None:
         """Answer what is pending and all that comes of it; like requests, in the order of their jobs, in one call."""
         while self._more():
-            kind = type(min(self.pending, key=lambda p: p.job.root.run.progress).request)
-            now = [p for p in self.pending if type(p.request) is kind]
+            now = next_call(self.pending)
+            kind = type(now[0].request)
             began = time.perf_counter()
             answers = [Answer(None) for _ in now] if kind is Use else self.backend.answer([p.ask for p in now])
             cost = _divided(time.perf_counter() - began, answers)
@@ -134,7 +136,7 @@ class Scheduler:
                 raise answer
             self._charge(one, answer, seconds)
         except Exception as error:  # the backend's, or one of what the method wrote into the rows
-            job.close(f"failed: {type(error).__name__}: {error}")
+            job.fail(error)
             return self._go_on(job, None)
         if job.parent is None and answer.reply is not None:
             job.last = type(one.request).__name__, answer.reply
@@ -145,19 +147,20 @@ class Scheduler:
         job, request = one.job, one.request
         if job.parent is not None:
             charge_evaluation(job, request, answer, self.ceiling)
+            job.provenance.note(request, answer.reply)
         else:
             charge(job, request, answer, seconds, self.budget)
             self.evaluations.look_for_tests(job, request, answer.reply)
             if isinstance(request, Use):
                 self._use(job, request)
-            job.clock.progress = min(1.0, max(self.budget.shares(job.spent).values()))
+            job.progress.book(request, answer, job.spent, self.budget)
         job.root.ledger.append(ledger_line(job, request, answer, seconds))
 
     def _use(self, job: Job, request: Use) -> None:
-        job.solvers, job.with_answers = dict(request.solvers), request.with_answers
+        job.use, job.solved = request, {}
         if job.run.step == 0 and self.tests is not None:
             job.due = sorted({0.0, *job.due})  # the shared start was tested without these solvers
-            job.items = []
+            job.items, job.validation = [], []
 
     # -- tests --------------------------------------------------------------------------------------------------------
     def _evaluate(self, job: Job, share: float) -> list[Pending]:
@@ -173,7 +176,12 @@ class Scheduler:
         """Record a finished test; when it was the last that is open, its variant goes on."""
         job = evaluation.parent
         self.evaluations.finish(evaluation)
-        if job.evaluations or job.pending_reply is None:
+        if job.evaluations:
+            return []
+        if job.held is not None:
+            held, job.held = job.held, None
+            return self._after(job, held)
+        if job.pending_reply is None:
             return []
         (reply,), job.pending_reply = job.pending_reply, None
         return self._go_on(job, reply)
@@ -188,13 +196,13 @@ class Scheduler:
         steer = job.steer()
         if steer and steer.to is None and job.open:
             job.close("stopped", event="stop")
-        last = not job.open or job.run.progress >= 1.0
-        if last and job.open and self._paid_for(job):
+        last = not job.open or job.run.spent >= 1.0
+        if last and job.open and paid_for(job, self.budget):
             trains = job.advance(reply)
-            if trains and all(isinstance(p.request, Train) for p in trains):
+            if trains and all(isinstance(p.request, Train) and sampled_in(p.request.rows) for p in trains):
                 return self._after(job, trains)
             job.close("returned")
-        due = [s for s in job.due if s <= job.run.progress + 1e-9 or last]
+        due = [s for s in job.due if s <= job.run.spent + 1e-9 or last]
         if due and (last or not job.sampled):  # answers are trained before what they taught is tested
             job.due = [s for s in job.due if s not in due]
             job.pending_reply = (reply,)
@@ -202,49 +210,43 @@ class Scheduler:
         if last:
             self._finish(job, reply)
             return []
-        return self._after(job, self._swap(job, steer.to) if steer else job.advance(reply))
-
-    def _paid_for(self, job: Job) -> bool:
-        """Have the last answers spent the budget of rollouts, and nothing else? Then their step is still taken."""
-        shares = self.budget.shares(job.spent)
-        return job.sampled and shares.pop("rollouts", 0.0) >= 1.0 and max(shares.values(), default=0.0) < 1.0
+        asked = self._after(job, take_over(job, steer.to) if steer else job.advance(reply))
+        if due and only_samples(job, asked):
+            job.due, job.held = [s for s in job.due if s not in due], asked
+            return self._evaluate(job, due[-1])
+        return asked
 
     def _finish(self, job: Job, reply: object) -> None:
         """Hand over the last reply, so that a method can return its findings; what it asks instead is not answered."""
         if job.open:
             job.advance(reply)
-        if job.run.progress >= 1.0:
+        if job.run.spent >= 1.0:
             if job.failed:
                 job.event("failed after its budget was spent", why=job.ended)
             job.ended = self.budget.why_spent(job.spent, job.run.rollouts)
         job.close("returned")
+        job.fail_if_idle()
 
     def _after(self, job: Job, asked: list[Pending]) -> list[Pending]:
         """What a method asked for, unless it ended, or asks for more steps at once than its budget has left."""
-        steps = sum(isinstance(p.request, Train) for p in asked)
+        steps = learner_steps([p.request for p in asked])
         left = steps if self.budget.steps is None else self.budget.steps - job.spent.steps
         if job.open and steps > left:
             job.close(f"budget of steps: {left} were left of it, and a list asked for {steps}")
         return asked if job.open else self._go_on(job, None)
 
-    def _swap(self, job: Job, method: Method) -> list[Pending]:
-        """Let another method take over, on the pool as it was given and with the adapters as they are."""
-        job.steering.pop(0)
-        job.generator.close()
-        job.event("swap", to=method_name(method))
-        try:
-            check_knobs(method)
-            made = as_generator(method(job.pool.copy(), job.run), job.variant)
-        except Exception as error:
-            job.close(f"failed: {type(error).__name__}: {error}")
-            return []
-        job.generator = made if job.objective is None else answer_first(made, job.objective, job.run)
-        return job.advance()
+
+def next_call(pending: Sequence[Pending]) -> list[Pending]:
+    """Of what is pending, all requests of the kind that the variant furthest behind waits for."""
+    if not pending:
+        return []
+    kind = type(min(pending, key=lambda p: p.job.root.run.spent).request)
+    return [p for p in pending if type(p.request) is kind]
 
 
 @contextmanager
 def closing_backend(backend: Backend) -> Iterator[Backend]:
-    """Let go of a backend that is elsewhere, however what is done with it ends."""
+    """Let go of a backend, and of the memory or process that it holds, however what is done with it ends."""
     try:
         yield backend
     finally:
@@ -252,7 +254,7 @@ def closing_backend(backend: Backend) -> Iterator[Backend]:
 
 
 def close_backend(backend: Backend) -> None:
-    """End a backend that is elsewhere; one in this process has nothing to let go of."""
+    """End a backend: what it holds is let go of; a simulated one holds nothing."""
     if hasattr(backend, "close"):
         backend.close()
 

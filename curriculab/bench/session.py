@@ -26,6 +26,7 @@ from curriculab.bench.checkpoint import (
     turns_at,
 )
 from curriculab.bench.design import Design
+from curriculab.bench.divided import divided
 from curriculab.bench.interventions import (
     Event,
     Key,
@@ -34,6 +35,7 @@ from curriculab.bench.interventions import (
     refuse_what_cannot_take_over,
     sources,
     steers,
+    tell_of_test_rows,
 )
 from curriculab.bench.job import Job, Steer
 from curriculab.bench.locking import Stopped
@@ -73,7 +75,7 @@ class TrainingSession:
         self.records: dict[Key, Record] = {}
         self.began = time.time()
         self._states: dict[Path, dict] = {}  # of checkpoints, as read
-        self.backend = design.backend()
+        self.backend = divided(design, self.keys)
         try:
             self.backend.start(self.keys)
             self._open_folder()
@@ -116,8 +118,9 @@ class TrainingSession:
         jobs = [self._job(key, pasts[key]) for key in self.keys]
         design, needed = self.design, self.folder is not None or self._planned  # to go on from, or to fork from
         log = self.log if needed else None
+        how = {"watch": self._between, "log": log, "validation": design.validation}
         self.scheduler = Scheduler(
-            self.backend, design.budget, design.test, design.shares, self._between, log, design.max_new_tokens
+            self.backend, design.budget, design.test, design.shares, max_completion_length=design.max_new_tokens, **how
         )
         self.scheduler.call = self.resumed
         try:
@@ -133,7 +136,7 @@ class TrainingSession:
     @property
     def progress(self) -> float:
         """Mean share of the budgets spent, in [0, 1]."""
-        return float(np.mean([j.run.progress if j.open else 1.0 for j in self.jobs]))
+        return float(np.mean([j.run.spent if j.open else 1.0 for j in self.jobs]))
 
     def _between(self, scheduler: Scheduler) -> None:
         """Between two calls: forks join, finished runs are recorded, the watcher has its say, and all of it is kept."""
@@ -171,7 +174,7 @@ class TrainingSession:
             "digest": digest,
             **_story(self.began, self.about, self._given),
         }
-        made = record(job, design.test, spec)
+        made = record(job, design.test, spec, valid=design.valid)
         if design.store:
             folder = design.store.save(made, digest, lambda f: self.backend.export(key, f))
             made = dataclasses.replace(made, adapter=folder / "adapter")
@@ -247,6 +250,7 @@ class TrainingSession:
         self.events.append(event)
         if not planned:
             self._given = [*self.events, *self._planned]
+            tell_of_test_rows(event, self.design.valid)
         if event.what == "fork":
             self._join(event)
         elif not planned:

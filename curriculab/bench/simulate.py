@@ -9,15 +9,18 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from curriculab.bench.budget import Budget, default_ceiling, evaluation_shares
+from curriculab.bench.evaluation import Validation
 from curriculab.bench.job import open_job
 from curriculab.bench.recording import record
 from curriculab.bench.scheduler import Scheduler
+from curriculab.bench.scripted import ScriptedRoles
 from curriculab.objectives.objective import Objective
 from curriculab.objectives.registry import as_objective
-from curriculab.protocol import Backend, Method, Rows, Train, method_name
+from curriculab.protocol import Backend, Method, Rows, Script, Train, method_name
 from curriculab.registry.names import also_named
-from curriculab.registry.warning import warn
+from curriculab.registry.progress import working
 from curriculab.runs import Runs
+from curriculab.runs.failures import tell_failures
 from curriculab.simulation.learner import SimulatedLearner
 from curriculab.simulation.rows import row_bytes
 from curriculab.simulation.student import Student
@@ -34,10 +37,12 @@ def simulate(
     seed: int | Sequence[int] = 0,
     learner: Student | Backend | None = None,
     tests: Rows | None = None,
+    valid: Rows | None = None,
     evaluate_every: int | None = None,
     num_generations: int = 8,
     objective: str | Objective = "sft",
     budget: Budget | None = None,
+    reference_models: Mapping[str, Student | Script] | None = None,
     name: str | None = None,
 ) -> Runs:
     """Run one method (or several, by name) on simulated students: the same tables as a bench, without a model.
@@ -58,10 +63,14 @@ def simulate(
         How the students learn, or anything that answers requests. None: `Student()`.
     tests : pd.DataFrame, optional
         Rows to test at the start, at the end and every `evaluate_every` units of the budget's first axis.
+    valid : pd.DataFrame, optional
+        Rows that are read in their place as training goes on; test rows are then read at the start and at the end.
     num_generations : int
         Answers a row, where the objective samples (`rollouts` is accepted too).
     objective : str or Objective
         "sft", "grpo" or another registered name, or its settings.
+    reference_models : mapping of str to Student or Script, optional
+        Students that never learn, or functions that speak, by the role that methods ask them by.
     name : str, optional
         Name of the variant of a single method. None: that of the function.
 
@@ -85,7 +94,7 @@ def simulate(
     """
     if (steps is None) == (budget is None):
         raise ValueError("give simulate steps=, or budget=Budget(...), and not both")
-    for what, rows in (("pool", pool), ("tests", tests)):
+    for what, rows in (("pool", pool), ("tests", tests), ("valid", valid)):
         if rows is not None and not rows.index.is_unique:
             twice = rows.index[rows.index.duplicated()][0]
             raise ValueError(f"simulate: the id {twice!r} stands twice in {what}; give every row an id of its own")
@@ -98,9 +107,16 @@ def simulate(
     budget = replace(budget, max_total_tokens=budget.max_total_tokens or ceiling)
     backend = learner
     if learner is None or isinstance(learner, Student):
-        tables = (pool,) if tests is None else (pool, tests)
+        tables = [rows for rows in (pool, tests, valid) if rows is not None]
         writers = {variant: _writers(m) for variant, m in variants.items()}
         backend = SimulatedLearner(learner or Student(), *tables, objective=resolve, writers=writers)
+        speakers = {
+            role: one if isinstance(one, Script) else SimulatedLearner(one, *tables, writers=writers)
+            for role, one in (reference_models or {}).items()
+        }
+        backend = ScriptedRoles(backend, speakers) if speakers else backend
+    elif reference_models:
+        raise ValueError("simulate: reference_models= go with a Student; a backend given as learner= has its own roles")
     seeds = [seed] if isinstance(seed, int) else list(seed)
     shares = evaluation_shares(budget, evaluate_every)
     jobs = [
@@ -109,11 +125,12 @@ def simulate(
         for s in seeds
     ]
     backend.start([(job.variant, job.seed) for job in jobs])
-    Scheduler(backend, budget, tests, shares).drive(jobs)
+    validation = None if valid is None else Validation(valid)
+    with working(f"simulating {len(jobs)} runs"):
+        Scheduler(backend, budget, tests, shares, validation=validation).drive(jobs)
     spec = {"simulated": True, "batch_size": batch_size, "objective": str(objective), "budget": asdict(budget)}
-    runs = Runs(tuple(record(job, tests, spec) for job in jobs))
-    for (variant, number), why in runs.failed.items():
-        warn(f"{variant!r} with seed {number} {why}")
+    runs = Runs(tuple(record(job, tests, spec, valid=valid) for job in jobs))
+    tell_failures(runs)
     return runs
 
 

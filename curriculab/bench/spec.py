@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from curriculab.bench.design import make_design
+from curriculab.bench.evaluation import AT_THE_ENDS
 from curriculab.bench.interventions import Event
 from curriculab.bench.run_set import RunSet
 from curriculab.bench.tables import TABLES, keep_tables, read_table
@@ -106,6 +107,9 @@ def _run_set(spec: Mapping, root: Path) -> RunSet:
         store=root,
         make_backend=None,
         limits=MemoryLimits(**spec.get("memory", {})),
+        valid=read_table(root, spec["validation"]) if "validation" in spec else None,
+        compare=spec.get("compare"),
+        test_at=spec["validation"]["test_at"] if "validation" in spec else spec.get("test_at", AT_THE_ENDS),
     )
     design = dataclasses.replace(design, shares=tuple(spec["shares"]), known_columns=spec.get("columns", {}))
     variants = {name: made(method) for name, method in spec["variants"].items()}

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from curriculab.bench.bench import Bench
 from curriculab.methods.order.random_order import random_order
+from curriculab.registry.warning import warn
 from curriculab.runs import Runs
 
 
@@ -49,7 +50,7 @@ def learning_rate_sweep(
     >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=48, seed=0)
     >>> student = cl.simulation.SimulatedLearner(cl.simulation.Student(), pool)  # in the model's place: it is fast
     >>> fast = dict(budget=cl.Budget(steps=3), backend=lambda design: student)
-    >>> bench = cl.Bench(model, pool[:40], pool[40:], store=None, **fast)
+    >>> bench = cl.Bench(model, pool[:40], pool[40:], store=None, valid=None, **fast)
     >>> cl.bench.learning_rate_sweep(bench, (1e-3, 3e-3), seeds=1, progress=False).variants
     ['random, lr 0.001', 'random, lr 0.003']
     """
@@ -57,6 +58,11 @@ def learning_rate_sweep(
     if not rates or not all(rate > 0 for rate in rates):
         raise ValueError(
             f"rates={rates!r}; give learning rates above 0 around the bench's own {setting.learning_rate:g}"
+        )
+    if bench.valid is None:
+        warn(
+            "this sweep is read on the test rows, which a rate is then chosen by; give the bench rows to choose by, "
+            "train, valid, test = cl.split(pool, valid=...), Bench(model, train, test, valid=valid)"
         )
     records = []
     for rate in dict.fromkeys(rates):

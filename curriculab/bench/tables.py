@@ -16,12 +16,14 @@ TABLES = "tables"  # folder of the store
 
 
 def keep_tables(design: Design) -> None:
-    """Write the training and test rows into the store, each once."""
+    """Write the training, validation and test rows into the store, each once."""
     if design.store is None:
         return
     folder = design.store.root / TABLES
     folder.mkdir(parents=True, exist_ok=True)
-    for table, digest in ((design.train, design.train_digest), (design.test, design.test_digest)):
+    tables = {design.train_digest: design.train, design.test_digest: design.test}
+    tables |= {design.validation.about["digest"]: design.validation.rows} if design.validation else {}
+    for digest, table in tables.items():
         path = folder / f"{digest}.json"
         if not path.exists():
             write_whole(path, json.dumps(pack_table(table)).encode())

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from curriculab.protocol import Rows, Sample, Score, Train, validate_request
+from curriculab.bench.grading import reducer_of
+from curriculab.protocol import Rows, Sample, Score, Train, Use, validate_request
+from curriculab.protocol.roles import LEARNER
 from curriculab.runs import COLUMNS
 
 OUTCOME = ("reward", "length", "signal")  # what metrics say of a step's answers
@@ -23,6 +25,38 @@ def check_request(request: object, *, evaluation: bool) -> None:
         raise ValueError(f"a solver yielded {type(request).__name__}; a test may only Sample and Score")
     if isinstance(request, Train):
         check_note(request.note)
+    if isinstance(request, Use):
+        reducer_of(request.reduce)
+        check_gold(request)
+
+
+def check_gold(use: Use) -> None:
+    """Refuse answers for a solver that there is not."""
+    if isinstance(use.with_answers, bool):
+        return
+    named = use.with_answers if isinstance(use.with_answers, tuple) else (use.with_answers,)
+    unknown = [name for name in named if name not in use.solvers] if isinstance(use.with_answers, tuple) else [*named]
+    if unknown:
+        raise ValueError(
+            f"Use(with_answers={use.with_answers!r}): {unknown[0]!r} is none of its solvers; give True, False or names "
+            f"in a tuple, of {', '.join(map(repr, use.solvers))}"
+        )
+
+
+def check_speaker(request: Sample | Score, use: Use | None, solver: str) -> None:
+    """Refuse a solver that asks another role, or shows words of another speaker, that `Use` does not name."""
+    named = () if use is None else use.roles
+    if request.role != LEARNER and request.role not in named:
+        raise ValueError(
+            f"the solver {solver!r} asked the role {request.role!r}; a test is the learner's own: name who else speaks "
+            f"in it, Use(..., roles=({request.role!r},)), and the verdict says so"
+        )
+    said_by = {str(one) for one in request.rows["said_by"] if isinstance(one, str)} if "said_by" in request.rows else ()
+    if unknown := sorted({*said_by} - {*named}):
+        raise ValueError(
+            f"the solver {solver!r} shows words of {unknown[0]!r}; name who else speaks in a test, "
+            f"Use(..., roles=({unknown[0]!r},)), and the verdict says so"
+        )
 
 
 def check_origin(rows: Rows, pool: pd.Index, new_ids: set[str]) -> set[str]:

@@ -3,12 +3,14 @@
 pool = cl.load_pool("ladder", n=3000, seed=0)      # a DataFrame indexed by id: prompt, answer, topic, level, ...
 train, test = cl.split(pool, test=300, by="level", seed=0)
 
-Here belong the sources (sources/, one file each; loading.py calls them), reading files (files.py, layouts.py,
-values.py), bringing a source's columns into a pool's (mapping.py, options.py, guessing.py, shaping.py), what every pool
-must satisfy (validation.py), splitting it (splitting.py, twins.py), words of any script (words.py), and the world that
-the clinic's questions are about (clinic_world.py). Nothing here knows of a model.
+Here belong the sources (sources/, one file each; loading.py calls them), reading files (files.py, cells.py,
+excel.py, encodings.py, layouts.py, values.py), bringing a source's columns into a pool's (mapping.py, options.py,
+chats.py, conversations.py, levels.py, guessing.py, shaping.py), what every pool must satisfy (validation.py),
+splitting it (splitting.py, twins.py), words of any script (words.py), and the world that the clinic's questions are
+about (clinic_world.py). Nothing here knows of a model.
 """
 
+from curriculab.data.chats import chat_answer, chat_prompt
 from curriculab.data.files import data_path, find
 from curriculab.data.loading import load_pool
 from curriculab.data.mapping import count_solution_steps, text_after, text_boxed, text_joined
@@ -21,6 +23,8 @@ from curriculab.data.validation import PoolError, render_prompt, validate
 __all__ = [
     "PoolError",
     "SOURCES",
+    "chat_answer",
+    "chat_prompt",
     "count_solution_steps",
     "data_path",
     "find",

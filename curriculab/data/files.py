@@ -1,8 +1,7 @@
-"""JSONL, JSON, CSV and Parquet as tables, with the types and digits that they have."""
+"""JSONL, JSON, CSV, Excel and Parquet as tables, with the types and digits that they have."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -16,16 +15,19 @@ from typing import Any
 
 import pandas as pd
 
+from curriculab.data.cells import cells_of
+from curriculab.data.encodings import decode
+from curriculab.data.excel import SHEETS, from_excel
 from curriculab.data.layouts import rows_of
 from curriculab.data.validation import PoolError, one_line, show
 from curriculab.data.values import EXACT, Written, as_written, column_of_values
 
-FILES = (".jsonl", ".json", ".csv", ".parquet", ".jsonlines", ".ndjson", ".tsv")
+FILES = (".jsonl", ".json", ".csv", ".parquet", ".jsonlines", ".ndjson", ".tsv", *SHEETS)
 LINES = (".jsonl", ".jsonlines", ".ndjson")  # names that files of one JSON object a line have
-CELLS = {".csv": ",", ".tsv": "\t"}  # what stands between two cells; cells have no types
+CELLS = {".csv": ",", ".tsv": "\t"}  # what most likely stands between two cells; cells have no types
 # Files that pandas reads with packages that are not installed here.
 RECIPES = {
-    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "read_excel"),
+    **dict.fromkeys((".xls", ".ods"), "read_excel"),
     **dict.fromkeys((".feather", ".arrow"), "read_feather"),
     **{".orc": "read_orc", ".dta": "read_stata", ".sav": "read_spss", ".xml": "read_xml", ".html": "read_html"},
 }
@@ -33,29 +35,40 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds: its columns; those of numbers as they are written; whether its cells have no types."""
+    """What a file holds: its columns; those of numbers as they are written.
+
+    between: what stands between two cells, which then have no types; "" where they have.
+    """
 
     frame: pd.DataFrame
     written: Mapping[str, pd.Series] = field(default_factory=dict)
-    untyped: bool = False
+    between: str = ""
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
     """A file's own table, its columns as they are named there; the index says where a row stands ("line 3")."""
-    return read_file(path).frame
+    return read_file(path, sheet=sheet).frame
 
 
-def read_file(path: Path, *, split: str | None = None) -> Table:
-    """A file's own table with what its numbers are written like; split: which of the tables of a .json file."""
+def read_file(path: Path, *, split: str | None = None, sheet: str | None = None, encoding: str | None = None) -> Table:
+    """A file's own table with what its numbers are written like.
+
+    split: which of the tables of a .json file; sheet: which of an Excel file; encoding: of a text, else found out.
+    """
     suffix = suffix_of(path)
     if split is not None and suffix != ".json":
         raise PoolError(f"{path.name}: split={split!r} chooses among the tables of a .json file; this file has one")
+    if sheet is not None and suffix not in SHEETS:
+        raise PoolError(f"{path.name}: sheet={sheet!r} chooses among the sheets of an Excel file; this is none")
     if suffix in LINES:
-        return _of_records(*_lines(path), path.name)
+        return _of_records(*_lines(path, encoding), path.name)
     if suffix == ".json":
-        return _of_records(*_rows(path, split), path.name)
+        return _of_records(*_rows(path, split, encoding), path.name)
     if suffix in CELLS:
-        return Table(from_csv(path, CELLS[suffix]), untyped=True)
+        frame, between = cells_of(text_of(path, encoding), path.name, CELLS[suffix])
+        return Table(frame, between=between)
+    if suffix in SHEETS:
+        return Table(from_excel(bytes_of(path), path.name, sheet))
     if suffix == ".parquet":
         return Table(from_parquet(path))
     if suffix in RECIPES:
@@ -108,34 +121,31 @@ def find(source: str) -> Path:
     raise PoolError(f"{source}: no such file in {looked}{hint}")
 
 
-def text_of(path: Path) -> str:
-    """The text of a file in UTF-8."""
+def bytes_of(path: Path) -> bytes:
+    """What a file holds, unpacked."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+        return gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise PoolError(f"{path.name}: cannot be read: {one_line(error)}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise PoolError(
-            f"{path.name}, line {line}: found byte 0x{data[error.start]:02x} at offset {error.start}, expected UTF-8; "
-            f"convert the file, for example with: iconv -f LATIN1 -t UTF-8 {path.name}"
-        ) from None
+
+
+def text_of(path: Path, encoding: str | None = None) -> str:
+    """The text of a file; encoding: as it was asked for, else found out."""
+    return decode(bytes_of(path), path.name, encoding)
 
 
 def from_jsonl(path: Path) -> pd.DataFrame:
     return _of_records(*_lines(path), path.name).frame
 
 
-def _lines(path: Path) -> tuple[list[Any], list[str]]:
+def _lines(path: Path, encoding: str | None = None) -> tuple[list[Any], list[str]]:
     """Values of the lines that hold something, and where they stand."""
-    lines = {f"line {i}": line for i, line in enumerate(text_of(path).split("\n"), 1) if line.strip()}
+    lines = {f"line {i}": line for i, line in enumerate(text_of(path, encoding).split("\n"), 1) if line.strip()}
     return [parse(line, path.name, place) for place, line in lines.items()], list(lines)
 
 
-def _rows(path: Path, split: str | None) -> tuple[list[Any], list[str]]:
-    rows = rows_of(parse(text_of(path), path.name, None), path.name, split)
+def _rows(path: Path, split: str | None, encoding: str | None) -> tuple[list[Any], list[str]]:
+    rows = rows_of(parse(text_of(path, encoding), path.name, None), path.name, split)
     return rows, [f"row {i}" for i in range(1, len(rows) + 1)]
 
 
@@ -172,50 +182,16 @@ def _of_records(rows: list[Any], places: list[str], name: str) -> Table:
 
 
 def from_csv(path: Path, between: str = ",") -> pd.DataFrame:
-    """Strict: every row has as many fields as the header. Cells are text; columns of numbers become numbers later."""
-    reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=between, strict=True)
-    rows: dict[str, list[str]] = {}
-    header: list[str] | None = None
-    line = 1  # where the row begins: a quoted cell may hold line breaks
-    try:
-        for row in reader:
-            if header is None:
-                header = checked_header(row, path.name, between)
-            elif row:
-                if len(row) != len(header):
-                    fields = f"found {len(row)} fields, expected {len(header)} ({', '.join(header)})"
-                    raise PoolError(f"{path.name}, line {line}: {fields}; quote cells that hold {CALLED[between]}")
-                rows[f"line {line}"] = row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise PoolError(
-            f"{path.name}, line {line}: {one_line(error)}, expected cells with {CALLED[between]} between"
-        ) from None
-    return pd.DataFrame(list(rows.values()), columns=header, index=pd.Index(list(rows), dtype="str"))
-
-
-CALLED = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
-
-
-def checked_header(names: list[str], file: str, between: str = ",") -> list[str]:
-    other = next((c for c in CALLED if len(names) == 1 and c != between and c in names[0]), None)
-    if other is not None:
-        raise PoolError(
-            f"{file}, line 1: found {CALLED[other]} between the names of columns, expected {CALLED[between]}; read it "
-            f"by way of pandas, cl.load_pool(pd.read_csv({file!r}, sep={other!r}), columns=...)"
-        )
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise PoolError(f"{file}, line 1: found the column {repeated[0]!r} twice, expected every name once")
-    return names
+    """A table of texts; columns of numbers become numbers later."""
+    return cells_of(text_of(path), path.name, between)[0]
 
 
 def from_parquet(path: Path) -> pd.DataFrame:
     """Columns as they are; a named index of pandas becomes a column, row numbers without a name do not."""
     import pyarrow.parquet as pq
 
+    data = bytes_of(path)
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
         frame = pq.read_table(io.BytesIO(data)).to_pandas(integer_object_nulls=True)
     except Exception as error:  # its reader, and unpacking, raise many kinds
         raise PoolError(f"{path.name}: cannot be read as parquet: {one_line(error)[:200]}") from None

@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curriculab.data.cells import NO_HEADER, is_a_row
+from curriculab.data.chats import with_chats
 from curriculab.data.layouts import at_path
 from curriculab.data.mapping import (
     Column,
     code_of,
     count_solution_steps,
+    quoted,
     text_after,
     text_boxed,
     text_joined,
 )
 from curriculab.data.options import pick_option
+from curriculab.data.validation import listed
 from curriculab.data.values import as_list, is_missing, level_of
 
 # Names that data sets give to what a pool calls prompt, answer, ...; the first that a table has counts.
@@ -41,8 +45,8 @@ ALIASES = {
     "solution": ("solution", "rationale"),
 }
 PROMPTS = ALIASES["prompt"][:6]  # of these a table whose answers alone are mapped most likely has its prompts
+PASSAGES = ("context", "passage", "paragraph")  # names of the text that a question is about
 MARKED = 0.5  # share of answers with a marker from which on they are taken apart; the others are refused by their row
-SAID_BY = {"user": ("user", "human"), "assistant": ("assistant", "gpt", "model")}  # roles of chats, and ShareGPT's
 
 
 def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
@@ -58,7 +62,7 @@ def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
         column = next((name for name in found if _fits(target, frame, name)), None)
         if column is not None:
             mapping[target] = column
-    mapping |= _joined(frame, mapping) | _chat(frame, mapping)
+    mapping = with_chats(frame, mapping | _joined(frame, mapping))
     for target in ("prompt", "answer"):
         if isinstance(mapping.get(target), str):
             mapping[target] = _text_inside(frame, mapping[target])
@@ -74,11 +78,20 @@ def guess_columns(frame: pd.DataFrame) -> dict[str, Column]:
 def missing_column(name: str, frame: pd.DataFrame, source: str) -> str:
     """One line that says what there is in place of the column, with the mapping that its names suggest."""
     guess = {target: column for target, column in guess_columns(frame).items() if target != column}
-    if name not in guess:
-        guess = {name: str(frame.columns[0])} if len(frame.columns) else {}
+    for target in ("prompt", "answer") if len(frame.columns) > 1 else ():  # in the order that people write them
+        free = [c for c in map(str, frame.columns) if c not in (*guess.values(), "prompt", "answer")]
+        if target not in guess and target not in frame and free:
+            guess[target] = free[0]
+    if len(frame.columns) == 1 and name not in guess:
+        only = listed(frame.columns)
+        hint = f'where these are plain texts to learn, columns={{"answer": {quoted(only)}}}'
+        there = f"a pool has a prompt and an answer, and this has only the column {only!r}"
+        return f"{source}: no column {name!r}; {there}; {hint}"
     wanted = {t: c for t, c in guess.items() if t in ("prompt", "answer", "options", "solution")}
     example = ", ".join(f'"{target}": {code_of(column)}' for target, column in wanted.items())
-    has = ", ".join(map(str, frame.columns))
+    has = listed(frame.columns)
+    if is_a_row(frame.columns):
+        return f"{source}: no column {name!r}; the first line is {has}; {NO_HEADER}"
     return f"{source}: no column {name!r}; it has {has}; say which one it is, for example columns={{{example}}}"
 
 
@@ -124,8 +137,15 @@ def _is_object(value: Any) -> bool:
 
 
 def _joined(frame: pd.DataFrame, mapping: dict[str, Column]) -> dict[str, Column]:
-    """An instruction with the input it is about, as Alpaca's."""
+    """An instruction with the input it is about, as Alpaca's; a question behind its passage, as SQuAD's."""
     named = {_plain(name): name for name in frame.columns}
+    passage = next((named[name] for name in PASSAGES if name in named), None)
+    if (
+        passage is not None
+        and mapping.get("prompt") == named.get("question")
+        and isinstance(_first(frame[passage]), str)
+    ):
+        return {"prompt": text_joined(passage, named["question"])}
     if mapping.get("prompt") != named.get("instruction") or "input" not in named or "instruction" not in named:
         return {}
     filled = frame[named["input"]].map(lambda text: isinstance(text, str) and bool(text.strip()))
@@ -139,24 +159,6 @@ def _labelled(frame: pd.DataFrame, mapping: dict[str, Column], names: set[str]) 
     if not isinstance(answer, str) or not str(options).endswith(".text") or labels not in names:
         return {}
     return {"answer": pick_option(answer, str(options), labels)}
-
-
-def _chat(frame: pd.DataFrame, mapping: dict[str, Column]) -> dict[str, Column]:
-    """The last question and answer of chats in `messages` or `conversations`, where nothing else is known."""
-    column = next((c for c in ("messages", "conversations", "conversation") if c in frame), None)
-    turns = _first(frame[column]) if column else None
-    if not _is_object(turns):
-        return {}
-    who = "role" if "role" in turns[0] else "from"
-    text = "content" if "content" in turns[0] else "value"
-    found: dict[str, Column] = {}
-    for target, side in (("prompt", "user"), ("answer", "assistant")):
-        places = [i - len(turns) for i, turn in enumerate(turns) if turn.get(who) in SAID_BY[side]]
-        known = mapping.get(target)
-        nested = isinstance(known, str) and known.startswith(f"{column}.")
-        if places and (known is None or nested):
-            found[target] = f"{column}.{places[-1]}.{text}"
-    return found
 
 
 def _text_inside(frame: pd.DataFrame, column: str) -> str:

@@ -3,6 +3,7 @@
 {"version": 1, "data": [{"q": "1 + 1"}]}       rows under a name
 {"q1": {"q": "1 + 1"}, "q2": {"q": "2 + 2"}}    rows by their id
 {"q": ["1 + 1", "2 + 2"]}                       columns
+{"data": [{"paragraphs": [{"qas": [...]}]}]}    questions by passage, as SQuAD is published
 "choices.text", "messages.0.content"            a place inside a column: `at_path`
 """
 
@@ -26,12 +27,12 @@ def rows_of(value: Any, name: str, split: str | None = None) -> list[Any]:
         if split not in tables:
             has = ", ".join(map(repr, tables)) or "none"
             raise PoolError(f"{name}: no list of rows is named {split!r};{closest(split, tables)} there are {has}")
-        return tables[split]
+        return _questions(tables[split])
     if len(tables) > 1:
         names = ", ".join(map(repr, tables))
         raise PoolError(f"{name}: found rows under {names}; choose one, split={next(iter(tables))!r}")
     if tables:
-        return next(iter(tables.values()))
+        return _questions(next(iter(tables.values())))
     if isinstance(value, dict):
         value = _by_columns(value) or _by_id(value) or value
     if not isinstance(value, list):
@@ -39,6 +40,21 @@ def rows_of(value: Any, name: str, split: str | None = None) -> list[Any]:
             f"{name}: found {show(value)}, expected a list of objects; one object a line belongs in a .jsonl file"
         )
     return value
+
+
+def _questions(rows: list[Any]) -> list[Any]:
+    """One row a question where rows are articles with passages, each with its questions; else the rows as they are."""
+    passages = [row.get("paragraphs") if isinstance(row, dict) else None for row in rows]
+    if not all(isinstance(inner, list) and inner for inner in passages):
+        return rows
+    found = []
+    for article, inner in zip(rows, passages, strict=True):
+        for passage in inner:
+            if not isinstance(passage, dict) or not isinstance(passage.get("qas"), list):
+                return rows
+            about = {name: value for name, value in (article | passage).items() if name not in ("paragraphs", "qas")}
+            found += [about | question for question in passage["qas"]]
+    return found
 
 
 def _tables(value: Mapping[str, Any]) -> dict[str, list[Any]]:

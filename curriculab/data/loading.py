@@ -40,6 +40,7 @@ def load_pool(
     levels: int | Sequence[int] | None = None,
     topics: str | Sequence[str] | None = None,
     split: str | None = None,
+    level_order: Sequence[str] | None = None,
     **knobs: Any,
 ) -> pd.DataFrame:
     """Load a validated pool: an embedded task, a Reasoning Gym task, a file, a hub data set, another package's source.
@@ -49,8 +50,9 @@ def load_pool(
     source : str, Path or DataFrame
         "ladder" (takes `skills`, `levels`), "clinic" and "word_problems" (`topics`, `levels`), "gym:<task>" (the
         task's own `knobs`; 500 rows unless `n`), "hf:<id>" or "hf:<folder>" (`split`, `columns`, and `name` for its
-        configuration), a .jsonl, .json, .csv, .tsv or .parquet file (`columns`), looked for here and in the folder
-        `CURRICULAB_DATA`, a table that is there already (`columns`), or a source that another package offers.
+        configuration), a .jsonl, .json, .csv, .tsv, .xlsx or .parquet file (`columns`; `sheet` of an Excel file,
+        `encoding` of a text), looked for here and in the folder `CURRICULAB_DATA`, a table that is there already
+        (`columns`), or a source that another package offers.
     columns : mapping, optional
         Target name to a column of the source, to a place inside one ("choices.text", "messages.0.content"), or to a
         function of the source's table, such as ``text_after("answer", "####")``; ``{"task": "math"}`` names the
@@ -63,6 +65,9 @@ def load_pool(
         One value or several to choose from, of the embedded tasks.
     split : str, optional
         Of a hub data set, "train" unless given; or the name of one of the tables in a .json file.
+    level_order : sequence of str, optional
+        Words that stand in the column `level`, the easiest first, such as ["easy", "medium", "hard"]: they become 1, 2
+        and 3. Case and blanks around them do not count.
     **knobs
         What the source takes besides.
 
@@ -87,9 +92,11 @@ def load_pool(
     """
     if isinstance(source, pd.DataFrame):
         given = {"skills": skills, "levels": levels, "topics": topics, "split": split, **knobs}
-        return from_frame(source, columns=columns, n=n, seed=seed, **{k: v for k, v in given.items() if v is not None})
+        given = {key: value for key, value in given.items() if value is not None}
+        return from_frame(source, columns=columns, level_order=level_order, n=n, seed=seed, **given)
     name = str(source)
-    options = {"columns": columns, "skills": skills, "levels": levels, "topics": topics, "split": split, **knobs}
+    options = {"columns": columns, "skills": skills, "levels": levels, "topics": topics, "split": split}
+    options |= {"level_order": level_order, **knobs}
     given = {key: value for key, value in options.items() if value is not None}
     unit = unit_of(name)
     reader = SOURCES[unit]
@@ -106,11 +113,19 @@ def load_pool(
 
 
 def from_frame(
-    table: pd.DataFrame, *, columns: Mapping[str, Column] | None, n: int | None, seed: int, **knobs: Any
+    table: pd.DataFrame,
+    *,
+    columns: Mapping[str, Column] | None,
+    level_order: Sequence[str] | None,
+    n: int | None,
+    seed: int,
+    **knobs: Any,
 ) -> pd.DataFrame:
     """A table that is there already as a pool; an index of different texts is its ids."""
     if knobs:
-        raise PoolError(f"load_pool of a DataFrame takes no argument {next(iter(knobs))!r}; it takes columns, n, seed")
+        raise PoolError(
+            f"load_pool of a DataFrame takes no argument {next(iter(knobs))!r}; it takes columns, level_order, n, seed"
+        )
     names = list(map(str, table.columns))
     if repeated := [name for name in names if names.count(name) > 1]:
         raise PoolError(f"the table: found the column {repeated[0]!r} twice, expected every name once")
@@ -118,7 +133,8 @@ def from_frame(
     named = table.set_axis(names, axis=1)
     if len(ids) and ids.is_unique and all(isinstance(key, str) and key for key in ids) and "id" not in (columns or {}):
         named = named.assign(id=ids.to_numpy())
-    return shape(numbered(named.rename_axis(index=None)), "the table", stem="table", columns=columns, n=n, seed=seed)
+    how = dict(columns=columns, level_order=level_order, n=n, seed=seed)
+    return shape(numbered(named.rename_axis(index=None)), "the table", stem="table", **how)
 
 
 def unit_of(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from curriculab.data.layouts import at_path, has_path
-from curriculab.data.validation import LISTS, TEXTS, PoolError, closest, show
+from curriculab.data.validation import LISTS, TEXTS, PoolError, closest, listed, show
 from curriculab.data.values import as_list, as_text, is_missing, numbers_of
 from curriculab.registry.warning import warn
 
@@ -208,10 +208,10 @@ def map_columns(
     written: Mapping[str, pd.Series] | None = None,
     prompts: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The mapped columns first, then the source's others. Only `answer` mapped and no prompt: text to study.
+    """The mapped columns first, then the source's others. Only `answer` mapped: texts to learn without a prompt.
 
     written: columns of numbers as they stand in the file, where a float64 would not give that back; prompts: names that
-    a prompt often has, of which a table of texts to study has none.
+    a prompt often has, of which a table of texts without prompts has none.
     """
     written = written or {}
     mapped = {target: take(frame, source, target, wanted, written) for target, wanted in columns.items()}
@@ -245,14 +245,14 @@ def _as_it_stands(frame: pd.DataFrame, name: str, target: str, written: Mapping[
 
 
 def _refuse_a_forgotten_prompt(frame: pd.DataFrame, source: str, used: set[str], prompts: Sequence[str]) -> None:
-    """Text to study has no question; a table that has one was most likely mapped by half."""
+    """Texts to learn have no question; a table that has one was most likely mapped by half."""
     known = {str(name).strip().lower(): name for name in frame.columns if name not in used}
     found = next((known[name] for name in prompts if name in known), None)
     if found is not None:
         example = f'{{"prompt": {quoted(str(found))}, ...}}'
         raise PoolError(
-            f"{source}: an answer is mapped and no prompt, which makes text to study, but there is a column {found!r}; "
-            f'map it, columns={example}, or say that there is none, {{"prompt": "", ...}}'
+            f"{source}: only an answer is mapped, and there is a column {found!r} that looks like the prompt; "
+            f'map it too, columns={example}; for texts to learn without a prompt, {{"prompt": "", ...}}'
         )
 
 
@@ -274,7 +274,7 @@ def take(
     if isinstance(wanted, str) and not has_path(frame, wanted):
         if target == "task" or (target == "prompt" and wanted == ""):  # a verifier for all rows; no prompts at all
             return pd.Series(wanted, index=frame.index)
-        has = ", ".join(map(str, frame.columns))
+        has = listed(frame.columns)
         raise PoolError(f"{source}: no column {wanted!r}, wanted for {target!r};{closest(wanted, frame)} it has {has}")
     if not isinstance(wanted, str) and not callable(wanted):
         raise PoolError(f"{source}: columns[{target!r}] is {show(wanted)}, expected a column name or a function")

@@ -11,9 +11,9 @@ from curriculab.registry.warning import warn
 
 
 def split(
-    pool: pd.DataFrame, *, test: int = 300, by: str | None = "level", seed: int = 0
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split a pool into rows for training and rows for tests, without an overlap.
+    pool: pd.DataFrame, *, test: int = 300, valid: int = 0, by: str | None = "level", seed: int = 0
+) -> tuple[pd.DataFrame, ...]:
+    """Split a pool into rows for training and rows for tests, or three ways with `valid`, without an overlap.
 
     Where the pool has `held_out`, test rows are drawn from the held-out ones only, and train never holds any: held-out
     rows that are not drawn are in neither part. A question, a prompt with its options, is never on both sides, whatever
@@ -26,6 +26,9 @@ def split(
         As `load_pool` gives it.
     test : int
         Rows to test on.
+    valid : int
+        Rows to validate on: what curves, sweeps, and whoever steers look at, so that nothing is chosen by the test
+        rows. They are drawn among the rows to train on, behind the test rows, which do not depend on their number.
     by : str, optional
         The column whose values are in the test as often as in the pool, in proportion; None: drawn from all alike.
     seed : int
@@ -34,7 +37,7 @@ def split(
     Returns
     -------
     train, test : DataFrame
-        Both in the pool's order.
+        In the pool's order; with `valid`: train, valid, test.
 
     Raises
     ------
@@ -47,32 +50,91 @@ def split(
     >>> train, test = cl.split(pool, test=4, by="level", seed=0)
     >>> len(train), len(test), set(train["prompt"]) & set(test["prompt"])
     (36, 4, set())
+    >>> [len(rows) for rows in cl.split(pool, test=4, valid=6, by="level", seed=0)]
+    [30, 6, 4]
     """
     pool = validate_quietly(pool)
     if by is not None and by not in pool:
         has = ", ".join(pool.columns)
         raise PoolError(f"split: no column {by!r} to balance by; the pool has {has}; or say by=None")
-    if isinstance(test, bool) or not isinstance(test, int | np.integer):
-        share = isinstance(test, float) and 0 < test < 1
-        such = f", for that share test={round(test * len(pool))}" if share else ""
-        raise PoolError(f"split: test={test!r} is no number of rows; give a whole one{such}")
-    if not 0 < test < len(pool):
-        raise PoolError(f"split: asked for {test} test rows, the pool has {len(pool)}; ask for 1 to {len(pool) - 1}")
+    _check_number("test", test, len(pool))
+    if valid:
+        _check_number("valid", valid, len(pool) - test)
     keys = keys_of(pool)
     open_rows = ~keys.duplicated() & (pool["held_out"] if "held_out" in pool else True)
     strata = _strata(pool, by, test) if by is not None else pd.Series("the pool", index=pool.index)
     chosen = pool.index.isin(pick(strata, open_rows, test, by, np.random.default_rng(seed)))
-    repeats = ~chosen & keys.isin(set(keys[chosen])).to_numpy()
     kept_back = pool["held_out"].to_numpy() if "held_out" in pool else np.zeros(len(pool), bool)
+    watched = np.zeros(len(pool), bool)
+    if valid:
+        # With a generator of its own: how many rows are validated on makes no difference to the test rows.
+        # They are rows that may be trained, so that any pool has some.
+        left, rng = ~keys.duplicated() & ~chosen & ~kept_back, np.random.default_rng([seed, VALID])
+        watched = pool.index.isin(pick(strata, left, valid, by, rng))
+    repeats = ~chosen & ~watched & keys.isin(set(keys[chosen | watched])).to_numpy()
     if (repeats & ~kept_back).any():
-        count = (repeats & ~kept_back).sum()
-        warn(f"split: {count} rows repeat the prompt of a test row and are in neither part")
-    train = pool[~chosen & ~repeats & ~kept_back]
+        count, whose = (repeats & ~kept_back).sum(), "test or validation" if valid else "test"
+        warn(f"split: {count} rows repeat the prompt of a {whose} row and are in neither part")
+    train = pool[~chosen & ~watched & ~repeats & ~kept_back]
     if train.empty:
-        raise PoolError(f"split: no row is left to train on beside {test} test rows; load more rows or ask for fewer")
+        beside = f"{test} test rows" + (f" and {valid} to validate on" if valid else "")
+        raise PoolError(f"split: no row is left to train on beside {beside}; load more rows or ask for fewer")
     tested = pool[chosen]
     _warn_of_twins(train, tested)
-    return train, tested
+    return (train, pool[watched], tested) if valid else (train, tested)
+
+
+def hold_back(train: pd.DataFrame, share: float, *, by: str | None = "level") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep a share of the rows to train on for validation; the same rows each time.
+
+    Rows whose question, a prompt with its options, stands in the pool once are drawn, so that none is on both sides; in
+    proportion to the values of `by` where the pool has that column and enough of such rows.
+
+    Parameters
+    ----------
+    train : DataFrame
+        A valid pool.
+    share : float
+        Of its rows, above 0 and below 1; at least one row is kept back, where one can be.
+    by : str, optional
+        The column to balance by.
+
+    Returns
+    -------
+    train, valid : DataFrame
+        In the pool's order.
+
+    Examples
+    --------
+    >>> pool = cl.load_pool("ladder", skills="add", levels=[1, 2], n=40, seed=0)
+    >>> [len(rows) for rows in cl.data.splitting.hold_back(pool, 0.1)]
+    [36, 4]
+    """
+    once = ~keys_of(train).duplicated(keep=False)
+    count = min(max(1, round(share * len(train))), int(once.sum()), len(train) - 1)
+    if count < 1:
+        return train, train.iloc[:0]
+    rng, whole = np.random.default_rng(VALID), pd.Series("the pool", index=train.index)
+    try:
+        strata = _strata(train, by, count) if by is not None and by in train else whole
+        kept = pick(strata, once, count, by, rng)
+    except PoolError:  # the column cannot be balanced by, or a value has too few rows whose question stands there once
+        kept = pick(whole, once, count, None, rng)
+    valid = train.index.isin(kept)
+    return train[~valid], train[valid]
+
+
+VALID = 0x76616C6964  # "valid": apart from the draw of the test rows
+
+
+def _check_number(name: str, given: object, rows: int) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer):
+        share = isinstance(given, float) and 0 < given < 1
+        such = f", for that share {name}={round(given * rows)}" if share else ""
+        raise PoolError(f"split: {name}={given!r} is no number of rows; give a whole one{such}")
+    if not 0 < given < rows:
+        what = "test rows, the pool has" if name == "test" else "validation rows, beside the test rows there are"
+        raise PoolError(f"split: asked for {given} {what} {rows}; ask for 1 to {rows - 1}")
 
 
 PLAIN = (str, bool, int, float, np.generic, pd.Interval, pd.Timestamp)  # values that can be counted and put in order

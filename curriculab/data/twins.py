@@ -17,6 +17,7 @@ from operator import add
 import numpy as np
 import pandas as pd
 
+from curriculab.data.conversations import without_system
 from curriculab.data.words import words
 
 THRESHOLD = 0.8  # Lee et al. 2022, "Deduplicating training data makes language models better", section 4.2
@@ -50,6 +51,11 @@ def keys_of(pool: pd.DataFrame) -> pd.Series:
 def _texts(pool: pd.DataFrame) -> list[str]:
     prompts = pool["prompt"].tolist()
     return [prompt or answer for prompt, answer in zip(prompts, pool["answer"].tolist(), strict=True)]
+
+
+def _said(pool: pd.DataFrame) -> list[str]:
+    """Texts without the system's message, which rows share, in plain words."""
+    return [_plain(without_system(text)) for text in _texts(pool)]
 
 
 def _joined(options: Iterable[str]) -> str:
@@ -93,7 +99,7 @@ def near_twins(train: pd.DataFrame, test: pd.DataFrame, *, threshold: float = TH
         raise ValueError(f"threshold={threshold!r}; give a share above 0 and up to 1, such as {THRESHOLD}")
     if train.empty or test.empty:
         return pd.DataFrame({"test": [], "train": [], "alike": []})
-    asked, known = list(map(_plain, _texts(test))), list(map(_plain, _texts(train)))
+    asked, known = _said(test), _said(train)
     numbers = set(map(_numbers, asked))
     open_rows = [i for i, text in enumerate(known) if _numbers(text) in numbers]  # of the others none can be a twin
     train, known = train.iloc[open_rows], [known[i] for i in open_rows]

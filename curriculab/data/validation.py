@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curriculab.data.conversations import in_plain_words
 from curriculab.data.twins import keys_of
 from curriculab.data.values import is_missing, level_of
 from curriculab.registry.warning import warn
@@ -128,12 +129,14 @@ def check_texts(pool: pd.DataFrame, source: str, at: Mapping[int, str]) -> None:
     study = all(isinstance(prompt, str) and prompt == "" for prompt in prompts)
     for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         if blank(prompt) and blank(answer):
-            raise PoolError(f"{source}, {at[i]}: found neither prompt nor answer, expected text in at least the answer")
+            raise PoolError(
+                f"{source}, {at[i]}: found neither a prompt nor an answer, expected both; delete the row, or fill it"
+            )
         if blank(prompt) and not study:
-            hint = "a question; text to study leaves the prompt empty in every row, or maps the answer only"
+            hint = "a question: either every row has one or, where rows are plain texts to learn, none has"
             raise fail(source, at[i], "prompt", prompt, hint)
         if blank(answer):
-            raise fail(source, at[i], "answer", answer, "the right answer, or the text to study")
+            raise fail(source, at[i], "answer", answer, "the right answer, or the text to learn")
     for name in TEXTS:
         if name in pool:
             check_text(pool[name], source, at)
@@ -207,6 +210,13 @@ def show(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
+def listed(names: Iterable[Any]) -> str:
+    """Names of columns as they stand in an error: on one line, long ones cut, of many the first."""
+    plain = [" ".join(str(name).split()) for name in names]
+    short = [name if len(name) <= 60 else f"{name[:57]}..." for name in plain[:30]]
+    return ", ".join(short) + (f" and {len(plain) - 30} more" if len(plain) > 30 else "")
+
+
 def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
@@ -223,6 +233,8 @@ def validate_quietly(pool: pd.DataFrame) -> pd.DataFrame:
 def render_prompt(prompt: str, options: Sequence[str] | None = None) -> str:
     """Write the text that stands before an answer: the prompt on a line, lettered options on lines of their own.
 
+    Of a conversation: in plain words, "User: ..." and "Assistant: ..." a line.
+
     Parameters
     ----------
     prompt : str
@@ -237,10 +249,13 @@ def render_prompt(prompt: str, options: Sequence[str] | None = None) -> str:
     A) Rome
     B) Paris
     """
-    if not prompt:
-        return ""
+    return f"{in_plain_words(with_options(prompt, options))}\n" if prompt else ""
+
+
+def with_options(prompt: str, options: Sequence[str] | None = None) -> str:
+    """A prompt with lettered options on lines of their own; a conversation has them in its last message."""
     lines = [prompt, *(f"{letter}) {option}" for letter, option in zip(OPTION_LETTERS, options or (), strict=False))]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 # Read by objectives and Sample.

@@ -15,13 +15,14 @@ import importlib
 
 from curriculab.difficulty.measures.judged import bradley_terry as bradley_terry
 from curriculab.difficulty.registry import MEASURES as MEASURES
+from curriculab.difficulty.registry import catalogue as catalogue
 from curriculab.difficulty.survey import Survey as Survey
 from curriculab.difficulty.survey import measure as measure
 from curriculab.difficulty.survey import request_scores as request_scores
 from curriculab.difficulty.survey import survey as survey
 
 _MODULES = ("atlas", "irt")  # with names of their own, imported when first used: item response theory needs scipy
-_OTHERS = ("MEASURES", "Survey", "bradley_terry", "measure", "request_scores", "survey")
+_OTHERS = ("MEASURES", "Survey", "bradley_terry", "catalogue", "measure", "request_scores", "survey")
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ from . import atlas as atlas
 from . import irt as irt
 from .estimation import Cache
 from .measures.judged import bradley_terry as bradley_terry
+from .registry import catalogue as catalogue
 from .roles import LanguageModel
 from .survey import Survey as Survey
 from .survey import measure as measure

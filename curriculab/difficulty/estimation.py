@@ -32,8 +32,9 @@ from curriculab.protocol import (
     validate_request,
 )
 from curriculab.registry.columns import remember
+from curriculab.registry.progress import working
 
-SHARED = ("nll", "entropy", "angle", "embedding")  # measures of Score that one forward serves
+SHARED = ("nll", "entropy", "angle", "angle_across", "embedding")  # measures of Score that one forward serves
 PER_TOKEN = ("nll", "entropy")  # an array a row where any measure asks per="token"
 LEDGER = ("request", "purpose", "measures", "rows", "tokens", "rollouts", "generated", "seconds")
 COSTS = ("tokens", "rollouts", "generated", "seconds")
@@ -205,7 +206,8 @@ def estimate(
         checked(found[name][0], name, pool)  # a constant is told again
     if todo:
         room = longest_answer(pool, model) if model is not None and _any_writes(wanted) else None
-        raw, ledger = answer_measures(todo, roles.backend(seed, room), seed)
+        with working(f"measuring {', '.join(todo)}"):
+            raw, ledger = answer_measures(todo, roles.backend(seed, room), seed)
         for name in todo:
             found[name] = as_found(raw[name], name, pool)
             if cache is not False:

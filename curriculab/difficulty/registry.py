@@ -33,6 +33,12 @@ MEASURES = Registry("measure", "curriculab.difficulty.measures")
 NAMED = ("__module__", "__name__", "__qualname__", "__doc__")  # what a function takes over from the one behind it
 Needs = Literal["rows", "tokenizer", "model", "runs"]
 Function = TypeVar("Function", bound=Callable)
+READS = {
+    "rows": "the rows alone",
+    "tokenizer": "rows in the model's tokens",
+    "model": "what a model answers",
+    "runs": "recorded runs",
+}
 
 
 class ModelMeasure(Protocol):
@@ -105,6 +111,29 @@ def measure(function: Callable | None = None, /, *, needs: Needs = "rows") -> ob
     if function is None:
         return lambda f: _entered(f, needs)
     return _entered(function, needs)
+
+
+def catalogue() -> pd.DataFrame:
+    """List all measures: what each reads, and what it does in one sentence.
+
+    Returns
+    -------
+    pd.DataFrame
+        By measure, sorted by what they read: `reads`, and `what it does`, the first line of its documentation.
+
+    Examples
+    --------
+    >>> import curriculab as cl
+    >>> cl.difficulty.catalogue().loc["flesch_kincaid"].tolist()
+    ['the rows alone', 'Estimate the school grade that the prompt asks for (Kincaid et al. 1975).']
+    """
+    lines = {}
+    for name in MEASURES:
+        measure = MEASURES[name]
+        sentence = (inspect.getdoc(measure) or "").partition("\n")[0]
+        lines[name] = {"reads": READS[measure.needs], "what it does": sentence.replace("`", "").replace("*", "")}
+    table = pd.DataFrame.from_dict(lines, orient="index").rename_axis("measure")
+    return table.sort_values("reads", kind="stable", key=lambda reads: reads.map(list(READS.values()).index))
 
 
 def _entered(function: Callable, needs: Needs) -> Callable:

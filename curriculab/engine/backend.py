@@ -10,12 +10,14 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from curriculab.engine.adapter import Adapter
+from curriculab.engine.allocator import keep_until_gone
 from curriculab.engine.checkpoint import read_adapters, read_limits, write_adapters
 from curriculab.engine.footprint import in_bytes
 from curriculab.engine.generation import write
@@ -47,6 +49,7 @@ class ModelBackend:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from curriculab.engine import ModelBackend
     >>> from curriculab.protocol import Ask
     >>> model, rows = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=4, seed=0)
@@ -58,6 +61,13 @@ class ModelBackend:
     (True, 1)
     >>> backend.setting(request).learning_rate, backend.tokens(), backend.drain_halvings()
     (0.001, 2048, [])
+    >>> backend.limit(512)
+    >>> backend.save(Path())
+    >>> backend.load(Path())
+    >>> backend.fork(("mine", 0), ("other", 0))
+    >>> backend.export(("other", 0), Path("adapter"))
+    >>> backend.tokens(), backend.adapters["other", 0]["learner"].steps, backend.close()
+    (512, 1, None)
     """
 
     model: Model
@@ -73,6 +83,7 @@ class ModelBackend:
         self.cache_bytes: int | None = self.limits.kv_cache_bytes
         self.halvings: list[int] = []  # limits from then on, after the device ran out of memory
         self.owners: set[Owner] = set()  # that were started: each will train an adapter
+        self._kept = keep_until_gone(self)
         if self.limits.gradient_checkpointing:
             checkpoint_layers(self.model.base)  # refused now where it cannot be
 
@@ -102,6 +113,11 @@ class ModelBackend:
         """Write the learner's adapter in PEFT's format."""
         adapter = self.adapters.get(owner, {}).get("learner") or self.roles.init(owner[1])
         self.model.save_adapter(adapter, folder)
+
+    def close(self) -> None:
+        """Let go of every adapter, and give the memory that steps and answers took back to the system."""
+        self.roles = ModelRoles(self.model, self.reference_models)
+        self._kept()
 
     def save(self, folder: Path) -> None:
         """Write every adapter with its optimiser's state, not the base."""
@@ -142,7 +158,7 @@ class ModelBackend:
         with COMPUTING:
             if kind is Train:
                 return self._train(asks)
-            how = {Score: self._score, Sample: self._sample, Copy: self._copy}[kind]
+            how = {Score: self._score, Sample: self._sample, Copy: partial(_copies, self.roles)}[kind]
             halve = self._halve_cache if kind is Sample else self._halve
             return self._fitting(lambda: _one_by_one_if_bad(how, asks), halve)
 
@@ -245,16 +261,17 @@ class ModelBackend:
                 answers[i] = _finite(asks[i], pairs[i][1], answer, ("logprob", "entropy"))
         return answers
 
-    def _copy(self, asks: Sequence[Ask]) -> list[Answer | Exception]:
-        """One after the other, for one may read what another made; one that fails leaves the others' alone."""
-        answers: list[Answer | Exception] = []
-        for ask in asks:
-            try:
-                self.roles.copy(ask.owner, ask.request)
-                answers.append(Answer(None))
-            except ValueError as error:
-                answers.append(error)
-        return answers
+
+def _copies(roles: ModelRoles, asks: Sequence[Ask]) -> list[Answer | Exception]:
+    """One after the other, for one may read what another made; one that fails leaves the others' alone."""
+    answers: list[Answer | Exception] = []
+    for ask in asks:
+        try:
+            roles.copy(ask.owner, ask.request)
+            answers.append(Answer(None))
+        except ValueError as error:
+            answers.append(error)
+    return answers
 
 
 def _no_room(what: str, adapters: int) -> MemoryError:

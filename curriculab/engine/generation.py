@@ -25,6 +25,7 @@ from curriculab.engine.products import planned
 from curriculab.engine.route import batched
 from curriculab.engine.static_decode import UNREAD, StaticDecode
 from curriculab.engine.waves import COMPACT, MOST_TOKENS, STRIDE, Prompt, Room, place_bytes, split, waves
+from curriculab.registry.progress import ticked
 
 
 @dataclass(eq=False)
@@ -60,9 +61,9 @@ def write(
     with torch.no_grad():
         together = [i for i, prompt in enumerate(parts) if _joins(model, prompt)]
         written: dict[int, list[Written]] = {i: [] for i in range(len(parts))}
-        for i in sorted(set(range(len(parts))) - set(together)):
+        for i in ticked(sorted(set(range(len(parts))) - set(together))):
             written[i] = _write_one_prompt(model, i, parts[i])
-        for wave in waves(parts, together, room):
+        for wave in ticked(waves(parts, together, room)):
             for answer in _write_wave(model, parts, wave, budget):
                 written[answer.prompt].append(answer)
     for at, own in written.items():
@@ -205,7 +206,7 @@ def _write_wave(model: Model, prompts: Sequence[Prompt], wave: list[int], budget
     limit = np.array([own[o].max_new_tokens for o in owner])
     held, done = np.arange(len(answers)), np.zeros(len(answers), bool)
     logits = logits[torch.as_tensor(owner, device=device)]
-    for step in range(int(limit.max())):
+    for step in ticked(range(int(limit.max()))):
         u = torch.as_tensor(noise[held, step], device=device)
         token, logprob, spread = draw(logits, temperature[torch.as_tensor(held, device=device)], u)
         for i, t, lp, h in zip(held, token.tolist(), logprob.tolist(), spread.tolist(), strict=True):

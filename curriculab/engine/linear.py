@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from curriculab.engine.adapter import Entry, Layout
+from curriculab.engine.allocator import reuse_large_blocks
 from curriculab.engine.experts import Stack, follow_plan
 from curriculab.engine.plan import Products, active_plans
 from curriculab.engine.products import BySpan, product
@@ -98,22 +97,12 @@ class MixedLora(torch.autograd.Function):
         return gx, gy, None, None, None, None
 
 
-def keep_memory() -> None:
-    """Let glibc keep up to a gigabyte of freed memory: by default it hands a step's activations back to the system
-    after every step and gets them again, page by page, in the next (a tenth of the time on two cores)."""
-    if sys.platform == "linux":
-        allocator = ctypes.CDLL(None)
-        if hasattr(allocator, "mallopt"):
-            allocator.mallopt(-3, 2**25)  # M_MMAP_THRESHOLD, at its largest: larger blocks are mapped one by one
-            allocator.mallopt(-1, 2**30)  # M_TRIM_THRESHOLD
-
-
 def attach(peft: torch.nn.Module, lora: LoraConfig) -> Layout:
     """Teach every LoRA layer of a PEFT model to follow a plan; returns the layout of its adapters."""
     from peft.tuners.lora import LoraLayer
     from peft.tuners.lora.layer import ParamWrapper
 
-    keep_memory()
+    reuse_large_blocks()
     base = peft.get_base_model()
     entries, start = [], 0
     whole = Layout((), lora.r, lora.lora_alpha, lora.use_rslora)

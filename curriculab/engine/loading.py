@@ -40,6 +40,7 @@ from curriculab.engine.recipe import (
 from curriculab.engine.refusals import refuse_device, refuse_other_quantisation, refuse_several_devices
 from curriculab.engine.sources import Source, commit_of, digest_of_model, find_source
 from curriculab.engine.template import has_template, with_template
+from curriculab.registry.progress import working
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -170,7 +171,8 @@ def load_model(
         if found is not None and (chat is not None or known.chat == has_template(found.tokenizer)):
             return found
     free_models()
-    model = _of_files(recipe, source, adapters, digest, asked)
+    with working(f"loading {name}"):
+        model = _of_files(recipe, source, adapters, digest, asked)
     _loaded[replace(recipe, chat=model.chat).key, digest] = model
     return model
 
@@ -194,7 +196,18 @@ def load_recorded(record: Mapping[str, object]) -> Model:
 
 
 def free_models() -> None:
-    """Forget the loaded base and give its memory back."""
+    """Forget the loaded base and give its memory back.
+
+    Examples
+    --------
+    >>> from curriculab.engine import free_models
+    >>> first = cl.load_model("pocket", bits=32, device="cpu")
+    >>> cl.load_model("pocket", bits=32, device="cpu").base is first.base
+    True
+    >>> free_models()
+    >>> cl.load_model("pocket", bits=32, device="cpu").base is first.base
+    False
+    """
     _loaded.clear()
     gc.collect()
     if torch.cuda.is_available():

@@ -3,48 +3,60 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Sequence
+import multiprocessing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from curriculab.engine.adapter import Adapter
-from curriculab.engine.footprint import MIB, TRAINED
+from curriculab.engine.allocator import resident_bytes
+from curriculab.engine.footprint import MIB, TRAINED, in_bytes
 from curriculab.engine.model import Model
 from curriculab.engine.packing import MICRO_BATCH
 from curriculab.engine.waves import CPU_BYTES, CUDA_SHARE
 
 FORWARD_SHARE = 0.5  # of what is free on CUDA, for a forward and backward; the rest is the cache's, and a margin
+# Bytes of shared pages that a copy of this process writes to, reference counts of Python objects above all: two benches
+# of the pocket model on two processes took 53 and 118 MiB more than their steps.
+COPIED = 80 * MIB
 FEWEST_TOKENS, MOST_TOKENS = 512, 65_536  # of a forward on CUDA, where the free memory decides
 
-STATM = Path("/proc/self/statm")  # Linux: pages that this process holds
+
+def memory_line(parts: Mapping[str, int], adapters: int, added: int | None, *, processes: int = 1) -> str:
+    """What a bench adds to the memory that was taken before it, as predicted and as measured, in one line.
+
+    parts: bytes by name as `Prediction.parts` gives them, of one process; adapters: in all processes; added: measured.
+    """
+    step = parts["activations"] + parts["logits"]
+    answers = parts["peak"] - parts["weights"] - parts["adapters"]
+    what = f"{adapters} adapters {in_bytes(parts['adapters'] * processes)}, a step {in_bytes(step * processes)}"
+    if answers > step:  # a step and answers take turns, and the larger counts
+        what += f", or answers {in_bytes(answers * processes)}"
+    predicted = in_bytes((parts["peak"] - parts["weights"]) * processes + COPIED * (processes - 1))
+    shared = f" by {processes} processes" if processes > 1 else ""
+    measured = "not measured on this system" if added is None else f"{in_bytes(max(added, 0))} measured{shared}"
+    return f"memory added by the bench: {predicted} predicted ({what}), {measured}"
 
 
-def resident_bytes() -> int | None:
-    """Bytes of memory that this process holds, torch and all; None where the system does not say."""
-    if not STATM.exists():
+def held_bytes(device: torch.device) -> int | None:
+    """Bytes that this process holds on its device: on CUDA the most that tensors took, on a CPU what is resident, with
+    what the processes that it started have for themselves; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    own = resident_bytes()
+    if own is None:
         return None
-    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return own + sum(private_bytes(process.pid) for process in multiprocessing.active_children())
 
 
-def memory_line(model: Model, adapters: int, tokens: int, before: int | None = None) -> str:
-    """What a step takes, as predicted and as measured, in one line. tokens: of a forward and backward; before: bytes
-    that were resident before the first step."""
-    parts = model.memory(tokens)
-    predicted = parts.weights + adapters * parts.adapter + parts.activations
-    what = f"weights {parts.weights:.1f}, {adapters} adapters {adapters * parts.adapter:.1f}, {tokens:,} tokens"
-    return f"memory: {predicted:,.1f} MiB predicted ({what} {parts.activations:.1f}), {_measured(model, before)}"
-
-
-def _measured(model: Model, before: int | None) -> str:
-    if model.device.type == "cuda":
-        return f"{torch.cuda.max_memory_allocated(model.device) / MIB:,.0f} MiB measured on the device"
-    now = resident_bytes()
-    if now is None:
-        return "not measured on this system"
-    more = "" if before is None else f", {(now - before) / MIB:,.0f} more than before the first step"
-    return f"{now / MIB:,.0f} MiB resident in this process, torch and all{more}"
+def private_bytes(process: int) -> int:
+    """Bytes that another process holds and shares with none; 0 of one that is gone."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 def free_bytes(device: torch.device) -> int:

@@ -77,10 +77,19 @@ class Model:
 
     Examples
     --------
-    >>> import curriculab as cl
-    >>> model = cl.load_model("pocket", bits=32, device="cpu")
-    >>> model.bits, model.positions
-    (32, 2048)
+    >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=40, seed=0)
+    >>> model.name, model.bits, model.chat, model.device.type, model.positions, model.learning_rates["supervised"]
+    ('pocket', 32, False, 'cpu', 2048, 0.001)
+    >>> len(model.tokens("2 + 2")), len(model.prompt("2 + 2"))
+    (5, 7)
+    >>> [len(text) for text in model.encode(pool.iloc[:2])] == list(model.lengths(pool.iloc[:2]))
+    True
+    >>> model.refuse_too_long(pool.index, model.lengths(pool).to_numpy(), "Train")  # all of them fit
+    >>> model.base.num_parameters() > 2_500_000, list(model.memory().index)
+    (True, ['weights', 'adapter', 'activations'])
+    >>> adapter = model.load_adapter(model.save_adapter(model.adapter(seed=0), "adapter"))
+    >>> model.record()["digest"] == model.digest()
+    True
     """
 
     recipe: Recipe
@@ -166,13 +175,6 @@ class Model:
         -------
         Series
             Tokens, by the rows' ids; compare with `model.positions`.
-
-        Examples
-        --------
-        >>> import curriculab as cl
-        >>> model, pool = cl.load_model("pocket", bits=32, device="cpu"), cl.load_pool("ladder", n=40, seed=0)
-        >>> bool((model.lengths(pool) <= model.positions).all())
-        True
         """
         return self.texts.answer_lengths(rows) if answers_only else self.texts.lengths(rows)
 
@@ -253,12 +255,6 @@ class Model:
         Series
             MiB of the frozen `weights`, one `adapter` while it is trained (16 bytes a parameter), and `activations` of
             a training forward, from the layers' widths; on CUDA also what is `allocated` now and `free`.
-
-        Examples
-        --------
-        >>> import curriculab as cl
-        >>> list(cl.load_model("pocket", bits=4, device="cpu").memory().index)
-        ['weights', 'adapter', 'activations']
         """
         return footprint(self.base, self.layout, batch_tokens)
 

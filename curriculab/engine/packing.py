@@ -21,6 +21,7 @@ from curriculab.engine.forward import forward
 from curriculab.engine.model import Model
 from curriculab.engine.plan import Span
 from curriculab.engine.texts import Text
+from curriculab.registry.progress import ticked
 
 # Tokens in one forward and backward on a CPU. Variants share forwards up to it; one whose step fills it trains by
 # itself, for there stacking gains nothing (`make bench`: 1.4x at 2 rows a step, 1.25x at 4, 1.15x at 8, none from 16).
@@ -220,7 +221,7 @@ def read_tokens(
 ) -> list[list[np.ndarray]]:
     """What `read` makes of every learned token, without gradients: per work, per row, (learned,)."""
     out: list[list] = [[None] * len(w.texts) for w in works]
-    for batch in micro_batches(works, budget):
+    for batch in ticked([*micro_batches(works, budget)]):
         values, owners = run_batch(model, works, batch, read, grad=False)
         deal(values.cpu().numpy(), owners, out)
     return out

@@ -14,6 +14,7 @@ import numpy as np
 from curriculab.engine.adapter import Adapter, blend
 from curriculab.engine.model import Model
 from curriculab.protocol import Copy, Owner
+from curriculab.protocol.roles import check_forgettable
 
 
 @dataclass(eq=False)
@@ -54,11 +55,15 @@ class ModelRoles:
         return self.find(owner, role)[1]
 
     def copy(self, owner: Owner, request: Copy) -> None:
-        """Answer a Copy: one adapter with its optimiser state, or a weighted sum of several without."""
+        """Answer a Copy: one adapter with its optimiser state, a weighted sum of several without, or none."""
         if self._read_only(request.to):
             to = request.to
             raise ValueError(f"Copy(to={to!r}): that role never changes; copy to 'learner' or a role of your own")
         own = self.adapters.setdefault(owner, {})
+        if request.source is None:
+            check_forgettable(request.to, own)
+            del own[request.to]
+            return
         if isinstance(request.source, str):
             source = self.find(owner, request.source)[1]
             own[request.to] = (source or self._zero()).copy()

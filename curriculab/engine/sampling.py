@@ -67,8 +67,9 @@ def reply_to(model: Model, ask: Ask, prompts: Sequence[Prompt], written: Sequenc
         reward=correct,
     )
     generated = sum(len(a.tokens) for a in flat)
-    read = sum(len(p.tokens) for p in prompts)
-    return Answer(reply, read + generated, rollouts=len(flat), generated=generated, figures=cut_off)
+    read = np.array([len(p.tokens) for p in prompts])
+    cost = {"rollouts": len(flat), "generated": generated, "read": read}
+    return Answer(reply, int(read.sum()) + generated, figures=cut_off, **cost)
 
 
 def text_of(model: Model, answer: Written) -> str:

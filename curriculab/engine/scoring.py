@@ -31,11 +31,12 @@ from curriculab.engine.plan import Span
 from curriculab.engine.texts import Text
 from curriculab.environments.turns import say
 from curriculab.protocol import Answer, Rows
+from curriculab.registry.progress import ticked
 
 TOKEN_MEASURES: dict[str, Reader] = {"nll": likelihood, "entropy": entropy}
 
 
-STATE_MEASURES = ("angle", "embedding")
+STATE_MEASURES = ("angle", "angle_across", "embedding")
 
 
 MEASURES = (*TOKEN_MEASURES, *STATE_MEASURES, "options", "grad_norm")
@@ -61,8 +62,10 @@ def score(
 
     "nll" (mean nats a learned token), "entropy" (mean nats of the predictions there); of the last layer's normalised
     states "embedding", their mean (d,) over the prompt, and "angle", the mean cosine of their pairs, over the prompt
-    where nothing was said yet, else over what was said (Wang et al. 2025, GAIN-RL); "options" (a log-likelihood each,
-    nats, and `text`, the likeliest); "grad_norm", of the gradient of the row's mean nll by the adapter.
+    where nothing was said yet, else over the learned pieces, and "angle_across", the mean cosine between the learned
+    pieces and all that stands before them (Wang et al. 2025, GAIN-RL: within and across segments); "options" (a
+    log-likelihood each, nats, and `text`, the likeliest); "grad_norm", of the gradient of the row's mean nll by the
+    adapter.
     per="token": arrays along the learned tokens for "nll" and "entropy".
     """
     measures = (measure,) if isinstance(measure, str) else tuple(measure)
@@ -89,6 +92,8 @@ def _forward(
     budget: int,
 ) -> list[Answer]:
     """All measures of learned tokens and of states out of one forward a batch."""
+    if "angle_across" in measures and not all("turns" in t for t in tables):
+        raise ValueError("Score('angle_across') of rows without turns; say(rows, text) tells it where a segment begins")
     tokens = [m for m in measures if m in TOKEN_MEASURES]
     inside = [m for m in measures if m in STATE_MEASURES]
     works = [work_of(model, a, _texts(model, t, bool(tokens))) for a, t in zip(adapters, tables, strict=True)]
@@ -96,7 +101,7 @@ def _forward(
     found: Values = {}
     for m in measures:
         found[m] = [[None] * len(work.texts) for work in works]
-    for batch in micro_batches(works, budget):
+    for batch in ticked([*micro_batches(works, budget)]):
         states: list[torch.Tensor] | None = [] if inside else None
 
         def read(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -113,7 +118,8 @@ def _forward(
     answers = []
     for i, (work, table) in enumerate(zip(works, tables, strict=True)):
         columns = {m: _column(m, found[m][i], table.index, per) for m in measures}
-        answers.append(Answer(pd.DataFrame(columns), sum(map(len, work.texts))))
+        read = np.array([len(text) for text in work.texts])
+        answers.append(Answer(pd.DataFrame(columns), int(read.sum()), read=read))
     return answers
 
 
@@ -180,7 +186,8 @@ def _seen(
     found, start = [], prompt
     for row in pack.rows:
         learned = np.flatnonzero(texts[row].learned[prompt:])
-        found.append((row, concentration(x[torch.as_tensor(start + learned, device=x.device)])))
+        own = x[torch.as_tensor(start + learned, device=x.device)]
+        found.append((row, concentration(own) if measure == "angle" else mean_cosine(own, x[:prompt])))
         start += len(texts[row]) - prompt
     return found
 
@@ -194,13 +201,19 @@ def concentration(x: torch.Tensor) -> float:
     return float((unit.sum(0).square().sum() - t) / (t * (t - 1)))
 
 
+def mean_cosine(x: torch.Tensor, y: torch.Tensor) -> float:
+    """Mean cosine over all pairs of a state of x (t, d) and one of y (u, d)."""
+    unit = torch.nn.functional.normalize
+    return float(unit(x, dim=-1).mean(0) @ unit(y, dim=-1).mean(0))
+
+
 def _grad_norm(model: Model, adapter: Adapter | None, table: Rows, recompute: bool) -> Answer:
     """A backward pass a row; the adapter's own gradient is put back as it was (zero between steps)."""
     if adapter is None:
         raise ValueError("Score('grad_norm') of a role without an adapter; ask for it of 'learner' or 'init'")
     texts, norms = model.encode(table, purpose="Score"), []
     adapter.open()
-    for text in texts:
+    for text in ticked(texts):
         work = Work(adapter, [text], share=False, recompute=recompute)
         values, _ = run_batch(model, [work], [(0, work.packs)], likelihood, grad=True)
         values.mean().backward()
@@ -221,7 +234,9 @@ def _options(model: Model, adapters: Sequence[Adapter | None], tables: Sequence[
         logprobs = np.split(total, ends[:-1]) if len(ends) else []
         best = [options[int(np.argmax(lp))] for options, lp in zip(table["options"], logprobs, strict=True)]
         reply = pd.DataFrame({"options": pd.Series(logprobs, index=table.index, dtype=object), "text": best})
-        answers.append(Answer(reply, sum(map(len, work.texts))))
+        lengths = np.array([len(text) for text in work.texts])
+        read = np.add.reduceat(lengths, np.append(0, ends[:-1])) if len(ends) else lengths
+        answers.append(Answer(reply, int(lengths.sum()), read=read))
     return answers
 
 

@@ -81,7 +81,8 @@ class ChatTemplate:
 
     def render(self, messages: Messages, *, ask: bool) -> str:
         """The conversation as text; ask: with the generation prompt behind it."""
-        before = [] if self.system is None else [{"role": "system", "content": self.system}]
+        own = bool(messages) and messages[0]["role"] == "system"  # a row's own goes before the model's
+        before = [] if self.system is None or own else [{"role": "system", "content": self.system}]
         try:
             return self.cutter.tokenizer.apply_chat_template(
                 [*before, *messages],
@@ -95,14 +96,15 @@ class ChatTemplate:
             why = " ".join(str(error).split())[:160]
             raise ValueError(f"the chat template of {self.name!r} does not render {roles}: {why}") from error
 
-    def conversation(self, prompt: str | None, pieces: Pieces, *, ask: bool) -> Conversation:
-        """Pieces as they are rendered behind a prompt, or (None) behind the model's own words.
+    def conversation(self, asked: Messages | None, pieces: Pieces, *, ask: bool) -> Conversation:
+        """Pieces as they are rendered behind the messages of a prompt, or (None) behind the model's own words.
 
         A piece of the model's own begins where the generation prompt before it ends, so that all it has to write is
         in it, such as Qwen3's empty <think> block; one that ends the answer ends with what the template renders there.
         """
-        messages = [{"role": "user", "content": "?" if prompt is None else prompt}]
-        if prompt is None:
+        messages = [{"role": "user", "content": "?"}] if asked is None else [*asked]
+        first = len(messages)
+        if asked is None:
             messages.append({"role": "assistant", "content": MARK})
         place = []  # the message of each piece, and where in it
         for text, turn, _ in pieces:
@@ -114,7 +116,7 @@ class ChatTemplate:
         unfinished = [messages.pop()["content"]] if own and not pieces[-1][2] else []  # is gone on with as it stands
         ask = bool(unfinished) or (ask and not own)
         rendered = self.render(messages, ask=ask)
-        answers = self.answers(messages, rendered, ask=ask)
+        answers = self.answers(messages, rendered, ask=ask, first=first)
         for content in unfinished:
             messages.append({"role": "assistant", "content": content})
             start, end = len(rendered), len(rendered) + len(content)
@@ -128,7 +130,7 @@ class ChatTemplate:
             end, is_open = last.closed, last.closed == last.end
             behind = "" if is_open else rendered[end:]
         borders = list(accumulate([end, *reversed(begins)], min))[::-1]
-        if prompt is not None:
+        if asked is not None:
             return Conversation([rendered[a:b] for a, b in pairwise([0, *borders])], behind, is_open)
         words = rendered.index(MARK)
         borders[0] = words + 1 + len(self.closing(rendered[words + 1 :]))
@@ -159,11 +161,11 @@ class ChatTemplate:
             raise ValueError(f"the chat template of {self.name!r} changes an answer that was said in pieces")
         return min(max(found.words, found.words + at - left_out), found.end)
 
-    def answers(self, messages: Messages, rendered: str, *, ask: bool) -> dict[int, Stretch]:
-        """Where the assistant's messages lie in what was rendered of a conversation."""
+    def answers(self, messages: Messages, rendered: str, *, ask: bool, first: int = 0) -> dict[int, Stretch]:
+        """Where the assistant's messages, from the message `first` on, lie in what was rendered of a conversation."""
         found = {}
         for i, message in enumerate(messages):
-            if message["role"] != "assistant" or message["content"] == MARK:
+            if i < first or message["role"] != "assistant" or message["content"] == MARK:
                 continue
             marked = [*messages[:i], {**message, "content": MARK * 2}, *messages[i + 1 :]]
             whole = self.render(marked, ask=ask)

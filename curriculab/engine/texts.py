@@ -10,8 +10,9 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
+from curriculab.data.conversations import messages_of
 from curriculab.data.rendering import learned_text
-from curriculab.data.validation import render_prompt
+from curriculab.data.validation import render_prompt, with_options
 from curriculab.engine.borders import Cutter
 from curriculab.engine.recipe import Recipe
 from curriculab.engine.template import ChatTemplate, Pieces
@@ -152,10 +153,9 @@ class TextEncoder:
         Pieces that were sampled are the tokens they were sampled as, behind the very tokens they were sampled behind.
         What was said in words between two of them is rendered, and tokenised, as one text. ask: for the model to go on.
         """
-        text = render_prompt(prompt, options if isinstance(options, list | tuple | np.ndarray) else None)
-        chat = self.template if text else None
-        if chat:
-            text = text.removesuffix("\n")
+        options = options if isinstance(options, list | tuple | np.ndarray) else None
+        chat = self.template if prompt else None
+        text = with_options(prompt, options) if chat else render_prompt(prompt, options)
         parts: list[np.ndarray] = []
         behind, at, last = NOTHING, 0, None  # last: the token that the model's own words before were ended with
         while at < len(said) or not parts:
@@ -194,7 +194,9 @@ class TextEncoder:
     ) -> Tokens:
         """Pieces as the template renders them, behind a prompt, or behind the model's own words (None)."""
         hidden = [(self.cutter.hide(text), turn, end) for text, turn, end in pieces]
-        said = chat.conversation(None if prompt is None else self.cutter.hide(prompt), hidden, ask=going_on)
+        asked = None if prompt is None else messages_of(prompt) or [("user", prompt)]
+        asked = asked and [{"role": role, "content": self.cutter.hide(text)} for role, text in asked]
+        said = chat.conversation(asked, hidden, ask=going_on)
         *found, behind = self.cutter.rendered([*said.parts, said.behind])
         if said.open:
             found[-1] = np.append(found[-1], self._end_of(chat))

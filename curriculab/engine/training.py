@@ -31,6 +31,7 @@ from curriculab.engine.stepping import Step, step_all
 from curriculab.engine.texts import Text
 from curriculab.objectives.objective import Objective
 from curriculab.protocol import Answer, Rows
+from curriculab.registry.progress import ticked
 
 
 def train_steps(
@@ -60,7 +61,7 @@ def train_steps(
     found: list[list] = [[None] * len(w.texts) for w in works]
     for adapter in adapters:
         adapter.open()
-    for batch in micro_batches(works, budget):
+    for batch in ticked([*micro_batches(works, budget)]):
         values, owners = run_batch(model, works, batch, likelihood, grad=True)
         sum(losses[i](part, rows) for i, rows, part in _by_work(values, owners)).backward()
         deal(values.detach().cpu().numpy(), owners, found)

@@ -8,6 +8,7 @@
     effects    differences between variants, by level, what was forgotten
     matrices   grids of schedules by measures, transfer
     spending   where generated tokens went
+    at_test    accuracy against what the test itself took
     measures   measures of difficulty side by side
     irt        curves of items, people and items on one scale
     paper      export: HTML, PDF, SVG, PNG, the CSV behind, the caption
@@ -20,6 +21,7 @@ marker and dash in every figure, by its place in `runs.variants`, or in what `ke
 show some variants only; random is grey, the null band a light grey.
 """
 
+from curriculab.figures.at_test import test_time
 from curriculab.figures.browser import NO_BROWSER, ExportError, find_browser
 from curriculab.figures.captions import about, tell
 from curriculab.figures.curves import learning_curves, loss_curves, notes
@@ -67,6 +69,7 @@ __all__ = [
     "schedules",
     "tell",
     "template",
+    "test_time",
     "transfer",
     "waste",
     "wright_map",

@@ -9,11 +9,14 @@ It stands in `layout.meta`, and `export` writes it into every file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 from curriculab.runs import Runs
+from curriculab.runs.by_hand import MEANING, marked
+from curriculab.runs.by_hand import marks as marks_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -32,7 +35,13 @@ class About:
         return "\n\n".join(line for line in lines if line)
 
 
-def tell(figure: go.Figure, title: str, caption: str = "", runs: Runs | None = None) -> go.Figure:
+def tell(
+    figure: go.Figure,
+    title: str,
+    caption: str = "",
+    runs: Runs | None = None,
+    marks: Mapping[str, str] | None = None,
+) -> go.Figure:
     """Put a title, a caption and its runs into a figure; `export` writes them into every file.
 
     Parameters
@@ -43,6 +52,8 @@ def tell(figure: go.Figure, title: str, caption: str = "", runs: Runs | None = N
         White space is put in order.
     runs : Runs, optional
         Those it shows; None keeps what is known.
+    marks : mapping of str to str, optional
+        By variant that was changed by hand, its mark, which is put behind its name; None: as the runs tell.
 
     Returns
     -------
@@ -60,8 +71,44 @@ def tell(figure: go.Figure, title: str, caption: str = "", runs: Runs | None = N
     """
     meta = figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
     known = digests(runs) if runs is not None else meta.get("runs", [])
+    by_hand = marks_of(runs.records) if runs is not None else {}
+    given = by_hand if marks is None else marks
+    used = mark_names(figure, {name: mark for name, mark in given.items() if mark})
+    caption = " ".join([caption, *(f"({mark}): {MEANING[mark]}." for mark in used)])
     figure.layout.meta = meta | dict(title=title, caption=" ".join(caption.split()), runs=list(known))
     return figure
+
+
+def mark_names(figure: go.Figure, marks: Mapping[str, str]) -> list[str]:
+    """Put marks behind the names of variants in legends, at axes and above panels; the marks that were used.
+
+    Examples
+    --------
+    >>> import plotly.graph_objects as go
+    >>> from curriculab.figures.captions import mark_names
+    >>> figure = go.Figure([go.Scatter(name="easy"), go.Scatter(name="easy, seeds"), go.Scatter(name="random")])
+    >>> mark_names(figure, {"easy": "stopped"}), [trace.name for trace in figure.data]
+    (['stopped'], ['easy (stopped)', 'easy, seeds', 'random'])
+    """
+    shown = {escape(name, quote=False): mark for name, mark in marks.items()}
+    used: list[str] = []
+
+    def with_mark(text: object) -> object:
+        plain = " ".join(str(text).replace("<br>", " ").split())
+        mark = shown.get(plain) or shown.get(plain.partition(" / ")[0])  # a variant that several solvers are tested by
+        if mark is None:
+            return text
+        used.append(mark)
+        return marked(text, mark)
+
+    for trace in figure.data if shown else ():
+        trace.name = with_mark(trace.name) if trace.name else trace.name
+    for note in figure.layout.annotations if shown else ():
+        note.text = with_mark(note.text)
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()) if shown else ():
+        if axis.ticktext is not None:
+            axis.ticktext = [with_mark(text) for text in axis.ticktext]
+    return [mark for mark in MEANING if mark in used]
 
 
 def about(figure: go.Figure, runs: Runs | None = None) -> About:

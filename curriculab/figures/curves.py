@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from curriculab.figures.captions import null_of, seeds_of, tell
-from curriculab.figures.panels import arrange, on_panel, panelled, region
+from curriculab.figures.panels import MOST_BANDS, arrange, on_panel, panelled, region, whiskers
 from curriculab.figures.theme import BAND, INK, SIGNS, clear, style_of
 from curriculab.registry.names import also_named
 from curriculab.runs import Runs
+from curriculab.runs.roles import of_learner
 from curriculab.statistics import paired_t
 from curriculab.statistics.tables import rows_or_sets, untested
 
@@ -60,11 +61,13 @@ def learning_curves(runs: Runs, *, x: str = "steps", by: str | None = None, conf
         _null_band(figure, part[part.variant.isin(runs.null)], panel, len(runs.null))
         shown = [v for v in labels if by != "variant" or v in (value, "random")]
         for draw in (_bands, _seeds, _means):  # a mean is never veiled by another variant's band
-            for label in shown:
-                style = style_of(label, runs.variants) | dict(confidence=confidence, veil=min(0.12, 0.5 / len(shown)))
+            for own, label in enumerate(shown):
+                style = style_of(label, runs.variants) | dict(confidence=confidence, place=(own, len(shown)))
                 draw(figure, part[part.label == label], panel, label, style)
         _signs(figure, runs, part[part.label.isin(shown)], panel)
-    return tell(arrange(figure), f"Accuracy against {AXES[x][1]}", _caption(runs, curves, confidence), runs)
+    many = by != "variant" and len(labels) > MOST_BANDS
+    caption = _caption(runs, curves, confidence, "vertical lines" if many else "bands")
+    return tell(arrange(figure), f"Accuracy against {AXES[x][1]}", caption, runs)
 
 
 def _panels(curves: pd.DataFrame, labels: Sequence[str], by: str | None) -> list:
@@ -76,12 +79,12 @@ def _panels(curves: pd.DataFrame, labels: Sequence[str], by: str | None) -> list
     return sorted(curves[by].unique())
 
 
-def _caption(runs: Runs, curves: pd.DataFrame, confidence: float) -> str:
+def _caption(runs: Runs, curves: pd.DataFrame, confidence: float, kind: str) -> str:
     """What the lines and bands of learning curves are."""
-    caption = f"Accuracy on {rows_or_sets(runs.items)} as training goes on."
+    caption = f"Accuracy on {rows_or_sets(runs.watched.items)} as training goes on."
     if len(runs.seeds) > 1:
         caption += (
-            f" Thin lines: {seeds_of(runs)}; thick: their mean; bands: its {confidence:.0%} interval (Student's t over"
+            f" Thin lines: {seeds_of(runs)}; thick: their mean; {kind}: its {confidence:.0%} interval (Student's t over"
         )
         caption += " seeds, each test by itself)."
     caption += " Crosses: seeds that ended before the others, left out of the mean." if not curves.whole.all() else ""
@@ -130,7 +133,7 @@ def notes(runs: Runs, columns: str | Sequence[str], *, x: str = "steps", bins: i
     """
     if x not in AXES:
         raise ValueError(f"x={x!r} is not an axis of notes; choose from {', '.join(AXES)}")
-    names = _noted(runs.metrics, [columns] if isinstance(columns, str) else list(columns))
+    names = _noted(of_learner(runs.metrics), [columns] if isinstance(columns, str) else list(columns))
     alone = len(names) == 1
     titles = [""] if alone else [n.replace("_", " ") for n in names]
     same = len({n.split("/")[0] for n in names}) == 1  # chances of arms have one scale
@@ -178,7 +181,7 @@ def loss_curves(runs: Runs, *, x: str = "steps", bins: int = 200) -> go.Figure:
     """
     if x not in AXES:
         raise ValueError(f"x={x!r} is not an axis of loss curves; choose from {', '.join(AXES)}")
-    table = runs.metrics[runs.metrics.variant.isin(runs.variants)]
+    table = of_learner(runs.metrics[runs.metrics.variant.isin(runs.variants)])
     if "loss" not in table or not table.loss.notna().any():
         logged = ", ".join(c for c in table.columns if c not in ("variant", "seed", "step")) or "nothing"
         raise ValueError(f"no run has a loss; map one, import_runs(..., columns={{'loss': ...}}); they have {logged}")
@@ -227,7 +230,7 @@ def _noted(metrics: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 def _binned(runs: Runs, name: str, x: str, bins: int) -> pd.DataFrame:
     """One line per variant, seed and bin of x, numbered, as `_curves` has one per test."""
-    table = runs.metrics[runs.metrics.variant.isin(runs.variants)].dropna(subset=name)
+    table = of_learner(runs.metrics[runs.metrics.variant.isin(runs.variants)]).dropna(subset=name)
     table = pd.DataFrame({"label": table.variant, "seed": table.seed, "x": table[x].astype(float), "y": table[name]})
     edges = np.linspace(table.x.min() - 1e-9, table.x.max(), min(bins, max(1, table.x.nunique())) + 1)
     table["test"] = np.clip(np.searchsorted(edges, table.x) - 1, 0, len(edges) - 2)
@@ -243,6 +246,7 @@ def _curves(runs: Runs, by: str | None, x: str) -> pd.DataFrame:
     test: share of the budget it was due at, or that was spent where the method ended before. A seed may lack one: a
     long step passes two at once, and the later one counts.
     """
+    runs = runs.watched
     if runs.items.empty:
         raise ValueError(untested(runs, "no learning curve to show: "))
     by = None if by == "variant" else by
@@ -266,12 +270,12 @@ def _bands(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style:
         return
     found = paired_t(whole.y.to_numpy(), confidence=style["confidence"])
     low, high = (np.where(np.isnan(side), found.mean, side).clip(0, 1) for side in (found.low, found.high))
-    colour, name = clear(style["color"], style["veil"]), f"{label}, {style['confidence']:.0%} interval"
-    figure.add_trace(
-        region(
-            whole.x.mean(axis=1), low, high, colour, name=name, legendgroup=label, showlegend=False, **on_panel(panel)
-        )
-    )
+    common = dict(name=f"{label}, {style['confidence']:.0%} interval", legendgroup=label, showlegend=False)
+    x, common = whole.x.mean(axis=1), common | on_panel(panel)
+    if style["place"][1] > MOST_BANDS:
+        figure.add_trace(whiskers(x, found.mean, low, high, style["color"], style["place"], **common))
+    else:
+        figure.add_trace(region(x, low, high, clear(style["color"], 0.12), **common))
 
 
 def _seeds(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style: Mapping[str, Any]) -> None:
@@ -282,7 +286,7 @@ def _seeds(figure: go.Figure, part: pd.DataFrame, panel: int, label: str, style:
     if part.seed.nunique() > 1:
         gap = pd.DataFrame({"x": [np.nan], "y": [np.nan], "seed": [-1]})
         thin = pd.concat([piece for _, seed in part.groupby("seed") for piece in (seed[["x", "y", "seed"]], gap)])
-        line = dict(color=clear(style["color"], 0.45), width=0.9)
+        line = dict(color=clear(style["color"], 0.2 if style.get("place", (0, 0))[1] > MOST_BANDS else 0.45), width=0.9)
         name = f"{label}, seeds"
         ids = [f"seed {s}" for s in thin.seed]
         figure.add_trace(go.Scatter(x=thin.x, y=thin.y, ids=ids, mode="lines", name=name, line=line, **common))

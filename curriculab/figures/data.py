@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 GUIDE = "guide"  # `meta` of a trace that holds no data: a line where nothing differs
+DODGED = "dodged"  # `meta` of intervals drawn beside each other: `customdata` has their true x
 BINNED = "binned"  # `meta` of a cloud whose marks stand for several points: `customdata` says how many
 
 
@@ -79,7 +80,8 @@ def _points(figure: go.Figure, trace: Any) -> Iterator[dict[str, Any]]:
     words = trace.text if isinstance(trace.text, tuple | list | np.ndarray) else [""] * len(trace.x)
     names = {side: _title(figure, trace, side) or "row" for side in "xy"}
     reach = {side: _reach(trace, side) for side in "xy"}
-    for i, (x, y) in enumerate(zip(trace.x, trace.y, strict=True)):
+    at = trace.customdata if trace.meta == DODGED else trace.x
+    for i, (x, y) in enumerate(zip(at, trace.y, strict=True)):
         if x is None or y is None or x != x or y != y or (stairs and i == len(trace.x) - 1):
             continue
         line = {names["x"]: _label(figure, trace, "x", x)} | ({f"{names['x']}, to": trace.x[i + 1]} if stairs else {})

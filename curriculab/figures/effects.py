@@ -55,7 +55,7 @@ def comparison(result: Comparison) -> go.Figure:
     names = [wrap(v, 22, lines=2) for v in table.index]
     figure.update_yaxes(range=[len(table) - 0.4, -0.6], tickvals=[*range(len(table))], ticktext=names)
     figure.update_yaxes(ticks="", showgrid=False)
-    return tell(arrange(figure), f"Accuracy minus that of {result.to}", _caption(result))
+    return tell(arrange(figure), f"Accuracy minus that of {result.to}", _caption(result), marks=result.marks)
 
 
 def _caption(result: Comparison) -> str:
@@ -67,12 +67,12 @@ def _caption(result: Comparison) -> str:
         caption += (
             f"; diamonds: means with {result.confidence:.0%} intervals ({kinds}), filled where the variant differs"
         )
-        caption += " after Holm's correction"
+        caption += " after Holm's correction, on these rows"
     return f"{caption}." + (f" Grey band: worst to best of {null.k} further random orders." if null else "")
 
 
 def _when(result: Comparison) -> str:
-    return "Final accuracy" if result.at == "end" else f"Accuracy at {result.at:.0%} of the budget"
+    return "Final accuracy" if result.at == "end" else f"Accuracy {result.when}"
 
 
 def _rows(result: Comparison) -> str:
@@ -171,7 +171,7 @@ def levels(result: Comparison, value: str = "accuracy") -> go.Figure:
             )
         )
     figure.update_xaxes(tickvals=[*places.values()], ticktext=[*map(str, places)], range=[-0.5, len(places) - 0.5])
-    return tell(arrange(figure), *_title_and_caption(result, value))
+    return tell(arrange(figure), *_title_and_caption(result, value), marks=result.marks)
 
 
 def _title_and_caption(result: Comparison, value: str) -> tuple[str, str]:

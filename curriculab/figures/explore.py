@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curriculab.figures.captions import tell
+from curriculab.figures.captions import seeds, tell
 from curriculab.figures.curves import AXES
-from curriculab.figures.panels import arrange, panelled, region
+from curriculab.figures.panels import MOST_BANDS, arrange, panelled, region, whiskers
 from curriculab.figures.theme import BAND, clear, style_of
 from curriculab.registry.names import also_named
 from curriculab.runs import CUMULATIVE, KEYS, Runs
+from curriculab.runs.roles import of_learner
 from curriculab.statistics import paired_t
 
 if TYPE_CHECKING:
@@ -27,13 +28,33 @@ if TYPE_CHECKING:
 
 EXPLORED = {**AXES, "examples": ("examples", "rows trained")}
 ACCURACY = "accuracy"
+LEAST_SEEDS = 3  # for an interval: over two it is 12.7 times their standard error, wider than any lines
+MEANING = {  # what a menu calls a column of runs.metrics; "": a step of a method's own computation, which means little
+    "accuracy": "accuracy on test rows",
+    "loss": "training loss",
+    "reward": "mean reward",
+    "length": "tokens an answer",
+    "signal": "share of rows with a signal",
+    "arms in use": "arms in use",
+    "accepted": "share of rows kept",
+    "target": "target difficulty",
+    **dict.fromkeys("asked, value, last error, value error, angle, mu, block, bin, faded".split(", "), ""),
+}
 
 
 def quantities(runs: Runs) -> list[str]:
     """What there is to explore: accuracy where tests were made, and every number that was noted at each step."""
     taken = {*KEYS, *CUMULATIVE, "progress", "rows"}
-    noted = [c for c in runs.metrics.select_dtypes("number") if c not in taken and runs.metrics[c].notna().any()]
+    metrics = of_learner(runs.metrics)
+    noted = [c for c in metrics.select_dtypes("number") if c not in taken and metrics[c].notna().any()]
     return [*([ACCURACY] if len(runs.items) else []), *noted]
+
+
+def in_words(quantity: str) -> str:
+    """What a menu calls a quantity; "" for one that is no use to look at."""
+    if quantity.startswith("p/"):
+        return f"chance that {quantity[2:]} is drawn"
+    return MEANING.get(quantity, quantity.replace("_", " "))
 
 
 def traces(runs: Runs, quantity: str = ACCURACY) -> pd.DataFrame:
@@ -47,7 +68,7 @@ def traces(runs: Runs, quantity: str = ACCURACY) -> pd.DataFrame:
         raise ValueError(f"no run recorded {quantity!r}; they have {', '.join(known) or 'no numbers yet'}")
     if quantity == ACCURACY:
         return _tests(runs)
-    steps = runs.metrics.sort_values("step", kind="stable")
+    steps = of_learner(runs.metrics).sort_values("step", kind="stable")
     steps = steps.assign(examples=steps.groupby(["variant", "seed"]).rows.cumsum(), point=steps.step)
     steps = steps.assign(label=steps.variant, y=steps[quantity].astype(float)).dropna(subset="y")
     return steps[["label", "variant", "seed", "point", "step", "examples", *CUMULATIVE, "y"]].reset_index(drop=True)
@@ -55,11 +76,13 @@ def traces(runs: Runs, quantity: str = ACCURACY) -> pd.DataFrame:
 
 def _tests(runs: Runs) -> pd.DataFrame:
     """Accuracy of every test; of two that a long step passed at once, the later."""
-    line = ["variant", "seed", "solver", "step"]
+    runs, line = runs.watched, ["variant", "seed", "solver", "step"]
     due = runs.items.assign(point=runs.items[["share", "progress"]].min(axis=1))
     due = due.groupby(line, as_index=False, observed=True).point.max()
     table = runs.accuracy().merge(due, on=line).rename(columns={"accuracy": "y"})
-    trained = runs.exposure.groupby(KEYS).size().groupby(level=[0, 1]).cumsum().rename("examples").reset_index()
+    trained = (
+        of_learner(runs.exposure).groupby(KEYS).size().groupby(level=[0, 1]).cumsum().rename("examples").reset_index()
+    )
     table = (
         pd.merge_asof(
             table.sort_values("step", kind="stable").astype({"step": int}),
@@ -123,12 +146,20 @@ def explore(
     _null(figure, means[means.variant.isin(runs.null)], runs)
     own = [v for v in dict.fromkeys(raw.label[~raw.variant.isin(runs.null)])]
     for draw, table in ((_interval, means), (_thin, raw), (_thick, means)):
-        for label in own:
-            draw(
-                figure, table[table.label == label], label, style_of(label, among or runs.variants), confidence, smooth
-            )
-    caption = f"Thin lines: seeds, as recorded; thick: their mean; bands: its {confidence:.0%} interval (Student's t)."
-    caption += f" Thick lines and bands are of means over {smooth} neighbouring points." if smooth > 1 else ""
+        for place, label in enumerate(own):
+            style = style_of(label, among or runs.variants) | dict(place=(place, len(own)))
+            draw(figure, table[table.label == label], label, style, confidence, smooth)
+    if len(raw):  # an interval of two seeds would squeeze the lines; it is cut where it reaches far beyond them
+        reach = 0.1 * (raw.y.max() - raw.y.min()) or 0.05
+        figure.update_yaxes(range=[raw.y.min() - reach, raw.y.max() + reach])
+    counts = raw[raw.label.isin(own)].groupby("label").seed.nunique()
+    caption = f"Thin lines: {seeds(counts)}, as recorded; thick: their mean"
+    kind = "vertical lines" if len(own) > MOST_BANDS else "bands"
+    if len(counts) and counts.max() >= LEAST_SEEDS:
+        caption += f"; {kind}: its {confidence:.0%} interval (Student's t)."
+    else:
+        caption += f"; no interval: it takes {LEAST_SEEDS} seeds."
+    caption += f" Thick lines and intervals are of means over {smooth} neighbouring points." if smooth > 1 else ""
     return tell(arrange(figure), f"{named} against {title}", caption, runs)
 
 
@@ -139,21 +170,16 @@ def _whole(part: pd.DataFrame) -> pd.DataFrame:
 
 def _interval(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, confidence: float, smooth: int) -> None:
     whole = _whole(part)
-    if whole.empty or part.seed.nunique() < 2:
+    if whole.empty or part.seed.nunique() < LEAST_SEEDS:
         return
     found = paired_t(whole.y.to_numpy(), confidence=confidence)
     low, high = (np.where(np.isnan(side), found.mean, side) for side in (found.low, found.high))
-    figure.add_trace(
-        region(
-            whole.x.mean(axis=1),
-            low,
-            high,
-            clear(style["color"], 0.12),
-            name=f"{label}, {confidence:.0%} interval",
-            legendgroup=label,
-            showlegend=False,
-        )
-    )
+    common = dict(name=f"{label}, {confidence:.0%} interval", legendgroup=label, showlegend=False)
+    x = whole.x.mean(axis=1)
+    if style["place"][1] > MOST_BANDS:
+        figure.add_trace(whiskers(x, found.mean, low, high, style["color"], style["place"], **common))
+    else:
+        figure.add_trace(region(x, low, high, clear(style["color"], 0.12), **common))
 
 
 def _thin(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, confidence: float, smooth: int) -> None:
@@ -170,7 +196,10 @@ def _thin(figure: go.Figure, part: pd.DataFrame, label: str, style: dict, confid
             name=f"{label}, seeds as recorded",
             legendgroup=label,
             showlegend=False,
-            line=dict(color=clear(style["color"], 0.45 if smooth == 1 else 0.3), width=0.9),
+            line=dict(
+                color=clear(style["color"], 0.45 if smooth == 1 and style["place"][1] <= MOST_BANDS else 0.25),
+                width=0.9,
+            ),
             hoverinfo="skip",
         )
     )

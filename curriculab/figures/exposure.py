@@ -13,6 +13,7 @@ from curriculab.figures.captions import seeds_of, tell
 from curriculab.figures.panels import arrange, bin_edges, on_panel, panelled, stairs
 from curriculab.figures.theme import GROUPS, SCALE, group_name, groups_of
 from curriculab.runs import Runs
+from curriculab.runs.roles import of_learner
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,7 +34,7 @@ def draws(runs: Runs, pool: pd.DataFrame, by: str = "level", *, bins: int = 50) 
     >>> type(cl.figures.draws(runs, pool, by="level")).__name__
     'Figure'
     """
-    exposure = runs.exposure[runs.exposure.variant.isin(runs.variants)]
+    exposure = of_learner(runs.exposure[runs.exposure.variant.isin(runs.variants)])
     if exposure.empty:
         raise ValueError("no draws to show: no row was trained (runs.exposure is empty)")
     if by not in pool:

@@ -62,7 +62,7 @@ def grid(result: Comparison) -> go.Figure:
     title += f"; white: within the null band, {low:+.3f} to {high:+.3f}" if result.null else ""
     figure = panelled([title + ("; bold: differs" if table.differs.any() else "")], x="", y="", lines=2.6 * len(rows))
     cells(figure, 0, rows, columns, z, text, most=np.nanmax(np.abs(table.difference)))
-    when = "Final accuracy" if result.at == "end" else f"Accuracy at {result.at:.0%} of the budget"
+    when = "Final accuracy" if result.at == "end" else f"Accuracy {result.when}"
     about = f"{when} minus that of {result.to}, means of {seeds(table.n)}, paired by seed."
     about += " White: within what further random orders reach by luck." if result.null else ""
     about += f" {'Bold: differs' if table.differs.any() else 'None differs'} after Holm's correction."

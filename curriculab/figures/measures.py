@@ -89,6 +89,8 @@ def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     """
     import plotly.graph_objects as go
 
+    from curriculab.figures.screen import Figure
+
     names = numeric_columns(pool, measures)
     if len(names) < 2:
         raise ValueError(f"one measure ({names[0]!r}) agrees with itself; give at least two columns of the pool")
@@ -96,7 +98,7 @@ def agreement(pool: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     shown = np.where(np.tri(len(names) - 1, dtype=bool), found, np.nan)
     labels = [name.replace("_", " ") for name in names]
     text = texts_of(shown, "{:.2f}".format)
-    figure = go.Figure(
+    figure = Figure(
         go.Heatmap(
             x=labels[:-1],
             y=labels[1:],

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from curriculab.figures.data import GUIDE
-from curriculab.figures.theme import DIVERGING, FRAME, SCREEN_PX, SCREEN_WIDTH, template
+from curriculab.figures.data import DODGED, GUIDE
+from curriculab.figures.theme import DIVERGING, FRAME, NARROW, SCREEN_PX, SCREEN_WIDTH, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+
+MOST_BANDS = 3  # in one panel; more veil each other, and intervals are drawn as thin lines instead
+MOST_WHISKERS = 30
 
 
 def panelled(
@@ -25,10 +29,10 @@ def panelled(
     What `arrange` needs to lay the panels out again at another width stands in `layout.meta`; `lines` is a panel's
     height in lines of text, where its width shall not decide it.
     """
-    import plotly.graph_objects as go
+    from curriculab.figures.screen import Figure
 
     titles = [x] * len(panels) if isinstance(x, str) else list(x)
-    figure = go.Figure(layout=dict(template=template()))
+    figure = Figure(layout=dict(template=template()))
     for i, title in enumerate(panels):
         for axis, other in ("xy", "yx"):
             figure.layout[_axis(axis, i)] = dict(anchor=other + _number(i), matches=axis if shared and i else None)
@@ -65,9 +69,11 @@ def arrange(
     gap_x, gap_y = _gaps(n, px, shared=meta["shared"])
     across = width - 5.5 * px
     panel_width = (across - gap_x * (columns - 1)) / columns
-    titles = [wrap(t, panel_width / (0.53 * px), lines=2) for t in meta["titles"]]
+    narrow = min(width, NARROW) if px == SCREEN_PX else width  # a screen's width is known when it is looked at
+    across_narrow = (narrow - 5.5 * px - gap_x * (columns - 1)) / columns
+    titles = [wrap(t, across_narrow / (0.53 * px), lines=3) for t in meta["titles"]]
     strip = px * max((1.25 * t.count("<br>") + 1.7 for t in titles if t), default=0)
-    above = (1.65 * _legend_rows(figure, width, px) + 3.9 * _has_bar(figure) + 0.8) * px
+    above = (1.65 * _legend_rows(figure, narrow, px) + 3.9 * _has_bar(figure) + 0.8) * px
     below = 3.6 * px
     if height:
         panel_height = (height - above - below - (rows - 1) * gap_y) / rows - strip
@@ -153,6 +159,24 @@ def region(x: pd.Series, low: np.ndarray, high: np.ndarray, colour: str, **more:
 
     around = dict(x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]))
     return go.Scatter(**around, fill="toself", fillcolor=colour, mode="lines", line_width=0, hoverinfo="skip", **more)
+
+
+def whiskers(
+    x: pd.Series, mean: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str, place: tuple[int, int], **more: Any
+) -> go.Scatter:
+    """Intervals as thin lines, those of variant `place[0]` of `place[1]` beside the others'; of many points some."""
+    import plotly.graph_objects as go
+
+    own, n = place
+    x = np.asarray(x, float)
+    step = -(-len(x) * n // MOST_WHISKERS)
+    at = np.arange(own % step, len(x), step)
+    gap = np.diff(x).min(initial=np.ptp(x) or 1.0)
+    shift = (own - (n - 1) / 2) * min(0.6 * gap / n, 0.012 * (np.ptp(x) or 1.0))
+    reach = dict(array=(high - mean)[at], arrayminus=(mean - low)[at], color=colour, thickness=1.2, width=2)
+    mark = dict(opacity=0, size=1, color=colour)
+    common = dict(mode="markers", marker=mark, error_y=reach, hoverinfo="skip", meta=DODGED)
+    return go.Scatter(x=x[at] + shift, y=mean[at], customdata=x[at], **common, **more)
 
 
 def no_difference(figure: go.Figure, x: Sequence[float], y: Sequence[float]) -> None:

@@ -22,6 +22,7 @@ from curriculab.figures.data import BINNED, data_of
 from curriculab.figures.files import signed, write
 from curriculab.figures.panels import arrange, wrap
 from curriculab.figures.theme import PRINT_PX
+from curriculab.registry.progress import working
 from curriculab.runs import Runs
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def export_all(
     if not images:
         return written
     try:
-        return written + _images(figures, infos, images, widths, height)
+        with working(f"drawing {len(figures)} figures for print"):
+            return written + _images(figures, infos, images, widths, height)
     except ExportError as error:
         if formats is not None:
             raise
@@ -205,7 +207,9 @@ def _file(path: str | Path, form: str, name: str = "") -> Path:
 
 
 def _html(figure: go.Figure, info: About) -> str:
-    page = figure.to_html(include_plotlyjs=True, config=dict(displaylogo=False, responsive=True))
+    from curriculab.figures.screen import CONFIG
+
+    page = figure.to_html(include_plotlyjs=True, config=CONFIG | dict(responsive=True))
     return page.replace("<head>", f"<head><title>{escape(info.title)}</title>", 1)
 
 

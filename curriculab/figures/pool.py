@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curriculab.data.conversations import without_system
 from curriculab.figures.captions import tell
 from curriculab.figures.panels import arrange, bin_edges, panelled, stairs
 from curriculab.figures.theme import COLOURS, group_name, groups_of
@@ -97,7 +98,7 @@ def scatter(pool: pd.DataFrame, x: str, y: str, *, by: str | None = "level") -> 
                 name=group_name(by, name, colours),
                 showlegend=len(colours) > 1,
                 marker=dict(color=colour, size=6, opacity=0.75, line=dict(color="#555555", width=0.4)),
-                customdata=[escape(p.split("\n")[0][:60], quote=False) for p in part.prompt],
+                customdata=[escape(without_system(p).split("\n")[0][:60], quote=False) for p in part.prompt],
                 hovertemplate="%{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
             )
         )

@@ -12,6 +12,7 @@ import pandas as pd
 from curriculab.figures.panels import bin_edges
 from curriculab.figures.theme import GROUPS, SCALE, style_of, template
 from curriculab.runs import Runs
+from curriculab.runs.roles import of_learner
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -98,7 +99,7 @@ def redraw_schedules(
         for column, (variant, measure) in enumerate(zip(runs.variants, names, strict=True)):
             if only is not None and variant not in only:
                 continue
-            own = runs.exposure[runs.exposure.variant == variant]
+            own = of_learner(runs.exposure[runs.exposure.variant == variant])
             parts = _numbers(own, pool, measure, group, style_of(variant, runs.variants)["color"])
             for trace, numbers in zip(figure.data[3 * column : 3 * column + 3], parts, strict=True):
                 _change(trace, numbers)
@@ -128,9 +129,12 @@ def _empty(columns: int) -> go.Figure:
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
+    from curriculab.figures.screen import Figure
+
     figure = make_subplots(
         3,
         columns,
+        figure=Figure(),
         row_heights=[0.46, 0.27, 0.27],
         column_titles=[" "] * columns,
         horizontal_spacing=0.22 / columns,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # Chrome's package depends on the latter.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 SCREEN_PX, PRINT_PX = 13.0, 8 * 96 / 72  # 8 pt, the smallest that most journals accept
-SCREEN_WIDTH = 1000  # px; panels are laid out for it, the figure itself fills its cell
+SCREEN_WIDTH = 850  # px, of an output on a screen of 1280; panels are as high as suits it, the figure fills its cell
+NARROW = 580  # px, the same at 125% zoom; titles and the legend are broken into lines for it
 INK, GREY, FRAME, GRID = "#222222", "#757575", "#444444", "#ebebeb"
 BAND = "rgba(0,0,0,0.10)"
 # of what was done by hand
@@ -114,6 +115,8 @@ def template() -> go.layout.Template:
     """
     import plotly.graph_objects as go
 
+    from curriculab.figures.screen import RIGHT, TOOLBAR
+
     axis = dict(
         showline=True,
         linecolor=FRAME,
@@ -132,7 +135,8 @@ def template() -> go.layout.Template:
         font=dict(family=FONT, size=SCREEN_PX, color=INK),
         paper_bgcolor="white",
         plot_bgcolor="white",
-        margin=dict(l=8, r=14, t=10, b=8, pad=0),
+        margin=dict(l=8, r=RIGHT, t=10, b=8, pad=0),
+        modebar=TOOLBAR,
         xaxis=axis | dict(showgrid=False),
         yaxis=axis | dict(showgrid=True),
         legend=dict(orientation="h", x=0, xanchor="left", y=1, yanchor="bottom", tracegroupgap=0, borderwidth=0),

@@ -82,7 +82,7 @@ def training(
 
     variants: names in the order of their colours; null: those that are random orders of a null band, all in grey.
     """
-    import plotly.graph_objects as go
+    from curriculab.figures.screen import Figure
 
     if x not in AXES or y not in QUANTITIES:
         wrong, allowed = (x, AXES) if x not in AXES else (y, QUANTITIES)
@@ -90,7 +90,7 @@ def training(
     drawn = lines(points, y)
     names = dict.fromkeys([*variants, *[line.variant for line in drawn]])
     variants = [name for name in names if name not in null]
-    figure = go.Figure(layout=dict(template=template(), height=380, hovermode="x"))
+    figure = Figure(layout=dict(template=template(), height=380, hovermode="x"))
     if null:
         band = _seeds([line for line in drawn if line.variant in null], x, NULL, {"color": GREY})
         figure.add_trace(band.update(showlegend=True, name=NULL))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +17,20 @@ from curriculab.objectives.grpo import Grpo
 from curriculab.protocol import Method, Rows
 from curriculab.registry.digests import digest_of
 from curriculab.registry.fingerprint import modules
+from curriculab.runs.roles import of_learner
 
 if TYPE_CHECKING:
     from curriculab.objectives.objective import Objective
     from curriculab.runs import Runs
 
 
+RESULTS = ("held", "mechanism", "refuted", "not testable at this size")
+TIERS = ("simulated", "pocket", "real")
+
+
 @dataclass(frozen=True)
 class Check:
-    """One falsifiable claim about a method's mechanism, tried.
+    """One falsifiable claim about a method, tried.
 
     Parameters
     ----------
@@ -39,12 +44,30 @@ class Check:
         Whether they pass.
     seeds : tuple of int
         Which were used.
+    mechanism : bool
+        True where only what the method decides is claimed (which rows, which text, at which cost), since the simulated
+        student plants the effect.
+    detectable, threshold : float, optional
+        The smallest effect that this size can detect, and the effect that is claimed, in the same unit. A threshold
+        below what can be detected is "not testable at this size".
+    knobs : mapping of str to object
+        Knobs of the method that are not its defaults here; empty: the claim is about the defaults.
+    tier : str
+        "simulated" (a simulated student), "pocket" (the pocket model) or "real".
+    also : tuple of Check
+        Further claims of the method, or the same at other knobs; the status in the catalogue is that of this one.
+
+    Raises
+    ------
+    ValueError
+        Where one of detectable and threshold is given without the other, or the tier is unknown.
 
     Examples
     --------
     >>> gain = 0.12
-    >>> cl.Check("easy first ends higher", "less than 0.05 above random", {"gain": gain}, held=gain > 0.05).held
-    True
+    >>> check = cl.Check("easy first ends higher", "less than 0.05 above random", {"gain": gain}, held=gain > 0.05)
+    >>> check.held, check.result
+    (True, 'held')
     """
 
     claim: str
@@ -52,6 +75,33 @@ class Check:
     measured: Mapping[str, float]
     held: bool
     seeds: tuple[int, ...] = (0, 1, 2)
+    mechanism: bool = False
+    detectable: float | None = None
+    threshold: float | None = None
+    knobs: Mapping[str, object] = field(default_factory=dict)
+    tier: str = "simulated"
+    also: tuple[Check, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.detectable is None) != (self.threshold is None):
+            raise ValueError("detectable and threshold are compared with each other; give a Check both, or neither")
+        if self.tier not in TIERS:
+            raise ValueError(f"Check(tier={self.tier!r}) is unknown; give one of {', '.join(TIERS)}")
+
+    @property
+    def result(self) -> str:
+        """One of RESULTS.
+
+        Examples
+        --------
+        >>> cl.Check("ends 0.02 higher", "", {}, held=True, detectable=0.05, threshold=0.02).result
+        'not testable at this size'
+        """
+        if self.detectable is not None and self.threshold < self.detectable:
+            return "not testable at this size"
+        if not self.held:
+            return "refuted"
+        return "mechanism" if self.mechanism else "held"
 
 
 @dataclass(frozen=True)
@@ -67,7 +117,8 @@ class CheckBench(ABC):
         Of every run.
     broken : bool
         Whether `signal`, the columns that the method reads (of the pool, or of replies, such as "reward" and "correct"
-        together), is permuted among the rows, while the student and every measurement below keep the true ones.
+        together; "hint:text": of replies of that purpose or role alone), is permuted among the rows, while the student
+        and every measurement below keep the true ones.
     batch_size : int
         Rows in a step.
 
@@ -180,11 +231,12 @@ class CheckBench(ABC):
         batch_size: int | None = None,
         rollouts: int = 8,
         objective: Objective | None = None,
+        reference_models: Mapping[str, object] | None = None,
         **knobs: object,
     ) -> Runs:
         """All seeds of one method under reinforcement (or `objective`): on the chain and its student, or those given.
 
-        budget: instead of `steps`, such as {"rollouts": 1500}.
+        budget: instead of `steps`, such as {"rollouts": 1500}; reference_models: what speaks by role, such as a Script.
 
         Examples
         --------
@@ -197,6 +249,7 @@ class CheckBench(ABC):
         student = student or self.chain_student(*sorted(set(pool["topic"])))
         how = dict(budget=dict(budget)) if budget else dict(steps=steps)
         how |= dict(batch_size=batch_size or self.batch_size, rollouts=rollouts, objective=objective or Grpo())
+        how |= dict(reference_models=reference_models) if reference_models else {}
         return self.train(method, signal, pool, student, knobs, **how)
 
     def final(self, runs: Runs) -> np.ndarray:
@@ -244,7 +297,8 @@ class CheckBench(ABC):
         return self.final(self.reinforce(method, **how))
 
     def exposure(self, runs: Runs, pool: Rows | None = None) -> pd.DataFrame:
-        """Rows trained with their true columns; `share_before` and `share` of the steps, around the row's own.
+        """Rows that the learner trained, with their true columns; `share_before` and `share` of the steps, around the
+        row's own.
 
         Examples
         --------
@@ -254,7 +308,7 @@ class CheckBench(ABC):
         >>> seen.groupby("share_before")["level"].max().to_dict()
         {0.0: 1, 0.5: 4}
         """
-        seen = runs.exposure.join(self.pool if pool is None else pool, on="id")
+        seen = of_learner(runs.exposure).join(self.pool if pool is None else pool, on="id")
         last = seen.groupby("seed").step.transform("max")
         return seen.assign(share_before=(seen.step - 1) / last, share=seen.step / last)
 
@@ -264,7 +318,10 @@ def checks_path() -> Path:
 
 
 def load_checks() -> dict[str, dict]:
-    """Recorded checks by function: claim, refuted_by, measured, held, seeds, date, versions, digest.
+    """Recorded checks by function: what a Check says, its date, versions and digest.
+
+    Beside them what the twin with a permuted signal came to (`twin`), CPU seconds (`seconds`), further claims on the
+    simulated student (`also`) and on models (`models`).
 
     Examples
     --------
@@ -273,6 +330,18 @@ def load_checks() -> dict[str, dict]:
     """
     path = checks_path()
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def result_of(record: Mapping[str, object]) -> str:
+    """What came of a recorded claim, one of RESULTS.
+
+    Examples
+    --------
+    >>> from curriculab.methods.check import result_of
+    >>> result_of({"held": False})
+    'refuted'
+    """
+    return record.get("result") or ("held" if record["held"] else "refuted")
 
 
 CHECK_BENCH = "curriculab.bench.check_bench"  # what checks run on: a name, since it imports this module

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from curriculab.protocol import Run
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,47 @@ class Stairs:
 
     def __call__(self, t: float) -> float:
         return min(1.0, self.start * self.increase ** math.floor(t / self.length + 1e-9))
+
+
+def passed(run: Run, every: float) -> int:
+    """How many intervals of a run are over.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    every : float
+        Below 1: their length as a share of the run. From 1 on: optimiser steps.
+
+    Examples
+    --------
+    >>> run = cl.Run(0, batch=8, clock=cl.protocol.Clock(progress=0.5, step=60))
+    >>> cl.methods.pacing.passed(run, 0.25), cl.methods.pacing.passed(run, 50)
+    (2, 1)
+    """
+    return math.floor(run.progress / every + 1e-9) if every < 1 else run.step // int(every)
+
+
+def steps_within(run: Run, every: float) -> Iterator[int]:
+    """Count the steps of an interval that begins now, from 0 on, until it is over; there is at least one.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    every : float
+        Below 1: the interval's length as a share of the run. From 1 on: steps.
+
+    Examples
+    --------
+    >>> list(cl.methods.pacing.steps_within(cl.Run(0, batch=8), 3))
+    [0, 1, 2]
+    """
+    began = run.progress
+    for step in itertools.count():
+        yield step
+        if step + 1 >= every if every >= 1 else run.progress >= min(1.0, began + every) - 1e-9:
+            return
 
 
 Pacing = Linear | Root | Geometric | Ramp | Stairs

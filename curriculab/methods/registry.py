@@ -4,7 +4,7 @@ cl.methods.easy_to_hard                        # the function, its file imported
 [e.function for e in cl.methods.CATALOG if e.status == "held"]
 
 A written method says everything about itself at the head of its file, in lines `Title`, `Authors`, `Year`, `Number`,
-`Needs`, `Role` and `Adapts`; they are read without importing it. Systems that are not written yet stand
+`Needs`, `Role`, `Adapts` and `Trains`; they are read without importing it. Systems that are not written yet stand
 in planned.csv. Methods of other packages come by entry points of the group curriculab.methods.
 """
 
@@ -14,6 +14,8 @@ import ast
 import csv
 import importlib
 import importlib.util
+import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,12 +25,12 @@ from types import ModuleType
 
 import pandas as pd
 
-from curriculab.methods.check import Check, CheckBench, claim_digest, load_checks
+from curriculab.methods.check import RESULTS, TIERS, Check, CheckBench, claim_digest, load_checks, result_of
 from curriculab.protocol import Method
 from curriculab.registry.registry import Registry, Unit, modules_of
 
-STATUS = ("planned", "held", "refuted", "stale", "untried")
-HEAD = ("Title", "Authors", "Year", "Number", "Needs", "Role", "Adapts")
+STATUS = ("planned", "untried", "stale", *RESULTS)
+HEAD = ("Title", "Authors", "Year", "Number", "Needs", "Role", "Adapts", "Trains")
 HOME = Path(__file__).parent
 
 
@@ -52,6 +54,8 @@ class Entry:
         "control" for what stands beside curricula.
     adapts : bool
         False where it draws alike whatever the learner does (`Adapts   no`).
+    trains : bool
+        False where it only asks and says how it is tested, and takes no step (`Trains   no`).
     module : str
         Where the method stands, "" for curriculab's own.
     claims : bool
@@ -73,6 +77,7 @@ class Entry:
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     role: str = ""
     adapts: bool = True
+    trains: bool = True
     module: str = ""
     claims: bool = True
 
@@ -107,21 +112,64 @@ class Entry:
         return getattr(_module(self), "check", None)
 
     @property
+    def recorded(self) -> dict[str, object] | None:
+        """What `curriculab methods check` recorded of its claims, None where it never ran.
+
+        Examples
+        --------
+        >>> entry = next(e for e in cl.methods.CATALOG if e.function == "easy_to_hard")
+        >>> entry.recorded is None or "claim" in entry.recorded
+        True
+        """
+        return load_checks().get(self.function)
+
+    @property
     def status(self) -> str:
-        """planned (no file yet), untried (never checked), stale (code that it runs changed since), held or refuted."""
+        """Planned (no file yet), untried (never checked), stale (code that it runs changed since), or what came out.
+
+        That is, on the simulated student: held or refuted; mechanism, where the claim is of what the method decides;
+        or not testable at this size.
+        """
         if not self.path.exists():
             return "planned"
-        record = load_checks().get(self.function)
+        record = self.recorded
         if record is None:
             return "untried"
         if record["digest"] != claim_digest(self.file_module):
             return "stale"
-        return "held" if record["held"] else "refuted"
+        return result_of(record)
+
+    @property
+    def tier(self) -> str:
+        """What its claims were tried on, such as "simulated, pocket"; "" where none is recorded.
+
+        Examples
+        --------
+        >>> entry = next(e for e in cl.methods.CATALOG if e.function == "easy_to_hard")
+        >>> entry.tier in ("", "simulated", "simulated, pocket")
+        True
+        """
+        record = self.recorded
+        if record is None:
+            return ""
+        found = {one.get("tier", TIERS[0]) for one in (record, *record.get("models", ()))}
+        return ", ".join(tier for tier in TIERS if tier in found)
+
+    @property
+    def default_knobs(self) -> bool | None:
+        """Whether the status is of the method's default knobs; None where nothing is recorded.
+
+        Examples
+        --------
+        >>> entry = next(e for e in cl.methods.CATALOG if e.function == "easy_to_hard")
+        >>> entry.default_knobs in (None, True, False)
+        True
+        """
+        return None if self.recorded is None else not self.recorded.get("knobs")
 
 
-def read_head(file: ast.Module) -> dict[str, str]:
-    """The lines `Title`, `Authors`, ... at the head of a method's file, by name."""
-    text = ast.get_docstring(file) or ""
+def read_head(text: str) -> dict[str, str]:
+    """The lines `Title`, `Authors`, ... at the head of a method's file, by name; text: its docstring."""
     lines = [line.partition(" ") for line in text.splitlines()]
     return {"": text.partition("\n")[0], **{word: rest.strip() for word, _, rest in lines if word in HEAD}}
 
@@ -129,11 +177,7 @@ def read_head(file: ast.Module) -> dict[str, str]:
 def _entry(function: str, group: str, path: Path, module: str = "") -> Entry:
     """A written method as its file tells it, which is read but not imported."""
     file = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    head = read_head(file)
-    needs = {}
-    for part in filter(None, (part.strip() for part in head.get("Needs", "").split(";"))):
-        what, _, names = part.partition(" ")
-        needs[what] = tuple(name.strip() for name in names.split(","))
+    head = read_head(ast.get_docstring(file) or "")
     title = head.get("Title") or head[""]
     return Entry(
         number=_number(head, "Number", path),
@@ -142,12 +186,36 @@ def _entry(function: str, group: str, path: Path, module: str = "") -> Entry:
         year=_number(head, "Year", path),
         group=group,
         function=function,
-        needs=needs,
+        needs=_needs(head),
         role=head.get("Role", ""),
         adapts=head.get("Adapts") != "no",
+        trains=head.get("Trains") != "no",
         module=module,
         claims=any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in file.body),
     )
+
+
+def _needs(head: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    needs = {}
+    for part in filter(None, (part.strip() for part in head.get("Needs", "").split(";"))):
+        what, _, names = part.partition(" ")
+        needs[what] = tuple(name.strip() for name in names.split(","))
+    return needs
+
+
+def declared_needs(method: Method) -> dict[str, tuple[str, ...]]:
+    """What the file of a method declares as `Needs`; nothing for one that was written in a notebook.
+
+    Examples
+    --------
+    >>> from curriculab.methods.registry import declared_needs
+    >>> declared_needs(cl.methods.sari)
+    {'objective': ('grpo',)}
+    """
+    while hasattr(method, "func"):
+        method = method.func
+    module = sys.modules.get(getattr(method, "__module__", ""))
+    return _needs(read_head(inspect.getdoc(module) or "")) if module is not None else {}
 
 
 def _number(head: Mapping[str, str], name: str, path: Path) -> int | None:
@@ -246,13 +314,16 @@ def checkable() -> list[Entry]:
 
 
 def catalog() -> pd.DataFrame:
-    """CATALOG as a table: number, title, authors, year, group, function, status.
+    """CATALOG as a table: number, title, authors, year, group, function, status, tier, default_knobs.
+
+    `status` is of the claim on the simulated student, at the method's default knobs where `default_knobs` is true;
+    `tier` names all that claims of the method were tried on.
 
     Examples
     --------
     >>> cl.methods.catalog().set_index("function").loc["easy_to_hard", "group"]
     'order'
     """
-    columns = ("number", "title", "authors", "year", "group", "function", "status")
+    columns = ("number", "title", "authors", "year", "group", "function", "status", "tier", "default_knobs")
     table = pd.DataFrame([attrgetter(*columns)(entry) for entry in entries()], columns=columns)
-    return table.astype({"number": "Int64", "year": "Int64"})
+    return table.astype({"number": "Int64", "year": "Int64", "default_knobs": "boolean"})

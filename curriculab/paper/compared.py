@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from curriculab.runs import Runs
-from curriculab.statistics import FEW_SEEDS, RESAMPLES, Comparison
-from curriculab.statistics.verdict import listed
+from curriculab.statistics import Comparison
+from curriculab.statistics.wording import listed
 
 
 def how_tested(result: Comparison, runs: Runs) -> str:
@@ -15,24 +15,30 @@ def how_tested(result: Comparison, runs: Runs) -> str:
     controls = runs.controls
     others = result.table.drop(index=result.to)
     tested = others[others.p.notna()]
-    when = "Final accuracies" if result.at == "end" else f"Accuracies at {result.at:.0%} of the budget"
+    when = "Final accuracies" if result.at == "end" else f"Accuracies {result.when}"
     text = f"{when} were compared with {result.to}, {_paired(runs)}"
     if tested.empty:
         return f"{text}; no interval can be had from these seeds."
-    kinds = []
-    if (tested.n < FEW_SEEDS).any():
-        kinds.append("Student's t over the seeds' differences")
-    if (tested.n >= FEW_SEEDS).any():
-        kinds.append(f"bootstrap over the seeds' differences ({RESAMPLES:,} resamples)")
+    pooled = result.spread == "pooled"
+    pooled_by = "a spread pooled over all variants, with seeds as blocks"
+    by = pooled_by if pooled else "Student's t over the seeds' differences"
     claims = [v for v in tested.index if v not in controls]
-    text += f": {result.confidence:.0%} intervals by {listed(kinds)}, and p corrected by Holm's method for the"
+    text += f": {result.confidence:.0%} intervals by {by}, and p corrected by "
+    text += f"{'Dunnett' if pooled else 'Holm'}'s method for the"
     text += f" {len(claims)} comparison{'s' * (len(claims) != 1)} with variants that are no controls."
     detectable = others.mde.dropna()
-    low, high = (f"{side:.3f}" for side in (detectable.min(), detectable.max())) if len(detectable) else ("", "")
-    least = f" With these seeds a variant's difference had to be {low if low == high else f'{low} to {high}'} to be"
-    text += f"{least} found with 80% power." if len(detectable) else ""
+    ends = list(dict.fromkeys(f"{side:.3f}" for side in (detectable.min(), detectable.max())))
+    bound = f" The smallest effect that these seeds find with 80% power is at most {' to '.join(ends)}"
+    text += f"{bound} (upper 95% confidence bounds, by variant)." if len(detectable) else ""
+    if result.margin:
+        text += f" Differences up to {result.margin:g} were to count as none: two one-sided tests, Holm's method."
     on = "these test sets" if _of_whole_sets(runs) else "these test rows"
-    return f"{text} Seeds are what was sampled: the claims are about new training runs on {on}."
+    text += f" Seeds are what was sampled: the claims are about new training runs on {on}"
+    if tested.low_new.notna().any():
+        drawn = f" ({result.cluster} by {result.cluster})" if result.cluster else ""
+        text += f", and for new rows of their kind{drawn} where seeds and rows together support it (two-way analysis of"
+        text += " variance, both random)"
+    return f"{text}."
 
 
 def _of_whole_sets(runs: Runs) -> bool:

@@ -9,12 +9,13 @@ write("report", runs, result, figures={"curves": cl.figures.learning_curves(runs
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import textwrap
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,20 +23,18 @@ from typing import TYPE_CHECKING, Any
 from curriculab.figures import about, export_all
 from curriculab.figures.captions import digests, seeds
 from curriculab.figures.files import write as write_file
-from curriculab.objectives.objective import Objective
-from curriculab.objectives.registry import OBJECTIVES
 from curriculab.paper.compared import how_tested
-from curriculab.paper.tables import Table, latex_text
-from curriculab.paper.variants import described, written_value
-from curriculab.runs import Record, Runs, digest_of, judging
+from curriculab.paper.ran import budget, ends_and_steering, objectives, spending
+from curriculab.paper.tables import PAGE, Table, latex_text
+from curriculab.paper.variants import described
+from curriculab.runs import Record, Runs, judging
+from curriculab.runs.configurations import apart, as_recorded, bench_of, configuration_of, parents_of
+from curriculab.runs.failures import failures
 from curriculab.statistics import Comparison
 from curriculab.statistics.verdict import trained_tests
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-# Of what decides a run, that in which the runs of one bench differ.
-OWN = ("method", "seed", "steered", "columns", "measures")
 
 WIDTHS = (3.25, 6.75)  # inches: one column of a paper, and two
 
@@ -46,7 +45,7 @@ def benches(runs: Runs) -> dict[str, Runs]:
     """Part runs by the bench they were made on: same model, rows, objective, budget and code.
 
     They come by a digest of the bench, the one that finished last first. Variants stand in the order they were asked
-    for; of a variant recorded twice with one seed the later one counts.
+    for; two configurations of one name keep names that tell them apart.
 
     Examples
     --------
@@ -56,16 +55,17 @@ def benches(runs: Runs) -> dict[str, Runs]:
     [['random']]
     """
     parts: dict[str, list[Record]] = {}
-    for record in sorted(runs.records, key=_finished):
-        decides = dict(record.spec.get("decides", {}))
-        key = digest_of({k: v for k, v in decides.items() if k not in OWN})
-        parts.setdefault(key, []).append(record)
+    for record in sorted(as_recorded(runs.records), key=_finished):
+        parts.setdefault(bench_of(record), []).append(record)
     found = sorted(parts.items(), key=lambda part: -_finished(part[1][-1]))
     return {key: _ordered(part) for key, part in found}
 
 
 def latest(runs: Runs) -> Runs:
     """Take the runs of the bench that finished last; what else there is, is said in one line.
+
+    Of a variant with several configurations, such as two values of a knob, the one that finished last is taken, with
+    its own controls.
 
     Examples
     --------
@@ -78,10 +78,27 @@ def latest(runs: Runs) -> Runs:
     if not found:
         raise ValueError("no recorded runs to report; load some with cl.load_runs")
     first, *others = found.values()
-    if others:
-        left = sum(len(r.records) for r in others)
-        print(f"{len(first.records)} runs of the latest bench; {left} of other benches are left out: report.benches")
-    return first
+    kept, older = _latest_configurations(first)
+    left = sum(len(r.records) for r in others)
+    out = [f"{left} of other benches (report.benches has them)"] if left else []
+    counted = Counter(record.key[0] for record in older)
+    out += [f"{count} of {name!r}, an earlier configuration" for name, count in counted.items()]
+    if out:
+        print(textwrap.fill(f"{len(kept.records)} runs of the latest bench; left out: {'; '.join(out)}", 100))
+    return kept
+
+
+def _latest_configurations(runs: Runs) -> tuple[Runs, list[Record]]:
+    """Of each variant the configuration that finished last, with the controls of that one; and what is left."""
+    recorded = as_recorded(runs.records)
+    parents, last = parents_of(recorded), {}
+    for record in sorted(recorded, key=_finished):
+        if record.key[0] not in parents:  # a variant says which of its controls belong beside it
+            last[record.key[0]] = configuration_of(record)
+    names = [parents.get(record.key[0], record.key[0]) for record in recorded]
+    of = [configuration_of(record) == last[name] for record, name in zip(recorded, names, strict=True)]
+    kept = [record for record, own in zip(recorded, of, strict=True) if own]
+    return _ordered(kept), [record for record, own in zip(runs.records, of, strict=True) if not own]
 
 
 def _finished(record: Record) -> float:
@@ -91,24 +108,30 @@ def _finished(record: Record) -> float:
 def _ordered(records: Sequence[Record]) -> Runs:
     names = dict.fromkeys(v for r in records for v in (*r.spec.get("bench", {}).get("variants", ()), r.key[0]))
     place = {name: i for i, name in enumerate(names)}
-    unique = {record.key: record for record in records}.values()  # later ones replace earlier ones
-    order = sorted(unique, key=lambda r: (place[r.key[0]], r.key[1]))
+    unique = {(r.key, str(r.spec.get("decides"))): r for r in records}.values()  # of one run twice the later one counts
+    order, _ = apart(sorted(unique, key=lambda r: (place[r.key[0]], r.key[1])))
     null = tuple(dict.fromkeys(r.key[0] for r in order if r.spec.get("null")))
-    return Runs(tuple(order), null)
+    return Runs(order, null)
 
 
 def methods_paragraph(runs: Runs, result: Comparison | None = None) -> str:
     """Write a paragraph of methods, read from what the runs recorded; what was not recorded is said at the end.
 
-    It tells model, rows, objective, budget, variants with their knobs, controls, seeds, tests and software. `runs` are
-    of one bench, ValueError for those of several; `result` is the comparison of these, if its tests are to be told.
+    It tells model, rows, the objective that was trained with, budget, variants with their knobs, controls, seeds, what
+    each variant spent and how it ended, tests and software. `runs` are of one bench, ValueError for those of several;
+    `result` is the comparison of these, if its tests are to be told.
 
     Examples
     --------
     >>> pool = cl.load_pool("ladder", n=60, seed=0)
     >>> runs = cl.simulate({"random": cl.methods.random_order}, pool, steps=4, batch_size=4, seed=[0, 1])
-    >>> print(cl.paper.report.methods_paragraph(runs))
-    Variants: random. Each ran with 2 seeds (0 and 1). Not recorded: model, rows, objective and budget.
+    >>> for sentence in cl.paper.report.methods_paragraph(runs).split(". "):
+    ...     print(sentence)
+    The objective was supervised fine-tuning
+    Variants: random
+    Each ran with 2 seeds (0 and 1)
+    A run trained 16 rows (4 a step) and 879 tokens
+    Not recorded: model, rows and budget.
     """
     many = benches(runs)
     if len(many) > 1:
@@ -117,9 +140,10 @@ def methods_paragraph(runs: Runs, result: Comparison | None = None) -> str:
             "paragraph cannot tell them all; give those of one, such as report.latest(runs)"
         )
     setup = next((r.spec["bench"] for r in runs.records if "bench" in r.spec), {})
-    sentences = [_model(setup), _objective(setup), _budget(setup), _variants(runs), _controls(runs), _seeds(runs)]
+    sentences = [_model(setup), objectives(runs, setup), budget(setup), _variants(runs), _controls(runs), _seeds(runs)]
+    sentences += [spending(runs, setup), *ends_and_steering(runs)]
     sentences += [how_tested(result, runs) if result is not None else "", judging.sentence(runs)]
-    return " ".join(part for part in (*sentences, _software(runs), _missing(setup)) if part)
+    return " ".join(part for part in (*sentences, _software(runs), _missing(runs, setup)) if part)
 
 
 def _model(setup: Mapping[str, Any]) -> str:
@@ -143,60 +167,10 @@ def _backend(setup: Mapping[str, Any]) -> str:
     return f" All requests were answered by a backend of its author's ({given['lost']})." if given else ""
 
 
-def _objective(setup: Mapping[str, Any]) -> str:
-    found = [_setting(setting) for setting in setup.get("objectives", [])]
-    if not found:
-        return ""
-    sentence = f"The objective was {_listed([f'{name} ({knobs})' for name, knobs in found])}"
-    classes = [_objective_class(setting["objective"]) for setting in setup["objectives"]]
-    if any(one.needs_samples for one in classes if one):
-        sentence += (
-            f", with {setup['rollouts']} answers a row, sampled at temperature {setup['temperature']:g}, of at most"
-        )
-        sentence += f" {setup['max_new_tokens']} tokens"
-    return f"{sentence}."
-
-
-def _setting(written: Mapping[str, Any]) -> tuple[str, str]:
-    """Its title, and its learning rate with every setting that is not the default."""
-    name, fields = written["objective"], dict(written["fields"])
-    found = _objective_class(name)
-    usual = {f.name: f.default for f in dataclasses.fields(found)} if found else {}
-    rate = f"learning rate {fields.pop('learning_rate', float('nan')):g}"
-    other = [f"{field}={written_value(value)}" for field, value in fields.items() if value != usual.get(field)]
-    return (found.title if found else name), ", ".join([rate, *other])
-
-
-def _objective_class(name: str) -> type[Objective] | None:
-    """The class of an objective; None where no installed package has it."""
-    return OBJECTIVES[name] if name in OBJECTIVES else None
-
-
-def _budget(setup: Mapping[str, Any]) -> str:
-    if "budget" not in setup:
-        return ""
-    words = {"steps": "optimiser steps", "tokens": "trained tokens", "rollouts": "sampled answers"}
-    limits = {k: v for k, v in setup["budget"]["fields"].items() if v is not None}
-    spent = _listed([f"{limits[k]:,} {name}" for k, name in words.items() if k in limits], "or")
-    most = limits.get("max_total_tokens", limits.get("work"))  # the name in records of before
-    ceiling = f" and at most {most:,} tokens trained, sampled and scored" if most else ""
-    return (
-        f"Every variant had the same budget of {spent}{ceiling}, {setup['batch_size']} rows a step; seed by seed all "
-        "started from the same adapter."
-    )
-
-
 def _variants(runs: Runs) -> str:
     methods = {r.key[0]: described(r) for r in runs.records if r.key[0] not in (*runs.null, *runs.controls)}
-    steered = [variant for variant in methods if _is_steered(runs, variant)]
     sentence = f"Variants: {'; '.join(f'{name}{how}' for name, how in methods.items())}." if methods else ""
-    sentence += f" Steered by hand while they trained: {_listed(steered)}." if steered else ""
     return " ".join([sentence, *trained_tests(runs).values()]).strip()
-
-
-def _is_steered(runs: Runs, variant: str) -> bool:
-    """Was a variant changed by hand while it trained?"""
-    return any(r.spec.get("decides", {}).get("steered") for r in runs.records if r.key[0] == variant)
 
 
 def _controls(runs: Runs) -> str:
@@ -221,7 +195,7 @@ def _seeds(runs: Runs) -> str:
     same = len(set(map(frozenset, each.values()))) == 1
     numbers = _listed(map(str, runs.seeds)) + ("" if same else "; not every variant with each")
     sentence = f"Each ran with {seeds(map(len, each.values()))} ({numbers})."
-    failed = [f"{v}, seed {s}, {why}" for (v, s), why in runs.failed.items()]
+    failed = [" ".join(str(failure).split()) for failure in failures(runs)]
     return sentence + (f" Left out: {'; '.join(failed)}." if failed else "")
 
 
@@ -237,9 +211,10 @@ def _software(runs: Runs) -> str:
     return f"Software: {', '.join([own, *rest])}, {where}."
 
 
-def _missing(setup: Mapping[str, Any]) -> str:
+def _missing(runs: Runs, setup: Mapping[str, Any]) -> str:
+    trained = any(record.spec.get("trained_with") for record in runs.records)
     wanted = {"model": "model", "train": "rows", "objectives": "objective", "budget": "budget"}
-    lacking = [name for key, name in wanted.items() if key not in setup]
+    lacking = [name for key, name in wanted.items() if key not in setup and not (trained and key == "objectives")]
     return f"Not recorded: {_listed(lacking)}." if lacking else ""
 
 
@@ -296,7 +271,7 @@ def write(
     to = Path(to)
     paragraph = methods_paragraph(runs, result)
     files = export_all({to / "figures" / name: figure for name, figure in figures.items()}, width=WIDTHS, runs=runs)
-    files += [path for name, table in tables.items() for path in table.write(to / "tables" / name)]
+    files += [path for name, table in tables.items() for path in table.write(to / "tables" / name, "table", PAGE)]
     drawn = {path.stem for path in files if path.suffix == ".pdf"}
     texts = {"methods.txt": paragraph, "verdict.txt": result.verdict, "runs.txt": "\n".join(digests(runs))}
     texts["report.tex"] = _document(title, paragraph, result.verdict, figures, tables, digests(runs), drawn)
@@ -327,7 +302,7 @@ def _document(
         r"\begin{document}",
         r"\maketitle",
         r"\section*{Result}",
-        latex_text(verdict),
+        *(f"{latex_text(line)}\\par" for line in verdict.splitlines()),
         r"\section*{Methods}",
         latex_text(paragraph),
         *(f"\\input{{tables/{name}.tex}}" for name in tables),

@@ -4,116 +4,44 @@
     print(table.markdown())        # | easy first | 3 | 0.412 | **+0.031** [+0.012, +0.050] | 0.020 | 0.024 |
     table.write("report/tables/comparison")      # .tex, .md, .csv
 
-A number is bold only where the test supports it: after Holm's correction its interval leaves out 0. Marks behind a name
-are explained under the table.
+A number is bold only where the test supports it: after the correction its interval leaves out 0. Marks behind a name
+are explained under the table; each sign means one thing, in every table.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from curriculab.figures.files import write as write_file
+from curriculab.paper.tabular import Cell, Fitted, Head, fitted
+from curriculab.paper.words import MATH, latex_text, markdown_text
+from curriculab.registry.warning import warn
 from curriculab.statistics import Comparison
 
-MARKS = ("†", "‡", "§", "¶")
+Kind = Literal["tabular", "table"]
 
-MATH = {"†": r"\dagger", "‡": r"\ddagger", "§": r"\mathsection", "¶": r"\mathparagraph"}
+COLUMN, PAGE = 3.25, 6.75  # inches: of a column and of a page of two (ICML 2026's style)
+
+# One meaning a sign, whatever else a table marks.
+CONTROL, BY_HAND, UNCORRECTED, THESE_ROWS, RANK, GOLD = MARKS = tuple(MATH)
 
 NUMBER = re.compile(r"[<+-]?\d[\d.]*(e[+-]?\d+)?")
-
-SPECIAL = {  # by symbols that LaTeX's first encoding has: others would come as bitmaps, in a font of Type 3
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"$\mathdollar$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "`": r"\`{}",
-    "–": "--",
-    "—": "---",
-    "…": r"\ldots{}",
-    "’": "'",
-    "‘": "`",
-    "“": "``",
-    "”": "''",
-    "ß": r"\ss{}",
-    "\u00a0": "~",
-    "−": "$-$",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "→": r"$\rightarrow$",
-    "←": r"$\leftarrow$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "≠": r"$\neq$",
-    "≈": r"$\approx$",
-    "∞": r"$\infty$",
-    "√": r"$\surd$",
-    "µ": r"$\mu$",
-    "°": r"$^\circ$",
-    **{mark: f"${math}$" for mark, math in MATH.items()},
-}
-
-GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi _ pi rho varsigma sigma tau upsilon phi "
-    "chi psi omega"
-).split()
-
-SPECIAL |= {chr(0x3B1 + i): f"$\\{name}$" for i, name in enumerate(GREEK) if name != "_"}
-
-ACCENTS = {chr(0x300 + i) for i in (0, 1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 39)}  # those that LaTeX's first encoding has
-
-
-def latex_text(text: object) -> str:
-    r"""Write a text so that LaTeX prints it as it stands; what its fonts lack becomes its number, such as [U+4E2D].
-
-    Examples
-    --------
-    >>> cl.paper.tables.latex_text("50% of answer_loss")
-    '50\\% of answer\\_loss'
-    """
-    plain = " ".join(str(text).split())
-    return "".join(SPECIAL.get(c) or (c if _known(c) else f"[U+{ord(c):04X}]") for c in plain)
-
-
-def _known(character: str) -> bool:
-    base, *accents = unicodedata.normalize("NFD", character) if character < "\u0180" else "\0"
-    return " " <= base <= "~" and len(accents) <= 1 and set(accents) <= ACCENTS
-
-
-def markdown_text(text: object) -> str:
-    r"""Write a text so that Markdown prints it as it stands, also inside a table.
-
-    Examples
-    --------
-    >>> print(cl.paper.tables.markdown_text("a|b *c*"))
-    a\|b \*c\*
-    """
-    return re.sub(r"([\\|`*_<>\[\]#])", r"\\\1", " ".join(str(text).split()))
 
 
 @dataclass(frozen=True)
 class Column:
     """A column of strings as they are printed: words, or numbers such as "+0.031"; "" where there is none.
 
-    low, high: of the interval around each number, where there is one; interval: what it is, such as "95% interval".
+    low, high: of the interval around each number, where there is one; interval: what it is, such as "95% interval";
+    short: the name in a narrow table.
 
     Examples
     --------
@@ -127,6 +55,7 @@ class Column:
     low: tuple[str, ...] = ()
     high: tuple[str, ...] = ()
     interval: str = ""
+    short: str = ""
 
     @property
     def head(self) -> str:
@@ -171,49 +100,61 @@ class Table:
     def __len__(self) -> int:
         return len(self.columns[0].cells)
 
-    def latex(self, label: str = "") -> str:
-        r"""Write a table environment of LaTeX, \label{tab:label} in it; it needs the package booktabs.
+    def latex(self, label: str = "", *, kind: Kind = "tabular", width: float = COLUMN) -> str:
+        r"""Write LaTeX for a column of `width` inches: a tabular, or a float with caption; it needs booktabs.
+
+        A table that does not fit is laid out for a page of 6.75 in, as a `table*` where it is a float; its first line
+        says so.
+
+        Parameters
+        ----------
+        label : str
+            \label{tab:label} of a float.
+        kind : "tabular" or "table"
+            Bare, to stand in a float of your own, or a float with the title as its caption.
+        width : float
+            Of a column, inches: 3.25 in two columns, 6.75 in one.
 
         Examples
         --------
-        >>> print(cl.paper.tables.of(pd.DataFrame({"a": [1]}), "Accuracy").latex("all").splitlines()[2].strip())
+        >>> table = cl.paper.tables.of(pd.DataFrame({"a": [1]}), "Accuracy")
+        >>> print(table.latex("all", kind="table").splitlines()[3].strip())
         \caption{Accuracy}\label{tab:all}
         """
-        head = " & ".join(latex_text(c.head) for c in self.columns)
-        kinds = "".join("r" if c.numeric and i else "l" for i, c in enumerate(self.columns))
-        rows = [f"    {' & '.join(self._latex_cells(i))} \\\\" for i in range(len(self))]
+        if kind not in ("tabular", "table"):
+            raise ValueError(f"kind={kind!r}; choose 'tabular', to stand in a float of your own, or 'table', a float")
+        made = self._fitted(width)
+        notes = " ".join(map(latex_text, self.notes))
+        size = rf"{made.layout.size}\setlength{{\tabcolsep}}{{{made.layout.gap}pt}}"
+        first = rf"% {_wide(made, width)}; \usepackage{{booktabs}}"
+        if kind == "tabular":
+            room = 0.98 * width if made.inches < 0.7 * width else 0.93 * made.inches  # does not widen the last column
+            span = rf"\multicolumn{{{len(self.columns)}}}{{@{{}}p{{{room:.2f}in}}@{{}}}}"
+            below = [r"  \addlinespace[2pt]", rf"  {span}{{\footnotesize\raggedright {notes}}} \\"] if notes else []
+            lines = [first, f"% {latex_text(self.title)}", f"{{{size}%", *made.lines, *below, r"\end{tabular}}", ""]
+            return "\n".join(lines)
+        star = "" if made.fits else "*"
         reference = f"\\label{{tab:{label}}}" if label else ""
-        return "\n".join(
-            [
-                r"\begin{table}[tb]",
-                r"  \centering\small\setlength{\tabcolsep}{4pt}",
-                f"  \\caption{{{latex_text(self.title)}}}{reference}",
-                f"  \\begin{{tabular}}{{{kinds}}}",
-                r"    \toprule",
-                f"    {head} \\\\",
-                r"    \midrule",
-                *rows,
-                r"    \bottomrule",
-                r"  \end{tabular}",
-                *(
-                    [rf"  \par\smallskip{{\footnotesize\raggedright {' '.join(map(latex_text, self.notes))}\par}}"]
-                    if self.notes
-                    else []
-                ),
-                r"\end{table}",
-                "",
-            ]
-        )
+        below = [rf"  \par\smallskip{{\footnotesize\raggedright {notes}\par}}"] if notes else []
+        lines = [first, rf"\begin{{table{star}}}[tb]", rf"  \centering{size}"]
+        lines += [rf"  \caption{{{latex_text(self.title)}}}{reference}", *(f"  {line}" for line in made.lines)]
+        return "\n".join([*lines, r"  \end{tabular}", *below, rf"\end{{table{star}}}", ""])
 
-    def _latex_cells(self, row: int) -> Iterator[str]:
+    def _fitted(self, width: float) -> Fitted:
+        if not 1 <= width <= 20:
+            raise ValueError(f"width={width!r}; give the inches of a column, such as {COLUMN}, or {PAGE} for a page")
+        heads = [Head(column.name, column.interval, column.short) for column in self.columns]
+        kinds = "".join("r" if c.numeric and i else "l" for i, c in enumerate(self.columns))
+        rows = [list(self._cells(row)) for row in range(len(self))]
+        return fitted(heads, kinds, rows, (width, PAGE) if width < PAGE else (width,))
+
+    def _cells(self, row: int) -> Iterator[Cell]:
         for place, column in enumerate(self.columns):
-            cell, reach = column.cells[row], column.reach(row)
+            cell = column.cells[row]
             if place == 0 or not NUMBER.fullmatch(cell):
-                marks = "".join(MATH[m] for m in self._marks(row)) if place == 0 else ""
-                yield latex_text(cell) + (f"$^{{{marks}}}$" if marks else "")
-                continue
-            cell = rf"\mathbf{{{cell}}}" if self._is_bold(column, row) else cell
-            yield f"${cell}$" + (f" ${reach}$" if reach else "")
+                yield Cell(cell, marks=self._marks(row) if place == 0 else "")
+            else:
+                yield Cell(cell, column.reach(row), number=True, bold=self._is_bold(column, row))
 
     def markdown(self) -> str:
         """Write a table of GitHub's Markdown, the title above and the notes below it.
@@ -260,8 +201,17 @@ class Table:
         if any(self.marks):
             yield "marks", self.marks
 
-    def write(self, path: str | Path) -> list[Path]:
-        """Write `path`.tex, .md and .csv, and return their paths; the name is the label in LaTeX.
+    def write(self, path: str | Path, kind: Kind = "tabular", width: float = COLUMN) -> list[Path]:
+        r"""Write `path`.tex, .md and .csv, and return their paths; one line where the table is wider than `width`.
+
+        Parameters
+        ----------
+        path : str or Path
+            Without an ending; its name is the label of a float.
+        kind : "tabular" or "table"
+            Bare, for \input inside a float of your own, or a float with caption.
+        width : float
+            Of the column it stands in, inches: 3.25 in two columns, 6.75 in one.
 
         Examples
         --------
@@ -269,7 +219,11 @@ class Table:
         ['tables/all.tex', 'tables/all.md', 'tables/all.csv']
         """
         path = Path(path)
-        texts = {"tex": self.latex(path.name), "md": self.markdown(), "csv": self.csv()}
+        texts = {"tex": self.latex(path.name, kind=kind, width=width), "md": self.markdown(), "csv": self.csv()}
+        made = self._fitted(width)
+        if not made.fits:
+            how = "the float is a table*" if kind == "table" else r"put it into a \begin{table*}"
+            warn(f"{path.name}.tex is {_wide(made, width)}: {how}, or leave columns or long names out")
         return [write_file(path.with_name(f"{path.name}.{form}"), text.encode()) for form, text in texts.items()]
 
     def _marks(self, row: int) -> str:
@@ -283,6 +237,15 @@ class Table:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+
+def _wide(made: Fitted, width: float) -> str:
+    """ "3.1 in wide", or what a table that is wider than it should be needs."""
+    if made.fits:
+        return f"{made.inches:.1f} in wide"
+    return (
+        f"{made.inches:.1f} in wide and needs {'6.75' if made.inches <= PAGE else 'more than 6.75'} in, not {width:g}"
+    )
 
 
 def number(value: object, places: int = 3, *, sign: bool = False) -> str:
@@ -311,9 +274,9 @@ def _differences(result: Comparison, places: int) -> Column:
 
 
 def comparison(result: Comparison, *, controls: Sequence[str] = (), places: int = 3) -> Table:
-    """Every variant of `cl.compare` with its difference, interval, p after Holm, and what could have been detected.
+    """Every variant of `cl.compare` with its difference, interval, p after correction, and what could be detected.
 
-    controls: names that were added as controls (`runs.controls`); they claim nothing, and a mark says so.
+    Controls, and variants that were changed or stopped by hand, are marked. controls: names of more of them.
 
     Examples
     --------
@@ -327,51 +290,84 @@ def comparison(result: Comparison, *, controls: Sequence[str] = (), places: int 
     table = result.table
     columns = [
         Column("variant", tuple(map(str, table.index))),
-        Column("seeds", tuple(number(int(n)) for n in table.seeds)),
-        Column("accuracy", tuple(number(v, places) for v in table.accuracy)),
+        Column("seeds", tuple(number(int(n)) for n in table.seeds), short="n"),
+        Column("accuracy", tuple(number(v, places) for v in table.accuracy), short="acc."),
         _differences(result, places),
-        Column("p (Holm)", tuple(_p(v) for v in table.p_holm)),
-        Column("detectable", tuple(number(v, places) for v in table.mde)),
+        Column(f"p ({_correction(result)})", tuple(_p(v) for v in table.p_holm)),
+        Column("detectable at most", tuple(number(v, places) for v in table.mde)),
     ]
-    meanings, marks = _marked(result, controls)
+    marks, meanings = _marks(result, _meanings(result, controls) | _tests(result))
     bold = frozenset(int(i) for i in np.flatnonzero(table.differs))
-    title = f"Accuracy against {result.to}" + ("" if result.at == "end" else f", at {result.at:.0%} of the budget")
+    title = f"Accuracy against {result.to}" + ("" if result.at == "end" else f", {result.when}")
     return Table(title, tuple(columns), ("difference", bold), marks, (*meanings, *_design(result)))
 
 
-def _marked(result: Comparison, controls: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the marks mean, and those of each row; only marks that are used."""
-    table, null = result.table, result.null
-    excludes = (table.low > 0) | (table.high < 0)
-    lucky = (table.difference > 0) & (table.difference <= (null.gain + 1e-12 if null else -1))
-    gain = number(null.gain, sign=True) if null else ""
-    meanings = {
-        f"the {result.confidence:.0%} interval leaves out 0, but not after Holm's correction.": excludes
-        & ~table.differs,
-        "control: claims nothing, tested by itself.": table.index.isin(controls) & (table.index != result.to),
-        f"gains no more than the best of {null.k if null else 0} random orders did by chance ({gain}).": lucky,
-        "tested by a solver that sees the answers.": table.gold.to_numpy(bool),
+def _correction(result: Comparison) -> str:
+    return "Dunnett" if result.spread == "pooled" else "Holm"
+
+
+Meanings = dict[str, tuple[str, np.ndarray]]  # of a sign: in words, and the rows that it stands at
+
+
+def _meanings(result: Comparison, controls: Sequence[str] = ()) -> Meanings:
+    """What every table of variants marks: controls, what was done by hand, solvers that see the answers."""
+    table, names = result.table, result.table.index
+    added = table.control.to_numpy(bool) if "control" in table else np.zeros(len(table), bool)
+    by_hand = result.costs["steered"].reindex(names).fillna("") if "steered" in result.costs else pd.Series("", names)
+    done = "; ".join(f"{name}: {text}" for name, text in by_hand.items() if text)
+    return {
+        CONTROL: (
+            "control: claims nothing; its p is its own, without a correction.",
+            (added | names.isin(controls)) & (names != result.to),
+        ),
+        BY_HAND: (f"changed by hand while it trained ({done}).", by_hand.ne("").to_numpy()),
+        GOLD: ("tested by a solver that sees the answers.", table.gold.to_numpy(bool)),
     }
-    used = [(text, np.asarray(rows, bool)) for text, rows in meanings.items() if np.any(rows)]
-    notes, marks = [], [""] * len(table)
-    for mark, (text, rows) in zip(MARKS, used, strict=False):
-        notes.append(f"{mark} {text}")
-        for row in np.flatnonzero(rows):
-            marks[row] += mark
-    return tuple(notes), tuple(marks) if used else ()
+
+
+def _tests(result: Comparison) -> Meanings:
+    """What a table of differences marks besides."""
+    table, null, correction = result.table, result.null, _correction(result)
+    excludes = (table.low > 0) | (table.high < 0)
+    ranks = pd.Series(null.ranks if null else {}, dtype=float).reindex(table.index)
+    return {
+        UNCORRECTED: (
+            f"the {result.confidence:.0%} interval leaves out 0, but not after {correction}'s correction.",
+            (excludes & ~table.differs).to_numpy(bool),
+        ),
+        THESE_ROWS: (
+            "differs on these test rows; for new rows of their kind the interval holds 0.",
+            (table.differs & ~table.differs_new).to_numpy(bool),
+        ),
+        RANK: (
+            f"rank among {null.k if null else 0} random orders: p above 0.05.",
+            ((ranks > 0.05) & (table.difference > 0)).to_numpy(bool),
+        ),
+    }
+
+
+def _marks(result: Comparison, meanings: Meanings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The signs of each row, and what those that are used mean, in the signs' order."""
+    used = [(mark, *meanings[mark]) for mark in MARKS if mark in meanings and meanings[mark][1].any()]
+    marks = [""] * len(result.table)
+    for mark, _, rows in used:
+        marks = [before + mark * bool(here) for before, here in zip(marks, rows, strict=True)]
+    return (tuple(marks) if used else ()), tuple(f"{mark} {text}" for mark, text, _ in used)
 
 
 def _design(result: Comparison) -> Iterator[str]:
     """How the numbers came about."""
-    table = result.table.drop(index=result.to)
+    table, correction = result.table.drop(index=result.to), _correction(result)
     if table.differs.any():
-        yield f"Bold: differs from {result.to} after Holm's correction."
+        yield f"Bold: differs from {result.to} after {correction}'s correction."
+    elif table.low.isna().all():
+        yield f"None could be tested against {result.to}: a single seed, or the same difference in all seeds."
     else:
-        yield f"None differs from {result.to} after Holm's correction."
+        yield f"None differs from {result.to} after {correction}'s correction."
     kinds = " and ".join(dict.fromkeys(table.interval[table.low.notna()]))
     if kinds:
         yield f"Intervals over seeds, paired by seed on the same test rows: {kinds}."
-        yield "Detectable: the smallest effect that so many seeds find with 80% power."
+        yield "Detectable at most: upper 95% bound of the smallest effect that so many seeds find with 80% power."
 
 
 def levels(result: Comparison, *, places: int = 3) -> Table:
@@ -390,7 +386,9 @@ def levels(result: Comparison, *, places: int = 3) -> Table:
     rows = result.levels.drop_duplicates("level").set_index("level").rows
     columns = [Column(f"level {name}", _printed(wide[name], places, sign=False)) for name in wide]
     note = f"Means over seeds; test rows a level: {', '.join(map(str, rows[list(wide)]))}."
-    return Table("Accuracy by level", (Column("variant", tuple(map(str, wide.index))), *columns), notes=(note,))
+    marks, meanings = _marks(result, _meanings(result))
+    names = Column("variant", tuple(map(str, wide.index)))
+    return Table("Accuracy by level", (names, *columns), marks=marks, notes=(*meanings, note))
 
 
 def of(

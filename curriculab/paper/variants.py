@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from curriculab.runs import Record
+from curriculab.runs.configurations import in_words
 
 
 def described(record: Record) -> str:
-    """ " (baby_steps by loss, buckets=3)": the method, its measure, its other knobs; "" where it was not recorded."""
+    """ " (baby_steps by loss, buckets=3)": the method, its measure, and knobs that are not the defaults.
+
+    Examples
+    --------
+    >>> from curriculab.paper.variants import described
+    >>> made = {"method": "baby_steps", "knobs": {"by": "loss", "buckets": 3}}
+    >>> described(cl.runs.Record({"variant": "mine", "seed": 0, "method": made}, {}))
+    ' (baby_steps by loss, buckets=3)'
+    >>> described(cl.runs.Record({"variant": "mine", "seed": 0}, {}))  # nothing of it was recorded
+    ''
+    """
     made = record.spec.get("method")
-    if not isinstance(made, Mapping) or "method" not in made:
-        name = str(record.spec.get("decides", {}).get("method", {}).get("function", "")).rpartition(".")[2]
-        return f" ({name}, defined by its author)" if name else ""
-    knobs = dict(made.get("knobs", {}))
-    by = knobs.pop("by", None) or _default(record, "by")
-    words = [f"{made['method']}{_by(record, by)}", *(f"{k}={written_value(v)}" for k, v in knobs.items())]
-    return f" ({', '.join(words)})"
+    found = record.spec.get("decides", {}).get("method", {})
+    usual = found.get("reached", {}).get("keywords") or {}
+    if isinstance(made, Mapping) and "method" in made:
+        name, own = str(made["method"]), ""
+        knobs = {knob: written_value(value) for knob, value in made.get("knobs", {}).items()}
+    else:
+        name, own = str(found.get("function", "")).rpartition(".")[2], "defined by its author"
+        knobs = {knob: in_words(value) for knob, value in found.get("knobs", {}).items()}
+    if not name:
+        return ""
+    by = knobs.pop("by", None) or usual.get("by")
+    others = [f"{knob}={value}" for knob, value in knobs.items() if knob not in usual or value != in_words(usual[knob])]
+    return f" ({', '.join([f'{name}{_by(record, by)}', *filter(None, [own]), *others])})"
 
 
 def _by(record: Record, column: object) -> str:
@@ -29,11 +46,6 @@ def _by(record: Record, column: object) -> str:
     knobs = {name: value for name, value in about["knobs"].items() if name != "role" and value is not None}
     inner = "".join(f", {name}={value}" for name, value in knobs.items())
     return f" by {column} (the measure {about['measure']}{inner})"
-
-
-def _default(record: Record, knob: str) -> object:
-    reached = record.spec.get("decides", {}).get("method", {}).get("reached", {})
-    return reached.get("keywords", {}).get(knob)
 
 
 def written_value(written: object) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import warnings
 from types import FrameType
+
+WIDTH = 88  # characters of a line in a notebook's output
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -30,13 +33,29 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and _of_the_package(frame):
         frame = frame.f_back
     warnings.warn_explicit(
-        message,
+        _wrapped(message) if in_a_notebook() else message,
         category,
         frame.f_code.co_filename,
         frame.f_lineno,
         module=frame.f_globals.get("__name__"),
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
+
+
+def in_a_notebook() -> bool:
+    """Does this run in the kernel of a notebook?"""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
+
+
+def _wrapped(message: str) -> str:
+    """Lines that a notebook does not tear within a word."""
+    lines = []
+    for line in message.splitlines():
+        lines += textwrap.wrap(line, WIDTH, break_long_words=False, break_on_hyphens=False, drop_whitespace=False) or [
+            ""
+        ]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _of_the_package(frame: FrameType) -> bool:

@@ -1,8 +1,8 @@
 """Finding the final answer in a worked text.  `final("5 * 12 = 60\\n#### 60") -> ("60", True)`.
 
 One reading for all tasks. What is thought is left out: all before the last </think>, and all behind a <think> that is
-not closed. A new line that begins with "Question:" or "Problem:" ends the text. Of <answer>, \\boxed{}, "####" and
-"answer is" or "answer:" the last counts, by its place in the whole text.
+not closed. A new line that begins with "Question:", "Problem:", "Q:" or a new turn ends the text.
+Of <answer>, \\boxed{}, "####" and "answer is" or "answer:" the last counts, by its place in the whole text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from curriculab.rewards.quantities import quantity
 LONGEST = 512  # characters of an answer that are looked at, from its end where nothing marks it
 NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\Z")  # commas between thousands only
 
-NEXT_PROBLEM = re.compile(r"\n[ \t]*(?:[#>*_]+[ \t]*)?(?:Question|Problem)(?:[ \t]+\d{1,4})?[*_]*[:：]")
+NEXT_PROBLEM = re.compile(  # what a model goes on with behind its answer: an example of the prompt's kind, or a turn
+    r"\n[ \t]*(?:[#>*_]+[ \t]*)?(?:(?:Question|Problem|Exercise)(?:[ \t]+\d{1,4})?[*_]*[:：]|Q\d{0,3}[*_]*[:：]"
+    r"|User[*_]*:|(?:Question|Problem|Exercise)[ \t]+\d{1,4}[*_]*[ \t]*(?:\n|\.[ \t]))"
+)
 THOUGHT = ("</think>", "</thinking>")
 THOUGHT_OPENS = ("<think>", "<thinking>")
 VERB = (
@@ -66,10 +69,12 @@ def readable(text: str) -> str:
         if max(text.rfind(mark) for mark in THOUGHT_OPENS) >= closed:
             return ""
         text = text[closed:]
-    if "\n" in text and ("Question" in text or "Problem" in text):
-        for found in NEXT_PROBLEM.finditer(text):
+    if "\n" in text:
+        found = NEXT_PROBLEM.search(text)
+        while found is not None:
             if text[: found.start()].strip():
                 return text[: found.start()]
+            found = NEXT_PROBLEM.search(text, found.end())
     return text
 
 

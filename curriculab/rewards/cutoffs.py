@@ -45,7 +45,7 @@ def limits(*, reset: bool = False) -> dict[str, float]:
     Examples
     --------
     >>> before = cl.rewards.limits()["length"]
-    >>> cl.rewards.verify("so " * 200 + "and on", "three", "text")  # nothing marks an answer in all that
+    >>> cl.rewards.verify("so " * 800 + "and on", "three", "text")  # nothing marks an answer in all that
     0.0
     >>> cl.rewards.limits()["length"] - before
     1

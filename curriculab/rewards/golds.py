@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from curriculab.rewards.formulas import intervals, values
 from curriculab.rewards.quantities import SIMPLE, quantity
 
 LATEX = re.compile(r"\\[A-Za-z({\[]|[\^{}√π∞≤≥²³]|\$.+\$|_\{?\d")
@@ -53,5 +54,7 @@ def _kind_of(answer: str) -> str:
         return "text"
     text = answer.strip()
     if LATEX.search(text) or (len(text) <= 80 and FORMULA.fullmatch(text)):
+        return "latex"
+    if intervals(text) or values(text):  # "x < -1 or x > 4", "x = 2 and y = 5"
         return "latex"
     return "text"

@@ -11,11 +11,9 @@ from decimal import Decimal
 from curriculab.rewards.answers import LONGEST
 from curriculab.rewards.plain import FRAME, THIN, plain, words
 from curriculab.rewards.quantities import DIGIT, MONEY, SIMPLE, Quantity, Token, tokens
+from curriculab.rewards.spoken import digits
+from curriculab.rewards.unmarked import REACH, SENTENCE, last_number, plain_ending
 
-SENTENCE = re.compile(
-    r"(?:\.(?<!\bapprox\.)(?<!\bca\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bRs\.)(?<!\bNo\.)(?<!\bno\.)(?<!\bvs\.)(?<!\bSt\.)"
-    r"(?<!\bDr\.)(?<!\bMr\.)|[!?])[\"')*_`\]}$]*(?=\s|\Z)|\n"
-)
 # What comes behind these explains an answer; a comma does so unless it goes on with a list.
 CLAUSE = re.compile(
     r",?\s*\b(?:because|since|as|which|where|whereas|while|given|not|instead|rather\s+than|but|so\s+that|after\s+that|"
@@ -34,12 +32,6 @@ COEFFICIENT = re.compile(r"\d\s*[A-Za-z](?![A-Za-z])|[A-Za-z]\s*[+*/-]\s*\d|\d\s
 FIRST_LETTERS = re.compile(r"[A-Za-z]{2,}")
 # Answers that need none of the rules below: a number alone, and one that ends a text behind a word or "=".
 ALONE = re.compile(r"[\s*_]{0,4}\$?(-?\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,15})?)\$?[*_]{0,2}\.?[\s*_]{0,4}\Z", re.ASCII)
-ENDING = re.compile(
-    r"(?:[A-Za-z,:;=!?]\s|[A-Za-z:=]\s?\$)(-?(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:\.\d{1,15})?)[.!]?\s{0,4}\Z",
-    re.ASCII,
-)
-LAST_DIGIT = re.compile(r".*\d", re.DOTALL | re.ASCII)
-REACH = 40  # characters in which the last number of an unmarked text is read; doubled where it goes on before them
 
 
 def plainly_same(said: str, mark: str, answer: str) -> bool | None:
@@ -48,11 +40,11 @@ def plainly_same(said: str, mark: str, answer: str) -> bool | None:
         return None
     if mark and len(said) >= REACH:
         return None
-    found = ALONE.match(said) if mark else ENDING.search(said[-REACH:])
+    found = ALONE.match(said) if mark else plain_ending(said)
     if found is None:
         return None
-    digits = found[1].replace(",", "")
-    return digits == answer or Decimal(digits) == Decimal(answer)
+    value = found[1].replace(",", "")
+    return value == answer or Decimal(value) == Decimal(answer)
 
 
 def number_meant(said: str, mark: str) -> Quantity | None:
@@ -61,7 +53,7 @@ def number_meant(said: str, mark: str) -> Quantity | None:
         return last_number(said)
     if len(said) > 4 * LONGEST:
         return None
-    text = plain(said)
+    text = digits(plain(said))
     if DENIED.match(text):
         return None
     strict = mark == "box" or "\\" in said
@@ -106,6 +98,8 @@ def _only(text: str, found: list[Token], whole: bool) -> Quantity | None:
         return None
     first = found[0]
     if len(found) > 1:
+        if not whole and first.quantity is not None and all(t.quantity == first.quantity for t in found):
+            return first.quantity  # "one half, or 1/2"
         if whole or first.quantity is None or FIRST_LETTERS.search(text[: first.start]) and _listed(text, found):
             return None
         between = text[first.end : found[1].start]
@@ -135,49 +129,6 @@ def _whole(text: str, token: Token) -> bool:
         return False
     letters = VARIABLE.findall(rest)
     return all(letter in "mgslhLtVWAN" for letter in letters)
-
-
-def last_number(text: str) -> Quantity | None:
-    """The last number of a text that nothing marks, None where its last digits belong to something larger."""
-    end = len(text)
-    digit = _last_digit(text)
-    if digit < 0:
-        return None
-    stop = min(end, digit + 60)
-    reach = REACH
-    while True:
-        start = max(0, digit - reach)
-        if start:
-            start = _blank_before(text, start, digit)
-        found = tokens(plain(_line_of(text, start, stop, digit)))
-        if found and (found[0].start > 0 or len(found) > 1 or start == 0 or reach > 32 * LONGEST):
-            return found[-1].quantity
-        if start == 0:
-            return None
-        reach *= 4
-
-
-def _last_digit(text: str) -> int:
-    found = LAST_DIGIT.match(text)
-    at = found.end() - 1 if found else -1
-    if text.isascii():
-        return at
-    for place in range(len(text) - 1, at, -1):
-        if text[place].isnumeric():
-            return place
-    return at
-
-
-def _blank_before(text: str, start: int, digit: int) -> int:
-    blank = text.find(" ", start, digit)
-    return blank if blank >= 0 else start
-
-
-def _line_of(text: str, start: int, stop: int, digit: int) -> str:
-    """The part of a text that lies on the line of its last digit."""
-    line = text.rfind("\n", start, digit) + 1
-    after = text.find("\n", digit, stop)
-    return text[max(line, start) : after if after >= 0 else stop]
 
 
 def words_meant(said: str, mark: str) -> list[str]:

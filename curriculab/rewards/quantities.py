@@ -8,11 +8,12 @@ of "3:30", "x^2", "A18" or "9 - 5", are no number.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
 from curriculab.rewards.plain import THIN, plain
+from curriculab.rewards.spoken import SPOKEN, digits
 
 MOST_DIGITS = 400  # of a number that is read; powers that come to more are left to the mathematical judge
 
@@ -41,13 +42,24 @@ UNSIGNED = (
     r"(?:\.\d+)?|\.\d+"
 )
 TOKEN = re.compile(
-    rf"(?P<whole>\d+)[ {THIN}]+(?P<top>\d+)/(?P<bottom>\d+)"
+    rf"(?:(?P<whole>\d+)[ {THIN}]+(?P<top>\d+)/(?P<bottom>\d+)"
     rf"|(?P<base>\d+)\s?\^\s?(?:\{{\s?(?P<power>-?\d+)\s?\}}|(?P<raised>-?\d+))"
     rf"|(?P<number>{UNSIGNED})(?:[eE](?P<exponent>[-+]?\d{{1,6}})(?![\d.]))?"
     rf"(?:\s{{0,3}}[×*x]\s{{0,3}}10\s?\^\s?(?:\{{\s?(?P<ten>[-+]?\d{{1,6}})\s?\}}|(?P<tens>[-+]?\d{{1,6}})))?"
-    rf"(?:\s?/\s?(?P<denominator>\d+)(?![\d.,]*\d))?",
+    rf"(?:\s?/\s?(?P<denominator>\d+)(?![\d.,]*\d))?)"
+    rf"(?P<scale>[ {THIN}-]?(?i:hundred|thousand|million|billion|trillion|bn|dozen)\b|[kKM](?![A-Za-z0-9]))?",
     re.ASCII,
 )
+SCALES = {
+    "hundred": 100,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "bn": 10**9,
+    "trillion": 10**12,
+    "dozen": 12,
+}
+SCALES |= {"k": 10**3, "m": 10**6}  # "40k", "1.2M"
 DIGIT = re.compile(r"\d", re.ASCII)
 LETTERS = re.compile(r"[A-Za-z]+")
 PERCENT = re.compile(rf"[ {THIN}\\]*(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
@@ -67,6 +79,8 @@ class Quantity:
         Whether a percent sign stood behind it.
     unit : str, optional
         The unit's short name with its power, such as "cm^2"; None where no known unit stood behind it.
+    scale : int
+        By which the value has been multiplied: 10**6 of "2.5 million".
 
     Examples
     --------
@@ -78,9 +92,12 @@ class Quantity:
     value: Fraction
     percent: bool = False
     unit: str | None = None
+    scale: int = field(default=1, repr=False, compare=False)
 
     def same(self, other: Quantity) -> bool:
         """Whether the other one means the same: the value, percent signs apart, and no other unit.
+
+        "2.5 million" is the same as "2.5" itself, which may count millions; the reverse does not hold.
 
         Examples
         --------
@@ -89,7 +106,7 @@ class Quantity:
         """
         if self.unit and other.unit and self.unit != other.unit:
             return False
-        if self.value == other.value:
+        if self.value == other.value or (self.scale == 1 != other.scale and self.value * other.scale == other.value):
             return True
         if self.percent != other.percent:
             mine = self.value / 100 if self.percent else self.value
@@ -117,15 +134,17 @@ def tokens(text: str, *, strict: bool = False) -> list[Token]:
 def _token(text: str, match: re.Match[str], strict: bool) -> Token:
     start, end = match.span()
     sign, begin = _sign(text, start)
+    scale = (match["scale"] or "").strip(" -" + THIN).lower()
     if sign is None or _torn_left(text, start) or _torn_right(text, end, strict):
         return Token(begin, end, None)
     value = _value(match)
     if value is None:
         return Token(begin, end, None)
+    times = SCALES[scale] if scale else 1
     percent = PERCENT.match(text, end)
     if percent:
-        return Token(begin, percent.end(), Quantity(value * sign, True))
-    return Token(begin, end, Quantity(value * sign, False, _unit(text, end)))
+        return Token(begin, percent.end(), Quantity(value * sign * times, True, scale=times))
+    return Token(begin, end, Quantity(value * sign * times, False, _unit(text, end), times))
 
 
 def _sign(text: str, start: int) -> tuple[int | None, int]:
@@ -231,10 +250,10 @@ def _value(match: re.Match[str]) -> Fraction | None:
         if abs(power) * len(match["base"]) > MOST_DIGITS or (base == 0 and power <= 0):
             return None
         return Fraction(base) ** power
-    digits = match["number"]
+    written = match["number"]
     for mark in (",", " ", THIN, "'"):
-        digits = digits.replace(mark, "")
-    value = Fraction(digits)
+        written = written.replace(mark, "")
+    value = Fraction(written)
     exponent = int(match["exponent"] or 0) + int(match["ten"] or match["tens"] or 0)
     if abs(exponent) > MOST_DIGITS:
         return None
@@ -289,8 +308,12 @@ def quantity(text: str) -> Quantity | None:
 
 @lru_cache(maxsize=4096)  # right answers come again with every text
 def _quantity(text: str) -> Quantity | None:
-    if len(text) > MOST_DIGITS or not DIGIT.search(ascii_digits(text)):
+    if len(text) > MOST_DIGITS:
         return None
+    if not DIGIT.search(ascii_digits(text)):
+        if SPOKEN.fullmatch(text.strip(" .*_")) is None:
+            return None
+        text = digits(text)
     line = plain(text).strip()
     bracket = line[:1] in "([" and line[-1:] in ")]" and line[1:2] != ""
     inner = line[1:-1].strip() if bracket else line

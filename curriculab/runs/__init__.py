@@ -4,7 +4,7 @@ from curriculab.registry.digests import digest_of, digest_of_table
 from curriculab.runs.importers import import_runs
 from curriculab.runs.judging import cut_offs
 from curriculab.runs.merging import join
-from curriculab.runs.schema import COLUMNS, CUMULATIVE, KEYS, SIGNAL, Record, Runs
+from curriculab.runs.schema import COLUMNS, CUMULATIVE, KEYS, OF_TEST, SIGNAL, Record, Runs
 from curriculab.runs.store import Store, load_record, load_runs
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "KEYS",
     "SIGNAL",
     "CUMULATIVE",
+    "OF_TEST",
     "Record",
     "Runs",
     "Store",

@@ -90,11 +90,13 @@ def show(root: Path, found: list[Entry], given: argparse.Namespace) -> int:
             print(f"  {bytes_of(path.stat().st_size):>9}  {path.relative_to(entry.path)}")
         return 0
     record = load_record(entry.path)
-    settings = {k: v for k, v in record.spec.items() if k not in ("variant", "seed", "decides", "events")}
+    settings = {k: v for k, v in record.spec.items() if k not in ("variant", "seed", "decides", "events", "traceback")}
     print("\n".join(f"  {k:<10} {short(v)}" for k, v in settings.items()))
     for part, value in dict(record.spec.get("decides", {})).items():
         print(f"  decides    {part} = {short(value)}")
     runs = Runs((record,))
+    if record.key in runs.tracebacks:
+        print("\n" + "\n".join(f"  {printable(line)}" for line in runs.tracebacks[record.key].splitlines()))
     if len(runs.accuracy()):
         print("\n" + runs.accuracy()[["step", "solver", "accuracy", "n"]].to_string(index=False))
     rows = ", ".join(f"{name} {len(getattr(runs, name)):,}" for name in COLUMNS)

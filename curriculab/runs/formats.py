@@ -54,7 +54,8 @@ RECORD = 16  # bytes of length and checksums around each record of an event file
 class Part:
     """What one file tells of one run: `metrics` by step, `items` by test row; its name and planned steps if told.
 
-    odd: (column, step) where something that is no number was logged; grouped: a mean over runs, as W&B groups them.
+    odd: (column, step) where something that is no number was logged; grouped: a mean over runs, as W&B groups them;
+    seed: where the file tells it.
     """
 
     metrics: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"step": []}))
@@ -63,6 +64,7 @@ class Part:
     planned: float | None = None
     odd: tuple[tuple[str, float], ...] = ()
     grouped: bool = False
+    seed: int | None = None
 
 
 # -- Transformers and TRL ---------------------------------------------------------------------------------------------
@@ -216,10 +218,10 @@ def json_lines(path: Path, step: Steps = None) -> list[Part]:
 
 
 def has_steps(frame: pd.DataFrame) -> bool:
-    return _step_column(frame) is not None
+    return step_column(frame) is not None
 
 
-def _step_column(frame: pd.DataFrame) -> str | None:
+def step_column(frame: pd.DataFrame) -> str | None:
     names = {str(name).lower(): name for name in reversed(frame.columns)}
     trained = [name for name in frame.columns if str(name).endswith("/global_step")]
     return next((names[name] for name in STEPS if name in names), None) if not trained else trained[0]
@@ -227,15 +229,15 @@ def _step_column(frame: pd.DataFrame) -> str | None:
 
 def _history(frame: pd.DataFrame, step: Steps, path: Path) -> Part:
     """Lines by step; those without one, such as readings of the machine, are left out with a word."""
-    name = step if isinstance(step, str) else _step_column(frame)
+    name = step if isinstance(step, str) else step_column(frame)
     if step is None and name is None or isinstance(step, str) and step not in frame:
         has, near = ", ".join(map(str, frame.columns[:6])), closest(str(step), frame) if step else ""
         raise ValueError(
             f"{path}, line 1: found the columns {has},{near} expected one that counts steps (step, _step, global_step, "
             'iteration, epoch), or a W&B panel\'s export; name it, columns={"step": "..."}'
         )
-    odd = _odd_cells(frame)
-    table = _numbers(frame, path)
+    odd = odd_cells(frame)
+    table = numbers(frame, path)
     steps = pd.to_numeric(pd.Series(step(table), index=table.index)) if callable(step) else table[name]
     if not pd.api.types.is_numeric_dtype(steps.dtype):
         raise ValueError(f"{path}: found {show(steps.iloc[0])} in {name!r}, expected numbers, which count steps")
@@ -249,7 +251,7 @@ def _history(frame: pd.DataFrame, step: Steps, path: Path) -> Part:
     return _logged(cut_at_resumes(table, path))
 
 
-def _odd_cells(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+def odd_cells(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     """Of each line, the columns where NaN was written; an empty cell is nothing that was logged."""
     names: list[tuple[str, ...]] = [()] * len(frame)
     for name in frame.columns:
@@ -266,7 +268,7 @@ def _panel(frame: pd.DataFrame, path: Path) -> list[Part]:
             f"{path}, line 1: found the x axis {axis!r}, expected Step or global_step; choose it as the panel's x axis "
             "and export again"
         )
-    table = _numbers(frame, path).rename(columns={axis: "step"}).assign(**{ODD: _odd_cells(frame)})
+    table = numbers(frame, path).rename(columns={axis: "step"}).assign(**{ODD: odd_cells(frame)})
     table = table.dropna(subset="step")
     metrics: dict[str, dict[str, str]] = {}
     for column in frame.columns[1:]:
@@ -301,7 +303,7 @@ def _as_cell(value: Any) -> Any:
     return json.dumps(value, default=str) if isinstance(value, list | dict) else value
 
 
-def _numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+def numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Cells of text as numbers, empty ones as NaN; a column that holds no number at all stays text."""
     columns = {}
     for name in frame.columns:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curriculab.data.files import from_jsonl
+from curriculab.data.files import from_csv, from_jsonl
 from curriculab.data.validation import closest, show
 from curriculab.registry.warning import warn
 from curriculab.runs.formats import (
@@ -33,6 +33,7 @@ from curriculab.runs.formats import (
     trainer_state,
 )
 from curriculab.runs.schema import COLUMNS, CUMULATIVE, Record, Runs
+from curriculab.runs.summaries import is_runs_table, results, runs_table
 
 Column = str | Callable[[pd.DataFrame], pd.Series]
 
@@ -52,7 +53,7 @@ LIKE_ACCURACY = re.compile(r"acc|exact_match|reward|score|pass@|correct|solve|\b
 ACCURACY = re.compile(r"(?:eval|test|val|valid|validation)[/_](?:(?P<set>.+)[/_])?(?:accuracy|acc|exact_match)")
 
 
-FORMATS = "trainer_state.json, *.tfevents.*, a .csv or .jsonl with steps, a W&B .csv or samples_*.jsonl"
+FORMATS = "trainer_state.json, *.tfevents.*, a .csv or .jsonl with steps, a W&B .csv, samples_*.jsonl or results_*.json"
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,16 @@ def import_runs(
 
     Loss, and accuracies named like eval_accuracy or eval/math_acc (not of tokens), are known; such an accuracy becomes
     one line of `runs.items` per evaluation, with its test set as the id and a share as `correct`. All else that was
-    logged stays in `runs.metrics`. Progress is the share of the planned steps where they are told, else of the last
-    step in the files. Steps that go back are a resumed run, whose earlier branch is left out; an accuracy that is not a
-    number is kept as such, and no earlier one stands for it. Both are said in a warning.
+    logged stays in `runs.metrics`. W&B's table of runs gives the last numbers of each, with the seed of a column
+    `seed`; results_*.json an accuracy for each task. Progress is the share of the planned steps where they are told,
+    else of the last step in the files. Steps that go back are a resumed run, whose earlier branch is left out; an
+    accuracy that is not a number is kept as such, and no earlier one stands for it. Both are said in a warning.
 
     Parameters
     ----------
     source : str or Path
-        A file, a folder (its trainer_state.json, that of its last checkpoint, its event files or its samples), or a
-        pattern of either with * and {variant}, {seed}, {step}: what stands there names the run.
+        A file, a folder (its trainer_state.json, that of its last checkpoint, its event files, its samples or its last
+        results), or a pattern of either with * and {variant}, {seed}, {step}: what stands there names the run.
     variant : str, optional
         Name of the run where no pattern gives it. None: that of the run in a W&B panel, else of the folder or, for a
         .csv, of the file.
@@ -132,6 +134,7 @@ def import_runs(
     for path, named in _places(str(source)):
         for part in _parts(path, metric, filter, (columns or {}).get("step")):
             own = {"variant": variant or _folder(path), "seed": seed, "step": step}
+            own |= {} if part.seed is None else {"seed": part.seed}
             own |= _named_inside(part, names, path) | named
             part = _without_seed(part, names, path)
             key = str(own["variant"]), int(own["seed"])
@@ -202,7 +205,7 @@ def _match(pattern: str, text: str | None, path: Path) -> dict[str, str]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """What a folder holds: a trainer's state (its own, else the last checkpoint's), event files, or samples."""
+    """What a folder holds: a trainer's state (its own, else the last checkpoint's), event files, samples or results."""
     states = sorted(folder.glob("checkpoint-*/trainer_state.json"), key=lambda p: _number(p.parent.name))
     if (folder / "trainer_state.json").exists():
         return [folder / "trainer_state.json"]
@@ -212,6 +215,8 @@ def _inside(folder: Path) -> list[Path]:
         return [folder]
     if samples := sorted(folder.glob("samples_*.jsonl*")):
         return samples
+    if tested := sorted(folder.glob("results*.json")):
+        return tested[-1:]  # their names are times: the last one
     raise ValueError(f"{folder}: found none of {FORMATS}; name a file, or a pattern such as {folder}/{{variant}}")
 
 
@@ -222,7 +227,8 @@ def _number(name: str) -> int:
 def _parts(path: Path, metric: Choice, filter: Choice, step: Steps) -> list[Part]:
     name = path.name.lower()
     if name.endswith((".csv", ".csv.gz")):
-        return csv_log(path, step)
+        table = from_csv(path)
+        return runs_table(table, path) if step is None and is_runs_table(table) else csv_log(path, step)
     if name.endswith((".jsonl", ".jsonl.gz")) and (step is not None or _is_log(path)):
         return json_lines(path, step)
     if step is not None:
@@ -231,6 +237,8 @@ def _parts(path: Path, metric: Choice, filter: Choice, step: Steps) -> list[Part
         return tensorboard(path)
     if name.endswith((".jsonl", ".jsonl.gz")):
         return harness(path, metric=metric, filter=filter)
+    if name.startswith("results") and name.endswith((".json", ".json.gz")):
+        return results(path, metric=metric, filter=filter)
     if name.endswith((".json", ".json.gz")):
         return trainer_state(path)
     raise ValueError(f"{path}: cannot tell what wrote it; known are {FORMATS}")
@@ -278,9 +286,9 @@ def _record(parts: list[Named], columns: Mapping[str, Column]) -> Record:
 def _metrics(named: Named, columns: Mapping[str, Column]) -> pd.DataFrame:
     """What was logged at each step, known names first: loss and, where told, rows, tokens and the like."""
     table = named.part.metrics
-    reserved = {c: f"logged/{c}" for c in ("variant", "seed", "progress") if c in table}
+    reserved = {c: f"logged/{c}" for c in ("variant", "seed", "progress", "role") if c in table}
     values: dict[str, pd.Series] = {}
-    for target in COLUMNS["metrics"][4:]:
+    for target in ("loss", "rows", *CUMULATIVE):
         wanted = columns.get(target) or next((c for c in LOGGED.get(target, (target,)) if c in table), None)
         values[target] = _taken(wanted, target, named) if wanted else pd.Series(np.nan, index=table.index)
     used = {c for c in values if c in table} | {c for names in LOGGED.values() for c in names if c in table}
@@ -366,7 +374,8 @@ def _row_items(named: Named) -> pd.DataFrame:
     if items is None:
         return pd.DataFrame()
     step = np.nan if named.step is None else named.step
-    return items.assign(step=step, solver="direct", gold=False, whole_set=False, **dict.fromkeys(CUMULATIVE, np.nan))
+    whole = items["whole_set"] if "whole_set" in items else False
+    return items.assign(step=step, solver="direct", gold=False, whole_set=whole, **dict.fromkeys(CUMULATIVE, np.nan))
 
 
 def _once(table: pd.DataFrame, keys: list[str], parts: list[Named]) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.warning import warn
+from curriculab.runs.configurations import apart
 from curriculab.runs.schema import Record, Runs
 
 
@@ -22,7 +24,8 @@ def join(*runs: Runs) -> Runs:
     Parameters
     ----------
     *runs : Runs
-        Sets without a variant and seed in common, or with other test rows of the same imported ones.
+        Sets without a variant and seed in common, or with other test rows of the same imported ones; two configurations
+        of one name are told apart by what differs.
 
     Raises
     ------
@@ -39,10 +42,15 @@ def join(*runs: Runs) -> Runs:
     ['random_order', 'easy_to_hard']
     """
     found: dict[tuple[str, int], Record] = {}
-    for some in runs:
-        for record in some.records:
-            found[record.key] = _merged(found[record.key], record) if record.key in found else record
-    return Runs(tuple(found.values()), tuple(dict.fromkeys(v for some in runs for v in some.null)))
+    given = [record for some in runs for record in some.records]
+    null = {name for some in runs for name in some.null}
+    records, said = apart(given)
+    if said:
+        warn(f"{said}; names and tables tell them apart")
+    for record in records:
+        found[record.key] = _merged(found[record.key], record) if record.key in found else record
+    bands = (new.key[0] for old, new in zip(given, records, strict=True) if old.key[0] in null)
+    return Runs(tuple(found.values()), tuple(dict.fromkeys(bands)))
 
 
 def _merged(one: Record, two: Record) -> Record:

@@ -23,7 +23,7 @@ import pandas as pd
 from filelock import lock_descriptor
 
 from curriculab.runs.schema import COLUMNS, Runs
-from curriculab.runs.store import RUN, OtherFormat, check_format
+from curriculab.runs.store import RUN, OtherFormat, check_format, tables_of
 
 STATES = ("finished", "failed", "other format", "running", "unfinished", "damaged", "leftover")
 
@@ -170,7 +170,7 @@ def _readable(folder: Path) -> None:
     """Raise where a table is missing or its end is; reads no rows."""
     import pyarrow.parquet as pq
 
-    for name in COLUMNS:
+    for name in tables_of(folder):
         pq.read_metadata(folder / f"{name}.parquet")
 
 

@@ -6,13 +6,16 @@ One line of `runs.items`: variant "easy first", seed 0, step 50, id "ladder/add/
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from curriculab.registry.warning import warn
+from curriculab.runs.configurations import apart
 from curriculab.runs.display import as_html
+from curriculab.runs.roles import of_learner, with_role
 
 FORMAT = 2  # of run folders and specs; 1: of 0.1.0 before its modules moved, without a number
 
@@ -21,14 +24,17 @@ KEYS = ["variant", "seed", "step"]
 
 CUMULATIVE = ["tokens", "rollouts", "generated", "seconds"]  # trained tokens, answers, their tokens, seconds until then
 
+OF_TEST = ["test_tokens", "test_generated"]  # tokens that a test row took at this test, read and written; and written
+
 
 COLUMNS: dict[str, list[str]] = {
-    "metrics": [*KEYS, "progress", "loss", "rows", *CUMULATIVE],
-    "exposure": [*KEYS, "id", "tokens", "weight"],
-    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *CUMULATIVE],
-    "ledger": [*KEYS, "request", "purpose", "role", "rows", "tokens", "rollouts", "generated", "seconds", "test"],
-    "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained", "signal"],
-    "rollouts": [*KEYS, "purpose", "id", "level", "group", "prompt", "text", "reward", "length", "ended"],
+    "metrics": [*KEYS, "progress", "loss", "rows", *CUMULATIVE, "role"],
+    "exposure": [*KEYS, "id", "tokens", "weight", "role"],
+    "items": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *CUMULATIVE, *OF_TEST],
+    "validation": [*KEYS, "progress", "share", "solver", "gold", "id", "correct", *CUMULATIVE, *OF_TEST],
+    "ledger": [*KEYS, "request", "purpose", "role", "rows", *CUMULATIVE, "test", "solver"],
+    "groups": [*KEYS, "purpose", "id", "group", "n", "reward", "spread", "tokens", "trained", "signal", "role"],
+    "rollouts": [*KEYS, "purpose", "id", "level", "group", "prompt", "text", "reward", "length", "ended", "role"],
 }
 
 
@@ -74,7 +80,7 @@ class Record:
     @property
     def steps(self) -> int:
         """Optimiser steps taken."""
-        metrics = self.tables.get("metrics", ())
+        metrics = of_learner(self.tables.get("metrics", pd.DataFrame()))
         return int(metrics["step"].max()) if len(metrics) else 0
 
     def __repr__(self) -> str:
@@ -90,12 +96,17 @@ class Record:
 class Runs:
     """Several variants with several seeds, as tidy tables with `variant`, `seed` and `step`.
 
-    metrics    one line per optimiser step: loss (nats a token), tokens trained and seconds so far, the method's notes;
+    metrics    one line per optimiser step of a `role`: loss (nats a token), the learner's steps and trained tokens so
+               far, answers, their tokens and seconds of all roles so far, the method's notes;
                under reinforcement also mean `reward`, tokens an answer (`length`), share of groups with a `signal`,
                how far the decode's log-probabilities are from the forward's (`logprob_gap`, `logprob_gap_max`, nats)
-    exposure   one line per trained row: which row at which step, with how many learned tokens and which weight
-    items      one line per test row and evaluation: correct (0 or 1), level and topic where the pool has them
-    ledger     one line per answered request: what it cost in rows, tokens, rollouts and seconds
+    exposure   one line per trained row: which row at which step of the learner, with how many learned tokens and which
+               weight, and which `role` learned it (`runs.roles.of_learner` keeps the learner's)
+    items      one line per test row and evaluation: correct (0 or 1), level and topic where the pool has them; what the
+               test itself took for the row: test_tokens (read and written, by all roles), test_generated (written)
+    validation the same of the rows that were read as training went on; empty where the test rows were
+    ledger     one line per answered request: what it cost in rows, tokens, rollouts and seconds, by `role`; of a test,
+               by its `solver`
     groups     one line per group of answers to a row: how many, mean reward, spread (largest minus smallest), tokens
                generated, how many of its answers were trained (0: probed or rejected) and whether any of these pushed
                the learner (an advantage other than 0); statistics.waste adds it up
@@ -111,13 +122,23 @@ class Runs:
     (6, 24, 48)
     >>> "tokens" in runs.ledger, len(runs.groups), len(runs.rollouts)  # nothing is sampled in supervised training
     (True, 0, 0)
-    >>> runs.failed, runs.findings, runs.interventions
-    ({}, {}, [])
+    >>> len(runs.validation), runs.watched is runs  # with rows to validate on, what curves read instead of `items`
+    (0, True)
+    >>> runs.failed, runs.tracebacks, runs.findings, runs.interventions
+    ({}, {}, {}, [])
     """
 
     records: tuple[Record, ...]
     null: tuple[str, ...] = ()
     _cache: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        records, said = apart(self.records)
+        if said:
+            warn(f"{said}; names and tables tell them apart, report.latest(runs) takes the latest")
+            null = [record.key[0] for record, old in zip(records, self.records, strict=True) if old.key[0] in self.null]
+            object.__setattr__(self, "records", records)
+            object.__setattr__(self, "null", tuple(dict.fromkeys(null)))
 
     def _table(self, name: str) -> pd.DataFrame:
         if name not in self._cache:
@@ -127,15 +148,29 @@ class Runs:
                 if len(r.tables.get(name, ()))
             ]
             table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS[name])
+            table = with_role(table) if "role" in COLUMNS[name] else table
             self._cache[name] = table[[*KEYS, *(c for c in table.columns if c not in KEYS)]]
         return self._cache[name]
 
     metrics = property(lambda self: self._table("metrics"))
     exposure = property(lambda self: self._table("exposure"))
     items = property(lambda self: self._table("items"))
+    validation = property(lambda self: self._table("validation"))
     ledger = property(lambda self: self._table("ledger"))
     groups = property(lambda self: self._table("groups"))
     rollouts = property(lambda self: self._table("rollouts"))
+
+    @property
+    def watched(self) -> Runs:
+        """The same runs as they were watched: `items` are those of the validation rows, where all runs have some.
+
+        Curves read it, so that nothing is chosen by the test rows.
+        """
+        if "watched" not in self._cache:
+            read = [r.tables.get("validation", ()) for r in self.records if len(r.tables.get("items", ()))]
+            whole = bool(read) and all(map(len, read))
+            self._cache["watched"] = Runs(tuple(map(_validated, self.records)), self.null) if whole else self
+        return self._cache["watched"]
 
     @property
     def variants(self) -> list[str]:
@@ -162,6 +197,11 @@ class Runs:
     def failed(self) -> dict[tuple[str, int], str]:
         """Why a variant stopped before its budget was spent, by (variant, seed)."""
         return {r.key: str(r.spec["ended"]) for r in self.records if str(r.spec.get("ended", "")).startswith("failed")}
+
+    @property
+    def tracebacks(self) -> dict[tuple[str, int], str]:
+        """Where a method failed in its author's own lines, by (variant, seed)."""
+        return {r.key: str(r.spec["traceback"]) for r in self.records if r.spec.get("traceback")}
 
     @property
     def interventions(self) -> list[Mapping[str, object]]:
@@ -229,6 +269,12 @@ class Runs:
                 "failed": sum(record.key in failed for record in records),
             }
         return pd.DataFrame.from_dict(lines, orient="index").rename_axis("variant").round(3)
+
+
+def _validated(record: Record) -> Record:
+    """The record with the tests of the validation rows in the place of those of the test rows."""
+    items = record.tables.get("validation", record.tables.get("items"))
+    return record if items is None else replace(record, tables={**record.tables, "items": items})
 
 
 def _last_accuracy(records: Sequence[Record]) -> float:

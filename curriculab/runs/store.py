@@ -21,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from curriculab.registry.warning import warn
+from curriculab.runs.looks import kept_looks
 from curriculab.runs.schema import COLUMNS, FORMAT, Record, Runs
 
 FAILED = ".failed"
@@ -134,6 +135,14 @@ class Store:
         return final
 
 
+NOT_ALWAYS = ("rollouts", "validation")  # tables: of before there were any, or without validation rows
+
+
+def tables_of(folder: Path) -> list[str]:
+    """Names of the tables that a recorded run has to have."""
+    return [name for name in COLUMNS if name not in NOT_ALWAYS or (folder / f"{name}.parquet").exists()]
+
+
 def load_record(folder: Path, variant: str | None = None) -> Record:
     """One recorded run from its folder.
 
@@ -165,10 +174,9 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
         spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
         check_format(spec, f"the recorded run {folder}")
         str(spec["variant"]), int(spec["seed"])
-        written = [name for name in COLUMNS if name != "rollouts" or (folder / "rollouts.parquet").exists()]
-        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in written}
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in tables_of(folder)}
         events = tuple(json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines())
-        path = folder / "findings.json"
+        path, looks = folder / "findings.json", kept_looks(folder)
         findings = pd.read_json(path, orient="table") if path.exists() else None
     except OtherFormat:
         raise
@@ -176,7 +184,11 @@ def load_record(folder: Path, variant: str | None = None) -> Record:
         raise DamagedRun(folder, error) from None
     adapter = folder / "adapter"
     return Record(
-        {**spec, "variant": variant or spec["variant"]}, tables, events, findings, adapter if adapter.exists() else None
+        {**spec, **looks, "variant": variant or spec["variant"]},
+        tables,
+        events,
+        findings,
+        adapter if adapter.exists() else None,
     )
 
 

@@ -111,8 +111,8 @@ class SimulatedLearner:
                 return score(self._abilities, ask)
             case Train():
                 return train(self._abilities, ask, self._objective(ask.request))
-            case Copy(source, to):
-                self._abilities.average(ask.owner, {source: 1.0} if isinstance(source, str) else source, to)
+            case Copy():
+                self._abilities.copy(ask.owner, ask.request)
                 return Answer(None)
         raise TypeError(f"a simulated learner answers Sample, Score, Train and Copy, not {type(ask.request).__name__}")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from curriculab.protocol import Piece, Rows
 from curriculab.rewards import verify, verify_rows
@@ -59,6 +60,38 @@ def learned_text(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         lengths.append(sum(text_bytes(piece.text) + piece.end for piece in learned))
         last.append(learned[-1].text if learned else None)
     return np.array(lengths), verify_rows(rows, last)
+
+
+def before_answer(turns: pd.Series) -> pd.Series:
+    """The turns of each row without the learned words that end them, (rows,): what stands before an answer.
+
+    Examples
+    --------
+    >>> thought, hint, text = cl.Piece("aha", learn=True), cl.Piece("think", turn=True), cl.Piece("7", learn=True)
+    >>> [one.text for one in before_answer(pd.Series([(thought, hint, text)]))[0]]
+    ['aha', 'think']
+    >>> [one.text for one in before_answer(pd.Series([(thought, text)]))[0]]
+    ['aha']
+    """
+    without = [said[:-1] if said and said[-1].learn else said for said in turns]
+    return pd.Series(without, index=turns.index, dtype=object)
+
+
+def last_learned(rows: Rows) -> list[str | None]:
+    """The text that each row ends with and that is learned; the answer where nothing was said.
+
+    Examples
+    --------
+    >>> last_learned(pd.DataFrame({"answer": ["7"]}))
+    ['7']
+    """
+    if "turns" not in rows:
+        return [str(answer) for answer in rows["answer"].tolist()]
+    return [_last_text(turns) for turns in rows["turns"]]
+
+
+def _last_text(turns: Sequence[Piece]) -> str | None:
+    return next((piece.text for piece in reversed(turns) if piece.learn), None)
 
 
 def _own_texts(rows: Rows) -> list:

@@ -6,11 +6,19 @@ import numpy as np
 import pandas as pd
 
 from curriculab.protocol import Answer, Ask, Rows, Score
-from curriculab.simulation.abilities import Abilities, Chances
+from curriculab.simulation.abilities import Abilities, Chances, PartChances
 from curriculab.simulation.arithmetic import entropy, nll, text_key
-from curriculab.simulation.rows import context_bytes, is_list, learned_text, text_bytes, wrong_choices
+from curriculab.simulation.parts import rightness
+from curriculab.simulation.rows import (
+    context_bytes,
+    is_list,
+    last_learned,
+    learned_text,
+    text_bytes,
+    wrong_choices,
+)
 
-MEASURES = ("nll", "options", "entropy", "angle", "embedding")
+MEASURES = ("nll", "options", "entropy", "angle", "angle_across", "embedding")
 
 PER_TOKEN = ("nll", "entropy")  # measures that have a value at every learned token
 
@@ -21,7 +29,7 @@ def score(abilities: Abilities, ask: Ask) -> Answer:
     measures = _measures(request)
     if measures == ("options",):
         return _score_options(abilities, ask)
-    chances = abilities.chances(ask.owner, request.role, rows)
+    chances = abilities.chances(ask.owner, request.role, rows, answered=True)
     reads_text = any(measure in PER_TOKEN for measure in measures)
     learned, right = learned_text(rows) if reads_text else (np.zeros(len(rows), int), None)
     columns = {}
@@ -31,7 +39,7 @@ def score(abilities: Abilities, ask: Ask) -> Answer:
             value = [np.full(n, v) for n, v in zip(learned, value, strict=True)]
         columns[measure] = pd.Series(value, index=rows.index, dtype=object if isinstance(value, list) else None)
     tokens = context_bytes(rows, learned=not reads_text) + learned
-    return Answer(rows[[]].assign(**columns), int(tokens.sum()))
+    return Answer(rows[[]].assign(**columns), int(tokens.sum()), read=tokens)
 
 
 def _measures(request: Score) -> tuple[str, ...]:
@@ -51,35 +59,60 @@ def _measure(
 ) -> np.ndarray | list:
     """One measure of each row, (rows,).
 
-    "angle": prompts are concentrated as far as they are mastered; "embedding": one-hot of the skill,
+    "angle", "angle_across": prompts are concentrated as far as they are mastered; "embedding": one-hot of the skill,
     and the difficulty.
     """
     if measure == "nll":
-        return nll(chances.p, right, wrong_choices(rows))
+        return _with_parts(nll(chances.p, right, wrong_choices(rows)), rows, chances.parts)
     if measure == "entropy":
-        return entropy(chances.p, wrong_choices(rows))
-    if measure == "angle":
+        return entropies(chances, rows)
+    if measure in ("angle", "angle_across"):
         return chances.p
     skill, difficulty = abilities.knowledge.describe(rows)
     known = len(abilities.knowledge.mean_difficulty)
     return list(np.column_stack([np.eye(known)[np.minimum(skill, known - 1)], difficulty]))
 
 
+def _with_parts(values: np.ndarray, rows: Rows, parts: PartChances | None) -> np.ndarray:
+    """-log P of each row's text, (rows,): of rows with parts, summed over these, a wrong part having all of 1 - p."""
+    if parts is None:
+        return values
+    right = rightness(parts, last_learned(rows))
+    logs = np.log(np.where(right > 0, parts.able, 1 - parts.able))
+    values[np.unique(parts.row)] = -np.bincount(parts.row, logs, len(rows))[np.unique(parts.row)]
+    return values
+
+
+def entropies(chances: Chances, rows: Rows) -> np.ndarray:
+    """Entropy of the answer to each row in nats, (rows,): of rows with parts, the sum of theirs.
+
+    Examples
+    --------
+    >>> one = Chances(np.array([0]), np.array([0.5]), np.array([0.5]))
+    >>> entropies(one, pd.DataFrame({"prompt": ["q"], "options": [["a", "b"]]})).round(3)  # log 2
+    array([0.693])
+    """
+    whole, parts = entropy(chances.p, wrong_choices(rows)), chances.parts
+    if parts is not None:
+        whole[np.unique(parts.row)] = np.bincount(parts.row, entropy(parts.able, 1), len(rows))[np.unique(parts.row)]
+    return whole
+
+
 def _score_options(abilities: Abilities, ask: Ask) -> Answer:
     """Log-probabilities with a fixed taste per row and option; the right one is the likeliest with P(right)."""
     rows = ask.request.rows
-    p = abilities.chances(ask.owner, ask.request.role, rows).p
+    p = abilities.chances(ask.owner, ask.request.role, rows, answered=True).p
     truths = abilities.knowledge.right_answers(rows)
-    logprobs, texts, tokens = [], [], 0
-    for row, options, truth, right in zip(rows.index, rows["options"], truths, p, strict=True):
+    logprobs, texts, read = [], [], context_bytes(rows, learned=False)
+    for at, (row, options, truth, right) in enumerate(zip(rows.index, rows["options"], truths, p, strict=True)):
         if not is_list(options) or truth not in list(options):
             raise ValueError(f"Score('options') of row {row!r}, whose options do not hold its answer; drop such rows")
         values = _option_logprobs(ask.owner[1], row, list(options), truth, right)
         logprobs.append(values)
         texts.append(str(options[int(values.argmax())]))
-        tokens += sum(text_bytes(option) + 1 for option in options)
+        read[at] += sum(text_bytes(option) + 1 for option in options)
     columns = {"options": pd.Series(logprobs, index=rows.index, dtype=object), "text": texts}
-    return Answer(rows[[]].assign(**columns), tokens + int(context_bytes(rows, learned=False).sum()))
+    return Answer(rows[[]].assign(**columns), int(read.sum()), read=read)
 
 
 def _option_logprobs(seed: int, row: str, options: list, truth: object, p: float) -> np.ndarray:

@@ -10,13 +10,16 @@ import pandas as pd
 
 from curriculab.protocol import Answer, Ask, Piece, Rows, Sample
 from curriculab.rewards import verify_rows
-from curriculab.simulation.abilities import Abilities
-from curriculab.simulation.arithmetic import entropy, keyed_uniform, text_key
+from curriculab.simulation.abilities import Abilities, Chances, PartChances
+from curriculab.simulation.arithmetic import keyed_uniform, text_key
+from curriculab.simulation.parts import joined
 from curriculab.simulation.rows import WRONG_ANSWERS, context_bytes, text_bytes, wrong_answers, wrong_choices
-from curriculab.simulation.student import FILLER
+from curriculab.simulation.scoring import entropies
+from curriculab.simulation.student import ANSWER, FILLER
 
 ANSWER_PURPOSES = ("answer", "test", "probe")  # of a Sample, for which the student answers the row itself
 
+PART = 0x70617274  # "part": the draws of a row's parts, apart from the row's own
 Writer = Callable[[Rows, np.random.Generator], Sequence[str]]
 
 
@@ -26,6 +29,13 @@ class Written(NamedTuple):
     text: Sequence[str]
     logprob: np.ndarray
     correct: np.ndarray
+
+
+class Cut(NamedTuple):
+    """Texts up to the first stop in each, and what ended them: that stop, or "eos", each (answers,)."""
+
+    text: Sequence[str]
+    ended: Sequence[str]
 
 
 def sample(abilities: Abilities, ask: Ask, writers: Mapping[str, Writer]) -> Answer:
@@ -41,32 +51,66 @@ def sample(abilities: Abilities, ask: Ask, writers: Mapping[str, Writer]) -> Ans
         By purpose, functions that write other texts than answers: (rows, rng) -> one text a row.
     """
     request: Sample = ask.request
-    counts = _answer_counts(request)
+    counts = answer_counts(request)
     parent = np.repeat(np.arange(len(request.rows)), counts)  # the row that each answer belongs to
     out = request.rows.take(parent)
-    p = abilities.chances(ask.owner, request.role, out).p
+    chances = abilities.chances(ask.owner, request.role, out)
+    p = chances.p
     if request.purpose in ANSWER_PURPOSES:
-        written = _write_answers(abilities, ask, out, parent, p)
+        written = _write_answers(abilities, ask, out, parent, chances)
     else:
-        text = _writer(writers, request.purpose)(out, np.random.default_rng(ask.stream))
+        write, rng = _writer(writers, request.purpose), np.random.default_rng(ask.stream)
+        text = write(_for_writer(abilities, ask, out, p), rng)
         written = Written(text, np.log(p), verify_rows(out, text))
-    length = np.array([text_bytes(text) + 1 for text in written.text])
+    cut = cut_off(written.text, request.stop)
+    if request.stop and any(ended != "eos" for ended in cut.ended):
+        written = Written(cut.text, written.logprob, verify_rows(out, cut.text))
+    return answered(ask, out, parent, cut, written.correct, written.logprob, entropies(chances, out))
+
+
+def answered(
+    ask: Ask,
+    out: Rows,
+    parent: np.ndarray,
+    cut: Cut,
+    correct: np.ndarray,
+    logprob: np.ndarray | float = np.nan,
+    entropy: np.ndarray | float = np.nan,
+) -> Answer:
+    """The reply to a Sample by texts that no model wrote, whose tokens are bytes.
+
+    Parameters
+    ----------
+    ask : Ask
+        Whose request is the Sample.
+    out : pd.DataFrame
+        The row of each answer, (answers,).
+    parent : np.ndarray
+        Its place among the rows of the request, (answers,).
+    cut : Cut
+        The texts, and what ended them.
+    correct : np.ndarray
+        1, 0 or NaN where that is unknown, (answers,).
+    logprob, entropy : np.ndarray or float
+        Of whole answers in nats, (answers,); NaN where they are unknown.
+    """
+    length = np.array([text_bytes(text) + (ended == "eos") for text, ended in zip(*cut, strict=True)], int)
     reply = out.assign(
-        turns=_with_turn(out, written.text, ask.first_number),
-        text=list(written.text),
-        ended="eos",
+        turns=_with_turn(out, cut, ask.first_number),
+        text=list(cut.text),
+        ended=list(cut.ended) if ask.request.stop else "eos",
         length=length,
-        logprob=written.logprob,
-        entropy=entropy(p, wrong_choices(out)) / length,
+        logprob=logprob,
+        entropy=entropy / length,
         group=out["group"] if "group" in out and "turns" in out else ask.first_number + parent,
-        correct=written.correct,
-        reward=written.correct,
+        correct=correct,
+        reward=correct,
     )
-    tokens = int(context_bytes(request.rows).sum() + length.sum())  # a prompt is read once for all its answers
-    return Answer(reply, tokens, rollouts=len(out), generated=int(length.sum()))
+    read, generated = context_bytes(ask.request.rows), int(length.sum())  # a prompt is read once for all its answers
+    return Answer(reply, int(read.sum()) + generated, rollouts=len(out), generated=generated, read=read)
 
 
-def _answer_counts(request: Sample) -> np.ndarray:
+def answer_counts(request: Sample) -> np.ndarray:
     """Number of answers to each row, (rows,)."""
     rows = request.rows
     counts = np.broadcast_to(np.asarray(request.n, int), len(rows))
@@ -76,13 +120,39 @@ def _answer_counts(request: Sample) -> np.ndarray:
     return counts
 
 
-def _with_turn(out: Rows, texts: Sequence[str], first: int) -> pd.Series:
+def cut_off(texts: Sequence[str], stop: Sequence[str]) -> Cut:
+    """Texts up to and with the first stop in each, as a model writes them.
+
+    Examples
+    --------
+    >>> cut_off(["a <stop> b", "c"], ("<stop>",))
+    Cut(text=['a <stop>', 'c'], ended=['<stop>', 'eos'])
+    """
+    if not stop:
+        return Cut(texts, ["eos"] * len(texts))
+    found, ended = [], []
+    for text in texts:
+        ends = [(text.find(one) + len(one), one) for one in stop if one in text]
+        end, by = min(ends, default=(len(text), "eos"))
+        found.append(text[:end])
+        ended.append(by)
+    return Cut(found, ended)
+
+
+def _with_turn(out: Rows, cut: Cut, first: int) -> pd.Series:
     """The turns of each answer's row, and behind them the answer; `first`: number of the first answer."""
     before = out["turns"] if "turns" in out else [()] * len(out)
     turns = []
-    for number, (earlier, text) in enumerate(zip(before, texts, strict=True), first):
-        turns.append((*earlier, Piece(text, learn=True, end=True, sample=number)))
+    for number, (earlier, text, ended) in enumerate(zip(before, *cut, strict=True), first):
+        turns.append((*earlier, Piece(text, learn=True, end=ended == "eos", sample=number)))
     return pd.Series(turns, index=out.index, dtype=object)
+
+
+def _for_writer(abilities: Abilities, ask: Ask, out: Rows, p: np.ndarray) -> Rows:
+    """What a writer sees of each answer: its row with the right `answer`, by id where tests hide it, P(right) as `p`,
+    and whether it holds the word of each habit."""
+    seen = out.assign(answer=abilities.knowledge.right_answers(out), p=p)
+    return seen.assign(**{f"habit {word}": held for word, held in _habits(abilities, ask, out, False).items()})
 
 
 def _writer(writers: Mapping[str, Writer], purpose: str) -> Writer:
@@ -96,8 +166,8 @@ def _writer(writers: Mapping[str, Writer], purpose: str) -> Writer:
 
 
 # -- answers to the rows themselves -----------------------------------------------------------------------------------
-def _write_answers(abilities: Abilities, ask: Ask, out: Rows, parent: np.ndarray, p: np.ndarray) -> Written:
-    rows = ask.request.rows
+def _write_answers(abilities: Abilities, ask: Ask, out: Rows, parent: np.ndarray, chances: Chances) -> Written:
+    rows, p = ask.request.rows, chances.p
     truth = _known_truth(abilities, rows)
     greedy = _is_greedy(ask.request)[parent]
     u = _noise(ask.stream, out, parent, np.arange(len(parent)) - np.searchsorted(parent, parent))
@@ -105,11 +175,53 @@ def _write_answers(abilities: Abilities, ask: Ask, out: Rows, parent: np.ndarray
         u = np.where(greedy, _noise((ask.owner[1],), out, parent, np.zeros(len(parent))), u)
     right = u < p
     text = _texts(rows, truth, parent, right, (u - p) / (1 - p))  # the same u picks which wrong answer
-    if abilities.student.words:
-        text = _with_words(abilities, ask, out, text, greedy)
     logprob = np.log(np.where(right, p, (1 - p) / wrong_choices(out)))
+    if chances.parts is not None:
+        text, right, logprob = _of_parts(ask, out, parent, greedy, chances.parts, text, right, logprob)
+    if abilities.student.words or abilities.student.habits:
+        text = _with_words(abilities, ask, out, text, greedy)
     known = out["answer"].notna().to_numpy() if "answer" in out else np.zeros(len(out), bool)
     return Written(text, logprob, np.where(known, right.astype(float), np.nan))
+
+
+def _of_parts(
+    ask: Ask,
+    out: Rows,
+    parent: np.ndarray,
+    greedy: np.ndarray,
+    parts: PartChances,
+    text: list[str],
+    right: np.ndarray,
+    logprob: np.ndarray,
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The same texts, rightness and log-probabilities, with those of rows that have parts in their places."""
+    number = np.arange(len(parent)) - np.searchsorted(parent, parent)
+    drawn = np.empty(len(parts.row))
+    for slot in range(int(parts.slot.max()) + 1):
+        here = parts.slot == slot
+        u = _noise((*ask.stream, PART, slot), out, parent, number)
+        if greedy.any():
+            u = np.where(greedy, _noise((ask.owner[1], PART, slot), out, parent, np.zeros(len(parent))), u)
+        drawn[here] = u[parts.row[here]]
+    is_right = drawn < parts.able
+    logs = np.log(np.where(is_right, parts.able, 1 - parts.able))
+    made, of_row = joined(parts.answer, is_right, parts.row), np.unique(parts.row)
+    right, logprob = right.copy(), logprob.copy()
+    right[of_row] = np.bincount(parts.row, ~is_right, len(out))[of_row] == 0
+    logprob[of_row] = np.bincount(parts.row, logs, len(out))[of_row]
+    return [made.get(place, one) for place, one in enumerate(text)], right, logprob
+
+
+def _habits(abilities: Abilities, ask: Ask, out: Rows, greedy: np.ndarray | bool) -> dict[str, np.ndarray]:
+    """Does each answer hold the word of a habit? By word, (answers,); greedily where it is likelier than not."""
+    held = {}
+    for word in abilities.student.habits:
+        skill, _ = abilities.knowledge.describe(out)
+        at = abilities.knowledge.habit_skills(skill, word)
+        share = 1 / (1 + np.exp(-abilities.of(ask.owner, ask.request.role)[at]))
+        u = np.random.default_rng([*ask.stream, text_key(word)]).random(len(out))
+        held[word] = np.where(greedy, 0.5, u) < share
+    return held
 
 
 def _known_truth(abilities: Abilities, rows: Rows) -> np.ndarray:
@@ -142,13 +254,19 @@ def _texts(rows: Rows, truth: np.ndarray, parent: np.ndarray, right: np.ndarray,
 
 
 def _with_words(abilities: Abilities, ask: Ask, out: Rows, texts: list[str], greedy: np.ndarray) -> list[str]:
-    """The same texts behind "####" and a log-normal number of words; greedily, behind the median number."""
+    """The same texts behind "####", a log-normal number of words, and the words of habits; greedily, behind the median
+    number."""
+    before = [""] * len(out)
+    for word, held in _habits(abilities, ask, out, greedy).items():
+        before = [f"{said}{word} " if holds else said for said, holds in zip(before, held, strict=True)]
+    if not abilities.student.words:
+        return [f"{said}{ANSWER}{text}" for said, text in zip(before, texts, strict=True)]
     skill, _ = abilities.knowledge.describe(out)
     at = abilities.knowledge.word_skills(skill)
     z = np.random.default_rng([*ask.stream, text_key("words")]).standard_normal(len(out)) * ~greedy
     log_words = abilities.of(ask.owner, ask.request.role)[at] + abilities.student.wordy * z
     words = np.rint(np.exp(log_words)).astype(int)
-    return [f"{FILLER * n}#### {text}" for n, text in zip(words.tolist(), texts, strict=True)]
+    return [f"{said}{FILLER * n}{ANSWER}{text}" for said, n, text in zip(before, words.tolist(), texts, strict=True)]
 
 
 def _noise(stream: tuple[int, ...], out: Rows, parent: np.ndarray, sample: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from curriculab.registry.names import also_named
 from curriculab.runs import Runs
+from curriculab.runs.roles import of_learner
 from curriculab.statistics.intervals import estimate
 from curriculab.statistics.tables import finished
 
@@ -80,12 +81,12 @@ def transfer(runs: Runs, pool: pd.DataFrame, by: str = "level", *, confidence: f
     """
     if by not in pool:
         raise ValueError(f"the pool has no column {by!r}; it has {', '.join(map(str, pool.columns))}")
-    found = []
+    found, exposure = [], of_learner(runs.exposure)
     for (variant, seed), path in _paths(runs, by).items():
         if variant in runs.null:
             continue
         name = variant if variant in runs.variants else variant.rsplit(" / ", 1)[0]  # less its solver
-        own = runs.exposure[(runs.exposure.variant == name) & (runs.exposure.seed == seed)]
+        own = exposure[(exposure.variant == name) & (exposure.seed == seed)]
         stretch = np.searchsorted(path.index.to_numpy(), own.step.to_numpy())  # after test k - 1, up to test k
         share = pd.crosstab(stretch, own.id.map(pool[by]).to_numpy(), normalize="index")
         change = path.diff().set_axis(range(len(path))).reindex(share.index).dropna()

@@ -6,21 +6,41 @@ One line of `compare(runs).table`: easy first, 3 seeds, accuracy 0.412, differen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
-from curriculab.registry.names import also_named
+from curriculab.registry.names import also_named, no_longer
 from curriculab.runs import Runs
-from curriculab.runs.display import as_html
-from curriculab.statistics.intervals import estimate
+from curriculab.runs.by_hand import mark_of, marked
+from curriculab.runs.configurations import named
+from curriculab.runs.display import as_html, as_text, wrapped
+from curriculab.runs.looks import looks_note
+from curriculab.runs.schema import OF_TEST
+from curriculab.statistics.costs import TOTAL, cost_phrases, costs, differ, end_sentences, steered
+from curriculab.statistics.declared import declared_note
+from curriculab.statistics.equivalence import check_margin, within_margin
+from curriculab.statistics.matched import EQUAL
 from curriculab.statistics.null import Null, best_by_chance
-from curriculab.statistics.power import minimum_detectable_effect
-from curriculab.statistics.tables import rows_or_sets, shared_rows, tested
-from curriculab.statistics.tests import holm, holm_levels
-from curriculab.statistics.verdict import cut_off_notes, flat, listed, missing, trained_tests, verdict
+from curriculab.statistics.paired import levels_table, paired_table, scores_of
+from curriculab.statistics.pooled import pool_of
+from curriculab.statistics.power import SPREADS
+from curriculab.statistics.replicates import replicates as replicates_of
+from curriculab.statistics.replicates import with_replicates
+from curriculab.statistics.solving import solver_notes
+from curriculab.statistics.tables import cluster_of, clusters, rows_or_sets, shared_rows, tested
+from curriculab.statistics.verdict import (
+    Claim,
+    Sentence,
+    at_equal_tokens,
+    cut_off_notes,
+    in_order,
+    missing,
+    sentences,
+    trained_tests,
+)
+from curriculab.statistics.wording import called, listed, signed
 
 
 @also_named(level="confidence")
@@ -32,16 +52,21 @@ class Comparison:
     ----------
     table : pd.DataFrame
         One line a variant: accuracy, difference to `to` with `low` and `high`, its interval at `confidence`, and
-        `low_holm` and `high_holm`, that at the level Holm tests it at; `differs`: that one leaves out zero; `mde`:
-        smallest effect this many seeds find with 80% power, by this variant's spread; `gold`: tested by a solver that
-        sees the answers.
+        `low_holm` and `high_holm`, that at the level Holm tests it at; `differs`: that one leaves out zero; `low_new`,
+        `high_new`, `p_new`, `differs_new`: the same for new rows of this kind, at Holm's level over `p_new`; `p_rows`:
+        of these trained models, over rows alone (`rows_test`); `mde`: an upper 95% bound of the smallest effect that so
+        many seeds find with 80% power; `gold`: tested by a solver that sees the answers. With a margin also
+        `p_margin`, `low_margin`, `high_margin`, `within_margin`.
     levels : pd.DataFrame
         One line a level and variant.
     scores : pd.DataFrame
         One line a variant and seed: accuracy and difference.
-    verdict : str
-        What it comes to, in words.
-    to, at, confidence : str, str or float, float
+    costs : pd.DataFrame
+        One line a variant: what it spent until the tests that are compared, how it was trained and tested, why its runs
+        ended, what was done to it by hand (see `statistics.costs`).
+    sentences : tuple of Sentence
+        The verdict by sentence, each with its kind: "contamination" first, "note" last.
+    to, at, confidence, margin : str, str or float, float, float or None
         As they were asked for.
     null : Null, optional
         What choosing the best of the null-band orders gains by chance.
@@ -49,6 +74,14 @@ class Comparison:
         What the verdict has to say about missing and left out runs.
     variants : tuple of str
         As asked for; colours go by this order.
+    spread : str
+        "own", or "pooled": all variants were taken to spread equally, and p and intervals "after Holm" are Dunnett's.
+    orders : int
+        Random orders in each seed whose mean `to` stands for: itself, and null-band orders that are its replicates.
+    cluster : str, optional
+        Column of the test rows whose values are drawn anew in the intervals for new rows; None: the rows themselves.
+    equal : Comparison, optional
+        The same at equal tokens, where a variant spent over 10% more or less than `to` and tests on the way allow it.
 
     Examples
     --------
@@ -57,18 +90,62 @@ class Comparison:
     >>> found = cl.compare(cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2]))
     >>> found.table["seeds"].to_dict(), found.to
     ({'random': 3, 'easy first': 3}, 'random')
+    >>> found.when
+    'at the end'
+    >>> print(found.verdict.splitlines()[0])
+    Not decided: easy first could not be tested against random order over seeds.
+    >>> found.sentences[0].kind, found.marks
+    ('answer', {})
     """
 
     table: pd.DataFrame
     levels: pd.DataFrame
     scores: pd.DataFrame
-    verdict: str
+    costs: pd.DataFrame
+    sentences: tuple[Sentence, ...]
     to: str
     confidence: float
     at: str | float
     null: Null | None = None
     notes: tuple[str, ...] = ()
     variants: tuple[str, ...] = field(default=())  # as asked for; colours go by this order
+    spread: str = "own"
+    orders: int = 1
+    cluster: str | None = None
+    margin: float | None = None
+    equal: Comparison | None = None
+
+    @property
+    def when(self) -> str:
+        """Which tests were compared, in words behind "accuracy": "at the end", "at 50% of the budget"."""
+        if self.at == "end":
+            return "at the end"
+        if isinstance(self.at, str):
+            return f"at equal {self.at.replace('_', ' ')}"
+        return f"at {self.at:.0%} of the budget"
+
+    @property
+    def verdict(self) -> str:
+        """What it comes to, in words: the answer first, then a line for each variant and whatever has to be said."""
+        return "\n".join(sentence.text for sentence in self.sentences)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """By line that was changed by hand while it trained, its mark: "steered" or "stopped"."""
+        return {name: mark_of(done) for name, done in steered(self.costs).items()}
+
+    def shown(self, name: object) -> str:
+        """A line's name with its mark, as tables and figures show it: "easy first (steered)".
+
+        Examples
+        --------
+        >>> pool = cl.load_pool("ladder", n=60, seed=0)
+        >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+        >>> runs = cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2])
+        >>> cl.compare(runs).shown("easy first")  # nobody changed it by hand
+        'easy first'
+        """
+        return marked(name, self.marks.get(str(name), ""))
 
     def __repr__(self) -> str:
         differ = int(self.table.differs.sum())
@@ -76,29 +153,70 @@ class Comparison:
         return f"Comparison({len(self.table) - 1} variants against {self.to!r}, up to {seeds} seeds; {differ} differ)"
 
     def __str__(self) -> str:
-        return f"{self._numbers().to_string(na_rep='')}\n\n{self.verdict}"
+        return f"{wrapped(self.verdict)}\n\n{as_text(self.shown_first())}"
 
     def _repr_html_(self) -> str:
-        return as_html(repr(self), self._numbers(), below=self.verdict)
+        return as_html(repr(self), self.shown_first(), above=self.verdict)
 
-    def _numbers(self) -> pd.DataFrame:
-        """The columns that are read first, rounded."""
-        columns = ["seeds", "accuracy", "difference", "low", "high", "interval", "p_holm", "mde"]
-        if self.table.gold.any():
-            columns += ["solver", "gold"]
-        return self.table[columns].round(3)
+    def shown_first(self) -> pd.DataFrame:
+        """Accuracy, difference with the interval that the verdict rests on, and p, as texts; controls last.
+
+        Examples
+        --------
+        >>> pool = cl.load_pool("ladder", n=60, seed=0)
+        >>> variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
+        >>> found = cl.compare(cl.simulate(variants, pool, tests=pool, steps=4, batch_size=4, seed=[0, 1, 2]))
+        >>> [*found.shown_first().columns]
+        ['accuracy', 'difference', '95% interval', 'p (Holm)']
+        """
+        control = self.table.control.astype(bool) if "control" in self.table else pd.Series(False, self.table.index)
+        last = control & (self.table.index != self.to)
+        table = pd.concat([self.table[~last], self.table[last]])
+        corrected = "Dunnett" if self.spread == "pooled" else "Holm"
+        ends = zip(table.low_holm, table.high_holm, strict=True)
+        columns = {
+            "accuracy": [f"{v:.3f}" if v == v else "" for v in table.accuracy],
+            "difference": [signed(v) if v == v else "" for v in table.difference],
+            f"{self.confidence:.0%} interval": [_ends(low, high) for low, high in ends],
+            f"p ({corrected})": [p_of(v) if v == v else "" for v in table.p_holm],
+        }
+        if self.margin:
+            columns |= {f"within {self.margin:g}": ["yes" if v else "" for v in table.within_margin]}
+        if table.gold.any():
+            columns |= {"sees answers": ["yes" if v else "" for v in table.gold]}
+        names = [f"{self.shown(v)} (control)" if last[v] else self.shown(v) for v in table.index]
+        return pd.DataFrame(columns, index=pd.Index(names, name="variant"))
 
 
+def _ends(low: float, high: float) -> str:
+    return f"{signed(low)} to {signed(high)}" if low == low else ""
+
+
+def p_of(p: float) -> str:
+    """A p as tables print it: "0.031", "<0.001"."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+@no_longer(seed="intervals are computed, nothing is drawn")
 @also_named(level="confidence")
 def compare(
-    runs: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95, seed: int = 0
+    runs: Runs,
+    *,
+    to: str = "random",
+    at: str | float = "end",
+    margin: float | None = None,
+    confidence: float = 0.95,
+    spread: str = "own",
+    cluster: str | None = None,
+    replicates: bool = True,
 ) -> Comparison:
     """Accuracy of every variant against `to`, paired by seed on the same test rows; `Comparison.verdict` says it.
 
-    at: "end", the last test of each variant, or a share of the budget at which all were tested. seed: of the
-    bootstrap's resamples. Below ten seeds the interval is Student's t over the seeds' differences, from ten on the
-    bootstrap over seeds. Null-band orders are no variants: they make `Comparison.null`, and the verdict.
-    The intervals in `levels` are not adjusted for their number: they describe, the verdict does not rest on them.
+    Intervals on these rows are Student's t over the seeds' differences, those for new rows of this kind `crossed`.
+    Null-band orders are no variants: where `to` is random order, it stands for the mean of itself and of its null-band
+    orders in the same seed, of which it is one; they also make `Comparison.null`. Costs that differ by more than 10%
+    stand in the sentence of the variant; where tokens differ, the comparison at equal tokens stands behind it. The
+    intervals in `levels` are not adjusted for their number: they describe, the verdict does not rest on them.
 
     Parameters
     ----------
@@ -107,11 +225,26 @@ def compare(
     to : str
         Variant that the others are compared with.
     at : str or float
-        "end", or a share of the budget at which all were evaluated.
+        "end", the last test of each variant; a share of the budget at which all were evaluated; or "tokens": every run
+        at the test nearest to the tokens (trained, sampled and scored) of the cheapest run of its seed, on the
+        validation rows where there are any. "steps", "rows_trained", "tokens_trained", "tokens_generated" and
+        "tokens_scored" count that axis alone. "test_tokens" and "test_generated": every variant by the solver whose
+        tokens a test row are nearest to what all variants reach.
+    margin : float, optional
+        The largest difference that counts as none, chosen before the runs and best recorded with them by
+        `Bench(compare={"margin": 0.02})`: two one-sided tests say which variants
+        differ by no more.
     confidence : float
         Confidence.
-    seed : int
-        Of the bootstrap's resamples.
+    spread : str
+        "own": each variant's differences have a spread of their own, Student's t, Holm's method. "pooled": all runs
+        have one, seeds are blocks, Dunnett's comparison. It finds far more with few seeds, and errs far more often than
+        it says where one variant's runs spread more than the others': choose it before the runs, not after.
+    cluster : str, optional
+        Column of the test rows whose values are what is drawn when rows are new, such as "topic": rows of one depend on
+        each other. None: "template" where the test rows have one, else each row for itself.
+    replicates : bool
+        False: `to` alone is the reference, without its null-band orders.
 
     Returns
     -------
@@ -120,7 +253,8 @@ def compare(
     Raises
     ------
     ValueError
-        Where no variant is called `to`, or it was never evaluated.
+        Where no variant is called `to`, or it was never evaluated; for a result that is no share, a run or a test row
+        that stands twice, a spread or a column that there is not.
 
     Examples
     --------
@@ -131,27 +265,93 @@ def compare(
     >>> cl.compare(runs)
     Comparison(1 variants against 'random', up to 3 seeds; 0 differ)
     """
+    how = {"to": to, "at": at, "margin": margin, "confidence": confidence, "spread": spread, "cluster": cluster}
+    return _compared(runs, look=True, replicates=replicates, **how)
+
+
+def _compared(
+    runs: Runs,
+    *,
+    to: str,
+    at: str | float,
+    margin: float | None,
+    confidence: float,
+    spread: str,
+    cluster: str | None,
+    replicates: bool,
+    look: bool,
+) -> Comparison:
+    """look: count it as a look at test rows, where its share of the budget was not named before."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r}; give a share between 0 and 1, such as 0.95")
+    if spread not in SPREADS:
+        raise ValueError(f"spread={spread!r}; choose 'own' (each variant's) or 'pooled' (one for all)")
+    check_margin(margin)
     items, notes = tested(runs, at)
     right, dropped = shared_rows(items)
     labels = _labels(runs, items)
     if to not in labels.index:
-        raise ValueError(f"no variant {to!r} to compare with; there are {listed(labels.index)}: pass one as to=")
+        raise ValueError(_no_reference(runs, to, labels))
     if to not in right.columns.unique(0):
-        why = f" ({'; '.join(notes)})" if notes else ""
+        reasons = [note for note in notes if at == "end" or " failed in " not in note]  # the end's sentences have those
+        why = f" ({'; '.join(reasons)})" if reasons else ""
         raise ValueError(f"{to!r} has no test at={at!r} in any seed{why}: nothing can be compared with it")
-    accuracy = right.mean()
-    scores, null = _scores(accuracy, to), best_by_chance(accuracy, runs.null, to)
+    null = best_by_chance(right.mean(), runs.null, to)
+    orders = replicates_of(runs, items, to, [*right[to].columns]) if replicates else []
+    pooled, right, left_out = pool_of(right, [*labels.index], to, orders) if spread == "pooled" else (None, right, [])
+    right = with_replicates(right, to, orders)
+    scores, groups = scores_of(right.mean(), to), clusters(items, right, cluster)
     claims = [v for v in labels.index if labels.variant[v] not in runs.controls]
-    table = _table(scores, labels, to, claims, confidence=confidence, seed=seed)
-    levels = _levels(items, right, labels.index, to, confidence=confidence, seed=seed)
-    notes += [*dropped, *missing(table, scores, runs), *flat(table), *cut_off_notes(runs)]
+    table = paired_table(right, labels, to, claims, confidence=confidence, groups=groups, pooled=pooled)
+    if margin is not None:
+        differences = {v: scores.difference[scores.variant == v].dropna() for v in labels.index if v != to}
+        table = table.join(within_margin(differences, margin, claims=claims, confidence=confidence))
+        table = table.assign(within_margin=table.within_margin.eq(True))  # the reference has none
+    levels = levels_table(items, right, labels.index, to, confidence=confidence)
+    absent = [] if at in (*EQUAL, *OF_TEST) else missing(table, scores, runs)  # who has no test near is told already
+    notes += [*left_out, *dropped, *absent, *cut_off_notes(runs), *solver_notes(runs)]
+    if look:
+        given = {"to": to, "at": at, "margin": margin, "confidence": confidence, "spread": spread, "cluster": cluster}
+        notes += [*looks_note(runs, at), *declared_note(runs, {**given, "replicates": replicates})]
+    steps = items.dropna(subset="step").groupby(["variant", "seed"], observed=True).step.max().to_dict()
+    spent = costs(runs, labels, None if at == "end" else steps)
+    how = {"spread": spread, "orders": len(orders) + 1, "cluster": cluster_of(items, cluster), "margin": margin}
     on = rows_or_sets(items[items.id.isin(right.index)])
-    leaks = trained_tests(runs)
-    text = verdict(table, to, confidence=confidence, null=null, on=on, notes=notes, leaks=leaks)
+    claim = Claim(table, to, on, confidence, cost_phrases(spent, to), steered(spent), **how)
+    ended = end_sentences(runs) if at == "end" else []
+    text = sentences(claim, null=null, notes=notes, leaks=trained_tests(runs), costs=ended)
+    equal, at_equal = None, []
+    if at == "end" and (dear := _other_tokens(spent, to)):
+        same = {"margin": margin, "spread": spread, "cluster": cluster, "replicates": replicates}
+        equal, at_equal = _at_equal_tokens(runs, dear, to=to, confidence=confidence, **same)
+    text = in_order((*text, *at_equal))
     scores = scores[scores.variant.isin(labels.index)].reset_index(drop=True)
-    return Comparison(table, levels, scores, text, to, confidence, at, null, tuple(notes), tuple(runs.variants))
+    how |= {"notes": tuple(notes), "variants": tuple(runs.variants), "equal": equal}
+    return Comparison(table, levels, scores, spent, text, to, confidence, at, null, **how)
+
+
+def _no_reference(runs: Runs, to: str, labels: pd.DataFrame) -> str:
+    """Why there is no reference of this name: none was run, or it was told apart by its configurations."""
+    own = dict.fromkeys(repr(record.key[0]) for record in runs.records if named(record) == to)
+    if own:
+        several = f"{to!r} stands for {len(own)} configurations here, {listed(own)}"
+        return f"{several}: pass one as to=, or take the runs of one bench, report.latest(runs)"
+    return f"no variant {to!r} to compare with; there are {listed(map(called, labels.index))}: pass one as to="
+
+
+def _other_tokens(spent: pd.DataFrame, to: str) -> list[str]:
+    """Lines that spent over 10% more or fewer tokens than the reference."""
+    return [str(v) for v, tokens in spent[TOTAL].dropna().items() if differ(tokens, spent[TOTAL][to])]
+
+
+def _at_equal_tokens(runs: Runs, dear: Sequence[str], **arguments: object) -> tuple[Comparison | None, list[Sentence]]:
+    """The comparison at equal tokens and its sentences; none where the tests on the way do not allow one."""
+    try:
+        equal = _compared(runs, at=TOTAL, look=False, **arguments)  # it was not chosen, so it is no look
+    except ValueError as error:
+        return None, [Sentence("equal tokens", f"At equal tokens nothing could be compared: {error}.")]
+    reached = bool((equal.table.n.reindex(dear) > 0).any())
+    return equal, at_equal_tokens(equal.sentences, equal.notes, reached=reached)
 
 
 def _labels(runs: Runs, items: pd.DataFrame) -> pd.DataFrame:
@@ -161,63 +361,3 @@ def _labels(runs: Runs, items: pd.DataFrame) -> pd.DataFrame:
     order = [label for v in runs.variants for label in (seen.index[seen.variant == v] if v in tested else [v])]
     labels = seen.reindex(order)
     return labels.assign(gold=labels.gold.eq(True))
-
-
-def _scores(accuracy: pd.Series, to: str) -> pd.DataFrame:
-    """Columns variant, seed, accuracy, difference to `to` in the same seed (NaN where that one is missing)."""
-    table = accuracy.rename("accuracy").rename_axis(["variant", "seed"]).reset_index()
-    return table.assign(difference=table.accuracy - table.seed.map(accuracy[to]))
-
-
-def _table(
-    scores: pd.DataFrame, labels: pd.DataFrame, to: str, claims: Sequence[str], *, confidence: float, seed: int
-) -> pd.DataFrame:
-    """One line per variant: its accuracy, its difference to `to`, intervals before and after Holm, which is over the
-    variants that were asked for: a control claims nothing, so adding some costs no power."""
-    by = {v: scores[scores.variant == v] for v in labels.index}
-    paired = [by[v].difference.dropna().to_numpy() if v != to else np.empty(0) for v in by]
-    found = [estimate(d, confidence=confidence, seed=seed) for d in paired]
-    p, claimed = np.array([e.p for e in found]), np.array([v in claims for v in by])
-    family = max(int(np.isfinite(p[claimed]).sum()), 1)
-    adjusted, levels = p.copy(), np.full(len(p), confidence)
-    adjusted[claimed], levels[claimed] = holm(p[claimed]), holm_levels(p[claimed], confidence=confidence)
-    after = [estimate(d, confidence=at, seed=seed) for d, at in zip(paired, levels, strict=True)]
-    low, high = np.array([e.low for e in after]), np.array([e.high for e in after])
-    sizes = zip(found, np.where(claimed, family, 1).tolist(), strict=True)
-    table = {
-        "seeds": [len(part) for part in by.values()],
-        "accuracy": [part.accuracy.mean() for part in by.values()],
-        "sd": [part.accuracy.std() for part in by.values()],
-        "difference": [e.mean for e in found],
-        "low": [e.low for e in found],
-        "high": [e.high for e in found],
-        "n": [e.n for e in found],
-        "interval": ["reference" if v == to else e.label for v, e in zip(by, found, strict=True)],
-        "p": p,
-        "p_holm": adjusted,
-        "low_holm": low,
-        "high_holm": high,
-        "differs": (low > 0) | (high < 0),
-        "sd_difference": [e.sd for e in found],
-        "mde": [minimum_detectable_effect(e.sd, e.n, m=m, confidence=confidence) for e, m in sizes],
-    }
-    return pd.DataFrame(table, index=pd.Index(by, name="variant")).assign(solver=labels.solver, gold=labels.gold)
-
-
-def _levels(
-    items: pd.DataFrame, right: pd.DataFrame, labels: Iterable[str], to: str, *, confidence: float, seed: int
-) -> pd.DataFrame:
-    """One line per level and variant, on the shared rows; empty where the test rows have no level."""
-    columns = ["level", "variant", "seeds", "rows", "accuracy", "difference", "low", "high", "interval"]
-    if "level" not in items:
-        return pd.DataFrame(columns=columns)
-    level_of = items.drop_duplicates("id").set_index("id").level.reindex(right.index)
-    lines = []
-    for name, part in right.groupby(level_of, observed=True):
-        scores = _scores(part.mean(), to)
-        for variant in labels:
-            own = scores[scores.variant == variant]
-            e = estimate(own.difference.dropna() if variant != to else [], confidence=confidence, seed=seed)
-            kind = "reference" if variant == to else e.label
-            lines.append((name, variant, len(own), len(part), own.accuracy.mean(), e.mean, e.low, e.high, kind))
-    return pd.DataFrame(lines, columns=columns)

@@ -19,7 +19,7 @@ from curriculab.runs import Runs
 from curriculab.statistics.comparison import compare
 from curriculab.statistics.intervals import estimate
 from curriculab.statistics.tests import holm
-from curriculab.statistics.verdict import listed
+from curriculab.statistics.wording import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,8 @@ def learning_rate_control(
     The claim is that it is above all arms, and stands if the paired difference to each is: the largest of the two-sided
     p, with 1 for an arm that is not below, needs no correction for the number of arms (intersection-union test: Berger
     1982, theorem 1), only Holm's for that of variants. It leans against the curriculum: the best arm is picked on the
-    test rows, and the curriculum has one rate. A curriculum that fails here may win at a rate of its own: sweep it too.
+    validation rows (else the test rows), and the curriculum has one rate. A curriculum that fails here may win at a
+    rate of its own: sweep it too.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def learning_rate_control(
     table = pd.DataFrame(lines, columns=columns)
     above = table.p.where(table.difference > 0, 1.0).fillna(1.0)  # no interval, no claim
     worst = above.groupby(table.variant, sort=False).max()
-    p, best = pd.Series(holm(worst), worst.index, name="p"), scores[arms].mean().idxmax()
+    p, best = pd.Series(holm(worst), worst.index, name="p"), _best(both, scores, arms)
     text = " ".join(
         _sentence(v, table[(table.variant == v) & (table.arm == best)].iloc[0], p[v], arms, confidence)
         for v in variants
@@ -126,12 +127,23 @@ def learning_rate_control(
     return LearningRates(table, best, p, text)
 
 
+def _best(runs: Runs, scores: pd.DataFrame, arms: Sequence[str]) -> str:
+    """The arm of the highest accuracy at the end: on the validation rows, where there are any."""
+    if runs.watched is runs:
+        return scores[arms].mean().idxmax()
+    items = runs.watched.items
+    last = items[items.share == items.groupby(["variant", "seed"], observed=True).share.transform("max")]
+    return last.groupby("variant").correct.mean()[list(arms)].idxmax()
+
+
 def _sentence(variant: str, row: pd.Series, p: float, arms: Sequence[str], confidence: float) -> str:
     """One sentence: more than every arm, as much as another, or not decided; numbers are those of the best arm."""
     ends = f"{row.low:+.3f} to {row.high:+.3f}, {row.interval}" if row.low == row.low else row.interval
     numbers = f"{row.difference:+.3f} ({confidence:.0%} interval {ends})"
     if p < 1 - confidence:
-        return f"{variant} gives more than random order at each of {len(arms)} learning rates: {numbers} to {row.arm}."
+        lead = "From two seeds only: " if row.seeds == 2 else ""
+        claim = f"{variant} gives more than random order at each of {len(arms)} learning rates, on these test rows"
+        return f"{lead}{claim}: {numbers} to {row.arm}."
     if row.difference <= 0:
         return f"Another learning rate gives as much as {variant}: {numbers} to {row.arm}."
     return f"That another learning rate gives as much as {variant} is not ruled out: {numbers} to {row.arm}."

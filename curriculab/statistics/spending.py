@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from curriculab.protocol.roles import LEARNER
 from curriculab.runs import SIGNAL, Runs
+
+ANSWERING = ("answer", "test", "probe")  # purposes of answers to the rows; others are a method's own
 
 
 def waste(runs: Runs) -> pd.DataFrame:
@@ -16,7 +19,9 @@ def waste(runs: Runs) -> pd.DataFrame:
     rollouts, generated: answers and their tokens; probed, rejected, silent: shares of these tokens that went into
     answers asked to measure difficulty, into answers that were never trained, and into trained ones of groups that
     pushed the learner nowhere (all advantages 0, as where all rewards of a group are alike); wasted: rejected and
-    silent together. signal: share of trained groups that did push. A probe that is trained later is no probe.
+    silent together. signal: share of trained groups that did push. A probe that is trained later is no probe. Helper
+    texts are left out: those of other roles that answer nothing and probe nothing, and those of a purpose of the
+    method's own, such as a hint, of which no text was trained.
 
     Examples
     --------
@@ -26,7 +31,7 @@ def waste(runs: Runs) -> pd.DataFrame:
     >>> len(cl.statistics.waste(runs))
     1
     """
-    groups = runs.groups
+    groups = _answers(runs.groups)
     if groups.empty:
         raise ValueError("no waste to show: nothing was sampled (runs.groups is empty); it is of reinforcement runs")
     used = groups.trained / groups.n
@@ -50,6 +55,14 @@ def waste(runs: Runs) -> pd.DataFrame:
     table["seconds"] = runs.ledger[~runs.ledger.test].groupby(["variant", "seed"]).seconds.sum()
     names = [v for v in runs.variants if v in table.index.get_level_values(0)]
     return table.groupby(level=0).mean().loc[names]
+
+
+def _answers(groups: pd.DataFrame) -> pd.DataFrame:
+    """The lines that are of the learner's answers, and of probes by whomever; without helper texts."""
+    known = groups.purpose.isin(ANSWERING)
+    trained = groups.groupby(["variant", "seed", "purpose"], sort=False).trained.transform("sum") > 0
+    probe = groups.purpose == "probe"
+    return groups[((groups.role == LEARNER) & (known | trained)) | probe]
 
 
 def filter_savings(runs: Runs, *, low: float = 0.0, high: float = 1.0, tolerance: float = SIGNAL) -> pd.DataFrame:
@@ -86,7 +99,8 @@ def filter_savings(runs: Runs, *, low: float = 0.0, high: float = 1.0, tolerance
     >>> cl.statistics.filter_savings(runs).columns.tolist()
     ['dropped', 'training', 'generation', 'signal_lost']
     """
-    trained = runs.groups[runs.groups.trained > 0]
+    groups = _answers(runs.groups)
+    trained = groups[groups.trained > 0]
     if trained.empty:
         raise ValueError("nothing to filter: no group of answers was trained (runs.groups)")
     out = ~((trained.reward > low) & (trained.reward < high)) | (trained.spread <= tolerance)
@@ -106,7 +120,7 @@ def filter_savings(runs: Runs, *, low: float = 0.0, high: float = 1.0, tolerance
     count = shares.groupby(["variant", "seed"], sort=False).size()
     learned = trained.tokens * trained.trained / trained.n
     keys = [trained.variant, trained.seed]
-    spent = runs.groups.groupby(["variant", "seed"]).tokens.sum()
+    spent = groups.groupby(["variant", "seed"]).tokens.sum()
     table = pd.DataFrame(
         {
             "dropped": sums.dropped / count,

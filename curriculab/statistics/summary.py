@@ -5,6 +5,7 @@ One line of `aggregate(runs)`: easy first, quantity "iqm by level", 5 seeds, val
 
 A run of a bench is tested on every level, so its levels depend on each other: runs are left out or drawn anew whole,
 and differences to `to` are paired by seed. Runs that failed and null-band orders are left out; `compare` names them.
+`answers_for` says what a line generalises to, and where seeds have no spread there is no interval.
 Intervals are not adjusted for their number: `compare` has the ones a claim rests on.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from curriculab.registry.names import also_named
+from curriculab.registry.names import also_named, no_longer
 from curriculab.registry.warning import warn
 from curriculab.runs import CUMULATIVE, Runs
 from curriculab.statistics.aggregates import (
@@ -24,13 +25,16 @@ from curriculab.statistics.aggregates import (
     probability_of_improvement,
     stratified_bootstrap,
 )
+from curriculab.statistics.claims import claims
 from curriculab.statistics.curves import area_under_curve, median_time, time_to_threshold
-from curriculab.statistics.intervals import Estimate, estimate, jackknife, paired_bootstrap
-from curriculab.statistics.tables import at_evaluations, shared_rows, tested
+from curriculab.statistics.intervals import Estimate, estimate, jackknife
+from curriculab.statistics.tables import at_evaluations, clusters, shared_rows, tested
 from curriculab.statistics.tests import ANSWERS_FOR, benjamini_hochberg, holm, mcnemar
-from curriculab.statistics.verdict import listed
+from curriculab.statistics.wording import listed
 
 AXES = ("step", "share", *CUMULATIVE)
+ON_THESE_ROWS = "new training runs, on these test rows"  # seeds are what is sampled, rows are held fixed
+ON_NEW_ROWS = "new training runs, on new test rows of this kind"
 LINE = ["variant", "quantity", "seeds", "value", "low", "high", "interval"]
 DIFFERENCE = ["difference", "difference_low", "difference_high"]
 Times = tuple[pd.Series, pd.DataFrame, float, float]  # min(time, horizon), (time, reached), threshold, horizon
@@ -78,7 +82,7 @@ def aggregate(
     table = pd.concat([part.assign(quantity=name) for name, part in kinds.items()])
     order = list(dict.fromkeys(table.variant))
     table = table.sort_values("variant", key=lambda v: v.map(order.index), kind="stable", ignore_index=True)
-    return table[[*LINE, *DIFFERENCE]]
+    return table[[*LINE, *DIFFERENCE]].assign(answers_for=ON_THESE_ROWS)
 
 
 @also_named(level="confidence")
@@ -113,7 +117,8 @@ def to_threshold(
         table.loc[variant, "median"] = median_time(own.time, own.reached)
     table = table.assign(threshold=threshold, horizon=horizon).astype({"reached": int, "censored": int}).reset_index()
     counted = ["variant", "seeds", "threshold", "horizon", "reached", "censored", "median"]
-    return table[[*counted, "restricted_mean", "low", "high", "interval", *DIFFERENCE]]
+    table = table[[*counted, "restricted_mean", "low", "high", "interval", *DIFFERENCE]]
+    return table.assign(answers_for=ON_THESE_ROWS)
 
 
 @also_named(level="confidence")
@@ -140,7 +145,8 @@ def improvement(
             pairs = np.stack(_shared(own, _reference(scores, to)), axis=1)  # (seeds, 2, groups)
             e = jackknife(pairs, lambda s: probability_of_improvement(s[:, 0], s[:, 1]), confidence=confidence)
             lines.append((variant, e.n, e.mean, max(e.low, 0.0), min(e.high, 1.0), e.label))
-    return pd.DataFrame(lines, columns=["variant", "seeds", "probability", "low", "high", "interval"])
+    table = pd.DataFrame(lines, columns=["variant", "seeds", "probability", "low", "high", "interval"])
+    return table.assign(answers_for=ON_THESE_ROWS)
 
 
 @also_named(level="confidence")
@@ -213,11 +219,19 @@ def mcnemar_by_seed(runs: Runs, *, to: str = "random", at: str | float = "end") 
     return table.assign(p_holm=holm(table.p), p_bh=benjamini_hochberg(table.p), answers_for=ANSWERS_FOR)
 
 
+@no_longer(seed="intervals are computed, nothing is drawn")
 @also_named(level="confidence")
 def seeds_and_rows(
-    runs: Runs, *, to: str = "random", at: str | float = "end", confidence: float = 0.95, seed: int = 0
+    runs: Runs,
+    *,
+    to: str = "random",
+    at: str | float = "end",
+    confidence: float = 0.95,
+    cluster: str | None = None,
 ) -> pd.DataFrame:
-    """Difference to `to` for new training runs on *new test rows*, by `paired_bootstrap`.
+    """Difference to `to` for new training runs on *new test rows*, each variant alone; `compare` has it after Holm.
+
+    By `crossed`, never narrower than the interval on these rows; `to` stands for itself, without null-band orders.
 
     Parameters
     ----------
@@ -229,8 +243,8 @@ def seeds_and_rows(
         "end", or a share of the budget at which all were tested.
     confidence : float
         Of the intervals.
-    seed : int
-        Of the resamples.
+    cluster : str, optional
+        Column of the test rows whose values are drawn anew, as of `compare`.
 
     Returns
     -------
@@ -252,15 +266,17 @@ def seeds_and_rows(
     ['easy first']
     """
     right = _right(runs, at)
-    reference, lines = _of(right, to), []
+    reference, groups, lines = _of(right, to), clusters(runs.items, right, cluster), []
     for variant in dict.fromkeys(right.columns.get_level_values(0)):
         if variant != to:
-            both = (right[variant] - reference).dropna(axis=1)
-            e = paired_bootstrap(both.to_numpy().T, confidence=confidence, seed=seed)
-            lines.append((variant, e.n, len(right), e.mean, e.low, e.high, e.label, e.p))
+            d = (right[variant] - reference).dropna(axis=1).to_numpy().T
+            found = claims([d], groups=groups, confidence=confidence)
+            low, high, p = (float(x[0]) for x in (found.low_new, found.high_new, found.p_new))
+            label = f"seeds and rows crossed, n={len(d)}" if low == low else f"none, n={len(d)}"
+            lines.append((variant, len(d), len(right), float(found.difference[0]), low, high, label, p))
     columns = ["variant", "seeds", "rows", "difference", "low", "high", "interval", "p"]
     table = pd.DataFrame(lines, columns=columns)
-    return table.assign(p_holm=holm(table.p))
+    return table.assign(p_holm=holm(table.p), answers_for=ON_NEW_ROWS)
 
 
 # -- parts ----------------------------------------------------------------------------------------------------------

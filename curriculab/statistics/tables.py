@@ -7,14 +7,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 
 from curriculab.runs import CUMULATIVE, Runs
+from curriculab.runs.failures import failures
 from curriculab.runs.importers import LIKE_ACCURACY
+from curriculab.runs.schema import OF_TEST
+from curriculab.statistics.at_test import nearest_solvers
+from curriculab.statistics.comparable import check_comparable
+from curriculab.statistics.costs import ends
 from curriculab.statistics.intervals import SAME
-from curriculab.statistics.verdict import listed
+from curriculab.statistics.matched import EQUAL, nearest_tests
+from curriculab.statistics.wording import called, listed
+
+TEMPLATE = "template"  # column of a pool: what a row was made from; rows of one are alike
 
 
 def labelled(items: pd.DataFrame) -> pd.DataFrame:
@@ -24,9 +33,11 @@ def labelled(items: pd.DataFrame) -> pd.DataFrame:
 
 
 def finished(runs: Runs) -> pd.DataFrame:
-    """Items, labelled, of runs that did not fail."""
+    """Items, labelled, of runs that did not fail; of the validation rows, where there are any."""
+    runs = runs.watched
     if runs.items.empty:
         raise ValueError(untested(runs))
+    check_comparable(runs)
     return _without_failed(labelled(runs.items), runs)
 
 
@@ -45,20 +56,37 @@ def at_evaluations(runs: Runs) -> pd.DataFrame:
 
 def tested(runs: Runs, at: str | float) -> tuple[pd.DataFrame, list[str]]:
     """Items of the tests to compare, with `label`, and what has to be said about them."""
+    check_comparable(runs)
     items = runs.items
     if items.empty:
         raise ValueError(untested(runs, "nothing to compare: "))
+    if at in EQUAL:
+        chosen, near = nearest_tests(
+            runs.watched, at
+        )  # tests on the way are of the validation rows, where there are any
+        return labelled(chosen), _failed(runs) + _of_imports(runs) + near
+    if at in OF_TEST:
+        chosen, near = nearest_solvers(runs, at)
+        return _without_failed(labelled(chosen), runs), _failed(runs) + _of_imports(runs) + near
     if at == "end":
         last = items.groupby(["variant", "seed"], observed=True).share.transform("max")
         chosen = items[items.share == last]
     elif isinstance(at, str) or not np.isclose(items.share, at).any():
         shares = listed(f"{share:g}" for share in sorted(items.share.unique()))
-        raise ValueError(f"no test at={at!r}; choose 'end', or one of the shares of the budget {shares}")
+        raise ValueError(f"no test at={at!r}; choose 'end', 'tokens', or one of the shares of the budget {shares}")
     else:
         chosen = items[np.isclose(items.share, at)]
     chosen = _without_failed(chosen, runs)
-    failed = [f"{v}, seed {s}, {why}, and is left out" for (v, s), why in runs.failed.items()]
-    return labelled(chosen), failed + _of_imports(runs) + _overspent(runs) + _early(chosen)
+    return labelled(chosen), _failed(runs) + _of_imports(runs) + _overspent(runs) + _early(chosen, ends(runs))
+
+
+def _failed(runs: Runs) -> list[str]:
+    """One note a variant and reason, however many seeds it took."""
+    found = []
+    for failure in failures(runs):
+        why = " ".join(failure.why.removeprefix("failed: ").split())
+        found.append(f"{called(failure.variant)} failed {failure.where} and is left out there ({why})")
+    return found
 
 
 def _overspent(runs: Runs) -> list[str]:
@@ -108,12 +136,16 @@ def _without_failed(items: pd.DataFrame, runs: Runs) -> pd.DataFrame:
     return items[~np.array(failed, bool)]
 
 
-def _early(items: pd.DataFrame) -> list[str]:
-    """Variants whose last test came at a smaller share of the budget than that of others."""
+def _early(items: pd.DataFrame, known: Collection[tuple[str, int]]) -> list[str]:
+    """Variants whose last test came at a smaller share of the budget than that of others; known: whose end is told."""
     done = items.assign(share=items[["share", "progress"]].min(axis=1))  # who returned early is asked all last tests
     last = done.groupby(["variant", "seed"], sort=False, observed=True).share.first()
     early = last[last < last.max() - SAME]
-    return [f"{v}, seed {s}, was last tested at {share:.0%} of its budget" for (v, s), share in early.items()]
+    return [
+        f"{v}, seed {s}, was last tested at {share:.0%} of its budget"
+        for (v, s), share in early.items()
+        if (v, s) not in known
+    ]
 
 
 def shared_rows(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -126,8 +158,27 @@ def shared_rows(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return shared, [f"{left} of {len(wide)} test rows have no result for some variant and are left out"] if left else []
 
 
+def cluster_of(items: pd.DataFrame, cluster: str | None) -> str | None:
+    """The column whose values are drawn anew when rows are new: the one asked for, else "template", where it varies."""
+    if cluster is not None and cluster not in items:
+        raise ValueError(
+            f"cluster={cluster!r}: the test rows have no such column; they have {', '.join(map(str, items.columns))}"
+        )
+    return cluster or (TEMPLATE if TEMPLATE in items and items[TEMPLATE].nunique() > 1 else None)
+
+
+def clusters(items: pd.DataFrame, right: pd.DataFrame, cluster: str | None) -> np.ndarray | None:
+    """What each row of `right` is of, (rows,); a row without a value is of its own. None: every row is."""
+    column = cluster_of(items, cluster)
+    if column is None:
+        return None
+    own = items.drop_duplicates("id").set_index("id")[column].reindex(right.index)
+    return own.astype(object).where(own.notna(), right.index.to_series()).astype(str).to_numpy()
+
+
 def rows_or_sets(items: pd.DataFrame) -> str:
     """What accuracies are shares of: "300 test rows"; where an import knows a set's share alone, "1 whole test set"."""
     whole = items["whole_set"].eq(True) if "whole_set" in items else pd.Series(False, items.index)
-    counts = {"test row": items["id"][~whole].nunique(), "whole test set": items["id"][whole].nunique()}
+    row = "validation row" if "rows" in items and items["rows"].eq("validation").all() else "test row"
+    counts = {row: items["id"][~whole].nunique(), "whole test set": items["id"][whole].nunique()}
     return " and ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in counts.items() if n) or "0 test rows"

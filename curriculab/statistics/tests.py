@@ -46,21 +46,21 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 @also_named(level="confidence")
 def holm_levels(p: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> np.ndarray:
-    """Confidence level at which Holm tests each p: its interval leaves out zero exactly where Holm rejects. `(tests,)`
+    """Confidence level at which Holm tests each p: its interval leaves out zero exactly where Holm rejects.
 
     The k-th smallest of m is tested at (1 - confidence) / (m - k + 1); from the first that is not rejected on, all
     others are held to that one's level.
 
     Parameters
     ----------
-    p : array-like, (tests,)
+    p : array-like, (..., tests)
         Unadjusted p-values.
     confidence : float
         Confidence of the whole family.
 
     Returns
     -------
-    np.ndarray, (tests,)
+    np.ndarray, (..., tests)
 
     Examples
     --------
@@ -68,13 +68,15 @@ def holm_levels(p: Sequence[float] | np.ndarray, *, confidence: float = 0.95) ->
     [0.975, 0.95]
     """
     p = np.asarray(p, dtype=float)
-    alpha = np.full(len(p), np.nan)
-    order = [i for i in np.argsort(p) if not np.isnan(p[i])]
-    stopped = False
-    for rank, i in enumerate(order):
-        alpha[i] = alpha[order[rank - 1]] if stopped else (1 - confidence) / (len(order) - rank)
-        stopped = stopped or p[i] >= alpha[i]
-    return 1 - alpha
+    order = np.argsort(p, axis=-1)  # NaN goes last
+    tests = np.sum(~np.isnan(p), axis=-1, keepdims=True)
+    alpha = (1 - confidence) / np.maximum(tests - np.arange(p.shape[-1]), 1)
+    rejected = np.logical_and.accumulate(np.take_along_axis(p, order, -1) < alpha, axis=-1)
+    last = np.minimum(rejected.sum(axis=-1, keepdims=True), np.maximum(tests - 1, 0))  # the first that is not rejected
+    held_to = np.take_along_axis(alpha, np.minimum(np.arange(p.shape[-1]), last), -1)
+    levels = np.empty_like(held_to)
+    np.put_along_axis(levels, order, 1 - held_to, -1)
+    return np.where(np.isnan(p), np.nan, levels)
 
 
 def benjamini_hochberg(p: Sequence[float] | np.ndarray) -> np.ndarray:

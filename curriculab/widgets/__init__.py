@@ -12,8 +12,9 @@ from curriculab.widgets.controls import Side, Slider, controls_of, having_knobs,
 from curriculab.widgets.explorer import Explorer
 from curriculab.widgets.panel import Panel
 from curriculab.widgets.picker import Picker
+from curriculab.widgets.reading import examine
 from curriculab.widgets.schedules import Schedules
-from curriculab.widgets.upload import Upload, examine
+from curriculab.widgets.upload import Upload
 
 __all__ = [
     "Explorer",

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from html import escape
 from typing import TYPE_CHECKING
 
 from curriculab import methods
@@ -86,6 +87,11 @@ FIRST = (
 )
 ARMS = ("level", "topic")  # columns that a bandit may choose among
 WIDE = {"description_width": "6.5em"}
+NO_AXES = {"xaxis": {"visible": False}, "yaxis": {"visible": False}}  # of a figure that has no numbers yet
+KNOWN = {  # what knobs do that are no sliders of a method's own
+    "by": "the measure of difficulty that it goes by; None: it measures for itself",
+    "arms": "the column whose values it chooses among",
+}
 
 
 def source(variant: partial) -> str:
@@ -277,7 +283,9 @@ class Side:
         self.knobs |= {k: control(k, what, defaults[k], live=self._live) for k, what in own.items()}
         for knob in self.knobs.values():
             knob.observe(self._turned, "value")
-        self.box.children = [*([self.method] if len(self.method.options) > 1 else []), *self.knobs.values()]
+        said = {name: about.help for name, about in knobs_of(getattr(methods, self.method.value)).items()} | KNOWN
+        rows = [part for name, knob in self.knobs.items() for part in (knob, *_in_words(said.get(name, "")))]
+        self.box.children = [*([self.method] if len(self.method.options) > 1 else []), *rows]
 
     def _rebuilt(self, change: object) -> None:
         self._build()
@@ -286,6 +294,13 @@ class Side:
     def _turned(self, change: object) -> None:
         if not self._muted:
             self._changed()
+
+
+def _in_words(text: str) -> list[ipywidgets.Widget]:
+    """A line below a control that says what it does, where that is known."""
+    import ipywidgets as w
+
+    return [w.HTML(f"<div class='curriculab-help'>{escape(text)}</div>")] if text else []
 
 
 def control(name: str, what: Slider | tuple[object, ...], value: object, *, live: bool = False) -> ipywidgets.Widget:
@@ -313,6 +328,13 @@ STYLE = """<style>
 .curriculab.curriculab :is(button, select, textarea, input, .noUi-handle):focus-visible {
     outline: 2px solid var(--jp-brand-color1, #1976d2) !important; outline-offset: 2px; }
 .curriculab .js-plotly-plot { border-radius: 4px; overflow: hidden; }
+.curriculab.curriculab :is(.widget-box, .widget-html) { overflow: visible; min-width: 0; }
+.curriculab .widget-readout { min-width: max-content; overflow: visible; }
+[data-jp-theme-light='false'] .curriculab { color-scheme: dark; --jp-widgets-dropdown-arrow: url("data:image/svg+xml,\
+%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath fill='%23e0e0e0' d='M5.2 5.9L9 9.7l3.8-3.8\
+L14 7.1l-5 4.9-5-4.9z'/%3E%3C/svg%3E"); }
+.curriculab-help { color: var(--jp-ui-font-color2, #555); font-size: 0.9em; line-height: 1.25;
+    padding: 0 1em 0.3em calc(6.5em + 8px); }
 .curriculab .widget-html-content, .curriculab .jupyter-widgets.widget-html { height: auto; line-height: 1.4; }
 .curriculab [role=alert] { color: var(--jp-error-color1, #b71c1c); }
 .curriculab-answers { border-collapse: collapse; width: 100%; color: var(--jp-ui-font-color1, #222); }
@@ -364,12 +386,9 @@ def stacked(parts: Sequence[ipywidgets.Widget]) -> ipywidgets.Widget:
 
 def live_figure(figure: go.Figure) -> go.FigureWidget:
     """A figure that can be changed in place and fills the width it is given."""
-    import plotly.graph_objects as go
+    from curriculab.widgets.live import LiveFigure
 
-    made = go.FigureWidget(figure)
-    made.layout.autosize = True
-    made._config = made._config | dict(responsive=True, displaylogo=False)
-    return made
+    return LiveFigure(figure)
 
 
 def show(figure: go.FigureWidget, fresh: go.Figure) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from curriculab import figures
-from curriculab.figures.explore import EXPLORED, quantities
+from curriculab.figures.explore import EXPLORED, in_words, quantities
 from curriculab.protocol import Rows
+from curriculab.protocol.roles import LEARNER
 from curriculab.runs import Record, Runs, Store, load_runs
-from curriculab.widgets.controls import WIDE, Slider, control, live_figure, show, stacked
+from curriculab.widgets.controls import NO_AXES, WIDE, Slider, control, live_figure, show, stacked
 from curriculab.widgets.html import html_table
 from curriculab.widgets.saving import Save
 
@@ -30,7 +31,7 @@ TAGS = {
     "null": "null band",
     "failed": "failed, ended early",
 }
-ANSWERS = ("variant", "seed", "step", "level", "prompt", "answer", "text", "reward", "spread", "n", "length")
+ANSWERS = ("variant", "seed", "step", "role", "level", "prompt", "answer", "text", "reward", "spread", "n", "length")
 
 HEADS = {"n": "answers"}
 
@@ -57,7 +58,7 @@ def answers_of(runs: Runs, pool: Rows | None = None) -> pd.DataFrame:
 
 def as_html(table: pd.DataFrame) -> str:
     """A table of answers; whatever a model or a data set wrote is shown as text, never as HTML."""
-    columns = [c for c in ANSWERS if c in table]
+    columns = [c for c in ANSWERS if c in table and (c != "role" or table[c].nunique() > 1)]
     head = [escape(HEADS.get(name, name)) for name in columns]
     rows = [map(_cell, line) for line in table[columns].itertuples(index=False, name=None)]
     return html_table(head, rows, table="class='curriculab-answers'")
@@ -87,15 +88,15 @@ class Explorer:
 
     Examples
     --------
-    >>> from curriculab.simulation.pools import chain_pool
-    >>> pool = chain_pool()
-    >>> runs = cl.simulate(cl.methods.random_order, pool, steps=5, batch_size=4, seed=[0, 1], tests=pool)
+    >>> runs = cl.simulate(cl.methods.random_order, cl.load_pool("ladder", n=40), steps=2, batch_size=4, seed=[0, 1])
     >>> explorer = cl.widgets.Explorer(runs)
     >>> explorer.set(seeds=[1])
-    >>> explorer.chosen.seeds
-    [1]
-    >>> len(explorer.answers)  # none: nothing was sampled
-    0
+    >>> explorer.take(runs)  # what was chosen stays
+    >>> explorer.reload()
+    >>> explorer.draw()
+    >>> explorer.browse()
+    >>> explorer.chosen.seeds, len(explorer.answers)  # no answers: nothing was sampled
+    ([1], 0)
     """
 
     def __init__(self, runs: Runs | Store | str | Path = "runs", pool: Rows | None = None, *, x: str = "steps") -> None:
@@ -103,24 +104,28 @@ class Explorer:
         import plotly.graph_objects as go
 
         self._source, self.pool, self._muted = runs, pool, True
-        self.figure = live_figure(go.Figure(layout=dict(template=figures.template(), height=420)))
-        wide = dict(style=WIDE, layout=w.Layout(width="95%"))
+        self.figure = live_figure(go.Figure(layout=dict(template=figures.template(), height=420) | NO_AXES))
+
+        def wide() -> dict:  # each its own: a layout that is shared hides all where it hides one
+            return dict(style=WIDE, layout=w.Layout(width="95%"))
+
         axes = tuple((title, name) for name, (_, title) in EXPLORED.items())
         self.controls: dict[str, w.Widget] = {
-            "quantity": w.Dropdown(description="quantity", **wide),
-            "x": w.Dropdown(options=axes, value=x, description="against", **wide),
+            "quantity": w.Dropdown(description="quantity", **wide()),
+            "x": w.Dropdown(options=axes, value=x, description="against", **wide()),
             "smoothing": control("smoothing", Slider(1, 51, 2), 1),
-            "variants": w.SelectMultiple(description="variants", rows=5, **wide),
-            "seeds": w.SelectMultiple(description="seeds", rows=5, **wide),
-            "tags": w.SelectMultiple(description="kinds", rows=5, **wide),
+            "variants": w.SelectMultiple(description="variants", rows=5, **wide()),
+            "seeds": w.SelectMultiple(description="seeds", rows=5, **wide()),
+            "tags": w.SelectMultiple(description="kinds", rows=5, **wide()),
         }
         self.browser: dict[str, w.Widget] = {
-            "of": w.Dropdown(description="answers of", **wide),
-            "level": w.Dropdown(description="level", **wide),
+            "of": w.Dropdown(description="answers of", **wide()),
+            "role": w.Dropdown(description="written by", **wide()),
+            "level": w.Dropdown(description="level", **wide()),
             "reward": w.FloatRangeSlider(
-                value=(0, 1), min=0, max=1, step=0.05, description="reward", continuous_update=False, **wide
+                value=(0, 1), max=1, step=0.05, description="reward", continuous_update=False, **wide()
             ),
-            "page": w.BoundedIntText(value=1, min=1, max=1, description="page", **wide),
+            "page": w.BoundedIntText(value=1, min=1, max=1, description="page", **wide()),
         }
         self.message, self.count, self.table = w.HTML(), w.HTML(), w.HTML()
         self.refresh = w.Button(description="Read the folder again", layout=w.Layout(width="max-content"))
@@ -169,32 +174,22 @@ class Explorer:
             self._nothing.value = ""
             for part in (self._curves, self._answers):
                 part.layout.display = ""
-            self._offer("quantity", found)
+            self._offer("quantity", [(in_words(name), name) for name in found if in_words(name)])
             names = [*dict.fromkeys(r.key[0] for r in runs.records)]
             tags = {tag_of(r, runs.null) for r in runs.records}
             kinds = [(text, tag) for tag, text in TAGS.items() if tag in tags]
             for name, options in {"variants": names, "seeds": runs.seeds, "tags": kinds}.items():
-                self._offer_all(name, options)
+                _offer_all(self.controls[name], options)
             self._offer_answers()
         finally:
             self._muted = False
         return self.draw()
 
-    def _offer(self, name: str, options: list) -> None:
+    def _offer(self, name: str, options: list[tuple[str, str]]) -> None:
         knob = self.controls[name]
-        kept = knob.value
+        kept, values = knob.value, [value for _, value in options]
         knob.options = options
-        knob.value = kept if kept in options else options[0]
-
-    def _offer_all(self, name: str, options: list) -> None:
-        """All of them, but for what was there before and was not chosen."""
-        knob = self.controls[name]
-        value = [o[1] if isinstance(o, tuple) else o for o in options]
-        before = [o[1] if isinstance(o, tuple) else o for o in knob.options]
-        refused = set(before) - set(knob.value)
-        knob.options = options
-        knob.value = [v for v in value if v not in refused]
-        knob.rows = min(5, max(2, len(options)))
+        knob.value = kept if kept in values else values[0]
 
     def _offer_answers(self) -> None:
         self._all = answers_of(self.runs, self.pool)
@@ -204,10 +199,13 @@ class Explorer:
         slider.min, slider.max = min(slider.min, low), max(slider.max, high)  # never crossing on the way
         slider.min, slider.max, slider.value = low, high, (low, high)
         variants = dict.fromkeys(self._all.get("variant", ()))
-        for name, what, values in (("level", "all levels", levels), ("of", "all variants", variants)):
+        roles = dict.fromkeys(self._all.get("role", ()))
+        for name, what, values in (("level", "levels", levels), ("of", "variants", variants), ("role", "roles", roles)):
             knob, kept = self.browser[name], self.browser[name].value
-            knob.options = [(what, ALL), *((str(v), v) for v in values)]
-            knob.value = kept if kept in values else ALL
+            first = LEARNER if name == "role" and LEARNER in values else ALL
+            knob.options = [(f"all {what}", ALL), *((str(v), v) for v in values)]
+            knob.value = kept if kept in values else first
+            knob.layout.display = "" if len(values) > 1 else "none"
         self._answers.layout.display = "" if len(self._all) else "none"
 
     def _say_nothing(self, why: str) -> None:
@@ -217,7 +215,7 @@ class Explorer:
 
     # -- what is shown ------------------------------------------------------------------------------------------------
     def set(self, **values: object) -> None:
-        """Turn several controls at once: quantity, x, smoothing, variants, seeds, tags, of, level, reward, page."""
+        """Turn controls at once: quantity, x, smoothing, variants, seeds, tags, of, role, level, reward, page."""
         knobs: Mapping = {**self.controls, **self.browser}
         if unknown := [name for name in values if name not in knobs]:
             raise ValueError(f"no control {unknown[0]!r} here; there are {', '.join(knobs)}")
@@ -268,7 +266,10 @@ class Explorer:
             return table
         keys = pd.MultiIndex.from_frame(table[["variant", "seed"]])
         low, high = knobs["reward"]
-        keep = keys.isin([r.key for r in self.chosen.records]) & table["reward"].between(low - 1e-9, high + 1e-9)
+        whole = (low, high) == (self.browser["reward"].min, self.browser["reward"].max)  # texts without a reward too
+        keep = table["reward"].between(low - 1e-9, high + 1e-9) | (whole & table["reward"].isna())
+        keep &= keys.isin([r.key for r in self.chosen.records])
+        keep &= (table["role"] == knobs["role"]) if knobs["role"] != ALL else True
         keep &= (table["variant"] == knobs["of"]) if knobs["of"] != ALL else True
         keep &= (table["level"] == knobs["level"]) if knobs["level"] != ALL else True
         return table[keep]
@@ -291,3 +292,14 @@ class Explorer:
 
     def _repr_mimebundle_(self, **options: object) -> object:
         return self.widget._repr_mimebundle_(**options)
+
+
+def _offer_all(knob: object, options: list) -> None:
+    """All of them, but for what was there before and was not chosen."""
+    value = [o[1] if isinstance(o, tuple) else o for o in options]
+    before = [o[1] if isinstance(o, tuple) else o for o in knob.options]
+    refused = set(before) - set(knob.value)
+    knob.options = options
+    knob.value = [v for v in value if v not in refused]
+    knob.rows = min(5, max(2, len(options)))
+    knob.layout.display = "" if len(options) > 1 else "none"  # nothing to choose

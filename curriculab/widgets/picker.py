@@ -111,10 +111,10 @@ class Picker:
 
         about = inspect.getdoc(sys.modules[getattr(methods, name).__module__]) or ""
         box, tick = self.sides[name].box, self.ticks[name]
-        box.layout = w.Layout(width="95%", display="" if tick.value else "none")
+        box.layout = w.Layout(width="100%", display="" if tick.value else "none")
         tick.observe(lambda change: setattr(box.layout, "display", "" if change["new"] else "none"), "value")
         line = w.HTML(f"<div style='line-height:1.3;padding:0 1em 0.4em 0'>{escape(about.splitlines()[0])}</div>")
-        return w.VBox([tick, line, box])
+        return w.VBox([tick, line, box], layout=w.Layout(min_width="0"))
 
     @property
     def variants(self) -> dict[str, partial]:
@@ -207,9 +207,6 @@ class Picker:
             )
             for why in runs.failed.values():
                 raise ValueError(f"{name} {why}")
-            if runs.exposure.empty:
-                more = "measure less, order it by a column, or give it more steps"
-                raise ValueError(f"{name} trained nothing: measuring took all {budget.rollouts:,} answers; {more}")
             (self._kept[key],) = runs.records
         return self._kept[key]
 

@@ -14,7 +14,7 @@ from curriculab.bench.simulate import simulate
 from curriculab.methods import CATALOG
 from curriculab.protocol import Method, Rows
 from curriculab.runs import Record, Runs
-from curriculab.widgets.controls import WIDE, Side, Slider, control, live_figure, measures_of, show, stacked
+from curriculab.widgets.controls import NO_AXES, WIDE, Side, Slider, control, live_figure, measures_of, show, stacked
 from curriculab.widgets.copying import copy_button
 from curriculab.widgets.debounce import Debounced
 
@@ -82,7 +82,7 @@ class Schedules:
         self.line = w.Textarea(rows=7, description="in Python", layout=w.Layout(width="98%"), style=WIDE)
         self.copy = copy_button(label="Copy the Python")
         self.message, self.status = w.HTML(), w.HTML(PREDICTED)
-        self.prediction = live_figure(go.Figure(layout=dict(template=figures.template(), height=330)))
+        self.prediction = live_figure(go.Figure(layout=dict(template=figures.template(), height=330) | NO_AXES))
         self.runs = self._simulated()
         self.figure = live_figure(figures.schedules(self.runs, self._drawn, self._by, group=self._group))
         self._shown = [*self.runs.records]

@@ -11,23 +11,20 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from curriculab.data.files import FILES, read_table
-from curriculab.data.guessing import guess_columns
-from curriculab.data.loading import load_pool
-from curriculab.data.mapping import Column, code_of, count_solution_steps, text_after, text_boxed, text_joined
-from curriculab.data.validation import PoolError, show
+from curriculab.data.files import FILES
+from curriculab.data.levels import are_words
+from curriculab.data.mapping import Column
+from curriculab.data.values import is_missing
 from curriculab.widgets.html import html_table
+from curriculab.widgets.reading import NONE, SHOWN, Look, choices, examine, in_words
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -35,150 +32,72 @@ if TYPE_CHECKING:
     from curriculab.engine.model import Model
 
 LARGEST = 500 * 2**20  # bytes; larger files are read faster from where they lie
-TARGETS = ("prompt", "answer", "level", "topic", "options", "solution")
-SHOWN = 3  # rows that are shown, and rows that are named where some are too long
+TARGETS = {  # columns of a pool, and what they mean, as the menus say it
+    "prompt": "prompt (the question)",
+    "answer": "answer (what is right)",
+    "level": "level (how hard)",
+    "topic": "topic (what about)",
+    "options": "options (choices)",
+    "solution": "solution (the steps)",
+}
 ACCEPTED = ",".join((*FILES, ".gz"))
+WIDEST = 60  # characters of a cell, and columns of a row
+COLUMNS = 8
+KEPT = 200  # bytes of a file's name; file systems take 255
+FORBIDDEN = set('/\\:*?"<>|')  # in names of files, on one system or another
 
-# The browser's own file field takes clicks, keys and dropped files alike. Pieces of a megabyte stay far below what
-# Jupyter lets through in one message.
+# The browser's own file field, which takes clicks and keys, lies behind a button that is drawn in the theme's colours;
+# its own words would say "no file chosen" once the file is read. Pieces of a megabyte stay far below what Jupyter lets
+# through in one message.
 ESM = """
 function render({ model, el }) {
-    const label = document.createElement("label");
-    const field = document.createElement("input");
-    label.className = "curriculab-upload";
-    label.append("Drop a file here, or choose one: ", field);
+    const box = document.createElement("div"), label = document.createElement("label");
+    const field = document.createElement("input"), said = document.createElement("span");
+    box.className = "curriculab-upload";
+    label.append("Choose a file", field);
     field.type = "file";
     field.accept = model.get("accept");
-    field.onchange = async () => {
-        const file = field.files[0];
+    said.setAttribute("role", "status");
+    const tell = () => { said.textContent = model.get("said"); };
+    const take = async (file) => {
         if (!file) return;
         if (file.size > model.get("largest")) { model.send({ name: file.name, size: file.size, at: -1 }); return; }
+        said.textContent = `Reading ${file.name}`;
         const data = new Uint8Array(await file.arrayBuffer());
         for (let at = 0; at === 0 || at < data.length; at += 1048576)
             model.send({ name: file.name, size: data.length, at }, undefined, [data.slice(at, at + 1048576).buffer]);
-        field.value = "";
     };
-    el.append(label);
+    const over = (event) => { event.preventDefault(); event.stopPropagation(); };
+    field.onchange = async () => { await take(field.files[0]); field.value = ""; };
+    box.ondragover = (event) => { over(event); box.classList.add("over"); };
+    box.ondragleave = () => box.classList.remove("over");
+    box.ondrop = (event) => { over(event); box.classList.remove("over"); take(event.dataTransfer.files[0]); };
+    model.on("change:said", tell);
+    tell();
+    box.append(label, said);
+    el.append(box);
 }
 export default { render };
 """
 CSS = """
-.curriculab-upload { display: block; box-sizing: border-box; max-width: 60em; padding: 1.2em;
-    border: 1px dashed var(--jp-border-color1, #999); color: var(--jp-ui-font-color1, #222); }
-.curriculab-upload input { color: inherit; padding: 0.6em; }
+.curriculab-upload { box-sizing: border-box; max-width: 60em; padding: 1.2em; display: flex; gap: 1em;
+    align-items: center; border: 1px dashed var(--jp-border-color1, #999); color: var(--jp-ui-font-color1, #222); }
+.curriculab-upload.over { border-style: solid; border-color: var(--jp-brand-color1, #1976d2); }
+.curriculab-upload label { position: relative; padding: 0.4em 1em; white-space: nowrap; cursor: pointer;
+    border: 1px solid var(--jp-border-color1, #999); background: var(--jp-layout-color2, #eee); }
+.curriculab-upload label:focus-within { outline: 2px solid var(--jp-brand-color1, #1976d2); }
+.curriculab-upload input { position: absolute; inset: 0; width: 100%; opacity: 0; cursor: pointer; }
 """
-
-
-# -- what there is to say about a file --------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Look:
-    """What a file holds: its own table, the mapping, the pool it makes (None where it makes none), what is wrong."""
-
-    name: str
-    columns: Mapping[str, Column]
-    table: pd.DataFrame | None
-    pool: pd.DataFrame | None
-    lengths: pd.Series | None  # of the pool's rows, in `unit`
-    unit: str
-    problems: tuple[str, ...]
-
-    @property
-    def mapping(self) -> pd.DataFrame:
-        """One line per column of the pool: where it comes from, and what the first row has there."""
-        made = self.pool if self.pool is not None else self.table
-        if made is None:
-            return pd.DataFrame(columns=["from", "first row"])
-        names = list(made.columns) if self.pool is not None else list(self.columns)
-        lines = {c: (_described(self.columns.get(c, c)), _first(made, c)) for c in names}
-        return pd.DataFrame(lines.values(), index=pd.Index(lines, name="column"), columns=["from", "first row"])
-
-    @property
-    def source(self) -> str:
-        """The Python line that loads it again, from where the file lies."""
-        given = ", ".join(
-            f"{target!r}: {code_of(column, repr)}" for target, column in self.columns.items() if target != column
-        )
-        return f"cl.load_pool({self.name!r}{f', columns={{{given}}}' if given else ''})"
-
-
-def examine(path: Path, *, columns: Mapping[str, Column] | None = None, model: Model | None = None) -> Look:
-    """Read a file, map its columns and measure its rows; what is wrong becomes `problems`.
-
-    Parameters
-    ----------
-    path : Path
-        The file: .jsonl, .json, .csv or .parquet, also as .gz.
-    columns : mapping, optional
-        Column of the pool to column of the file. None: guessed.
-    model : Model, optional
-        Lengths are its tokens of prompt, answer and end; without one, words of prompt and answer.
-
-    Returns
-    -------
-    Look
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name, "mine.csv")
-    >>> length = path.write_text("question,answer\\n1+1=,2\\n")
-    >>> cl.widgets.examine(path).mapping["from"].to_dict()
-    {'prompt': 'question', 'answer': 'answer'}
-    """
-    unit = "words" if model is None else "tokens"
-    try:
-        table = read_table(path)
-    except PoolError as error:
-        return Look(path.name, dict(columns or {}), None, None, None, unit, (str(error),))
-    mapping = dict(guess_columns(table) if columns is None else columns)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", UserWarning)
-        try:
-            pool = load_pool(path, columns={t: c for t, c in mapping.items() if t != c})
-        except PoolError as error:
-            return Look(path.name, mapping, table, None, None, unit, (str(error),))
-    lengths = _words(pool) if model is None else model.lengths(pool)
-    problems = [str(w.message) for w in warned if issubclass(w.category, UserWarning)]
-    return Look(path.name, mapping, table, pool, lengths, unit, (*problems, *_too_long(lengths, model)))
-
-
-def _words(pool: pd.DataFrame) -> pd.Series:
-    return pool["prompt"].str.split().str.len() + pool["answer"].str.split().str.len()
-
-
-def _too_long(lengths: pd.Series, model: Model | None) -> list[str]:
-    if model is None or not (lengths > model.positions).any():
-        return []
-    long = lengths[lengths > model.positions]
-    named = ", ".join(f"{row} ({n:,} tokens)" for row, n in long.iloc[:SHOWN].items())
-    return [
-        f"{len(long):,} of {len(lengths):,} rows are longer than the {model.positions:,} tokens that {model.name!r} "
-        f"takes: {named}{', ...' if len(long) > SHOWN else ''}; keep the others with "
-        "pool[model.lengths(pool) <= model.positions]"
-    ]
-
-
-def _described(column: Column) -> str:
-    if isinstance(column, text_after):
-        return f"{column.column}, behind {column.marker}"
-    if isinstance(column, count_solution_steps):
-        return f"{column.column}, its lines counted"
-    if isinstance(column, text_boxed):
-        return f"{column.column}, in its box"
-    return " and ".join(column.columns) if isinstance(column, text_joined) else str(column)
-
-
-def _first(table: pd.DataFrame, column: str) -> str:
-    return show(table[column].iloc[0]) if column in table and len(table) else ""
+FIRST = f"or drop one here: {', '.join(FILES)}, also packed (.gz)"
 
 
 def safe_name(name: str) -> str:
-    """The last part of a file's name as it was sent, of letters, digits and -_. only: it is used as one here."""
+    """The last part of a file's name as it was sent, without what no name may hold: it is used as one here."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in last).lstrip(".")
-    return kept[-100:].lstrip(".") or "upload"
+    kept = "".join(c if c.isprintable() and c not in FORBIDDEN else "_" for c in last).strip().lstrip(".")
+    while len(kept.encode()) > KEPT:
+        kept = kept[1:]
+    return kept.strip().lstrip(".") or "upload"
 
 
 # -- the widget -------------------------------------------------------------------------------------------------------
@@ -206,11 +125,18 @@ class Upload:
         self.model, self.look, self._folder, self._path, self._muted = model, None, None, None, False
         self._pieces = bytearray()
         self.field = _field(self._received)
-        self.menus = {target: w.Dropdown(description=target, options=[("", None)]) for target in TARGETS}
-        for menu in self.menus.values():
-            menu.observe(self._turned, "value")
-        self.out = w.HTML("<p>Nothing to show yet: .jsonl, .json, .csv or .parquet, also as .gz.</p>")
-        self.box = w.HBox([*self.menus.values()], layout=w.Layout(flex_flow="row wrap", display="none"))
+        style, layout = {"description_width": "12.5em"}, {"width": "28em", "max_width": "100%"}
+        self.menus = {
+            target: w.Dropdown(description=said, options=[NONE], style=style, layout=layout)
+            for target, said in TARGETS.items()
+        }
+        self.order = w.Text(description="levels, easiest first", continuous_update=False, style=style, layout=layout)
+        self.sheets = w.Dropdown(description="sheet", options=[("", None)], style=style, layout=layout)
+        for control in (*self.menus.values(), self.order, self.sheets):
+            control.observe(self._turned, "value")
+        self.out = w.HTML("<p>Nothing to show yet.</p>")
+        controls = [self.sheets, *self.menus.values(), self.order]
+        self.box = w.HBox(controls, layout=w.Layout(flex_flow="row wrap", display="none"))
         self.widget = w.VBox([self.field, self.box, self.out])
 
     @property
@@ -250,13 +176,20 @@ class Upload:
         self._folder = tempfile.TemporaryDirectory(prefix="curriculab-")  # the one before goes with its object
         self._path = Path(self._folder.name) / safe_name(name)
         self._path.write_bytes(content)
+        self.field.said = f"{self._path.name}, {_bytes(len(content))}"
         return self._examine(None)
 
-    def set(self, **columns: Column | None) -> Look:
+    def set(
+        self, *, sheet: str | None = None, level_order: Sequence[str] | None = None, **columns: Column | None
+    ) -> Look:
         r"""Set the mapping, as the menus do.
 
         Parameters
         ----------
+        sheet : str, optional
+            Of an Excel file; another sheet is mapped anew.
+        level_order : sequence of str, optional
+            Words that are levels, the easiest first.
         **columns
             Column of the pool to column of the file; None leaves it out.
 
@@ -280,32 +213,58 @@ class Upload:
             raise ValueError("no file was taken yet; drop one on the widget, or call take(name, content)")
         if wrong := [c for c in columns if c not in TARGETS]:
             raise ValueError(f"no column {wrong[0]!r} to map to; choose from {', '.join(TARGETS)}")
+        if sheet is not None and sheet != self.look.sheet:
+            return self._examine(columns or None, sheet)
         mapping = {**self.look.columns, **columns}
-        return self._examine({target: column for target, column in mapping.items() if column is not None})
+        chosen = {target: column for target, column in mapping.items() if column is not None}
+        same = chosen.get("level") == self.look.columns.get("level")
+        order = level_order or (self.look.level_order if same else None)
+        return self._examine(chosen, self.look.sheet, order)
 
-    def _examine(self, columns: Mapping[str, Column] | None) -> Look:
-        self.look = examine(self._path, columns=columns, model=self.model)
+    def _examine(
+        self,
+        columns: Mapping[str, Column] | None,
+        sheet: str | None = None,
+        order: Sequence[str] | None = None,
+    ) -> Look:
+        self.look = examine(self._path, columns=columns, model=self.model, sheet=sheet, level_order=order)
         self._offer()
         self.out.value = _html(self.look)
         return self.look
 
     def _offer(self) -> None:
-        """Menus with the file's columns, set to the mapping."""
+        """Menus with the file's columns, set to the mapping; words of levels, and sheets, where there are any."""
         self._muted = True
-        names = [] if self.look.table is None else list(map(str, self.look.table.columns))
-        columns = [c for n in names for c in (n, text_after(n, "####"), count_solution_steps(n))]
-        choices = [("", None), *((_described(c), c) for c in columns)]
-        simple = [("", None), *((n, n) for n in names)]
+        look, table = self.look, self.look.table
         for target, menu in self.menus.items():
-            offered, chosen = choices if target in ("answer", "level") else simple, self.look.columns.get(target)
+            offered, chosen = [NONE] if table is None else choices(table, target), look.columns.get(target)
             known = any(value == chosen for _, value in offered)
-            menu.options = offered if known else [*offered, (_described(chosen), chosen)]
+            menu.options = offered if known else [*offered, (in_words(chosen), chosen)]
             menu.value = chosen
-        self.box.layout.display = "flex" if names else "none"
+        words = self._words()
+        self.order.value = ", ".join(look.level_order or words)
+        self.order.layout.display = "flex" if words else "none"
+        self.sheets.options = [(name, name) for name in look.sheets] or [("", None)]
+        self.sheets.value = look.sheet if look.sheet in look.sheets else self.sheets.options[0][1]
+        self.sheets.layout.display = "flex" if len(look.sheets) > 1 else "none"
+        self.box.layout.display = "none" if table is None else "flex"
         self._muted = False
 
+    def _words(self) -> list[str]:
+        """The words in the column of levels, where it holds words."""
+        column, table = self.look.columns.get("level"), self.look.table
+        if table is None or not isinstance(column, str) or column not in table or not are_words(table[column]):
+            return []
+        return list(dict.fromkeys(str(word).strip() for word in table[column].dropna() if str(word).strip()))
+
     def _turned(self, change: Mapping[str, object]) -> None:
-        if not self._muted:
+        if self._muted:
+            return
+        if change["owner"] is self.sheets:
+            self.set(sheet=self.sheets.value)
+        elif change["owner"] is self.order:
+            self.set(level_order=[word.strip() for word in self.order.value.split(",") if word.strip()])
+        else:
             self.set(**{target: menu.value for target, menu in self.menus.items()})
 
     def _received(self, widget: object, content: Mapping[str, object], buffers: list) -> None:
@@ -313,7 +272,8 @@ class Upload:
         name, size, at = str(content["name"]), int(content["size"]), int(content["at"])
         if at < 0 or size > LARGEST:
             line = f"{safe_name(name)}: {size:,} bytes are more than the {LARGEST:,} that can be dropped here"
-            self.out.value = _problems([f"{line}; load it from where it lies, cl.load_pool(path)"])
+            self.field.said = f"{safe_name(name)}, {_bytes(size)}"
+            self.out.value = _lines([f"{line}; load it from where it lies, cl.load_pool(path)"], "does not fit")
             return
         if at == 0:
             self._pieces = bytearray()
@@ -338,6 +298,7 @@ def _kind() -> type:
         _esm, _css = ESM, CSS
         accept = traitlets.Unicode(ACCEPTED).tag(sync=True)
         largest = traitlets.Int(LARGEST).tag(sync=True)
+        said = traitlets.Unicode(FIRST).tag(sync=True)
 
     return FileField
 
@@ -349,31 +310,53 @@ def _field(received: Callable) -> ipywidgets.DOMWidget:
 
 
 # -- as HTML ----------------------------------------------------------------------------------------------------------
+TIGHT = "style='margin:0.4em 0'"
+P = f"<p {TIGHT}>"
+
+
 def _html(look: Look) -> str:
-    """What is wrong first, then mapping and lengths; every text from the file as text."""
-    rows = f", {len(look.table):,} rows" if look.table is not None else ""
-    parts = [f"<p><b>{escape(look.name)}</b>{rows}</p>", _problems(look.problems)]
+    """What is wrong, the first rows, what becomes of them, how long they are; every text from the file as text."""
+    size = "" if look.table is None else f", {len(look.table):,} rows, {len(look.table.columns)} columns"
+    parts = [f"{P}<b>{escape(look.name)}</b>{size}</p>", _lines(look.problems, "does not fit", "alert")]
+    parts.append(_lines(look.notes, "note"))
+    if look.raw:
+        parts.append(f"{P}The file begins:</p><pre>{escape(chr(10).join(look.raw))}</pre>")
+    if look.table is not None and len(look.table):
+        parts += [f"{P}The first rows, as the file has them:</p>", _rows(look.table)]
     if look.table is not None:
-        parts.append(_table(look.mapping))
+        parts += [f"{P}What becomes of the columns:</p>", _table(look.mapping)]
     if look.lengths is not None:
         at = look.lengths.quantile([0.5, 0.95, 1.0], interpolation="lower").astype(int)
         parts.append(
-            f"<p>{look.unit} a row: median {at.iloc[0]:,}, 95% up to {at.iloc[1]:,}, longest {at.iloc[2]:,}; "
+            f"{P}{look.unit} a row: median {at.iloc[0]:,}, 95% up to {at.iloc[1]:,}, longest {at.iloc[2]:,}; "
             f"{int(look.lengths.sum()):,} in all</p>"
         )
-        parts.append(f"<p>Load it again with <code>{escape(look.source)}</code></p>")
+        parts.append(f"{P}Load it again with <code>{escape(look.source)}</code></p>")
     return "\n".join(parts)
 
 
-def _problems(lines: tuple[str, ...] | list[str]) -> str:
-    return "".join(f"<p role='alert'><b>does not fit</b> &nbsp;{escape(line)}</p>" for line in lines)
+def _lines(lines: Sequence[str], head: str, role: str = "note") -> str:
+    return "".join(f"<p role='{role}' {TIGHT}><b>{head}</b> &nbsp;{escape(line)}</p>" for line in lines)
+
+
+def _rows(table: pd.DataFrame) -> str:
+    """The first rows, by where they stand in the file."""
+    shown = table.iloc[:SHOWN, :COLUMNS]
+    more = [f"... {len(table.columns) - COLUMNS} more"] if len(table.columns) > COLUMNS else []
+    return _table(shown.assign(**dict.fromkeys(more, "")))
 
 
 def _table(table: pd.DataFrame) -> str:
     names = (table.index.name or "", *table.columns)
     rows = [map(_cell, line) for line in table.itertuples(name=None)]
-    return html_table([escape(str(name)) for name in names], rows, heads="style='text-align:left'")
+    left = "style='text-align:left; vertical-align:top; padding-right:1em'"
+    return html_table([escape(str(name)) for name in names], rows, heads=left, cells=left)
 
 
 def _cell(value: object) -> str:
-    return escape(str(np.asarray(value).item()))
+    text = "" if is_missing(value) else str(value)
+    return escape(text if len(text) <= WIDEST else f"{text[:WIDEST]}...")
+
+
+def _bytes(size: int) -> str:
+    return f"{size:,} bytes" if size < 10_000 else f"{size / 1000:,.0f} kB"

@@ -18,6 +18,7 @@ def bench_of(model, pools, folder, objective="sft", steps=6):
         evaluate_every=3,
         max_new_tokens=4,
         store=folder,
+        valid=None,
     )
 
 

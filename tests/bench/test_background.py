@@ -25,6 +25,7 @@ def made(model, pools, folder, steps=12):
         evaluate_every=6,
         max_new_tokens=4,
         store=folder,
+        valid=None,
     )
 
 

@@ -33,6 +33,7 @@ def bench(tiny_folder, pools, tmp_path):
         evaluate_every=3,
         max_new_tokens=4,
         store=tmp_path / "runs",
+        valid=None,
     )
 
 
@@ -145,7 +146,7 @@ def test_a_bad_request_changes_nothing_for_its_neighbour(bench, tmp_path):
         rows = pool.iloc[:2]
         yield cl.Train(cl.tell(rows, "hi"))
 
-    with pytest.warns(UserWarning, match="'bad' with seed 0 failed: ValueError: Train: row .* has no learned tokens"):
+    with pytest.warns(UserWarning, match="'bad' failed in seed 0: ValueError: Train: row .* has no learned tokens"):
         beside = bench.run({"bad": bad, "random": methods.random_order}, seeds=1, progress=False)
     bench.design = replace(bench.design, store=type(bench.store)(tmp_path / "alone"))
     alone = bench.run({"random": methods.random_order}, seeds=1, progress=False)
@@ -169,7 +170,7 @@ def test_a_method_that_fails_closes_only_itself(bench):
         yield cl.Train(pool.iloc[:2])
         yield cl.Train(pool.iloc[:2].assign(weight=-1.0))
 
-    with pytest.warns(UserWarning, match="'broken' with seed 0 failed: ValueError: Train with weight -1.0 for row"):
+    with pytest.warns(UserWarning, match="'broken' failed in seed 0: ValueError: Train with weight -1.0 for row"):
         runs = bench.run({"broken": broken, "random": methods.random_order}, seeds=1, progress=False)
     assert runs.metrics.groupby("variant").step.max().to_dict() == {"broken": 1, "random": 6}
     kept = sorted(p.name.rsplit("-", 1)[0] + p.suffix for p in bench.store.root.iterdir() if p.name != "tables")
@@ -186,7 +187,7 @@ def test_a_loss_that_is_not_finite_stops_that_variant_and_names_the_row(bench):
     lengths = bench.train.answer[:2].str.len()  # bytes are tokens, and the end is one more
     with pytest.warns(
         UserWarning,
-        match="'explode' with seed 0 failed: FloatingPointError: the gradient's norm is (nan|inf) at step 1",
+        match="'explode' failed in seed 0: FloatingPointError: the gradient's norm is (nan|inf) at step 1",
     ):
         runs = bench.run({"explode": explode, "random": methods.random_order}, seeds=1, progress=False)
     assert runs.metrics.groupby("variant").step.max().to_dict() == {"random": 6}
@@ -198,7 +199,8 @@ def test_probing_is_charged_and_ends_at_the_ceiling(bench):
             yield cl.Score(pool.iloc[:100], "nll")
 
     runs = bench.run({"prober": prober}, seeds=1, progress=False)
-    assert runs.records[0].spec["ended"] == "ceiling on total tokens"
+    why = "failed: nothing was trained, nothing was sampled (ceiling on total tokens, at 0 of 6 steps)"
+    assert runs.records[0].spec["ended"] == why
     spent = runs.ledger[~runs.ledger.test].tokens.sum()
     assert spent >= bench.budget.max_total_tokens and len(runs.metrics) == 0
 
@@ -230,18 +232,17 @@ def test_copy_rewinds_and_roles_are_separate(bench):
 def test_use_changes_how_a_variant_is_tested_and_hides_the_gold(bench):
     seen = []
 
-    def constant(rows):
+    def short(rows):
         seen.append(set(rows.columns))
-        out = yield cl.Sample(rows, temperature=0.0, max_new_tokens=1)
-        return out.assign(text="no")
+        return (yield cl.Sample(rows, temperature=0.0, max_new_tokens=1))
 
     def tested(pool, run):
-        yield cl.Use({"constant": constant})
+        yield cl.Use({"short": short})
         while True:
             yield cl.Train(pool.iloc[:2])
 
     runs = bench.run({"tested": tested}, seeds=1, progress=False)
-    assert runs.items.solver.unique().tolist() == ["constant"]
+    assert runs.items.solver.unique().tolist() == ["short"]
     assert sorted(runs.items.step.unique()) == [0, 3, 6]
     assert all("answer" not in columns for columns in seen)
 
@@ -266,6 +267,7 @@ def test_plan_says_what_it_will_take_and_trains_nothing(bench, monkeypatch):
         batch_size=4,
         rollouts=4,
         store=None,
+        valid=None,
     )
     asked = reinforced.plan({"random": methods.random_order}, seeds=1).loc["random"]
     assert asked.steps == 3 and 0 < asked.sample_tokens and asked.minutes > 0
@@ -306,7 +308,7 @@ def test_saved_adapter_loads_in_plain_peft(bench, tiny_folder):
 )
 def test_bad_settings_give_one_line(tiny_folder, pools, change, line):
     with pytest.raises(ValueError) as caught:
-        cl.Bench(load_model(str(tiny_folder), bits=32), *pools, **change)
+        cl.Bench(load_model(str(tiny_folder), bits=32), *pools, **change, valid=None)
     assert str(caught.value) == line
 
 
@@ -315,7 +317,7 @@ def test_rows_in_train_and_test_are_refused(tiny_folder, pools):
     with pytest.raises(
         ValueError, match=r"5 rows are in train and in test, such as .*; use cl\.split\(pool, test=\.\.\.\)"
     ):
-        cl.Bench(load_model(str(tiny_folder), bits=32), train, train.iloc[:5], budget=cl.Budget(steps=2))
+        cl.Bench(load_model(str(tiny_folder), bits=32), train, train.iloc[:5], budget=cl.Budget(steps=2), valid=None)
 
 
 def test_an_empty_budget_is_refused():

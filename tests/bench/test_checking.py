@@ -45,21 +45,25 @@ def test_a_method_is_shown_on_one_page(capsys, records):
     assert f"{tau}      more than 0; slider from 0.05 to 2\n" in out
     assert "\n  arms = 'level'\n      column whose values are the arms\n  tau" in out
     assert "\n      one of 'keep', 'decay'\n" in out
-    assert checking.main(["show", "soar"]) == 2
-    assert capsys.readouterr().err == "no method 'soar' is written\n"
+    assert checking.main(["show", "glan"]) == 2
+    assert capsys.readouterr().err == "no method 'glan' is written\n"
 
 
 def test_a_check_is_printed_recorded_and_stale_once_the_file_changes(capsys, records, monkeypatch):
     assert checking.main(["check", "reversed_score"]) == 0
     out = capsys.readouterr().out
-    assert re.match(r"reversed_score: held in \d+\.\d s\n  claim       easy to hard on mirrored scores", out)
+    first = r"reversed_score: held at default knobs in \d+\.\d s, twin \d+\.\d s\n"
+    assert re.match(first + "  claim       easy to hard on mirrored scores", out)
     assert "\n  refuted by  a rank correlation" in out and "\n  measured    rank_correlation -0.98" in out
     record = json.loads(records.read_text())["reversed_score"]
-    assert list(record) == ["claim", "refuted_by", "measured", "held", "seeds", "date", "versions", "digest"]
+    told = ["claim", "refuted_by", "measured", "held", "result", "tier", "knobs"]
+    assert list(record) == [*told, "seeds", "date", "versions", "digest", "twin", "seconds"]
+    assert record["tier"] == "simulated" and record["result"] == "held" and record["twin"]["held"] is False
+    assert 0 < record["seconds"]["check"] < 60 and 0 < record["seconds"]["twin"] < 60
     entry = entry_of("reversed_score")
     assert record["digest"] == claim_digest(entry.file_module) and entry.status == "held"
-    records.write_text(json.dumps({"reversed_score": record | {"held": False}}))
-    assert entry.status == "refuted"
+    records.write_text(json.dumps({"reversed_score": record | {"held": False, "result": "refuted"}}))
+    assert entry.status == "refuted" and entry.default_knobs and entry.tier == "simulated"
     records.write_text(json.dumps({"reversed_score": record | {"digest": "0"}}))
     assert entry.status == "stale"
 
@@ -68,9 +72,93 @@ def test_a_refuted_claim_is_recorded_and_gives_exit_1(capsys, records, monkeypat
     failed = Check("it helps", "no gain", {"gain": -0.1}, held=False)
     monkeypatch.setattr(type(entry_of("baby_steps")), "check", property(lambda self: lambda bench: failed))
     assert checking.main(["check", "baby_steps"]) == 1
-    assert capsys.readouterr().out.startswith("baby_steps: REFUTED in ")
+    assert capsys.readouterr().out.startswith("baby_steps: REFUTED at default knobs in ")
     assert json.loads(records.read_text())["baby_steps"]["measured"] == {"gain": -0.1}
     assert entry_of("baby_steps").status == "refuted"
+
+
+def test_claims_at_other_knobs_and_on_models_stand_beside_the_one_at_the_defaults(capsys, records, monkeypatch):
+    other = Check("it helps", "no gain", {"gain": 0.2}, held=True, knobs={"upper": 0.6})
+    default = Check("it helps", "no gain", {"gain": -0.1}, held=False, also=(other,))
+    entry = entry_of("baby_steps")
+    monkeypatch.setattr(type(entry), "check", property(lambda self: lambda bench: default))
+    assert checking.main(["check", "baby_steps"]) == 1
+    assert "\nbaby_steps: held at upper=0.6 in " in capsys.readouterr().out
+    kept = json.loads(records.read_text())
+    on_a_model = checking.as_record(Check("it helps", "", {"gain": 0.0}, held=False, tier="pocket"), entry.file_module)
+    on_a_model["digest"] = checking.model_digest(entry.file_module)
+    kept["baby_steps"]["models"] = [on_a_model]
+    records.write_text(json.dumps(kept))
+    checking.main(["check", "baby_steps"])  # what was recorded on models stays
+    capsys.readouterr()
+    assert entry.tier == "simulated, pocket" and entry.default_knobs
+    assert checking.line(entry).endswith("refuted (simulated, default knobs; pocket: 1 refuted)")
+    stale = {**kept, "baby_steps": kept["baby_steps"] | {"models": [on_a_model | {"digest": "0"}]}}
+    records.write_text(json.dumps(stale))
+    assert checking.line(entry).endswith("; pocket: 1 stale)")
+    card = checking.card(entry)
+    assert "\nCheck    held (simulated, upper=0.6), " in card and "\nCheck    refuted (pocket, default knobs), " in card
+
+
+def test_a_claim_on_the_pocket_model_is_recorded_beside_the_other(capsys, records, monkeypatch):
+    claim = Check("it holds on a model", "no gain", {"gain": 0.0}, held=False, tier="pocket")
+    monkeypatch.setitem(checking.CLAIMS, "reversed_score", lambda bench: claim)
+    entry = entry_of("reversed_score")
+    assert checking.main(["check", "reversed_score", "--tier", "pocket"]) == 2
+    first = "try reversed_score on the simulated student first: curriculab methods check reversed_score\n"
+    assert capsys.readouterr().err == first
+    checking.main(["check", "reversed_score"])
+    assert checking.main(["check", "reversed_score", "--tier", "pocket"]) == 1
+    assert "reversed_score: REFUTED at default knobs in 0 s on the pocket model\n" in capsys.readouterr().out
+    record = json.loads(records.read_text())["reversed_score"]
+    assert record["result"] == "held" and [one["result"] for one in record["models"]] == ["refuted"]
+    assert entry.status == "held" and entry.tier == "simulated, pocket"
+    assert checking.line(entry).endswith("held (simulated, default knobs; pocket: 1 refuted)")
+    assert checking.main(["check", "sec", "--tier", "pocket"]) == 2
+    assert capsys.readouterr().err.startswith("sec has no claim on the pocket model; those of gain_rl, ")
+
+
+def test_other_seeds_are_tried_and_not_recorded(capsys, records):
+    assert checking.main(["check", "reversed_score", "--seeds", "10,11"]) == 0
+    assert capsys.readouterr().out.startswith("reversed_score: held at default knobs in ") and not records.exists()
+
+
+def test_a_twin_that_holds_is_said(capsys, records, monkeypatch):
+    claim = Check("it helps", "no gain", {"gain": 0.2}, held=True)
+    monkeypatch.setattr(type(entry_of("baby_steps")), "check", property(lambda self: lambda bench: claim))
+    checking.main(["check", "baby_steps"])
+    assert "\n  TWIN HELD   baby_steps passes with a permuted signal, so its check shows nothing\n" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "result"),
+    [
+        ({"held": True}, "held"),
+        ({"held": False}, "refuted"),
+        ({"held": True, "mechanism": True}, "mechanism"),
+        ({"held": False, "mechanism": True}, "refuted"),
+        ({"held": True, "detectable": 0.05, "threshold": 0.02}, "not testable at this size"),
+        ({"held": False, "detectable": 0.05, "threshold": 0.02}, "not testable at this size"),
+        ({"held": True, "detectable": 0.02, "threshold": 0.05}, "held"),
+    ],
+)
+def test_what_comes_of_a_claim(how, result):
+    assert Check("it helps", "no gain", {"gain": 0.1}, **how).result == result
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"detectable": 0.1}, "detectable and threshold are compared with each other; give a Check both, or neither"),
+        ({"tier": "moon"}, "Check(tier='moon') is unknown; give one of simulated, pocket, real"),
+    ],
+)
+def test_a_check_that_cannot_be_read_is_refused(how, message):
+    with pytest.raises(ValueError) as error:
+        Check("it helps", "no gain", {}, held=True, **how)
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize(

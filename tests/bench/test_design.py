@@ -19,17 +19,24 @@ def test_answers_by_trls_names_and_by_those_of_before(tiny_model, small_pools):
     train, test = small_pools
     how = dict(objective="grpo", budget=cl.Budget(steps=1), store=None)
     made = [
-        cl.Bench(tiny_model, train, test, num_generations=4, max_completion_length=6, **how),
-        cl.Bench(tiny_model, train, test, rollouts=4, max_new_tokens=6, **how),
-        cl.Bench(tiny_model, train, test, num_generations=4, **{**how, "objective": Grpo(max_completion_length=6)}),
+        cl.Bench(tiny_model, train, test, num_generations=4, max_completion_length=6, **how, valid=None),
+        cl.Bench(tiny_model, train, test, rollouts=4, max_new_tokens=6, **how, valid=None),
+        cl.Bench(
+            tiny_model,
+            train,
+            test,
+            num_generations=4,
+            **{**how, "objective": Grpo(max_completion_length=6)},
+            valid=None,
+        ),
     ]
     assert {(b.design.rollouts, b.design.max_new_tokens) for b in made} == {(4, 6)}
     both = "Bench(num_generations=, rollouts=): both mean the same; give num_generations"
     with pytest.raises(TypeError, match=re.escape(both)):
-        cl.Bench(tiny_model, train, test, rollouts=4, num_generations=4, **how)
+        cl.Bench(tiny_model, train, test, rollouts=4, num_generations=4, **how, valid=None)
     with pytest.raises(ValueError, match="differ; give one of them"):
         how["objective"] = Grpo(max_completion_length=6)
-        cl.Bench(tiny_model, train, test, max_completion_length=8, **how)
+        cl.Bench(tiny_model, train, test, max_completion_length=8, **how, valid=None)
     assert cl.Sample(train, max_new_tokens=3).max_completion_length == 3
     assert cl.Run(0, batch=2, rollouts=5).num_generations == 5
 
@@ -38,7 +45,7 @@ def test_answers_by_trls_names_and_by_those_of_before(tiny_model, small_pools):
 def answered_by(backend, model, pools, folder):
     train, test = pools
     how = dict(budget=cl.Budget(steps=2), batch_size=4, max_completion_length=4, store=folder)
-    return cl.Bench(model, train, test, backend=backend, **how)
+    return cl.Bench(model, train, test, backend=backend, **how, valid=None)
 
 
 VARIANTS = {"random": cl.methods.random_order}

@@ -82,7 +82,7 @@ def test_numbers_that_are_not_finite_end_that_variant_alone(name, alone, tiny_mo
     objective, expected = alone
     method, why = NUMBERS[name]
     bench = bench_of(tiny_model, small_pools, tmp_path, objective)
-    with pytest.warns(UserWarning, match=re.escape(f"{name!r} with seed 0 failed: ")):
+    with pytest.warns(UserWarning, match=re.escape(f"{name!r} failed in seed 0: ")):
         runs = bench.run({name: method, **NEIGHBOURS}, seeds=1, progress=False)
     assert re.fullmatch(f"failed: {why}", runs.failed[name, 0]), runs.failed
     same(cl.load_runs(tmp_path), expected)

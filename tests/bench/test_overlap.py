@@ -51,6 +51,7 @@ def one(prompt, answer="10", **more):
         (one(TESTS.prompt.iloc[0].replace("How many?", "How many birds are that?")), "near"),
         (one("Say it.", "x", solution=[f"{TESTS.prompt.iloc[0]} 10"]), "near"),
         (one("Say it.", "x", turns=[(cl.Piece(f"{TESTS.prompt.iloc[0]} 10", learn=True),)]), "near"),
+        (one("Say it.", "x", turns=[(cl.Piece(f"{TESTS.prompt.iloc[0]} 10", learn=True, sample=1),)]), "near"),
         (one("", f"{TALES[0]}. How many? 10"), "near"),  # text to study
     ],
 )
@@ -69,6 +70,14 @@ def test_a_test_row_is_found_however_it_is_written(row, kind):
 )
 def test_other_rows_are_not(row):
     assert train(row) == []
+
+
+@pytest.mark.parametrize(("text", "found"), [(f"{TESTS.prompt.iloc[0]} 10", ["test/0"]), ("It is 10.", [])])
+def test_what_a_model_wrote_to_a_prompt_of_the_pool_is_looked_at_by_itself(text, found):
+    """The prompt is a near twin that the split has on both sides: only what was written can be the run's doing."""
+    twin = one("Question: " + TESTS.prompt.iloc[0])
+    assert [f.test for f in train(twin)] == ["test/0"]
+    assert [f.test for f in train(twin, twin, turns=[(cl.Piece(text, learn=True, sample=1),)])] == found
 
 
 def test_a_share_of_four_fifths_of_the_sequences_is_the_border():
@@ -139,3 +148,30 @@ def test_a_variant_that_trains_test_rows_leads_the_verdict(how):
     assert "its accuracy is not that of rows that it has not seen." in methods_paragraph(runs)
     assert record.spec["trained_tests"]["same"] == 12 and record.spec["trained_tests"]["first"]["step"] == 1
     assert all("trained_tests" not in r.spec for r in runs.records if r.key[0] == "random")
+
+
+SPELLINGS = {
+    "a trailing space": lambda rows: rows.assign(prompt=rows.prompt + " "),
+    "upper case": lambda rows: rows.assign(prompt=rows.prompt.str.upper()),
+    "a space behind the answer": lambda rows: rows.assign(answer=rows.answer + " "),
+    "a prefix": lambda rows: rows.assign(prompt="Question: " + rows.prompt),
+    "another answer": lambda rows: rows.assign(answer="12345"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_bench_tells_of_test_rows_in_its_training_rows_in_any_spelling(spelling, tiny_model, small_pools):
+    train, tests = small_pools
+    repeated = SPELLINGS[spelling](tests.iloc[:3]).rename(lambda row: f"again/{row}")
+    with pytest.warns(UserWarning, match=r"^3 test rows repeat a training row in another spelling, with "):
+        bench = cl.Bench(
+            tiny_model, pd.concat([train, repeated]), tests, budget=cl.Budget(steps=1), store=None, valid=None
+        )
+    found = bench.design.spec(cl.methods.random_order, 0)["split"]
+    assert found["same"] + found["near"] == 3 and (found["share"], found["words"]) == (0.8, 8)
+
+
+def test_a_bench_says_nothing_of_rows_that_are_not_repeated(tiny_model, small_pools, recwarn):
+    bench = cl.Bench(tiny_model, *small_pools, budget=cl.Budget(steps=1), store=None, valid=None)
+    assert not [one for one in recwarn if "repeat" in str(one.message)]
+    assert bench.design.twins["same"] == bench.design.twins["near"] == 0

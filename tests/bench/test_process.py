@@ -53,13 +53,14 @@ def bench(model, pools, store, objective, backend=None):
         model,
         *pools,
         objective=objective,
-        budget=cl.Budget(steps=3),
+        budget=cl.Budget(steps=3, max_total_tokens=10**6),  # room for a curriculum that reads the pool first
         batch_size=4,
         rollouts=4,
         evaluate_every=1,
         max_new_tokens=4,
         store=store,
         backend=backend,
+        valid=None,
     )
 
 
@@ -68,7 +69,7 @@ SUPERVISED = {
     "easy": partial(methods.easy_to_hard, by="level"),
     "self-paced": methods.self_paced,
 }
-REINFORCED = {"random": methods.random_order, "sec": methods.sec, "filter": methods.dynamic_sampling}
+REINFORCED = {"random": methods.random_order, "sec": methods.sec, "thompson": methods.thompson}
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
-from curriculab.bench import bench, recording
+from curriculab.bench import bench, grading, recording
 from curriculab.bench.sanity import SanityCheckError, truth_test
 from curriculab.engine import backend
 from curriculab.engine.loading import load_model
@@ -29,8 +29,9 @@ def model(tiny_folder):
 @pytest.mark.slow
 def test_it_holds_here(model, pool):
     table = truth_test(model, pool)
-    assert table.holds.all() and len(table) == 9
-    assert table.loc["asked, trained, recorded: rows", "found"] == "40 of 40 equal, in their order"
+    assert table.holds.all() and len(table) == 13
+    assert table.loc["asked, trained, recorded: rows", "found"] == "160 of 160 equal, in their order"
+    assert table.loc["grading: wrong answers are wrong", "found"] == "40 of 40"
 
 
 def shuffled(rows, rng):
@@ -45,7 +46,7 @@ def test_it_fails_loudly_on_a_loader_that_shuffles_a_batch(model, pool, monkeypa
         "train_steps",
         lambda m, a, tables, *more, **how: inner(m, a, [shuffled(t, rng) for t in tables], *more, **how),
     )
-    with pytest.raises(SanityCheckError, match=r"rows: \d+ of 40 equal, in their order.*no result of this"):
+    with pytest.raises(SanityCheckError, match=r"rows: \d+ of 160 equal, in their order.*no result of this"):
         truth_test(model, pool)
 
 
@@ -97,6 +98,52 @@ def test_it_fails_where_a_seed_means_nothing(model, pool, monkeypatch):
     inner = Model.adapter
     monkeypatch.setattr(Model, "adapter", lambda self, seed: inner(self, 7))
     with pytest.raises(SanityCheckError, match="another seed: adapter at the start: equal"):
+        truth_test(model, pool)
+
+
+@pytest.mark.slow
+def test_it_fails_on_two_variants_whose_adapters_are_crossed_in_training(model, pool, monkeypatch):
+    inner = backend.train_steps
+    monkeypatch.setattr(
+        backend, "train_steps", lambda m, adapters, *more, **how: inner(m, crossed(adapters), *more, **how)
+    )
+    with pytest.raises(SanityCheckError, match=r"losses of these rows: at most .*; side by side: what each "):
+        truth_test(model, pool)
+
+
+@pytest.mark.slow
+def test_it_fails_on_two_variants_whose_adapters_are_crossed_in_training_and_reading(model, pool, monkeypatch):
+    step, read = backend.train_steps, backend.score
+    monkeypatch.setattr(backend, "train_steps", lambda m, a, *more, **how: step(m, crossed(a), *more, **how))
+    monkeypatch.setattr(backend, "score", lambda m, a, *more, **how: read(m, crossed(a), *more, **how))
+    with pytest.raises(SanityCheckError, match=r"failed \(side by side: each writes as it reads: at most "):
+        truth_test(model, pool)
+
+
+@pytest.mark.slow
+def test_it_fails_on_two_variants_that_write_with_each_others_adapters(model, pool, monkeypatch):
+    inner = backend.write
+
+    def write(m, prompts, **room):
+        adapters = list(dict.fromkeys(prompt.adapter for prompt in prompts))
+        other = dict(zip(adapters, crossed(adapters), strict=True))
+        return inner(m, [replace(prompt, adapter=other[prompt.adapter]) for prompt in prompts], **room)
+
+    monkeypatch.setattr(backend, "write", write)
+    with pytest.raises(SanityCheckError, match=r"failed \(side by side: each writes as it reads: at most "):
+        truth_test(model, pool)
+
+
+def crossed(adapters):
+    """The adapters of the first and the last asked change places."""
+    return [adapters[-1], *adapters[1:-1], adapters[0]] if len(adapters) > 1 else adapters
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("worth", "kind"), [(1.0, "wrong"), (0.0, "right")])
+def test_it_fails_on_a_verifier_that_says_the_same_of_everything(worth, kind, model, pool, monkeypatch):
+    monkeypatch.setattr(grading, "verify_rows", lambda rows, texts: np.full(len(texts), worth))
+    with pytest.raises(SanityCheckError, match=rf"failed \(grading: {kind} answers are {kind}: 0 of 40\)"):
         truth_test(model, pool)
 
 

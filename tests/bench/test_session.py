@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import pandas as pd
@@ -38,6 +39,7 @@ def made(model, pools, folder, objective="sft", steps=6):
         evaluate_every=3,
         max_new_tokens=4,
         store=folder,
+        valid=None,
     )
 
 
@@ -143,6 +145,20 @@ def test_a_steered_bench_that_is_cut_off_goes_on_with_what_was_done_to_it(by_han
 
 
 @pytest.mark.slow
+def test_what_was_steered_is_named_by_the_verdict_and_the_paragraph_of_loaded_runs(by_hand):
+    _, runs = by_hand
+    loaded = cl.load_runs(runs.records[0].adapter.parents[1])
+    verdict, paragraph = cl.compare(loaded).verdict, cl.report.methods_paragraph(loaded)
+    for variant, how in (("easy", "swapped to hard_to_easy"), ("listening", "stopped"), ("now", "swapped to easy_to")):
+        assert re.search(rf"\b{variant}\b[^.]* steered by hand[:(\s]+{how}\w* at step \d", verdict) or re.search(
+            rf"Steered by hand while it trained: {variant} \({how}\w* at step \d", verdict
+        ), (variant, verdict)
+        assert re.search(rf"Steered by hand while they trained: [^.]*\b{variant} \({how}", paragraph)
+    plain = cl.compare(cl.runs.Runs(tuple(r for r in loaded.records if r.key[0] == "random")))
+    assert "steered" not in plain.verdict
+
+
+@pytest.mark.slow
 def test_a_fork_shares_its_parents_past_and_then_parts(by_hand):
     _, runs = by_hand
     ids = {v: runs.exposure[(runs.exposure.variant == v) & (runs.exposure.seed == 0)] for v in ("random", "now")}
@@ -167,7 +183,9 @@ def test_a_bench_whose_first_run_is_recorded_already_is_still_taken_up_where_it_
     train_rows, test = small_pools
     both = {"short": short, "random": methods.random_order}
     budget = cl.Budget(steps=6)
-    bench = cl.Bench(tiny_model, train_rows, test, budget=budget, batch_size=4, max_new_tokens=4, store=tmp_path)
+    bench = cl.Bench(
+        tiny_model, train_rows, test, budget=budget, batch_size=4, max_new_tokens=4, store=tmp_path, valid=None
+    )
     asked = bench.ask(both, seeds=1)
     with pytest.raises(Stopped):
         asked.train(stopping(5))

@@ -36,6 +36,7 @@ def bench_in(model, pools, folder, steps=8):
         evaluate_every=4,
         max_new_tokens=4,
         store=folder,
+        valid=None,
     )
 
 
@@ -72,7 +73,7 @@ def test_a_notebook_attaches_to_what_a_process_trains(tiny_model, small_pools, t
     path = bench.write(tmp_path / "bench.json", VARIANTS, seeds=1)
     with subprocess.Popen(command(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            until(lambda: list(tmp_path.glob(".bench-*/now.json")) or process.poll() is not None, 60)
+            until(lambda: list(tmp_path.glob(".bench-*/now.json")) or process.poll() is not None, 300)
             live = bench.start(VARIANTS, seeds=1)
             assert isinstance(live, AttachedRun), process.stderr and process.poll()
             until(lambda: live.progress > 0, 30)

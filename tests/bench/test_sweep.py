@@ -18,7 +18,13 @@ def test_a_sweep_trains_random_order_at_each_rate():
     pool = cl.load_pool("ladder", n=240, seed=0)
     train, test = cl.split(pool, test=24, by="level", seed=0)
     bench = cl.Bench(
-        cl.load_model("pocket", bits=32), train, test, objective=cl.Sft(lr=1e-3), budget=cl.Budget(steps=2), store=None
+        cl.load_model("pocket", bits=32),
+        train,
+        test,
+        objective=cl.Sft(lr=1e-3),
+        budget=cl.Budget(steps=2),
+        store=None,
+        valid=None,
     )
     runs = bench.run(
         {"random": cl.methods.random_order, "easy": partial(cl.methods.easy_to_hard, by="level")},

@@ -26,7 +26,7 @@ PLACES = (
     "JUPYTERLAB_WORKSPACES_DIR",
     "IPYTHONDIR",
 )
-PATIENCE = 90_000  # ms; the machine may be busy
+PATIENCE = 150_000  # ms; the machine may be busy
 
 
 @pytest.fixture
@@ -75,20 +75,21 @@ def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
 
 
 @pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
+def page(chromium: str, tmp_path: Path) -> Iterator[Page]:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 1300})
         page.set_default_timeout(PATIENCE)
         yield page
+        page.screenshot(path=tmp_path / "end.png")  # what a test that failed saw last
         browser.close()
 
 
 @pytest.fixture
-def shown(request: pytest.FixtureRequest, page: Page, lab: str) -> Callable[[str, str], Locator]:
+def shown(request: pytest.FixtureRequest, page: Page, lab: str) -> Callable[..., Locator]:
     """Output of the cell whose source holds some text, run as a reader would, and its drawing waited for."""
 
-    def run_to(source: str, drawn: str) -> Locator:
+    def run_to(source: str, drawn: str, within: str = ".js-plotly-plot") -> Locator:
         cells = nbformat.read(request.module.NOTEBOOK, as_version=4).cells
         place = next(i for i, cell in enumerate(cells) if source in cell.source)
         page.goto(lab)
@@ -102,7 +103,7 @@ def shown(request: pytest.FixtureRequest, page: Page, lab: str) -> Callable[[str
         for _ in range(place + 1):
             page.keyboard.press("Shift+Enter")
             page.wait_for_timeout(100)
-        output = page.locator(".jp-OutputArea-output", has=page.locator(".js-plotly-plot")).first
+        output = page.locator(".jp-OutputArea-output", has=page.locator(within)).first
         output.locator(drawn).first.wait_for(state="attached")
         output.scroll_into_view_if_needed()
         return output

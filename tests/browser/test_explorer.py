@@ -37,7 +37,7 @@ def test_axis_filter_smoothing_and_answers(
 
     output.get_by_label("against").select_option(label="generated tokens")
     expect(output.locator(".xtitle")).to_have_text("generated tokens")
-    output.get_by_label("quantity").select_option(label="reward")
+    output.get_by_label("quantity").select_option(label="mean reward")
     expect(output.locator(".ytitle")).to_have_text("reward")
     output.get_by_role("slider").first.press("ArrowRight")
     expect(output.locator(".ytitle")).to_have_text("reward, mean of 3 points")

@@ -65,18 +65,18 @@ def test_files_are_found_in_the_data_folder(here: Path, monkeypatch: pytest.Monk
         ),
         pytest.param(
             "prompt,answer\none,1\n,2\n",
-            "q.csv, line 3, column 'prompt': found nothing, expected a question; text to study leaves the prompt "
-            "empty in every row, or maps the answer only",
+            "q.csv, line 3, column 'prompt': found nothing, expected a question: either every row has one or, where "
+            "rows are plain texts to learn, none has",
             id="empty prompt",
         ),
         pytest.param(
-            "prompt,answer\none,1\n,\n",
-            "q.csv, line 3: found neither prompt nor answer, expected text in at least the answer",
+            "prompt,answer,level\none,1,1\n,,2\n",
+            "q.csv, line 3: found neither a prompt nor an answer, expected both; delete the row, or fill it",
             id="empty row",
         ),
         pytest.param(
             "prompt,answer\none,\n",
-            "q.csv, line 2, column 'answer': found nothing, expected the right answer, or the text to study",
+            "q.csv, line 2, column 'answer': found nothing, expected the right answer, or the text to learn",
             id="empty answer",
         ),
         pytest.param(
@@ -102,12 +102,13 @@ def test_files_are_found_in_the_data_folder(here: Path, monkeypatch: pytest.Monk
         ),
         pytest.param(
             "prompt,answer\none,1\ntwo, or three,2\n",
-            "q.csv, line 3: found 3 fields, expected 2 (prompt, answer); quote cells that hold commas",
+            "q.csv, line 3: found 3 cells ('two', ' or three', '2'), expected 2 (prompt, answer); put quotation marks "
+            "around cells that hold commas",
             id="ragged row",
         ),
         pytest.param(
             "prompt,answer,prompt\n",
-            "q.csv, line 1: found the column 'prompt' twice, expected every name once",
+            "q.csv, line 1: found the column 'prompt' twice, expected every name once; give one of them another name",
             id="repeated column",
         ),
         pytest.param("prompt,answer\n", "q.csv: found no rows, expected at least one", id="no rows"),
@@ -122,12 +123,13 @@ def test_a_wrong_csv_gives_one_clear_line(here: Path, text: str, expected: str) 
     assert message(write(here, "q.csv", text)) == expected
 
 
-def test_a_wrong_encoding_names_byte_and_line(here: Path) -> None:
+def test_a_text_of_windows_is_read_and_said(here: Path) -> None:
     (here / "q.csv").write_bytes("prompt,answer\none,1\nwie groß?,2\n".encode("latin-1"))
-    assert message("q.csv") == (
-        "q.csv, line 3: found byte 0xdf at offset 27, expected UTF-8; convert the file, for example with: "
-        "iconv -f LATIN1 -t UTF-8 q.csv"
-    )
+    with pytest.warns(
+        UserWarning, match=r"q.csv: is not UTF-8 and is read as cp1252 .*; line 3 is then 'wie groß\?,2'"
+    ):
+        assert load_pool("q.csv")["prompt"].tolist() == ["one", "wie groß?"]
+    assert load_pool("q.csv", encoding="latin-1")["prompt"].tolist() == ["one", "wie groß?"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_a_wrong_encoding_names_byte_and_line(here: Path) -> None:
         (
             "q.jsonl",
             '{"prompt": "a", "answer": "1"}\n{"prompt": "b"}\n',
-            "q.jsonl, line 2, column 'answer': found nothing, expected the right answer, or the text to study",
+            "q.jsonl, line 2, column 'answer': found nothing, expected the right answer, or the text to learn",
         ),
         (
             "q.jsonl",

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
+from curriculab.data.chats import chat_answer, chat_prompt
 from curriculab.data.guessing import guess_columns, missing_column
 from curriculab.data.loading import load_pool
 from curriculab.data.mapping import text_after, text_boxed, text_joined
@@ -41,18 +42,18 @@ LAYOUTS = {
         {"question": "q", "choices": ["r", "a"], "answer": 1, "subject": "law"},
         {"prompt": "question", "answer": "answer", "options": "choices", "topic": "subject"},
     ),
-    "chat": ({"messages": [USER, ASSISTANT]}, {"prompt": "messages.-2.content", "answer": "messages.-1.content"}),
+    "chat": ({"messages": [USER, ASSISTANT]}, {"prompt": chat_prompt("messages"), "answer": chat_answer("messages")}),
     "chat with a system": (
         {"messages": [{"role": "system", "content": "s"}, USER, ASSISTANT]},
-        {"prompt": "messages.-2.content", "answer": "messages.-1.content"},
+        {"prompt": chat_prompt("messages"), "answer": chat_answer("messages")},
     ),
     "sharegpt": (
         {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
-        {"prompt": "conversations.-2.value", "answer": "conversations.-1.value"},
+        {"prompt": chat_prompt("conversations"), "answer": chat_answer("conversations")},
     ),
     "dapo": (
         {"prompt": [USER], "reward_model": {"ground_truth": "a", "style": "rule"}},
-        {"prompt": "prompt.-1.content", "answer": "reward_model.ground_truth"},
+        {"prompt": chat_prompt("prompt"), "answer": "reward_model.ground_truth"},
     ),
     "squad": (
         {"question": "q", "answers": {"text": ["a", "b"], "answer_start": [3, 4]}},
@@ -81,14 +82,19 @@ def test_published_layouts_are_guessed_and_load_by_the_guess(here: Path, name: s
         guess |= {"answer": pick_option("answer", "choices")}
     pool = load_pool(source, columns={target: column for target, column in guess.items() if target != column})
     assert pool["answer"].tolist() == ["a"]
-    assert pool["prompt"].tolist() == ["q\n\nmore" if name == "alpaca" else "q"]
+    asked = {"alpaca": "q\n\nmore", "chat with a system": "<|system|>\ns\n<|user|>\nq"}
+    assert pool["prompt"].tolist() == [asked.get(name, "q")]
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_guess_is_in_the_message_and_can_be_pasted(here: Path, name: str) -> None:
     row, expected = LAYOUTS[name]
-    if {"prompt", "answer"} <= row.keys() or (name in ("mmlu", "preferences")):
-        return
+    if (
+        {"prompt", "answer"} <= row.keys()
+        or name in ("mmlu", "preferences")
+        or {"messages", "conversations"} & row.keys()
+    ):
+        return  # they load without a message
     told = message(write(here, "q.jsonl", json.dumps(row)))
     written = told.partition("for example columns=")[2]
     wanted = {t: c for t, c in expected.items() if t in ("prompt", "answer", "options", "solution") and t != c}
@@ -118,7 +124,11 @@ def test_most_answers_with_a_marker_are_taken_apart_and_the_others_refused_by_th
     )
 
 
-def test_without_a_guess_the_first_column_is_the_example() -> None:
+def test_without_a_guess_the_first_columns_are_the_example() -> None:
     assert missing_column("prompt", pd.DataFrame({"a": [1], "b": [2]}), "q") == (
-        'q: no column \'prompt\'; it has a, b; say which one it is, for example columns={"prompt": "a"}'
+        'q: no column \'prompt\'; it has a, b; say which one it is, for example columns={"prompt": "a", "answer": "b"}'
+    )
+    assert missing_column("prompt", pd.DataFrame({"a": ["one"]}), "q") == (
+        "q: no column 'prompt'; a pool has a prompt and an answer, and this has only the column 'a'; "
+        'where these are plain texts to learn, columns={"answer": "a"}'
     )

@@ -11,6 +11,7 @@ import pytest
 
 from curriculab.data.layouts import at_path, rows_of
 from curriculab.data.loading import load_pool
+from curriculab.data.mapping import text_joined
 from curriculab.data.validation import PoolError
 from tests.data.written import message, write
 
@@ -30,6 +31,35 @@ PAIR = [{"prompt": "two", "answer": "2"}, {"prompt": "three", "answer": "3"}]
 def test_layouts_of_a_json_file_give_the_same_pool(here: Path, layout: object) -> None:
     pool = load_pool(write(here, "q.json", json.dumps(layout)))
     assert pool.to_dict("records") == PAIR and list(pool.index) == ["q/00001", "q/00002"]
+
+
+def test_questions_by_passage_become_a_row_each(here: Path) -> None:
+    asked = [
+        {"id": "a", "question": "Which river?", "answers": [{"text": "The Elbe", "answer_start": 0}]},
+        {"id": "b", "question": "How is it?", "answers": [{"text": "long", "answer_start": 12}]},
+    ]
+    other = [{"id": "c", "question": "Who is high?", "answers": [{"text": "Ben", "answer_start": 0}]}]
+    articles = [
+        {"title": "Rivers", "paragraphs": [{"context": "The Elbe is long.", "qas": asked}]},
+        {"title": "Hills", "paragraphs": [{"context": "Ben is high.", "qas": other}]},
+    ]
+    file = write(here, "q.json", json.dumps({"version": "1.1", "data": articles}))
+    with pytest.raises(PoolError) as refused:
+        load_pool(file)
+    shown = 'columns={"prompt": cl.text_joined("context", "question"), "answer": "answers.0.text"}'
+    assert shown in str(refused.value)
+    pool = load_pool(file, columns={"prompt": text_joined("context", "question"), "answer": "answers.0.text"})
+    assert list(pool.index) == ["a", "b", "c"]
+    assert pool["prompt"]["b"] == "The Elbe is long.\n\nHow is it?" and pool["answer"].tolist() == [
+        "The Elbe",
+        "long",
+        "Ben",
+    ]
+
+
+def test_passages_without_questions_are_rows_as_they_are() -> None:
+    rows = [{"paragraphs": ["one", "two"]}, {"paragraphs": ["three"]}]
+    assert rows_of({"data": rows}, "q.json") == rows
 
 
 def test_rows_by_id_keep_their_ids(here: Path) -> None:
@@ -67,16 +97,12 @@ def test_other_names_of_the_same_kinds_of_file(here: Path, name: str) -> None:
 
 
 def test_files_of_other_programs_are_refused_with_the_line_that_reads_them(here: Path) -> None:
-    write(here, "q.xlsx", "")
-    assert message("q.xlsx") == (
-        "q.xlsx: a file of this kind is read by way of pandas, import pandas as pd; "
-        "cl.load_pool(pd.read_excel('q.xlsx'), columns=...), or saved as .csv"
+    write(here, "q.xls", "")
+    assert message("q.xls") == (
+        "q.xls: a file of this kind is read by way of pandas, import pandas as pd; "
+        "cl.load_pool(pd.read_excel('q.xls'), columns=...), or saved as .csv"
     )
-    assert message(write(here, "q.csv", "prompt;answer\ntwo;2\n")) == (
-        "q.csv, line 1: found semicolons between the names of columns, expected commas; read it by way of pandas, "
-        "cl.load_pool(pd.read_csv('q.csv', sep=';'), columns=...)"
-    )
-    pool = load_pool(pd.read_csv("q.csv", sep=";"))
+    pool = load_pool(pd.read_csv(write(here, "q.csv", "prompt;answer\ntwo;2\n"), sep=";"))
     assert pool["answer"].tolist() == ["2"] and list(pool.index) == ["table/00001"]
 
 

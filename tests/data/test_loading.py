@@ -79,7 +79,7 @@ def test_a_source_of_ones_own_is_drawn_from_and_validated(monkeypatch: pytest.Mo
         return pd.DataFrame({"prompt": ["a"], "answer": [None]}, index=pd.Index(["x"], name="id"))
 
     assert message("holes") == (
-        "holes, row 'x', column 'answer': found nothing, expected the right answer, or the text to study"
+        "holes, row 'x', column 'answer': found nothing, expected the right answer, or the text to learn"
     )
 
 
@@ -112,7 +112,9 @@ def test_gsm8k_is_scored_and_trained_on_with_the_pocket_model(tmp_path):
     rows["loss"] = cl.difficulty.answer_loss(rows, model)
     assert np.isfinite(rows["loss"]).all() and rows["loss"].nunique() > 190
     train, test = cl.split(rows, test=10, by=None, seed=0)
-    bench = cl.Bench(model, train, test, budget=cl.Budget(steps=5), batch_size=4, max_new_tokens=8, store=tmp_path)
+    bench = cl.Bench(
+        model, train, test, budget=cl.Budget(steps=5), batch_size=4, max_new_tokens=8, store=tmp_path, valid=None
+    )
     runs = bench.run({"random": cl.methods.random_order}, seeds=1, progress=False)
     assert runs.metrics.step.max() == 5 and runs.metrics.loss.iloc[-1] < runs.metrics.loss.iloc[0]
 
@@ -131,7 +133,7 @@ def test_a_table_that_is_there_already_is_a_source() -> None:
         'columns={"prompt": "question"}'
     )
     assert message(table, levels=1) == (
-        "load_pool of a DataFrame takes no argument 'levels'; it takes columns, n, seed"
+        "load_pool of a DataFrame takes no argument 'levels'; it takes columns, level_order, n, seed"
     )
     twice = pd.DataFrame([["one", "1", "2"]], columns=["prompt", "answer", "answer"])
     assert message(twice) == "the table: found the column 'answer' twice, expected every name once"

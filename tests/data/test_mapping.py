@@ -84,8 +84,8 @@ def test_a_column_that_the_mapping_replaces_is_named(here: Path) -> None:
 def test_an_answer_alone_beside_a_question_is_refused(here: Path, name: str) -> None:
     source = write(here, "g.jsonl", f'{{"{name}": "2+2", "answer": "4"}}\n')
     assert message(source, columns={"answer": "answer"}) == (
-        "g.jsonl: an answer is mapped and no prompt, which makes text to study, but there is a column "
-        f'{name!r}; map it, columns={{"prompt": "{name}", ...}}, or say that there is none, {{"prompt": "", ...}}'
+        f"g.jsonl: only an answer is mapped, and there is a column {name!r} that looks like the prompt; map it too, "
+        f'columns={{"prompt": "{name}", ...}}; for texts to learn without a prompt, {{"prompt": "", ...}}'
     )
     assert load_pool(source, columns={"prompt": "", "answer": "answer"})["prompt"].tolist() == [""]
 

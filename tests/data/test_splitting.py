@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curriculab.data.loading import load_pool
-from curriculab.data.splitting import shares, split
+from curriculab.data.splitting import hold_back, shares, split
 from curriculab.data.validation import PoolError
 
 
@@ -127,3 +127,51 @@ def test_bands_flags_and_categories_can_be_balanced() -> None:
     for name, values in columns.items():
         _, test = split(pool.assign(**{name: values}), test=4, by=name)
         assert test[name].value_counts().max() == {"band": 1, "flag": 2, "kind": 2}[name]
+
+
+def test_three_ways_share_no_prompt_and_the_test_rows_stay_the_same() -> None:
+    pool = levelled({1: 40, 2: 20}, held_out=True)
+    two, three = split(pool, test=6, by="level", seed=3), split(pool, test=6, valid=9, by="level", seed=3)
+    train, valid, test = three
+    assert test.equals(two[1]) and len(valid) == 9 and len(train) == len(two[0]) - 9
+    assert not set(train.index) & set(valid.index) and not valid.held_out.any()
+    assert valid.level.value_counts().to_dict() == {1: 6, 2: 3}  # two thirds of the pool are of level 1
+    with pytest.raises(PoolError, match=r"^split: asked for 60 validation rows, beside the test rows there are 54;"):
+        split(pool, test=6, valid=60)
+
+
+def test_a_prompt_of_a_validation_row_is_not_trained() -> None:
+    pool = levelled({1: 20})
+    pool["prompt"] = [f"p{i % 10}" for i in range(20)]
+    with pytest.warns(UserWarning, match="test or validation row"):
+        train, valid, test = split(pool, test=2, valid=3, by=None)
+    assert len(train) == 20 - 5 - 5  # those that are drawn, and those that repeat them
+    assert not set(train.prompt) & {*valid.prompt, *test.prompt}
+
+
+# -- rows that are kept back for validation ---------------------------------------------------------------------------
+def test_a_tenth_is_kept_back_in_the_proportion_of_levels() -> None:
+    pool = levelled({1: 60, 2: 30, 3: 10})
+    train, valid = hold_back(pool, 0.1)
+    assert valid["level"].value_counts().to_dict() == {1: 6, 2: 3, 3: 1}
+    assert sorted([*train.index, *valid.index]) == sorted(pool.index)
+    pd.testing.assert_frame_equal(hold_back(pool, 0.1)[1], valid)  # the same rows each time
+
+
+def test_a_question_that_stands_twice_is_not_kept_back() -> None:
+    pool = levelled({1: 4})
+    pool["prompt"] = ["q0", "Q0 ", "q1", "q2"]
+    for share in (0.1, 0.5, 0.9):
+        train, valid = hold_back(pool, share)
+        assert {"r0", "r1"} <= set(train.index) and 1 <= len(valid) <= 2
+    pool["prompt"] = "q0"
+    train, valid = hold_back(pool, 0.5)
+    assert len(train) == 4 and valid.empty
+
+
+def test_a_column_that_cannot_be_balanced_by_is_let_be() -> None:
+    pool = levelled({1: 9, 2: 1})
+    pool.loc["r9", "prompt"] = "q0"  # the only row of level 2 repeats one of level 1
+    assert len(hold_back(pool, 0.5)[1]) == 5
+    assert len(hold_back(pool.assign(level=[None, *range(9)]), 0.5)[1]) == 5
+    assert len(hold_back(pool.drop(columns="level"), 0.5)[1]) == 5

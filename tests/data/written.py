@@ -12,7 +12,7 @@ from curriculab.data.validation import PoolError
 QUESTIONS = "id,prompt,answer,level\na,one,1,1\nb,two,2,1\nc,three,3,2\n"
 
 
-FILES = ".jsonl, .json, .csv, .parquet, .jsonlines, .ndjson, .tsv"
+FILES = ".jsonl, .json, .csv, .parquet, .jsonlines, .ndjson, .tsv, .xlsx, .xlsm"
 KNOWN = f"'clinic', 'gym:<task>', 'hf:<id>', 'ladder', 'word_problems' or a file {FILES} (also packed, .gz)"
 
 

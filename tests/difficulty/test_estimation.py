@@ -100,7 +100,7 @@ def test_a_method_on_the_model_gets_what_the_function_gives(model):
         return loss.to_frame()
 
     budget = cl.Budget(steps=1, max_total_tokens=10**9)
-    bench = cl.Bench(model, train, test, budget=budget, batch_size=2, store=None)
+    bench = cl.Bench(model, train, test, budget=budget, batch_size=2, store=None, valid=None)
     found = bench.run({"c": curriculum}, seeds=1, progress=False).findings["c", 0]
     expected = D.answer_loss(train, model)
     np.testing.assert_allclose(found.answer_loss.reindex(train.index), expected, atol=1e-4)  # fresh: the base's

@@ -199,7 +199,7 @@ def test_new_rows_with_parents_are_answered_trained_and_recorded(model, pool):
     job = opened(learner, "v", method, pool)
     Scheduler(learner, Budget(steps=5)).drive([job])
     assert job.ended == "returned", job.ended
-    assert [ids.tolist() for _, ids, _, _ in job.exposure] == [["made/1"] * ROLLOUTS, ["made/1"]]
+    assert [ids.tolist() for _, ids, *_ in job.exposure] == [["made/1"] * ROLLOUTS, ["made/1"]]
     assert [line[1:3] for line in job.ledger] == [("Sample", "task"), ("Train", "train"), ("Train", "train")]
 
 

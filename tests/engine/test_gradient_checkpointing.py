@@ -103,7 +103,9 @@ def test_a_bench_with_checkpointing_records_the_same_runs_under_the_same_digest(
 
     def bench(store, **how):
         budget = cl.Budget(steps=3, max_total_tokens=10**7)
-        return cl.Bench(tiny_model, *small_pools, budget=budget, batch_size=8, evaluate_every=3, store=store, **how)
+        return cl.Bench(
+            tiny_model, *small_pools, budget=budget, batch_size=8, evaluate_every=3, store=store, **how, valid=None
+        )
 
     plain = bench(tmp_path / "plain").run(variants, seeds=1, progress=False)
     benches = [bench(tmp_path / "again", gradient_checkpointing=how) for how in (True, False)]

@@ -28,7 +28,7 @@ from curriculab.engine.limits import KvCacheBytes, MemoryLimits
 )
 def test_what_makes_no_sense_is_refused_in_one_line(tiny_model, small_pools, how, line):
     with pytest.raises(ValueError) as caught:
-        cl.Bench(tiny_model, *small_pools, budget=cl.Budget(steps=1), **how)
+        cl.Bench(tiny_model, *small_pools, budget=cl.Budget(steps=1), **how, valid=None)
     assert str(caught.value) == line
 
 
@@ -36,13 +36,20 @@ def test_limits_are_refused_beside_a_backend(tiny_model, small_pools):
     with pytest.raises(
         ValueError, match="^kv_cache_bytes= limits this process, and backend= answers in its place; leave it out$"
     ):
-        cl.Bench(tiny_model, *small_pools, budget=cl.Budget(steps=1), kv_cache_bytes=1, backend=lambda design: None)
+        cl.Bench(
+            tiny_model,
+            *small_pools,
+            budget=cl.Budget(steps=1),
+            kv_cache_bytes=1,
+            backend=lambda design: None,
+            valid=None,
+        )
 
 
 def test_a_bench_gives_its_limits_to_the_backend_the_record_and_a_file(tiny_model, small_pools, tmp_path):
     how = {"gradient_checkpointing": True, "max_tokens_per_forward": 300, "kv_cache_bytes": 10**6}
     plain, limited, cached = (
-        cl.Bench(tiny_model, *small_pools, budget=cl.Budget(steps=1), store=tmp_path / "runs", **given)
+        cl.Bench(tiny_model, *small_pools, budget=cl.Budget(steps=1), store=tmp_path / "runs", **given, valid=None)
         for given in ({}, how, {"kv_cache_bytes": 10**6})
     )
     backend = limited.design.backend()

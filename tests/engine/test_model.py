@@ -7,9 +7,10 @@ import doctest
 import numpy as np
 import pytest
 
+import curriculab as cl
 from curriculab.data.loading import load_pool
 from curriculab.engine import loading, model
-from curriculab.engine.memory import memory_line
+from curriculab.engine.memory import held_bytes, memory_line
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Ask, Sample, Score, Train
 
@@ -50,14 +51,30 @@ def test_a_model_shows_itself_in_one_line_and_in_a_table_without_colours(tiny_mo
 
 
 def test_where_the_system_does_not_say_what_a_process_holds_the_line_says_so(tiny_model, monkeypatch, tmp_path):
-    from curriculab.engine import memory
+    from curriculab.engine import allocator
 
-    monkeypatch.setattr(memory, "STATM", tmp_path / "none")
-    assert memory_line(tiny_model, 2, 100).endswith("not measured on this system")
+    monkeypatch.setattr(allocator, "STATM", tmp_path / "none")
+    assert held_bytes(tiny_model.device) is None
+    parts = {"weights": 1, "adapters": 2, "activations": 3, "logits": 0, "peak": 6}
+    assert memory_line(parts, 2, None).endswith("not measured on this system")
+
+
+def test_the_line_of_memory_by_hand():
+    """Two processes, each 16 MiB of adapters and 40 of a step or 100 of answers: 2 x (16 + 100), and 80 of a copy."""
+    mib = 2**20
+    parts = {"weights": 500 * mib, "adapters": 16 * mib, "activations": 30 * mib, "logits": 10 * mib}
+    line = memory_line({**parts, "peak": 616 * mib}, 8, 240 * mib, processes=2)
+    assert line == (
+        "memory added by the bench: 312 MiB predicted (8 adapters 32 MiB, a step 80 MiB, or answers 200 MiB), "
+        "240 MiB measured by 2 processes"
+    )
+    alone = memory_line({**parts, "peak": 556 * mib}, 8, 50 * mib)
+    assert alone.endswith("56 MiB predicted (8 adapters 16 MiB, a step 40 MiB), 50 MiB measured")
 
 
 @pytest.mark.pocket
 @pytest.mark.parametrize("module", [model, loading])
-def test_the_examples_of_the_documentation_run(module):
-    found = doctest.testmod(module)
+def test_the_examples_of_the_documentation_run(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # one of them writes an adapter
+    found = doctest.testmod(module, extraglobs={"cl": cl}, optionflags=doctest.ELLIPSIS)
     assert found.attempted > 0 and found.failed == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,7 +14,7 @@ import torch.nn.functional as F
 import curriculab as cl
 from curriculab.engine.loading import load_model
 from curriculab.engine.scoring import score
-from curriculab.environments.turns import say
+from curriculab.environments.turns import say, splice, tell
 
 pytestmark = pytest.mark.pocket
 
@@ -73,6 +75,20 @@ def test_the_angle_of_an_answer_is_that_of_its_own_states(model, pool):
         assert reply.angle.iloc[i] == pytest.approx(mean_cosine(states[torch.as_tensor(text.learned)]), abs=1e-4)
 
 
+def test_the_angle_across_is_between_what_was_said_and_all_before(model, pool):
+    demonstration = tell(splice(cl.ask(pool.iloc[:3], "add 1 + 2"), "3"), pool.prompt.iloc[:3])
+    turns = [(said, replace(question, learn=True)) for said, question in demonstration["turns"]]
+    rows = demonstration.assign(turns=pd.Series(turns, demonstration.index))
+    reply = score(model, [None], [rows], ("angle", "angle_across"), "row")[0].reply
+    for i, text in enumerate(model.encode(rows)):
+        _, states = plain(model, text)
+        begin = int(np.argmax(text.learned))
+        assert 0 < begin < len(text) and text.learned[begin:].all()
+        pairs = [F.cosine_similarity(a, b, dim=0) for a in states[begin:] for b in states[:begin]]
+        assert reply.angle_across.iloc[i] == pytest.approx(float(torch.stack(pairs).mean()), abs=1e-4)
+        assert reply.angle.iloc[i] == pytest.approx(mean_cosine(states[begin:]), abs=1e-4)
+
+
 def test_prompts_without_answers_have_angles_and_embeddings(model, pool):
     bare = pool[["prompt"]]
     reply = score(model, [None], [bare], ("angle", "embedding"), "row")[0].reply
@@ -102,13 +118,22 @@ def test_the_gradients_norm_is_that_of_one_rows_step(model, pool):
 @pytest.mark.parametrize(
     ("measure", "per", "message"),
     [
-        ("beauty", "row", "no measure 'beauty'; there are nll, entropy, angle, embedding, options, grad_norm"),
+        (
+            "beauty",
+            "row",
+            "no measure 'beauty'; there are nll, entropy, angle, angle_across, embedding, options, grad_norm",
+        ),
         (
             ("nll", "options"),
             "row",
             "Score(('nll', 'options')); 'options' has forwards of its own: ask for it in a request of its own",
         ),
         ("angle", "token", "Score('angle', per='token'); it is one value a row"),
+        (
+            "angle_across",
+            "row",
+            "Score('angle_across') of rows without turns; say(rows, text) tells it where a segment begins",
+        ),
         ("grad_norm", "row", "Score('grad_norm') of a role without an adapter; ask for it of 'learner' or 'init'"),
     ],
 )

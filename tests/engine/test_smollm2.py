@@ -137,7 +137,9 @@ def test_a_bench_of_two_variants_trains_on_forty_published_problems():
     pool = cl.load_pool(Path(os.environ["CURRICULAB_DATA"]) / "gsm8k_train.jsonl", columns=columns).iloc[:42]
     model = cl.load_model("smollm2", bits=32, device="cpu")
     budget = cl.Budget(steps=3)
-    bench = cl.Bench(model, pool[:40], pool[40:], budget=budget, batch_size=4, max_completion_length=8, store=None)
+    bench = cl.Bench(
+        model, pool[:40], pool[40:], budget=budget, batch_size=4, max_completion_length=8, store=None, valid=None
+    )
     variants = {"random": cl.methods.random_order, "easy first": cl.methods.easy_to_hard}
     runs = bench.run(variants, seeds=1, progress=False)
     assert not runs.failed

@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoTokenizer
 
+from curriculab.data.conversations import written
 from curriculab.engine.generation import Prompt, write
 from curriculab.engine.loading import load_model, load_recorded
 from tests.engine.loaded import in_memory, refused
@@ -48,6 +50,42 @@ def test_a_model_with_a_chat_template_chats_and_says_so_once(chatting, capsys):
     assert load_model(folder, bits=32).chat and capsys.readouterr().out == ""
 
 
+SAID = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1?<|pad|>"}]
+SAID += [{"role": "assistant", "content": "2"}, {"role": "user", "content": "And 2 + 2?"}]
+
+
+def test_a_row_that_is_a_conversation_is_rendered_as_its_messages(chatting, capsys):
+    """What the tokenizer itself renders of the messages; special tokens in them are text, and options go last."""
+    folder = str(chatting())
+    model = load_model(folder, bits=32, system="Be long.")
+    asked = written([(m["role"], m["content"]) for m in SAID])
+    expected = model.tokenizer.apply_chat_template(SAID, tokenize=False, add_generation_prompt=True)
+    assert model.tokenizer.decode(model.prompt(asked)) == expected
+    end = model.tokenizer.convert_tokens_to_ids("<|pad|>")
+    assert (model.prompt(asked) == end).sum() == len(SAID)  # not the one that the user wrote
+    with_options = [*SAID[:-1], {"role": "user", "content": "And 2 + 2?\nA) 4\nB) 5"}]
+    expected = model.tokenizer.apply_chat_template(with_options, tokenize=False, add_generation_prompt=True)
+    assert model.tokenizer.decode(model.prompt(asked, ["4", "5"])) == expected
+    alone = model.tokenizer.decode(model.prompt("2 + 2"))
+    assert alone.startswith("<|start|>system\nBe long.<|pad|><|start|>user")  # without one of its own: the model's
+
+
+def test_the_answer_of_a_conversation_is_learned_and_nothing_before_it(chatting):
+    model = load_model(str(chatting()), bits=32)
+    rows = pd.DataFrame({"prompt": [written([(m["role"], m["content"]) for m in SAID])], "answer": ["4"]}, ["x"])
+    (text,) = model.encode(rows)
+    assert model.tokenizer.decode(text.tokens[text.learned]) == "4<|pad|>"
+    whole = model.tokenizer.apply_chat_template([*SAID, {"role": "assistant", "content": "4"}], tokenize=False)
+    assert model.tokenizer.decode(text.tokens) == whole
+
+
+def test_a_model_without_a_template_reads_a_conversation_in_plain_words(tiny_folder):
+    model = load_model(str(tiny_folder), bits=32)
+    asked = model.prompt(written([(m["role"], m["content"]) for m in SAID]))
+    plain = "Be brief.\n\nUser: 1 + 1?<|pad|>\nAssistant: 2\nUser: And 2 + 2?\nAssistant:\n"
+    assert model.tokenizer.decode(asked).removeprefix("<|start|>") == plain
+
+
 def test_the_pocket_model_stays_plain(capsys):
     assert not load_model("pocket", bits=32, device="cpu").chat and capsys.readouterr().out == ""
 
@@ -72,9 +110,9 @@ def test_the_date_stands_still_and_is_recorded(chatting):
     model = load_model(folder, bits=32)
     assert model.tokenizer.decode(model.prompt("2 + 2")).startswith("26 July 2024<|start|>user")
     assert model.record()["template_kwargs"] == {"date_string": "26 Jul 2024"}
-    for given, written in {"2026-11-29": "29 November 2026", "some day": "some day"}.items():
+    for given, shown in {"2026-11-29": "29 November 2026", "some day": "some day"}.items():
         later = load_model(folder, bits=32, template_kwargs={"date_string": given})
-        assert later.tokenizer.decode(later.prompt("2 + 2")).startswith(f"{written}<|start|>user")
+        assert later.tokenizer.decode(later.prompt("2 + 2")).startswith(f"{shown}<|start|>user")
 
 
 def test_a_record_holds_how_rows_are_rendered(chatting):

@@ -100,3 +100,7 @@ def test_weights_that_went_on_and_came_back_are_the_ones_that_sampled(model, poo
     assert fresh() == {False}
     answered(backend, Copy("best", to="learner"))
     assert fresh() == {True}
+    answered(backend, Copy(None, to="best"))
+    assert list(backend.adapters[OWNER]) == ["learner"]
+    (error,) = backend.answer([Ask(OWNER, 2, 0, (0, 2), Copy(None, to="best"))])
+    assert str(error) == "Copy(None, to='best'): there is no role 'best' to forget; a Copy makes one"

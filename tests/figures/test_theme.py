@@ -67,7 +67,7 @@ def contrast(a: str, b: str) -> float:
 
 
 def test_text_and_lines_stand_out_from_the_card_they_are_on():
-    """Figures bring their own white, so that what holds in light mode and on paper holds in dark mode."""
+    """White is the ground of paper and of light themes; `test_screen` has the dark ones."""
     layout = figures.template().layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "white"
     assert contrast(layout.font.color, "#ffffff") >= 7  # text, level AAA

@@ -11,8 +11,61 @@ from curriculab import methods
 from curriculab.bench.budget import Budget
 from curriculab.bench.simulate import simulate
 from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.sft import Sft
 from curriculab.protocol import Piece, Run, Train
+from curriculab.rewards import verify_rows
 from curriculab.simulation.permuted import watched
+
+
+def by_rewards(entry) -> bool:
+    """Does a method of the catalogue learn from rewards, as its file says? The others learn from given answers."""
+    return "grpo" in entry.needs.get("objective", ())
+
+
+def objective_of(entry) -> Grpo | Sft:
+    """What the tests train a method of the catalogue by: rewards where its file needs them, else given answers."""
+    return Grpo() if by_rewards(entry) else Sft()
+
+
+MADE = {  # columns that a file may need beside those of the pool below: one value a row
+    "loss": lambda pool: pool["level"] + np.random.default_rng(5).random(len(pool)),
+    "solution": lambda pool: "think: " + pool["answer"],
+    "options": lambda pool: [["7", "8"]] * len(pool),
+}
+
+
+def pool_for(*entries, answer: str = "7") -> pd.DataFrame:
+    """48 rows, shuffled: topics x, y, z; levels 1 to 4; a loss; and every column that the files of the methods need."""
+    rng = np.random.default_rng(5)
+    level, topic = np.tile([1, 2, 3, 4], 12), np.repeat(["x", "y", "z"], 16)
+    table = {"prompt": [f"q{i:02d}" for i in range(48)], "answer": answer, "topic": topic, "level": level}
+    pool = pd.DataFrame(table, index=pd.Index([f"row/{i:02d}" for i in range(48)], name="id"))
+    pool = pool.assign(loss=level + rng.random(48)).iloc[rng.permutation(48)]
+    for entry in entries:
+        for column in entry.needs.get("columns", ()):
+            if column not in pool:
+                assert column in MADE, f"{entry.function} needs the column {column!r}; say in MADE how one is made"
+                pool[column] = MADE[column](pool)
+    return pool
+
+
+def budget_for(*entries, steps: int, answers: int, work: int = 10**6) -> Budget:
+    """A budget of steps; of answers too where one of the methods takes no step and would ask until the ceiling."""
+    rollouts = None if all(entry.trains for entry in entries) else steps * answers
+    return Budget(steps=steps, rollouts=rollouts, max_total_tokens=work)
+
+
+def hides_an_answer(request: Train) -> bool:
+    """Does a step teach the learner to answer in a way that the default test marks wrong, such as within tags?
+
+    Told by a learned text that holds the right answer and is not verified as a whole.
+    """
+    rows = request.rows
+    if request.role != "learner" or "turns" not in rows or "answer" not in rows:
+        return False
+    said = ["".join(piece.text for piece in turns if not piece.turn) for turns in rows["turns"]]
+    holds = np.array([str(answer) in text for answer, text in zip(rows["answer"], said, strict=True)], bool)
+    return bool((holds & (verify_rows(rows, said) == 0)).any())
 
 
 def numbered(level, **columns) -> pd.DataFrame:

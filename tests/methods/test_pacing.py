@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curriculab.methods.pacing import Geometric, Linear, Ramp, Root, Stairs
+from curriculab.methods.pacing import Geometric, Linear, Ramp, Root, Stairs, passed, steps_within
+from curriculab.protocol import Clock, Run
 from tests.methods.made import make, trained_ids
 
 
@@ -75,3 +76,25 @@ def test_any_pacing_goes_with_any_order(pacing):
     steps = trained_ids("competence", pool, 40, pacing=pacing, until=1.0)
     allowed = [max(2, int(pacing(i / 40) * 10)) for i in range(40)]
     assert all(max(map(ord, ids)) - ord("a") < most for ids, most in zip(steps, allowed, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [(0.1, [0, 1, 2, 3, 9, 10]), (0.25, [0, 0, 0, 1, 3, 4]), (5, [0, 1, 2, 3, 9, 10]), (20, [0, 0, 0, 0, 2, 2])],
+)
+def test_intervals_are_shares_of_the_run_or_steps(every, expected):
+    """Of 50 steps, after 0, 5, 10, 15, 45 and 50."""
+    run = [Run(0, batch=1, clock=Clock(progress=n / 50, step=n)) for n in (0, 5, 10, 15, 45, 50)]
+    assert [passed(one, every) for one in run] == expected
+
+
+def test_an_interval_is_a_share_of_the_run_from_where_it_begins_or_steps():
+    """Of 20 steps, from the fifth on: a fifth of the run is four of them; a hundredth is one."""
+    for every, expected in ((0.2, 4), (0.01, 1), (3, 3)):
+        clock = Clock(progress=5 / 20, step=5)
+        run = Run(0, batch=1, clock=clock)
+        taken = 0
+        for _ in steps_within(run, every):
+            taken += 1
+            clock.step, clock.progress = 5 + taken, (5 + taken) / 20
+        assert taken == expected

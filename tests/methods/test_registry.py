@@ -25,17 +25,18 @@ def test_the_catalogue_holds_all_systems_and_the_classics():
     groups = {"order", "online", "reward", "generated", "feedback", "context", "analysis"}
     assert {entry.group for entry in CATALOG} == groups
     table = methods.catalog()
-    assert list(table) == ["number", "title", "authors", "year", "group", "function", "status"]
+    told = ["number", "title", "authors", "year", "group", "function", "status"]
+    assert list(table) == [*told, "tier", "default_knobs"]
     assert set(table.status) <= set(STATUS)
 
 
 def test_methods_are_found_by_name():
     assert curriculab.methods.easy_to_hard.__name__ == "easy_to_hard"
-    assert "easy_to_hard" in dir(methods) and "soar" not in dir(methods)
-    message = "the method 'soar' (SOAR: Teaching Models to Teach Themselves) is planned and not written yet"
-    if not entry_of("soar").path.exists():
+    assert "easy_to_hard" in dir(methods) and "glan" not in dir(methods)
+    message = "the method 'glan' (GLAN: Synthetic Data (Almost) from Scratch) is planned and not written yet"
+    if not entry_of("glan").path.exists():
         with pytest.raises(AttributeError, match=f"^{re.escape(message)}$"):
-            methods.soar  # noqa: B018
+            methods.glan  # noqa: B018
     with pytest.raises(AttributeError, match="^curriculab.methods has no 'easiest'; it has random_order, easy_to_h"):
         methods.easiest  # noqa: B018
 

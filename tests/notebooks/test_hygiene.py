@@ -12,8 +12,9 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-PARAMETERS = ["MODEL", "BITS", "DATA", "STEPS", "SEEDS"]
+PARAMETERS = ["MODEL", "BITS", "DATA", "SEED", "STEPS", "SEEDS"]
 SERIES = ["00_start_here", "01_model", "02_data", "03_difficulty", "04_schedules", "05_order"]
+SERIES += ["06_online", "07_reward", "10_context", "11_analysis", "13_report"]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -53,21 +54,51 @@ def test_cells_are_few_and_short(notebook: NotebookNode) -> None:
     assert sorted(lengths)[len(lengths) // 2] <= 8
 
 
-def test_one_cell_holds_the_parameters(notebook: NotebookNode) -> None:
-    tagged = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
-    assert len(tagged) == 1
-    assert tagged[0] is code(notebook)[0]
-    lines = ast.parse(tagged[0].source).body
+def parameters(notebook: NotebookNode) -> dict[str, object]:
+    """Name to value of the assignments in the cell that is tagged."""
+    (cell,) = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    lines = ast.parse(cell.source).body
     assert all(isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) for line in lines)
-    names = {line.targets[0].id: line.value.value for line in lines}
-    assert list(names)[: len(PARAMETERS)] == PARAMETERS
-    assert (names["MODEL"], names["BITS"]) == ("pocket", 4)
+    return {line.targets[0].id: line.value.value for line in lines}
 
 
-def test_it_asserts_its_claims_and_shows_figures(notebook: NotebookNode) -> None:
+def test_the_first_cell_of_code_holds_the_parameters_in_one_order(notebook: NotebookNode) -> None:
+    assert "parameters" in code(notebook)[0].metadata.get("tags", [])
+    names = parameters(notebook)
+    common = [name for name in names if name in PARAMETERS]
+    assert common == [name for name in PARAMETERS if name in names] == list(names)[: len(common)]
+    assert (names.get("MODEL", "pocket"), names.get("BITS", 4)) == ("pocket", 4)
+
+
+def test_every_parameter_is_used(notebook: NotebookNode) -> None:
+    rest = "\n".join(cell.source for cell in code(notebook)[1:])
+    used = {node.id for node in ast.walk(ast.parse(rest, mode="exec")) if isinstance(node, ast.Name)}
+    assert set(parameters(notebook)) <= used
+
+
+def test_the_rows_drawn_follow_a_seed_of_the_reader(notebook: NotebookNode) -> None:
+    for cell in code(notebook):
+        assert not re.search(r"(load_pool|split)\([^)]*seed=\d", cell.source), cell.source
+
+
+def test_it_shows_lessons_and_does_not_test_the_package(notebook: NotebookNode) -> None:
     whole = "\n".join(cell.source for cell in code(notebook))
-    assert re.search(r"^ *assert ", whole, re.MULTILINE)
+    assert not re.search(r"^ *assert ", whole, re.MULTILINE)
     assert "cl.figures." in whole
+
+
+def test_a_first_reader_is_told_what_to_look_for_and_where_to_go_next(notebook: NotebookNode) -> None:
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert sum("**Look " in text for text in prose) >= 2
+    assert notebook.cells[-1].cell_type == "markdown"
+    assert "**In short:**" in prose[-1]
+
+
+def test_no_line_is_wider_than_a_cell(notebook: NotebookNode) -> None:
+    """JupyterLab shows about 95 characters of code at 1280 pixels, with the list of files open."""
+    for cell in code(notebook):
+        assert max(map(len, cell.source.splitlines())) <= 88, cell.source
+        assert "fmt: " not in cell.source and "noqa" not in cell.source
 
 
 def test_nothing_is_installed_defined_or_read_from_elsewhere(notebook: NotebookNode) -> None:

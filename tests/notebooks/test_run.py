@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from notebooks.run import first_line, main
+from notebooks import run
+from notebooks.run import by_stem, execute, first_line, main, progress
 
 FIGURE = """# two points
 import plotly.graph_objects as go
@@ -48,7 +51,8 @@ def test_a_line_per_finished_cell_then_the_table_and_what_was_written(folder: Pa
     said = re.sub(r" +[\d.]+ s(?=  |; )", " T s", (folder / "said.txt").read_text())
     said = re.sub(r"^[\d.]+ s;", "T s;", said, flags=re.MULTILINE)
     wide = "  ".join(f"an unusually wide column name {c}" for c in "abcd")
-    assert said.splitlines() == [
+    lines = [line for line in said.splitlines() if "T s  ..." not in line]  # a cell that takes its time is told of
+    assert lines == [
         f"{folder}/small.ipynb",
         "  2/6 T s  import plotly.graph_objects as go",
         "  3/6 T s  figure",
@@ -98,3 +102,41 @@ def test_a_notebook_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str
 )
 def test_a_cell_is_known_by_its_first_line_of_code(source: str, shown: str) -> None:
     assert first_line(source) == shown
+
+
+def test_no_cell_is_silent_for_longer_than_the_heart_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five seconds are allowed; here a beat comes every half second, and a cell takes three."""
+    assert run.SILENT < 5
+    monkeypatch.setattr(run, "SILENT", 0.5)
+    bench = tmp_path / "runs" / ".bench-1"
+    bench.mkdir(parents=True)
+    (bench / "now.json").write_text(json.dumps({"progress": 0.25, "seconds": 30.0, "from": 0.0}))
+    told = []
+    notebook = new_notebook(cells=[new_code_cell("import time; time.sleep(3)"), new_code_cell("1")])
+    execute(notebook, cwd=tmp_path, report=lambda line: told.append((time.monotonic(), line)))
+    beats = [line for _, line in told if "..." in line]
+    assert beats[0].startswith("  1/2    0.5 s  ... 25% trained, about 90 s left")
+    times = [when for when, _ in told]
+    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    assert len(beats) >= 3 and max(gaps) < 2.0
+    finished = [line for _, line in told if "..." not in line]
+    assert [line.split()[0] for line in finished] == ["1/2", "2/2"]
+
+
+def test_how_far_a_bench_is_comes_from_its_folder(tmp_path: Path) -> None:
+    """A fifth in 20 s, of which the first tenth was there before: 0.8 / 0.1 * 20 s are left."""
+    assert progress(tmp_path) == ""
+    for name, text in {
+        "a": json.dumps({"progress": 0.2, "seconds": 20.0, "from": 0.1}),
+        "b": "{half",
+        "c": json.dumps({"progress": 0.0, "seconds": 1.0, "from": 0.0}),
+    }.items():
+        folder = tmp_path / "runs" / f".bench-{name}"
+        folder.mkdir(parents=True)
+        (folder / "now.json").write_text(text)
+    assert progress(tmp_path) == "20% trained, about 160 s left; 0% trained"
+
+
+def test_files_that_differ_in_their_endings_are_one_line() -> None:
+    paths = [Path("figures/a.svg"), Path("figures/b.html"), Path("figures/a.html")]
+    assert by_stem(paths) == ["figures/a.html, .svg", "figures/b.html"]

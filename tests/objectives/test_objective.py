@@ -109,7 +109,7 @@ def test_an_objective_of_another_package_trains_and_is_simulated(registered, tin
     train, test = small_pools
     assert "floor" in OBJECTIVES
     how = dict(budget=cl.Budget(steps=12), batch_size=8, store=None, max_new_tokens=4)
-    bench = cl.Bench(tiny_model, train, test, objective=registered(lr=3e-3), **how)
+    bench = cl.Bench(tiny_model, train, test, objective=registered(lr=3e-3), **how, valid=None)
     runs = bench.run({"random": cl.methods.random_order}, seeds=1, progress=False)
     assert not runs.failed and runs.metrics.loss.iloc[-1] < runs.metrics.loss.iloc[0]
     how = dict(steps=100, batch_size=8, objective="floor", tests=train)
@@ -136,19 +136,19 @@ def test_a_model_whose_card_is_silent_gets_the_usual_rate_and_a_warning(save_tin
     model = cl.load_model(str(folder), bits=32)
     train, test = small_pools
     how = dict(budget=cl.Budget(steps=2), batch_size=4, store=None, max_new_tokens=4)
-    bench = cl.Bench(model, train, test, objective=["sft", Grpo()], **how)
+    bench = cl.Bench(model, train, test, objective=["sft", Grpo()], **how, valid=None)
     assert [s.learning_rate for s in bench.objectives.values()] == [2e-4, 1e-5]
     assert bench.design.settings()["objectives"][0]["fields"]["learning_rate"] == 2e-4  # what stands in the record
     assert bench.plan({"random": cl.methods.random_order}, seeds=1).learning_rate.tolist() == [2e-4]
     said = "Sft(learning_rate=0.001) is 5 times the usual 0.0002 for LoRA on a model such as"
     with pytest.warns(UserWarning, match=re.escape(said)):
-        cl.Bench(model, train, test, objective=Sft(lr=1e-3), **how)
+        cl.Bench(model, train, test, objective=Sft(lr=1e-3), **how, valid=None)
 
 
 def test_the_constant_of_dr_grpo_is_the_benchs(tiny_model, small_pools):
     train, test = small_pools
     setting = Grpo(loss_type="dr_grpo", scale_rewards=False)
-    bench = cl.Bench(tiny_model, train, test, objective=setting, budget=cl.Budget(steps=1), store=None)
+    bench = cl.Bench(tiny_model, train, test, objective=setting, budget=cl.Budget(steps=1), store=None, valid=None)
     (fitted,) = bench.objectives.values()
     assert fitted.max_completion_length == bench.design.max_new_tokens
 
@@ -243,10 +243,10 @@ def test_steps_are_taken_at_the_scheduled_rate(tiny_model, small_pools, monkeypa
 
     setting = cl.Sft(lr=1e-2, lr_scheduler_type="linear", warmup_steps=1)
     how = dict(objective=setting, batch_size=2, store=None, max_new_tokens=4)
-    bench = cl.Bench(tiny_model, train, test, budget=cl.Budget(steps=4), **how)
+    bench = cl.Bench(tiny_model, train, test, budget=cl.Budget(steps=4), **how, valid=None)
     for method in (single, pairs):
         rates.clear()
         runs = bench.run({"v": method}, seeds=1, progress=False)
         assert not runs.failed and np.allclose(rates, [0, 1e-2, 1e-2 * 2 / 3, 1e-2 / 3])
     with pytest.raises(ValueError, match="counts steps, and the budget is of tokens; give a share below 1"):
-        cl.Bench(tiny_model, train, test, budget=cl.Budget(tokens=50), **how)
+        cl.Bench(tiny_model, train, test, budget=cl.Budget(tokens=50), **how, valid=None)

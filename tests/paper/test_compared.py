@@ -49,4 +49,4 @@ def test_one_smallest_effect_is_told_once(runs: Runs) -> None:
     result = cl.compare(runs)
     table = result.table.assign(p=0.5, mde=pd.Series({"random": float("nan"), "other": 0.128}))
     text = how_tested(dataclasses.replace(result, table=table), runs)
-    assert "had to be 0.128 to be found" in text
+    assert "with 80% power is at most 0.128 (upper" in text

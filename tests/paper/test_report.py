@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 
 from curriculab import figures
 from curriculab.paper import report, tables
@@ -88,25 +89,27 @@ def runs() -> Runs:
 def test_the_methods_paragraph_says_what_was_recorded(runs: Runs):
     result = compare(runs)
     said = report.methods_paragraph(runs, result)
+    orders = np.array([10 + 11, 12 + 11, 11 + 11]) / 80  # random order and its null-band order are one reference
     mde = [
-        minimum_detectable_effect(float(np.std(d, ddof=1)), 3, m=1, confidence=0.95)
-        for d in (np.array([4, 3, 5]) / 40, np.array([-1, 0, 1]) / 40)
+        minimum_detectable_effect(float(np.std(d, ddof=1)) * (2 / chi2.ppf(0.05, 2)) ** 0.5, 3, m=1, confidence=0.95)
+        for d in (np.array([14, 15, 16]) / 40 - orders, np.array([9, 12, 12]) / 40 - orders)
     ]
     for words in [
         "LoRA adapters (rank 16, alpha 32) on the frozen model pocket, quantised to 4 bits, with 1,200 training rows.",
         "the share of 40 held-out test rows that are answered right, measured after 0%, 50% and 100% of the budget.",
         "The objective was supervised fine-tuning (learning rate 0.002, average=rows).",
-        "the same budget of 80 optimiser steps and at most 7,578 tokens trained, sampled and scored, 8 rows a step",
+        "to end after 80 optimiser steps, at the latest after 7,578 tokens trained, sampled and scored; seed by seed",
+        "What the variants spent was not recorded.",
         f"Variants: {ODD} (baby_steps by loss, buckets=3).",
         "Controls: random order; each measure turned round (reversed); a null band of 1 further random orders.",
         "Each ran with 3 seeds (0, 1 and 2).",
         "Final accuracies were compared with random, paired by seed on the same test rows: 95% intervals by Student's",
         "p corrected by Holm's method for the 1 comparison with variants that are no controls.",
-        f"had to be {min(mde):.3f} to be found with 80% power.",
+        f"find with 80% power is at most {min(mde):.3f} to {max(mde):.3f} (upper 95% confidence bounds, by variant).",
         "Software: curriculab 0.1.0 (commit abc+), torch 2.13.0, numpy 2.4.6, Python 3.11.7 on Linux x86_64 (cpu).",
     ]:
         assert words in said
-    assert "Not recorded" not in said and "  " not in said
+    assert "Not recorded:" not in said and "  " not in said
     assert paired_t(np.array([4, 3, 5]) / 40).p < 0.05  # the seeds do carry a test
 
 
@@ -114,7 +117,7 @@ def test_the_methods_paragraph_says_what_was_recorded(runs: Runs):
 def test_the_ceiling_is_read_by_both_its_names(runs: Runs, name: str) -> None:
     budget = {"setting": "curriculab.bench.budget:Budget", "fields": {"steps": 80, name: 7578}}
     changed = Runs(tuple(replace(r, spec={**r.spec, "bench": bench(budget=budget)}) for r in runs.records), runs.null)
-    assert "of 80 optimiser steps and at most 7,578 tokens trained" in report.methods_paragraph(changed)
+    assert "80 optimiser steps, at the latest after 7,578 tokens trained" in report.methods_paragraph(changed)
 
 
 def test_reinforcement_names_its_answers(runs: Runs):
@@ -141,7 +144,8 @@ def test_what_is_not_recorded_is_said():
 # -- which runs -------------------------------------------------------------------------------------------------------
 def test_runs_of_two_benches_are_not_mixed(runs: Runs, capsys: pytest.CaptureFixture):
     later = tuple(record("random", s, 20, train="other", finished=2.0) for s in range(2))
-    both = Runs((*runs.records, *later), runs.null)
+    with pytest.warns(UserWarning, match="'random' stands for 2 configurations"):
+        both = Runs((*runs.records, *later), runs.null)
     with pytest.raises(ValueError) as error:
         report.methods_paragraph(both)
     assert str(error.value) == (
@@ -150,7 +154,9 @@ def test_runs_of_two_benches_are_not_mixed(runs: Runs, capsys: pytest.CaptureFix
     )
     assert [len(r.records) for r in report.benches(both).values()] == [2, 12]
     assert report.latest(both).records == later
-    assert capsys.readouterr().out == "2 runs of the latest bench; 12 of other benches are left out: report.benches\n"
+    assert capsys.readouterr().out == (
+        "2 runs of the latest bench; left out: 12 of other benches (report.benches has them)\n"
+    )
 
 
 def test_what_was_steered_by_hand_is_said_and_stays_of_its_bench(runs: Runs):
@@ -161,8 +167,9 @@ def test_what_was_steered_by_hand_is_said_and_stays_of_its_bench(runs: Runs):
         changed.append(dataclasses.replace(one, spec={**one.spec, "decides": decides}))
     steered_runs = Runs(tuple(changed), runs.null)
     assert len(report.benches(steered_runs)) == len(report.benches(runs))
-    assert f"Steered by hand while they trained: {ODD}." in report.methods_paragraph(steered_runs)
-    assert "Steered by hand" not in report.methods_paragraph(runs)
+    said = f"Steered by hand while they trained: {ODD} (stopped at step 6 (seed 1))."
+    assert said in report.methods_paragraph(steered_runs)
+    assert "teered by hand" not in report.methods_paragraph(runs)
 
 
 def test_runs_come_back_in_the_order_they_were_asked_for_and_once(runs: Runs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from curriculab.paper import tables
+from curriculab.paper.words import MATH
 from curriculab.runs import Record, Runs
 from curriculab.statistics import compare, paired_t
 
@@ -70,8 +72,8 @@ def from_markdown(text: str) -> list[Row]:
 
 
 def from_latex(text: str) -> list[Row]:
-    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
-    signs = {r"\dagger": "†", r"\ddagger": "‡", r"\mathsection": "§", r"\mathparagraph": "¶"}
+    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].replace(r"\addlinespace[2pt]", "").replace("{<}", "<")
+    signs = {sign: mark for mark, sign in MATH.items()}
     found = []
     for line in filter(None, map(str.strip, body.split(r"\\" + "\n"))):
         name, *cells = re.split(r"(?<!\\)&", line)
@@ -82,7 +84,7 @@ def from_latex(text: str) -> list[Row]:
 
 
 def test_all_three_hold_the_same_numbers(table: tables.Table):
-    one, two, three = from_csv(table.csv()), from_markdown(table.markdown()), from_latex(table.latex())
+    one, two, three = from_csv(table.csv()), from_markdown(table.markdown()), from_latex(table.latex(width=6.75))
     assert one == two == three
     assert [len(numbers) for numbers, _, _ in one] == [2, 7, 7, 7]  # the reference has no difference
 
@@ -108,8 +110,15 @@ def test_bold_is_what_differs_after_holm_and_marks_are_explained(table: tables.T
     used = {mark for row in rows.values() for mark in row["marks"]}
     assert used == set(notes)
     assert "control" in notes[rows["easy, reversed"]["marks"][0]]
-    assert rows[ODD]["marks"] and "best of 3 random orders" in notes[rows[ODD]["marks"][0]]
+    assert not any("random orders" in note for note in notes.values())  # three are too few for a rank
     assert "Bold: differs from random after Holm's correction." in table.notes
+
+
+def test_where_nothing_could_be_tested_no_table_says_that_nothing_differs():
+    made = Runs(tuple(record(v, s, 10 + more) for v, more in {"random": 0, "a": 2}.items() for s in range(3)))
+    table = tables.comparison(compare(made))
+    (note,) = [note for note in table.notes if note.startswith("None")]
+    assert note == "None could be tested against random: a single seed, or the same difference in all seeds."
 
 
 def test_what_holm_takes_away_is_marked_and_not_bold():
@@ -121,9 +130,26 @@ def test_what_holm_takes_away_is_marked_and_not_bold():
     p = paired_t(np.array([1, 4, 4, 6]) / 40).p
     assert p < 0.05 < 3 * p
     table = tables.comparison(result)
-    assert not table.bold[1] and table.marks[1] == "†"
-    assert table.notes[0] == "† the 95% interval leaves out 0, but not after Holm's correction."
+    assert not table.bold[1] and table.marks[1] == tables.UNCORRECTED
+    assert table.notes[0] == f"{tables.UNCORRECTED} the 95% interval leaves out 0, but not after Holm's correction."
     assert "None differs from random after Holm's correction." in table.notes
+
+
+def test_what_holds_on_these_rows_only_is_marked(runs: Runs):
+    result = compare(runs)
+    table = result.table.assign(differs_new=False)
+    made = tables.comparison(dataclasses.replace(result, table=table))
+    assert "differs on these test rows; for new rows of their kind the interval holds 0." in " ".join(made.notes)
+    assert made.marks[1] and not any("these test rows;" in note for note in tables.comparison(result).notes)
+
+
+def test_a_rank_above_five_percent_is_marked_where_orders_are_enough(runs: Runs):
+    result = compare(runs)
+    null = dataclasses.replace(result.null, k=19, ranks={"clearly better": 0.05, ODD: 0.3})
+    made = tables.comparison(dataclasses.replace(result, null=null))
+    place = [*result.table.index].index(ODD)
+    assert "rank among 19 random orders: p above 0.05." in " ".join(made.notes)
+    assert made.marks[place] and not made.marks[[*result.table.index].index("clearly better")]
 
 
 def test_levels_and_other_tables(runs: Runs):
@@ -140,17 +166,6 @@ def test_levels_and_other_tables(runs: Runs):
     assert str(error.value) == "the table has no column 'lo'; it has value, low, high, n"
 
 
-# -- words ------------------------------------------------------------------------------------------------------------
-def test_special_characters_are_no_commands():
-    assert tables.latex_text(ODD) == (
-        r"50\% \_a\_ \& \{b\} \textbar{} $\mathdollar$c$\mathdollar$ \#1 \textbackslash{}x "
-        r"\textasciitilde{}\textasciicircum{} \textless{}d\textgreater{}"
-    )
-    assert tables.latex_text("τ = 0.4 → é, 中") == r"$\tau$ = 0.4 $\rightarrow$ é, [U+4E2D]"
-    assert tables.latex_text("two\nlines\x00") == "two lines[U+0000]"
-    assert tables.markdown_text("a|b *c* <i>") == r"a\|b \*c\* \<i\>"
-
-
 def test_numbers_are_printed_once():
     assert [tables.number(v, sign=True) for v in (0.03149, -0.0004, 3, None, float("nan"))] == [
         "+0.031",
@@ -165,4 +180,46 @@ def test_numbers_are_printed_once():
 def test_files_are_written(table: tables.Table, tmp_path: Path):
     paths = table.write(tmp_path / "deep" / "comparison")
     assert [p.name for p in paths] == ["comparison.tex", "comparison.md", "comparison.csv"]
-    assert r"\label{tab:comparison}" in paths[0].read_text()
+    assert r"\label" not in paths[0].read_text()
+    table.write(tmp_path / "comparison", "table")
+    assert r"\label{tab:comparison}" in (tmp_path / "comparison.tex").read_text()
+
+
+# -- one meaning a sign -----------------------------------------------------------------------------------------------
+def test_controls_are_marked_without_being_named(runs: Runs):
+    made = tables.comparison(compare(runs))
+    marks = dict(zip(made.columns[0].cells, made.marks, strict=True))
+    assert tables.CONTROL in marks["easy, reversed"] and tables.CONTROL not in marks["clearly better"]
+    assert f"{tables.CONTROL} control: claims nothing; its p is its own, without a correction." in made.notes
+    assert tables.levels(compare(runs)).marks[list(marks).index("easy, reversed")] == tables.CONTROL
+
+
+def test_what_was_done_by_hand_is_marked_and_told(runs: Runs):
+    steered = [("steered", "mine", 2, "stop")]
+    changed = [
+        dataclasses.replace(r, spec={**r.spec, "decides": {"steered": steered}}) if r.key[0] == "clearly better" else r
+        for r in runs.records
+    ]
+    result = compare(dataclasses.replace(runs, records=tuple(changed)))
+    for made in (tables.comparison(result), tables.levels(result)):
+        place = [*made.columns[0].cells].index("clearly better")
+        assert made.marks[place].startswith(tables.BY_HAND)
+        told = f"{tables.BY_HAND} changed by hand while it trained (clearly better: stopped at step 2)."
+        assert told in made.notes and sum(tables.BY_HAND in mark for mark in made.marks) == 1
+
+
+def test_a_sign_means_one_thing_in_every_table(runs: Runs):
+    """Whatever else a table marks, the dagger is the control's."""
+    result = compare(runs)
+    all_of_them = result.table.assign(gold=True, differs_new=False)
+    for one in (result, dataclasses.replace(result, table=all_of_them)):
+        told = dict(note.split(" ", 1) for note in tables.comparison(one).notes if note[0] in tables.MARKS)
+        assert told[tables.CONTROL].startswith("control") and len(set(told.values())) == len(told)
+    assert tables.MARKS[0] == tables.CONTROL == "†"
+
+
+def test_the_correction_is_called_by_its_name(runs: Runs):
+    result = compare(runs, spread="pooled")
+    made = tables.comparison(result)
+    assert made.columns[4].name == "p (Dunnett)" and "after Dunnett's correction." in " ".join(made.notes)
+    assert "Holm" not in made.markdown()

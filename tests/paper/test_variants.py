@@ -32,6 +32,15 @@ def test_a_method_of_its_authors_is_named_by_its_function_and_an_unknown_one_not
     assert described(record()) == ""
 
 
+def test_knobs_of_a_method_of_its_authors_are_told_where_they_are_not_the_defaults():
+    usual = {"reached": {"keywords": {"by": "level", "warm": 0.3, "floor": 0.1}}}
+    own = {"method": {"function": "__main__.mine", "knobs": {"warm": 0.6, "floor": 0.1}, **usual}}
+    about = {"level": {"measure": "rollout_success", "knobs": {"answers": 8}}}
+    assert described(record(decides=own, columns=about)) == (
+        " (mine by level (the measure rollout_success, answers=8), defined by its author, warm=0.6)"
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "text"),
     [

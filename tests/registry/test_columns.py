@@ -72,7 +72,14 @@ def test_where_the_cache_cannot_be_used_a_process_knows_its_own_scores(small_poo
 def test_it_is_recorded_decides_a_run_that_reads_it_and_survives_a_spec(tiny_model, scored, tmp_path, monkeypatch):
     train, test = scored
     bench = cl.Bench(
-        tiny_model, train, test, budget=cl.Budget(steps=2), batch_size=4, max_new_tokens=4, store=tmp_path / "runs"
+        tiny_model,
+        train,
+        test,
+        budget=cl.Budget(steps=2),
+        batch_size=4,
+        max_new_tokens=4,
+        store=tmp_path / "runs",
+        valid=None,
     )
     by_words, by_level = (partial(methods.easy_to_hard, by=by) for by in ("words", "level"))
     runs = bench.run({"words": by_words}, seeds=2, progress=False)
@@ -87,6 +94,8 @@ def test_it_is_recorded_decides_a_run_that_reads_it_and_survives_a_spec(tiny_mod
     plain = fingerprint.modules
     monkeypatch.setattr(columns, "modules", lambda *roots: {**plain(*roots), "changed": "1"})
     train["words"] = cl.difficulty.ngram_perplexity(train, n=2)
-    again = cl.Bench(tiny_model, train, test, budget=cl.Budget(steps=2), batch_size=4, max_new_tokens=4, store=None)
+    again = cl.Bench(
+        tiny_model, train, test, budget=cl.Budget(steps=2), batch_size=4, max_new_tokens=4, store=None, valid=None
+    )
     after = {method.keywords["by"]: again.design.digest(method, 0) for method in (by_words, by_level)}
     assert after["words"] != before["words"] and after["level"] == before["level"]

@@ -161,7 +161,7 @@ def test_the_line_names_method_knob_value_and_what_it_is(name, knobs, line) -> N
 def test_a_bench_refuses_before_it_writes_anything(tiny_folder, tmp_path) -> None:
     train, test = cl.split(cl.load_pool("ladder", levels=[1, 2], n=60, seed=0), test=6, by="level", seed=0)
     model = cl.load_model(str(tiny_folder), bits=32)
-    bench = cl.Bench(model, train, test, budget=cl.Budget(steps=2), store=tmp_path / "runs")
+    bench = cl.Bench(model, train, test, budget=cl.Budget(steps=2), store=tmp_path / "runs", valid=None)
     with pytest.raises(ValueError, match="^competence has no knob 'by_level'; it has "):
         bench.run({"typo": partial(methods.competence, by_level="level")}, seeds=1, progress=False)
     assert not (tmp_path / "runs").exists()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 import curriculab as cl
+from curriculab.registry.warning import warn
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,10 +34,10 @@ def test_warnings_of_a_bench_name_the_line_that_makes_it(tiny_model, small_pools
     train, test = small_pools
     twin = pd.concat([test, train.head(1).rename(index=lambda name: f"{name}/again")])
     kept = dict(budget=cl.Budget(steps=2), batch_size=2, store=None, max_new_tokens=4)  # by its other name: a wrapper
-    repeats = lambda: cl.Bench(tiny_model, train, twin, **kept)  # noqa: E731
-    assert place_of(repeats, "repeat a training row word for word") == line_of(repeats)
+    repeats = lambda: cl.Bench(tiny_model, train, twin, **kept, valid=None)  # noqa: E731
+    assert place_of(repeats, "1 test row repeats a training row word for word") == line_of(repeats)
     monkeypatch.setattr(tiny_model.base.config, "learning_rates", {})
-    fast = lambda: cl.Bench(tiny_model, train, test, objective=cl.Sft(lr=0.5), **kept)  # noqa: E731
+    fast = lambda: cl.Bench(tiny_model, train, test, objective=cl.Sft(lr=0.5), **kept, valid=None)  # noqa: E731
     assert place_of(fast, "times the usual") == line_of(fast)
 
 
@@ -56,3 +59,18 @@ def test_a_frame_outside_the_package_is_taken(name: str) -> None:
 
     call = lambda: warn("here")  # noqa: E731
     assert place_of(call, "here") == line_of(call) and Path(line_of(call)[0]).name == name
+
+
+def test_in_a_notebook_a_long_line_is_broken_between_words(monkeypatch: pytest.MonkeyPatch):
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    message = "the variant 'easy first' " + "needs more rows than there are " * 6
+    with pytest.warns(UserWarning) as seen:
+        warn(message)
+    lines = str(seen[0].message).splitlines()
+    assert max(map(len, lines)) <= 88 and len(lines) > 1
+    assert " ".join(" ".join(lines).split()) == " ".join(message.split())
+    shell.kernel = None
+    with pytest.warns(UserWarning) as seen:
+        warn(message)
+    assert str(seen[0].message) == message

@@ -43,6 +43,35 @@ def test_endings_in_prose_are_judged_as_by_hand(task):
     assert found["false_rejects"] <= 0.03 * 162 and found["false_accepts"] <= 1
 
 
+def test_answers_of_a_small_model_to_word_problems_are_judged_as_by_hand():
+    """SmolLM2-135M-Instruct, greedy, 160 tokens, on 80 problems of one and two steps; two answers that stop before they
+    come to anything have no verdict."""
+    found = counts("smollm2.jsonl", None)
+    assert found["right"] == 10 and found["wrong"] == 68
+    assert found["false_rejects"] == found["false_accepts"] == 0
+
+
+@pytest.mark.slow
+def test_pairs_by_somebody_who_had_not_seen_the_code_are_judged_as_by_hand():
+    found = counts("unseen.jsonl", None)  # when they were first judged: 19 false rejects of 50, 3 false accepts of 50
+    assert found["right"] == found["wrong"] == 50
+    assert found["false_rejects"] <= 1 and found["false_accepts"] <= 2
+
+
+@pytest.mark.slow
+def test_pairs_in_ordinary_prose_are_judged_as_by_hand():
+    found = counts("kinds.jsonl", None)  # before there were rules for prose: 97 false rejects of 116, 11 accepts of 109
+    assert found["right"] == 116 and found["wrong"] == 109
+    assert found["false_rejects"] <= 1 and found["false_accepts"] <= 0
+
+
+@pytest.mark.slow
+def test_further_pairs_by_somebody_who_has_not_seen_the_code_are_judged_no_worse_than_at_first():
+    found = counts("unseen_again.jsonl", None)  # before the rules for ordinary prose: 23 false rejects, 1 false accept
+    assert found["right"] == found["wrong"] == 50
+    assert found["false_rejects"] <= 5 and found["false_accepts"] == 0  # when they were first judged by these rules
+
+
 def test_multiple_choice_is_judged_as_by_hand():
     found = counts("choice.jsonl", None)
     assert found["right"] + found["wrong"] >= 100

@@ -45,7 +45,7 @@ def test_rows_whose_own_answer_or_solution_is_judged_wrong_are_counted_and_shown
         answer=["She has 48 / 2 = 24, and 24 + 48 = 72 in all, which she sells for 3 each or 4"], task=["number"]
     )
     assert judging_of(whole).wrong_answers == ()  # the same characters
-    spoken = rows(answer=["seventy-two"], task=["math"], solution=["#### 72"])
+    spoken = rows(answer=["a great many"], task=["math"], solution=["#### 72"])
     assert judging_of(spoken).wrong_solutions == ("a",)
     assert found.record()["own_judged_wrong"] == {"answers": 0, "solutions": 1}
     assert found.record()["tolerance"] == 1e-12

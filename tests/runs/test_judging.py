@@ -69,8 +69,13 @@ def test_a_backend_counts_what_was_cut_off_and_the_run_records_it(monkeypatch):
 
 
 def test_the_panel_tells_it():
-    from curriculab.widgets.panel import _problems
+    from curriculab.widgets.standing import Standing
 
-    points = [{"kind": "event", "event": "cut off", "counts": {"time": 2}}, {"kind": "step", "step": 1}]
-    told_there = _problems(SimpleNamespace(points=points))
-    assert "2 answers count as wrong because the verifier was cut off (2 out of time)" in told_there
+    key = {"variant": "random", "seed": 0}
+    points = [
+        {"kind": "event", "event": "cut off", "counts": {"time": 2}, **key},
+        {"kind": "step", "step": 1, "loss": 1.0, "share": 0.5, **key},
+    ]
+    standing = Standing(SimpleNamespace(points=points, variants=["random"]))
+    standing.read()
+    assert standing.problems() == ["2 answers count as wrong because the verifier was cut off (2 out of time)"]

@@ -240,7 +240,7 @@ def test_scores_by_hand(pool):
     assert np.allclose(room(Score(pool, "angle")).reply.angle, p)
     inside = np.stack(room(Score(pool, "embedding")).reply.embedding)  # one-hot of the skill, and the difficulty
     assert np.allclose(inside[:, :2], [[1, 0], [1, 0], [0, 1], [0, 1]]) and np.allclose(inside[:, 2], [-1, 1, -1, 1])
-    assert MEASURES == ("nll", "options", "entropy", "angle", "embedding")
+    assert MEASURES == ("nll", "options", "entropy", "angle", "angle_across", "embedding")
 
 
 def write_hints(rows, rng):
@@ -264,7 +264,8 @@ def test_other_purposes_are_written_by_the_methods_writers(pool):
         ),
         (
             lambda p: Score(p, "beauty"),
-            "the simulated learner has no measure 'beauty'; it knows nll, options, entropy, angle, embedding",
+            "the simulated learner has no measure 'beauty'; it knows nll, options, entropy, angle, angle_across, "
+            "embedding",
         ),
         (
             lambda p: Score(p, "options", per="token"),
@@ -328,6 +329,9 @@ def test_copies_snapshot_rewind_and_average(pool):
     assert room.ability().tolist() == best.tolist()
     room(Copy("init", to="learner"))
     assert room.ability().tolist() == [0.0, 0.0] == room.ability("base").tolist()
+    room(Copy(None, to="best"))
+    with pytest.raises(ValueError, match="^no adapter 'best' yet"):
+        room.ability("best")
 
 
 def test_roles_learn_apart(pool):

@@ -26,7 +26,9 @@ def test_compare_by_hand():
     assert bool(row.differs) and row.p == row.p_holm
     assert result.table.loc["random"].interval == "reference"
     assert result.verdict == (
-        "easy is better than random by 0.383 (95% interval of the difference, after Holm, +0.312 to +0.455; t, n=3)."
+        "Yes. easy is better than random order.\n"
+        "easy is better than random by 0.383 (95% intervals of the difference, after Holm: +0.312 to +0.455 on these "
+        f"20 test rows, {row.low_new:+.3f} to {row.high_new:+.3f} for new rows of this kind; t, n=3)."
     )
     assert list(result.scores.difference) == pytest.approx([0, 0, 0, 0.40, 0.35, 0.40])
 
@@ -39,14 +41,73 @@ def test_the_pairing_is_by_seed():
     assert row.sd_difference == pytest.approx(np.std([0.1, 0.1, 0.05], ddof=1))
 
 
-def test_no_detectable_difference_says_what_could_have_been():
+def test_no_detectable_difference_gives_the_interval_that_says_what_could_still_be():
     runs = runs_of({"random": [right(8), right(10), right(9)], "easy": [right(9), right(9), right(10)]})
     result = compare(runs)
-    effect = minimum_detectable_effect(result.table.sd_difference["easy"], 3)
+    d = np.array([0.05, -0.05, 0.05])  # mean 1/60, sd 0.057735; t of two degrees of freedom at 97.5% is 4.302653
+    half = 4.302653 * d.std(ddof=1) / 3**0.5
+    spread = d.std(ddof=1) * np.sqrt(2 / 0.1025866)  # the 5% quantile of chi-square with 2 degrees of freedom
+    missed = minimum_detectable_effect(spread, 3)
+    assert result.table.mde["easy"] == pytest.approx(missed, rel=1e-5)
     assert result.verdict == (
-        "No detectable difference from random for easy (3 seeds, 20 test rows): "
-        f"this design could have detected about {effect:.3f}."
+        f"No. easy cannot be told from random order on these 20 test rows; a difference of up to {1 / 60 + half:.3f} "
+        "is not ruled out.\n"
+        f"No detectable difference from random for easy: +0.017 (95% interval {1 / 60 - half:+.3f} to "
+        f"{1 / 60 + half:+.3f}; 3 seeds, 20 test rows)."
     )
+
+
+def test_of_one_row_nothing_beyond_one_is_detectable():
+    table = compare(runs_of({"random": [[0], [1], [0]], "easy": [[1], [0], [1]]})).table
+    assert np.isnan(table.mde["easy"])  # the bound is far above 1
+
+
+def test_undetected_variants_have_a_line_each_with_the_numbers_of_the_table():
+    seeds = {f"v{i}": [right(8 + (i + s) % 3) for s in range(3)] for i in range(5)}
+    result = compare(runs_of({"random": [right(9), right(9), right(9)], **seeds}))
+    first, *lines = result.verdict.splitlines()
+    assert first.startswith("No. None of 5 curricula can be told from random order on these 20 test rows")
+    ends = result.shown_first()["95% interval"]
+    assert lines == [
+        f"No detectable difference from random for {v}: 0.000 (95% interval, after Holm, {ends[v]}; 3 seeds, 20 test "
+        "rows)."
+        for v in seeds
+    ]  # 8, 9 and 10 right in some order, each against 9: a mean of 0, computed as -9e-18 or so
+
+
+def test_the_table_that_is_shown_holds_what_the_sentences_say():
+    answers = {"random": [right(8), right(10), right(9)], "easy": [right(16), right(17), right(17)]}
+    runs = runs_of(answers | {"easy, reversed": [right(9), right(9), right(10)]})
+    control = runs.records[-1].spec["variant"]
+    for record in runs.records:
+        record.spec["control"] = record.key[0] == control
+    result = compare(runs)
+    shown = result.shown_first()
+    row, other = result.table.loc["easy"], result.table.loc[control]
+    assert [*shown.columns] == ["accuracy", "difference", "95% interval", "p (Holm)"]
+    assert [*shown.index] == ["random", "easy", "easy, reversed (control)"]
+    assert shown.loc["easy"].tolist() == ["0.833", "+0.383", "+0.312 to +0.455", f"{row.p_holm:.3f}"]
+    assert "+0.383".lstrip("+") in result.verdict and "+0.312 to +0.455" in result.verdict
+    assert f"'easy, reversed' +0.017 ({other.low:+.3f} to {other.high:+.3f})." in result.verdict.splitlines()
+    assert shown["95% interval"].iloc[2] == f"{other.low:+.3f} to {other.high:+.3f}"
+    assert shown["difference"].iloc[0] == shown["95% interval"].iloc[0] == ""
+
+
+def test_printed_it_is_torn_between_words_only():
+    names = {f"a curriculum with a rather long name, number {i}": [right(8), right(9), right(11)] for i in range(3)}
+    printed = str(compare(runs_of({"random": [right(9)] * 3, **names})))
+    text, table = printed.split("\n\n")
+    assert max(map(len, text.splitlines())) <= 88
+    assert " ".join(text.split()) == " ".join(compare(runs_of({"random": [right(9)] * 3, **names})).verdict.split())
+    assert table.splitlines()[0].split() == ["variant", "accuracy", "difference", "95%", "interval", "p", "(Holm)"]
+
+
+def test_a_claim_of_two_seeds_says_so_first():
+    runs = runs_of({"random": [right(200, 1000), right(210, 1000)], "easy": [right(600, 1000), right(611, 1000)]})
+    result = compare(runs)
+    first, second = result.verdict.splitlines()
+    assert first == "From two seeds only: yes. easy is better than random order."
+    assert second.startswith("From two seeds only: easy is better than random by 0.40")
 
 
 def test_one_seed_has_no_interval():
@@ -54,6 +115,7 @@ def test_one_seed_has_no_interval():
     assert result.table.loc["easy"].interval == "none, n=1"
     assert result.table.low.isna().all() and not result.table.differs.any()
     assert result.verdict == (
+        "Not decided: easy could not be tested against random order over seeds.\n"
         "One seed has no interval and says nothing about other seeds (easy +0.400 against random): run at least three."
     )
 
@@ -62,8 +124,23 @@ def test_equal_differences_are_never_certain():
     result = compare(runs_of({"random": [right(8), right(9), right(10)], "easy": [right(9), right(10), right(11)]}))
     assert not result.table.differs["easy"] and np.isnan(result.table.low["easy"])
     assert result.verdict == (
-        "No detectable difference from random for easy (3 seeds, 20 test rows). Note: easy differs by exactly +0.050 "
-        "in all 3 seeds: without a spread there is no interval."
+        "Not decided: easy could not be tested against random order over seeds.\n"
+        "easy differs from random by +0.050 in each of 3 seeds; without a spread over seeds this is not tested over "
+        "seeds (over rows: p = 0.250)."  # three rows, each to easy's favour: 2 / 2 ** 3
+    )
+    assert [s.kind for s in result.sentences] == ["answer", "not tested"]
+
+
+def test_all_wrong_against_all_right_is_not_called_undetected():
+    result = compare(runs_of({"random": [right(0)] * 3, "easy": [right(20)] * 3}))
+    assert "No detectable difference" not in result.verdict
+    assert result.verdict.splitlines()[1].startswith(
+        "easy differs from random by +1.000 in each of 3 seeds; without a spread over"
+    )
+    same = compare(runs_of({"random": [right(4)] * 2, "easy": [right(4)] * 2}))
+    assert same.verdict == (
+        "Not decided: easy could not be tested against random order over seeds.\n"
+        "easy has the same accuracy as random in both seeds; without a spread over seeds this is not tested over seeds."
     )
 
 
@@ -75,8 +152,8 @@ def test_a_failed_seed_is_left_out_and_named():
     )
     result = compare(runs)
     assert (result.table.seeds["easy"], result.table.interval["easy"]) == (2, "t, n=2")
-    assert result.notes == ("easy, seed 1, failed: ValueError: no rows left, and is left out",)
-    assert result.verdict.endswith("Note: easy, seed 1, failed: ValueError: no rows left, and is left out.")
+    assert result.notes == ("easy failed in seed 1 and is left out there (ValueError: no rows left)",)
+    assert result.verdict.endswith("Note: easy failed in seed 1 and is left out there (ValueError: no rows left).")
 
 
 def test_a_missing_and_an_early_seed_are_named():
@@ -92,7 +169,11 @@ def test_a_variant_that_failed_in_every_seed_keeps_its_line():
     runs = runs_of({"random": [right(8)] * 2, "easy": [right(9)] * 2}, ended={("easy", s): "failed: x" for s in (0, 1)})
     result = compare(runs)
     assert list(result.table.seeds) == [2, 0]
-    assert result.verdict.startswith("easy cannot be compared: no seed in common with random.")
+    assert result.verdict.splitlines() == [
+        "Not decided: easy could not be tested against random order over seeds.",
+        "easy cannot be compared: no seed in common with random.",
+        "Note: easy failed in all 2 seeds and is left out there (x).",
+    ]
 
 
 def test_only_shared_rows_count():
@@ -113,9 +194,8 @@ def test_the_null_band_is_reported_and_is_no_variant():
     assert result.null.table.worst.tolist() == pytest.approx([-0.05, 0.05, -0.05])
     assert result.null.gain == pytest.approx(0.10 / 3)  # means over the seeds: 0.05 / 3 and 0.10 / 3
     assert result.null.worst == pytest.approx(0.05 / 3)
-    assert result.verdict.endswith(
-        "The best of 2 random orders gained +0.033 over random by chance alone; easy did not gain more than that."
-    )
+    assert result.verdict.endswith("The best of 2 random orders gained +0.033 over random by chance alone.")
+    assert result.null.ranks == {}
 
 
 def test_gold_and_several_solvers_are_said():
@@ -125,8 +205,8 @@ def test_gold_and_several_solvers_are_said():
     result = compare(runs_of({"random": [right(8), right(10), right(9)], "easy": both}))
     assert list(result.table.index) == ["random", "easy / vote", "easy / tree"]
     assert list(result.table.gold) == [False, True, False]
-    assert result.verdict.endswith("Tested by a solver that sees the answers: easy / vote.")
-    assert "gold" in str(result)
+    assert result.verdict.startswith("Tested by a solver that sees the answers: easy / vote.\n")
+    assert "sees answers" in str(result)
 
 
 def test_levels():
@@ -139,7 +219,7 @@ def test_levels():
 
 
 def test_an_earlier_share_can_be_compared():
-    items = [pd.concat([last_test(right(k)), last_test(right(3), share=0.5)]) for k in (8, 12)]
+    items = [pd.concat([last_test(right(k)), last_test(right(3), share=0.5, step=5)]) for k in (8, 12)]
     runs = runs_of({"random": [items[0]] * 2, "easy": [items[1]] * 2})
     assert compare(runs, at=0.5).table.accuracy.tolist() == pytest.approx([0.15, 0.15])
 
@@ -148,8 +228,14 @@ def test_an_earlier_share_can_be_compared():
     ("keywords", "message"),
     [
         ({"to": "rnd"}, "no variant 'rnd' to compare with; there are random and easy: pass one as to="),
-        ({"at": 0.3}, "no test at=0.3; choose 'end', or one of the shares of the budget 1"),
+        ({"at": 0.3}, "no test at=0.3; choose 'end', 'tokens', or one of the shares of the budget 1"),
         ({"confidence": 95}, "confidence=95; give a share between 0 and 1, such as 0.95"),
+        ({"margin": 2}, "margin=2; give the smallest difference that would matter, such as 0.02"),
+        (
+            {"at": "tokens"},
+            "no comparison at equal tokens: 'random', seed 0, does not record tokens trained, sampled and scored; "
+            "choose at='end'",
+        ),
     ],
 )
 def test_bad_requests(keywords: dict, message: str):
@@ -166,7 +252,7 @@ def test_nothing_to_compare():
     with pytest.raises(ValueError) as error:
         compare(failed)
     assert str(error.value) == (
-        "'random' has no test at='end' in any seed (random, seed 0, failed: KeyError: 'loss', and is left out): "
+        "'random' has no test at='end' in any seed (random failed in seed 0 and is left out there (KeyError: 'loss')): "
         "nothing can be compared with it"
     )
     assert compare(runs_of({"random": [right(8)]})).verdict == (
@@ -208,7 +294,7 @@ def test_a_share_of_a_set_whose_rows_nobody_knows_is_no_test_row():
     lines = [
         dict(
             id="eval",
-            correct=0.4 + 0.1 * seed,
+            correct=0.4 + 0.1 * seed * (v == "easy"),
             step=5,
             share=1.0,
             progress=1.0,
@@ -232,7 +318,31 @@ def test_a_share_of_a_set_whose_rows_nobody_knows_is_no_test_row():
             for (v, s), part in items.groupby(["variant", "seed"])
         )
     )
-    assert "(3 seeds, 1 whole test set)" in compare(imported).verdict
+    assert "; 3 seeds, 1 whole test set)" in compare(imported).verdict
     assert rows_or_sets(items) == "1 whole test set" and rows_or_sets(items[:0]) == "0 test rows"
     assert rows_or_sets(items.assign(whole_set=items.seed == 0)) == "1 test row and 1 whole test set"
     assert rows_or_sets(items.drop(columns="whole_set")) == "1 test row"
+
+
+def test_new_rows_are_drawn_in_groups_where_the_test_rows_have_templates():
+    from curriculab.statistics import crossed
+
+    answers = {"random": [right(8), right(10), right(9)], "easy": [right(16), right(17), right(17)]}
+    d = np.array([np.subtract(right(b), right(a)) for a, b in ((8, 16), (10, 17), (9, 17))])
+    for column, asked in (("template", None), ("topic", "topic")):
+        names = [f"t{i // 5}" for i in range(20)]
+        found = compare(runs_of(answers, **{column: names}), cluster=asked)
+        wide = crossed(d, groups=names)
+        assert found.cluster == column and found.table.p_new["easy"] == pytest.approx(wide.p)
+        assert (found.table.low_new["easy"], found.table.high_new["easy"]) == pytest.approx((wide.low, wide.high))
+    assert compare(runs_of(answers)).cluster is None
+    assert compare(runs_of(answers)).table.p_new["easy"] == pytest.approx(max(paired_t(d.mean(axis=1)).p, crossed(d).p))
+    with pytest.raises(ValueError, match="cluster='theme': the test rows have no such column; they have variant, seed"):
+        compare(runs_of(answers), cluster="theme")
+
+
+def test_a_seed_that_is_no_longer_needed_is_told_and_changes_nothing():
+    runs = runs_of({"random": [right(8)] * 3, "easy": [right(9), right(10), right(9)]})
+    with pytest.warns(UserWarning, match="seed is no longer used"):
+        told = compare(runs, seed=3)
+    assert told.table.equals(compare(runs).table)

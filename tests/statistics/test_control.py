@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def test_more_than_every_rate():
     assert found.best == "random, lr 3e3" and found.p["easy"] == pytest.approx(max(paired_t(d).p for d in steps))
     assert found.table.arm.tolist() == ["random", "random, lr 1e3", "random, lr 3e3"]
     assert found.verdict == (
-        f"easy gives more than random order at each of 3 learning rates: {e.mean:+.3f} "
+        f"easy gives more than random order at each of 3 learning rates, on these test rows: {e.mean:+.3f} "
         f"(95% interval {e.low:+.3f} to {e.high:+.3f}, t, n=3) to random, lr 3e3."
     )
 
@@ -49,3 +51,22 @@ def test_the_error_of_the_claim():
         arms = runs_of({f"random, lr {i}": own for i, own in enumerate(answers[2:])})
         called += learning_rate_control(runs, arms).p["easy"] < 0.05
     assert called <= 2
+
+
+def validated(runs: Runs, score: dict[str, float]) -> Runs:
+    """The runs with validation rows, of which each variant has this share right."""
+    made = []
+    for record in runs.records:
+        items = record.tables["items"].assign(correct=score[record.key[0]], rows="validation")
+        made.append(dataclasses.replace(record, tables={**record.tables, "validation": items}))
+    return Runs(tuple(made), runs.null)
+
+
+def test_the_best_rate_is_picked_on_the_validation_rows():
+    arms = sweep(_1e3=(7, 9, 7), _3e3=(9, 11, 10))
+    runs = validated(RUNS, {"random": 0.4, "easy": 0.5})
+    found = learning_rate_control(runs, validated(arms, {"random, lr 1e3": 0.6, "random, lr 3e3": 0.5}))
+    plain = learning_rate_control(RUNS, arms)
+    assert (plain.best, found.best) == ("random, lr 3e3", "random, lr 1e3")
+    assert found.table.difference.tolist() == plain.table.difference.tolist()  # of the test rows all the same
+    assert learning_rate_control(runs, arms).best == plain.best  # where some have none, all are read on the test rows

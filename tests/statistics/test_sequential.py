@@ -65,6 +65,50 @@ def test_a_difference_is_found_and_bounds_never_widen():
         confidence_sequence(np.array([0.0, 2.0]))
 
 
+def test_a_sorted_set_is_refused_and_a_shuffled_one_holds_its_mean():
+    values = np.repeat([1.0, 0.0, -1.0], [400, 300, 300])  # sorted by what came of it: mean 0.1
+    with pytest.raises(ValueError) as error:
+        confidence_sequence(values)
+    first = int(str(error.value).split("number ")[1].split(":")[0])
+    assert 400 < first <= 1000
+    low, high = confidence_sequence(values[: first - 1])  # those before leave a mean
+    assert low[-1] <= high[-1]
+    assert str(error.value) == (
+        f"no mean fits all values up to number {first}: early and late ones differ, so that they are in no random "
+        "order; give shuffle=0"
+    )
+    wrong = 0
+    for seed in range(200):
+        low, high = confidence_sequence(values, shuffle=seed, grid=100)
+        wrong += bool((low > 0.1).any() or (high < 0.1).any())
+    assert wrong / 200 < 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_a_cluster_is_one_value_in_the_order_of_its_first():
+    values, names = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0]), list("bababc")
+    means = [(1 + 1 + 0) / 3, (0 + 1) / 2, 0.0]  # of b, a and c
+    for ours, theirs in zip(
+        confidence_sequence(values, low=0, high=1, cluster=names),
+        confidence_sequence(means, low=0, high=1),
+        strict=True,
+    ):
+        assert ours.tolist() == pytest.approx(theirs.tolist()) and len(ours) == 3
+    with pytest.raises(ValueError, match="^2 clusters for 6 values; give one for each value$"):
+        confidence_sequence(values, cluster=[1, 2])
+
+
+@pytest.mark.slow
+def test_the_same_row_in_three_seeds_counts_once():
+    """500 studies of 200 rows answered in 3 seeds by variants that differ by row alone: clustered, 5% err at most."""
+    rng = np.random.default_rng(5)
+    rows = rng.choice([-1.0, 0.0, 1.0], (500, 200), p=[0.3, 0.4, 0.3])
+    values, names = np.repeat(rows, 3, axis=1), np.repeat(np.arange(200), 3)
+    low, high = confidence_sequence(values, cluster=names, grid=60)
+    assert ((low > 0) | (high < 0)).any(axis=1).mean() < 0.05 + 2 * np.sqrt(0.05 * 0.95 / 500)
+    plain = [confidence_sequence(own, grid=60) for own in values[:100]]
+    assert np.mean([(low > 0).any() or (high < 0).any() for low, high in plain]) > 0.1
+
+
 def test_levels_share_the_error():
     assert look_levels(3) == pytest.approx([1 - 0.05 / 2, 1 - 0.05 / 6, 1 - 0.05 / 12])
     assert look_levels(2, planned=5) == pytest.approx([0.99, 0.99])

@@ -9,11 +9,11 @@ import pytest
 from curriculab.runs import Runs
 from curriculab.statistics import (
     aggregate,
+    crossed,
     improvement,
     iqm,
     jackknife,
     mcnemar_by_seed,
-    paired_bootstrap,
     paired_t,
     profiles,
     seeds_and_rows,
@@ -103,10 +103,12 @@ def test_rows_within_a_seed_by_hand():
     assert table.answers_for.str.contains("not to new training runs").all() and (table.rows == 20).all()
 
 
-def test_seeds_and_rows_are_the_plain_function():
+def test_seeds_and_rows_are_the_wider_of_both_intervals():
     d = np.array([np.subtract(right(a), right(b)) for a, b in ((12, 10), (12, 9), (9, 11))])
-    e, row = paired_bootstrap(d), seeds_and_rows(bench()).iloc[0]
-    assert row[["difference", "low", "high", "p"]].tolist() == pytest.approx([e.mean, e.low, e.high, e.p])
+    new, these, row = crossed(d), paired_t(d.mean(axis=1)), seeds_and_rows(bench()).iloc[0]
+    ends = (min(new.low, these.low), max(new.high, these.high), max(new.p, these.p))
+    assert row[["low", "high", "p"]].tolist() == pytest.approx(ends) and row.difference == pytest.approx(d.mean())
+    assert row.interval == "seeds and rows crossed, n=3"
 
 
 def test_a_failed_run_is_left_out_everywhere():
@@ -145,3 +147,13 @@ def test_bad_requests(call, message: str):
     with pytest.raises(ValueError) as error:
         call(bench())
     assert str(error.value).startswith(message)
+
+
+def test_every_summary_says_what_it_answers_for_and_refuses_what_compare_refuses():
+    for summary in (aggregate, to_threshold, improvement):
+        assert set(summary(bench()).answers_for) == {"new training runs, on these test rows"}
+    assert set(seeds_and_rows(bench()).answers_for) == {"new training runs, on new test rows of this kind"}
+    runs = bench()
+    for summary in (aggregate, to_threshold, improvement, profiles, mcnemar_by_seed, seeds_and_rows):
+        with pytest.raises(ValueError, match="'easy' has seed 0 twice"):
+            summary(Runs((*runs.records, runs.records[3])))

@@ -76,3 +76,16 @@ def test_mcnemar_takes_right_and_wrong_only():
         mcnemar([1, 0.5], [1, 0])
     said = "McNemar of shapes (2,) and (2,); give two equal shapes (..., rows) of 0 (wrong) and 1 (right)"
     assert str(error.value) == said
+
+
+def test_levels_of_many_families_at_once_are_those_of_each():
+    p = np.random.default_rng(6).beta(0.4, 3, (40, 5))
+    p[np.random.default_rng(7).random(p.shape) < 0.2] = np.nan
+    levels = holm_levels(p)
+    for own, at in zip(p, levels, strict=True):
+        alone, order = np.full(5, np.nan), [i for i in np.argsort(own) if np.isfinite(own[i])]
+        level = None
+        for rank, i in enumerate(order):  # the first that is not rejected holds the rest to its level
+            level = 0.05 / (len(order) - rank) if level is None or own[order[rank - 1]] < level else level
+            alone[i] = 1 - level
+        assert at == pytest.approx(alone, nan_ok=True)

@@ -144,7 +144,7 @@ def test_it_filters_by_variant_seed_and_kind(runs: Runs) -> None:
     assert len(explorer.figure.data) == before
     with pytest.raises(ValueError) as error:
         explorer.set(colour="red")
-    names = "quantity, x, smoothing, variants, seeds, tags, of, level, reward, page"
+    names = "quantity, x, smoothing, variants, seeds, tags, of, role, level, reward, page"
     assert str(error.value) == f"no control 'colour' here; there are {names}"
 
 

@@ -205,7 +205,7 @@ def test_at_first_it_shows_what_the_functions_do_by_themselves(picker: Picker, p
 @pytest.mark.parametrize("name", OFFERED)
 def test_its_python_gives_the_same_variants(name: str, picker: Picker, pool: pd.DataFrame) -> None:
     if name in ("adcl", "sari"):  # measuring 60 rows by 8 answers would take more than there are
-        picker.sides[name].set(by="level")
+        picker.sides[name].set(by="level", probe=2)
     picker.choose(name)
     assert picker.message.value == ""
     known = {"cl": cl, "partial": partial}
@@ -248,8 +248,12 @@ def test_what_cannot_run_or_trains_nothing_is_said(picker: Picker) -> None:
     picker.sides["difficulty_filter"].set(low=0.9)
     assert "difficulty_filter failed: ValueError: low=0.9, high=0.8" in picker.message.value
     picker.choose("adcl")
-    assert "adcl trained nothing: measuring took all 240 answers; measure less" in picker.message.value
+    assert (
+        "adcl failed: nothing was trained (budget of rollouts spent, 480 of 240); measure less" in picker.message.value
+    )
     picker.sides["adcl"].set(by="level")
+    assert "384 answers are set aside for measuring, and 240 of 240 were left for it" in picker.message.value
+    picker.sides["adcl"].set(probe=2)
     assert picker.message.value == "" and picker.sides["adcl"].label == "adcl: adcl by level"
 
 

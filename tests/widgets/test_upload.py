@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 
 import curriculab as cl
 from curriculab.data.guessing import guess_columns
 from curriculab.data.mapping import count_solution_steps, text_after
-from curriculab.widgets import Upload, examine
+from curriculab.widgets import Upload
 from curriculab.widgets.upload import LARGEST, safe_name
 
 CSV = b"question,result,grade,notes\n2 + 2,4,1,easy\n7 * 8,56,3,\n"
@@ -99,7 +100,7 @@ def test_menus_and_set_change_the_mapping_alike():
     for upload in (one, other):
         upload.take("mine.csv", CSV)
     look = one.set(level=None, answer="notes")
-    wrong = "mine.csv, line 3, column 'answer': found nothing, expected the right answer, or the text to study"
+    wrong = "mine.csv, line 3, column 'answer': found nothing, expected the right answer, or the text to learn"
     assert look.problems == (wrong,)
     one.set(answer="grade")
     assert one.pool.answer.tolist() == ["1", "3"]
@@ -120,20 +121,22 @@ def test_menus_and_set_change_the_mapping_alike():
         (
             "a.csv",
             b"question\n2 + 2\n",
-            "a.csv: no column 'answer'; it has question; say which one it is, for example "
-            'columns={"answer": "question"}',
+            "a.csv: no column 'answer'; a pool has a prompt and an answer, and this has only the column 'question'; "
+            'where these are plain texts to learn, columns={"answer": "question"}',
         ),
         (
             "a.csv",
             b"prompt,answer\n2 + 2,4\n1 + 1\n",
-            "a.csv, line 3: found 1 fields, expected 2 (prompt, answer); quote cells that hold commas",
+            "a.csv, line 3: found 1 cell ('1 + 1'), expected 2 (prompt, answer); "
+            "put quotation marks around cells that hold commas",
         ),
         ("a.csv", b"", "a.csv: found no rows, expected at least one"),
         ("a.jsonl", b"{\n", "a.jsonl, line 1: found '{', expected one JSON object"),
         (
             "a.txt",
             b"hello",
-            "a.txt: found a file of type .txt, expected .jsonl, .json, .csv, .parquet, .jsonlines, .ndjson, .tsv",
+            "a.txt: found a file of type .txt, expected "
+            ".jsonl, .json, .csv, .parquet, .jsonlines, .ndjson, .tsv, .xlsx, .xlsm",
         ),
         ("a.parquet", b"PAR1", None),
     ],
@@ -154,8 +157,10 @@ def test_rows_that_are_too_long_and_repeats_are_told():
     upload = Upload(Words())
     look = upload.take("long.csv", content)
     assert look.lengths.tolist() == [5, 7, 5] and look.unit == "tokens"
-    assert look.problems == (
+    assert look.notes == (
         "long.csv: 1 prompts repeat earlier ones (first: long/00003); they are kept, and split puts none on both sides",
+    )
+    assert look.problems == (
         "1 of 3 rows are longer than the 5 tokens that 'five words' takes: long/00002 (7 tokens); keep the others with "
         "pool[model.lengths(pool) <= model.positions]",
     )
@@ -181,9 +186,10 @@ def test_cells_and_names_are_text_whatever_they_hold():
 
 
 def test_names_stay_in_a_folder_of_their_own(tmp_path):
-    assert safe_name("../../etc/passwd") == "passwd" and safe_name("C:\\data\\mine 1.csv") == "mine_1.csv"
+    assert safe_name("../../etc/passwd") == "passwd" and safe_name("C:\\data\\mine 1.csv") == "mine 1.csv"
     assert safe_name("..") == "upload" and safe_name("") == "upload" and safe_name(".hidden.csv") == "hidden.csv"
-    assert len(safe_name("x" * 500 + ".csv")) == 100 and safe_name("x" * 500 + ".csv").endswith(".csv")
+    assert safe_name("Quiz v2 (größer).csv") == "Quiz v2 (größer).csv" and safe_name("a\nb:c.csv") == "a_b_c.csv"
+    assert len(safe_name("ß" * 500 + ".csv").encode()) == 200 and safe_name("x" * 500 + ".csv").endswith("x.csv")
     upload = Upload()
     upload.take("../../up.csv", CSV)
     assert upload._path.name == "up.csv" and upload._path.parent == Path(upload._folder.name)
@@ -204,10 +210,73 @@ def test_pieces_from_the_browser_make_the_file():
     assert upload.look.problems == ("empty.csv: found no rows, expected at least one",)
 
 
-def test_examine_needs_no_widget(tmp_path):
-    (tmp_path / "mine.csv").write_bytes(CSV)
-    look = examine(tmp_path / "mine.csv", columns={"prompt": "question", "answer": "notes"})
-    assert look.problems == (
-        "mine.csv, line 3, column 'answer': found nothing, expected the right answer, or the text to study",
+# -- what a reader sees -----------------------------------------------------------------------------------------------
+def test_the_first_rows_and_the_name_are_shown_even_where_the_mapping_fails():
+    upload = Upload()
+    look = upload.take("quiz v2.csv", b"ask;say;hard\nwhat?;this;1\nwhere?;;2\n")
+    assert look.pool is None and "does not fit" in upload.out.value
+    assert "<b>quiz v2.csv</b>, 2 rows, 3 columns" in upload.out.value and "what?" in upload.out.value
+    assert upload.field.said == "quiz v2.csv, 36 bytes" and upload.box.layout.display == "flex"
+    upload.set(prompt="ask", answer="hard")
+    assert upload.pool.answer.tolist() == ["1", "2"] and "does not fit" not in upload.out.value
+    assert upload.source == "cl.load_pool('quiz v2.csv', columns={'prompt': 'ask', 'answer': 'hard'})"
+
+
+def test_a_file_that_is_no_table_shows_its_lines_and_the_wrong_one():
+    text = "prompt,answer\n" + "".join(f"q{i},{i}\n" for i in range(8)) + "q8,8,<8>\n"
+    upload = Upload()
+    look = upload.take("mine.csv", text.encode())
+    assert look.table is None and look.raw == (
+        *("1: prompt,answer", "2: q0,0", "3: q1,1", "4: q2,2", "5: q3,3"),
+        "10: q8,8,<8>",
     )
-    assert look.pool is None and look.mapping["from"].to_dict() == {"prompt": "question", "answer": "notes"}
+    assert "10: q8,8,&lt;8&gt;</pre>" in upload.out.value and upload.box.layout.display == "none"
+    assert upload.take("mine.parquet", b"PAR1").raw == ()
+
+
+def test_menus_speak_plain_words_and_offer_what_makes_sense():
+    upload = Upload()
+    upload.take("a.jsonl", b'{"Unnamed: 0": "0", "question": "1 + 1", "answer": "so\\n#### 2", "note": "x"}\n')
+    offered = {target: [label for label, _ in menu.options] for target, menu in upload.menus.items()}
+    names = ["(none)", "Unnamed: 0", "question", "answer", "note"]
+    assert offered["prompt"] == names and offered["answer"] == [*names, "answer: what follows ####"]
+    assert offered["level"] == [*names, "answer: the number of its steps"]
+    assert upload.menus["prompt"].description == "prompt (the question)"
+    chat = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]
+    look = upload.take("chat.jsonl", json.dumps({"messages": chat}).encode())
+    assert look.mapping["from"].tolist() == ["messages: all messages before the answer", "messages: the last message"]
+    assert upload.pool.prompt.tolist() == ["1 + 1?"]
+
+
+WORDS = b"prompt,answer,difficulty\na,1,hard\nb,2,easy\n"
+
+
+def test_levels_in_words_are_read_in_an_order_that_can_be_changed():
+    upload = Upload()
+    look = upload.take("mine.csv", WORDS)
+    assert look.notes == ("levels, the easiest first: easy, hard",) and upload.pool.level.tolist() == [2, 1]
+    assert upload.source == ("cl.load_pool('mine.csv', columns={'level': 'difficulty'}, level_order=['easy', 'hard'])")
+    upload.order.value = "hard, easy"
+    assert upload.pool.level.tolist() == [1, 2]
+    upload.take("mine.csv", WORDS.replace(b"hard", b"rot").replace(b"easy", b"blau"))
+    assert upload.look.columns.get("level") is None and upload.order.layout.display == "none"
+    upload.menus["level"].value = "difficulty"
+    assert upload.order.layout.display == "flex" and upload.order.value == "rot, blau"
+    assert "level_order=['rot', 'blau']" in upload.look.problems[0]
+    upload.order.value = "blau, rot"
+    assert upload.pool.level.tolist() == [2, 1]
+
+
+def test_a_sheet_is_chosen_from_a_menu(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["note"])
+    quiz = book.create_sheet("Quiz")
+    for row in (["question", "answer"], ["1 + 1", 2]):
+        quiz.append(row)
+    book.save(tmp_path / "b.xlsx")
+    upload = Upload()
+    look = upload.take("b.xlsx", (tmp_path / "b.xlsx").read_bytes())
+    assert look.notes[0] == "the sheet 'Sheet' is read; there are 'Sheet', 'Quiz'" and look.pool is None
+    upload.sheets.value = "Quiz"
+    assert upload.pool.answer.tolist() == ["2"]
+    assert upload.source == "cl.load_pool('b.xlsx', columns={'prompt': 'question'}, sheet='Quiz')"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ def load(
     columns: Any = None,
     split: str = "train",
     name: str | None = None,
+    level_order: Sequence[str] | None = None,
     n: int | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -41,7 +42,8 @@ def load(
         if not reached:
             raise unreachable(source) from None
         raise PoolError(f"{source}: {one_line(error)}") from None
-    return shape(numbered(frame), source, stem=place.strip("/").split("/")[-1], columns=columns, n=n, seed=seed)
+    how = dict(columns=columns, level_order=level_order, n=n, seed=seed)
+    return shape(numbered(frame), source, stem=place.strip("/").split("/")[-1], **how)
 
 
 def hub_answers(source: str, name: str) -> bool:

@@ -27,8 +27,9 @@ answer get what is known without one: ability 0, and its spread as the error.
 
 from curriculab.difficulty.irt.abilities import ability
 from curriculab.difficulty.irt.fitting import COLUMNS, GUESSING_PRIOR, MODELS, Fit, fit, wright
+from curriculab.difficulty.irt.functioning import dif
 
-__all__ = ["COLUMNS", "GUESSING_PRIOR", "MODELS", "Fit", "ability", "fit", "wright"]
+__all__ = ["COLUMNS", "GUESSING_PRIOR", "MODELS", "Fit", "ability", "dif", "fit", "wright"]
 
 
 def __dir__() -> list[str]:

@@ -300,13 +300,30 @@ def _climb(problem: Problem, at: np.ndarray, nodes: int) -> Found:
 def covariance(found: Found) -> tuple[np.ndarray, str]:
     """Of every item's parameters, (items, k, k), by the observed information, 0 for what is held; and `Fit.errors`."""
     problem, (k, items), free = found.problem, found.at.shape, ~found.held
-    z, (p, _) = grid(found.nodes)[0], found.posterior()
     if items > MANY:
+        z, (p, _) = grid(found.nodes)[0], found.posterior()
         blocks = information_by_item(problem, found.at, z, p)
         if problem.model == "1pl":
             free[1] = False  # one slope for all: known well from so many items
         keep = free.T[:, :, None] & free.T[:, None, :]
         return np.linalg.pinv(np.where(keep, blocks, 0.0), hermitian=True), "item by item"
+    inverse = _inverse_root(found)
+    if inverse is None:
+        return np.full((items, k, k), np.nan), "none"
+    rows = inverse.reshape(k, items, -1)
+    return np.einsum("ajp,bjp->jab", rows, rows), "all items"
+
+
+def covariance_of_intercepts(found: Found) -> np.ndarray:
+    """Of all items' intercepts with each other, (items, items), by the observed information; NaN without an inverse."""
+    items, inverse = found.at.shape[1], _inverse_root(found)
+    return np.full((items, items), np.nan) if inverse is None else inverse[:items] @ inverse[:items].T
+
+
+def _inverse_root(found: Found) -> np.ndarray | None:
+    """Of all parameters, (k items, what is estimated): products of its rows are the covariances."""
+    problem, (k, items), free = found.problem, found.at.shape, ~found.held
+    z, (p, _) = grid(found.nodes)[0], found.posterior()
     spread = np.eye(k * items)[:, free.ravel()]  # what is estimated -> all of `at`
     if problem.model == "1pl":
         shared = np.r_[np.zeros(items), np.ones(items)][:, None]
@@ -315,10 +332,8 @@ def covariance(found: Found) -> tuple[np.ndarray, str]:
     try:
         root = np.linalg.cholesky(spread.T @ full @ spread)
     except np.linalg.LinAlgError:
-        return np.full((items, k, k), np.nan), "none"
-    inverse = spread @ np.linalg.inv(root).T  # its rows' products are the covariances
-    rows = inverse.reshape(k, items, -1)
-    return np.einsum("ajp,bjp->jab", rows, rows), "all items"
+        return None
+    return spread @ np.linalg.inv(root).T
 
 
 def information(problem: Problem, at: np.ndarray, z: np.ndarray, p: np.ndarray) -> np.ndarray:

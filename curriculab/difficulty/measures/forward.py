@@ -179,7 +179,7 @@ def prefix_entropy(pool: pd.DataFrame, *, role: str = "learner", prefix: int = 3
 def angle_concentration(pool: pd.DataFrame, *, role: str = "learner") -> Generator:
     """Take 1 - mean cosine between the last layer's states of the prompt's tokens (GAIN-RL, Wang et al. 2025).
 
-    GAIN-RL trains concentrated prompts first, and adds the cosines between the question and a system prompt before it.
+    The method `gain_rl` adds the cosines between the question and a demonstration before it, as the paper does.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ Kept     difficulties in [0, 100]; the batch is the rows nearest to the target T
          and stays within bounds; alpha = 2, eta = 50, beta = 0.5, first T = 0
 Changed  any column becomes a difficulty by stretching it over [0, 100] (theirs: failures of a model in 128 trials);
          of equally near rows the batch holds a random part, so that levels of few values do not give the same rows
-         for ever. Whether the released code sets rows aside once they were drawn was not read: here it does not
+         for ever. Rows are not set aside once they were drawn, as in the released custom_sampler.py (uscnlp-lime/verl)
 """
 
 from __future__ import annotations
@@ -86,19 +86,28 @@ def nearest(values: np.ndarray, ends: np.ndarray, target: float, n: int, rng: np
 
 
 def check(bench: CheckBench) -> Check:
-    """On a pool that is mostly too hard, the target settles where half of the answers are right."""
+    """On a pool that is mostly too hard, the target settles where half of the answers are right, and goes along."""
     rates = {f"{i:02d}": float(1 / (1 + np.exp((i - 10) / 3))) for i in range(41)}  # half right at a quarter of the way
     pool, student = bench.planted(rates, rows=10)
-    runs = bench.reinforce(adarft, signal=("level",), pool=pool, student=student, steps=60)
+    runs = bench.reinforce(adarft, signal=("level",), pool=pool, student=student, steps=40)
     held = float(_rate(bench.exposure(runs, pool)[lambda t: t.step > 5]).mean())
+    pool, student = bench.planted(rates, rows=10, rate=0.05, skill="all")
+    runs = bench.reinforce(adarft, signal=("level",), pool=pool, student=student, steps=30)
+    reward = float(runs.groups[runs.groups.step > 20].reward.mean())
+    seen = bench.exposure(runs, pool)
+    harder = float(seen[seen.step > 20].logit.mean() - seen[(seen.step > 5) & (seen.step <= 10)].logit.mean())
     return Check(
-        claim="rows are drawn where the pass rate is beta, on a pool whose mean pass rate is far below it",
+        claim="rows are drawn where the pass rate is beta, on a pool whose mean pass rate is far below it; as a "
+        "student learns, they become harder while half of the answers stay right",
         refuted_by="a true pass rate of the rows drawn after step 5 further than 0.1 from beta = 0.5. While T does not "
-        "touch a bound, eta sum tanh(alpha (R - beta)) = T_last - T_first, so over 55 steps the mean of tanh is at "
-        "most 100 / (50 * 55) = 0.04, and R - beta about half of that; the rest is left for the curvature of tanh",
-        measured={"rate_drawn": held, "rate_pool": float(_rate(pool).mean())},
-        held=abs(held - 0.5) <= 0.1,
+        "touch a bound, eta sum tanh(alpha (R - beta)) = T_last - T_first, so over 35 steps the mean of tanh is at "
+        "most 100 / (50 * 35) = 0.06, and R - beta about half of that; the rest is left for the curvature of tanh; or, "
+        "where the student learns, a mean reward of the last 10 steps further than 0.1 from beta, or rows that are not "
+        "harder by 1 logit than those of the steps 6 to 10",
+        measured={"rate_drawn": held, "reward_learning": reward, "harder_by": harder},
+        held=abs(held - 0.5) <= 0.1 and abs(reward - 0.5) <= 0.1 and harder >= 1,
         seeds=bench.seeds,
+        mechanism=True,
     )
 
 

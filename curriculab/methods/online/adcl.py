@@ -9,9 +9,10 @@ Paper    Zhang et al. 2025, "Learning Like Humans: Advancing LLM Reasoning Capab
          Curriculum Learning and Expert-Guided Self-Reformulation", EMNLP 2025, arXiv 2505.08364
 Kept     difficulty = share of wrong answers of the model as it is now; chunks from easy to hard; only the next chunk is
          measured again and sorted within; the normalised inversion rate (NIR) says how much its order has changed
-Changed  chunks share the budget evenly, and a chunk is walked once from its easy to its hard end over its share; the
-         number of chunks and of answers a row were not read (`chunks`, `probe`). `floor=True` also measures each next
-         chunk with the model of the start: the NIR that luck alone gives, at the price of twice the measuring
+Changed  chunks share evenly what measuring leaves of the budget, and a chunk is walked once from its easy to its hard
+         end over its share; the number of chunks and of answers a row were not read (`chunks`, `probe`). `floor=True`
+         also measures each next chunk with the model of the start: the NIR that luck alone gives, at the price of twice
+         the measuring
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def adcl(
         yield Copy("learner", to="start")
     delta = scores(pool, by) if by else failures((yield _probe(pool, probe)), len(pool))
     parts, found = np.array_split(ranked(delta, run.rng), chunks), []
+    run.set_aside((1 + floor) * probe * sum(len(part) for part in parts[1:]))
     for k, part in enumerate(parts):
         if k:
             new = failures((yield _probe(pool.take(part), probe)), len(part))

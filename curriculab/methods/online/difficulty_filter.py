@@ -119,4 +119,5 @@ def check_band(bench: CheckBench, method, low: float, high: float, **knobs: obje
         },
         held=off <= 0.06 and abs(accepted - expected) <= 0.06 and full == signal == 1.0,
         seeds=bench.seeds,
+        mechanism=True,
     )

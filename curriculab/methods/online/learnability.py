@@ -100,4 +100,5 @@ def check(bench: CheckBench) -> Check:
         measured={"trained": trained, "pool": mean, "least": least},
         held=trained >= least,
         seeds=bench.seeds,
+        mechanism=True,
     )

@@ -9,13 +9,16 @@ Adapts   no
 Paper    Martinez et al. 2023, "CLIMB: Curriculum Learning for Infant-inspired Model Building", BabyLM at CoNLL
 Kept     data: even draws among the rows whose score is at most the 100 c(t)-th percentile; words: those outside the
          vocabulary of the moment become one mark, in what is read and in what is learned, by frequency, by word class,
-         or by class and then frequency; objective: the class of a hidden word (of 40% of the words of the classes asked
-         for, of 15% of the others) before or beside the words themselves; all six shapes of c(t)
+         or by class and then frequency; objective: the classes of hidden words, each word hidden on its own with
+         probability 0.4 where its class is one of those asked for and 0.15 elsewhere (codebyzeb/CLIMB,
+         objective_curriculum/units/pos.py), before or beside the words themselves; all six shapes of c(t)
 Changed  words are runs of letters and digits (there, tokens), ranked by their frequency in the pool (there, by their
          number in the tokenizer, which follows it); classes come from a table, by default the clinic's, whose words are
-         all known: no tagger. A head on the states of the model would be the paper's way to predict a class; here it is
-         text to be continued, on the same adapter, and objectives that run side by side share the rows of a step
-         instead of adding losses. `refresh` measures the learner's own loss anew, whose order is its perplexity's
+         all known: no tagger. A head on the states of the model would be the paper's way to predict a class; here the
+         classes of a row's hidden words, in their order, are text to be continued, on the same adapter, and objectives
+         that run side by side share the rows of a step instead of adding losses. A hidden word always becomes the mark
+         (there 8 of 10; 1 becomes another word, 1 stays), and a row of which no word is hidden is drawn again: it would
+         teach nothing. `refresh` measures the learner's own loss anew, whose order is its perplexity's
 """
 
 from __future__ import annotations
@@ -174,23 +177,29 @@ def _as_asked(
 def questions(
     rows: pd.DataFrame, classes: Mapping[str, str], unit: str, mark: str, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """One hidden word a row, whose class is to be named; rows without a word stay as they are."""
+    """Hidden words in each row, whose classes are to be named in their order; rows without words stay as they are."""
     asked = ("noun", "verb") if unit == "nouns and verbs" else tuple(classes.values())
     prompts, answers, at = [], [], []
     for i, (prompt, answer) in enumerate(zip(rows["prompt"], rows["answer"], strict=True)):
         text = prompt or str(answer)
-        words = list(WORD.finditer(text))
-        if not words:
+        names = [classes.get(word.lower()) for word in WORD.findall(text)]
+        if not names:
             continue
-        names = [classes.get(word[0].lower()) for word in words]
-        weight = np.array([MASKED if name in asked else OTHERS for name in names])
-        k = int(rng.choice(len(words), p=weight / weight.sum()))
-        prompts.append(f"{text[: words[k].start()]}{mark}{text[words[k].end() :]} Class of {mark}:")
-        answers.append(names[k] if names[k] in asked else "other")
+        hide = iter(hidden := _hidden(np.array([MASKED if name in asked else OTHERS for name in names]), rng))
+        prompts.append(f"{WORD.sub(lambda word, hide=hide: mark if next(hide) else word[0], text)} Classes of {mark}:")
+        answers.append(", ".join(n if n in asked else "other" for n, h in zip(names, hidden, strict=True) if h))
         at.append(i)
     chosen = rows.iloc[at]
     new = ask(chosen, prompts, answer=answers, parents=chosen.index.to_list()).drop(columns="task", errors="ignore")
     return pd.concat([new.set_axis([f"{i}/class" for i in new.index]), rows.drop(index=chosen.index)])
+
+
+def _hidden(chance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Which words are hidden, each with its own chance, (words,) bool: at least one."""
+    while True:
+        hidden = rng.random(len(chance)) < chance
+        if hidden.any():
+            return hidden
 
 
 def _check_knobs(pacing: Pacing, vocabulary_pacing: Pacing, vocabulary: str | None, objective: str) -> None:
@@ -204,28 +213,61 @@ def _check_knobs(pacing: Pacing, vocabulary_pacing: Pacing, vocabulary: str | No
 
 
 def check(bench: CheckBench) -> Check:
-    """Rows come evenly from below the percentile and, in the end, from everywhere; unknown words become fewer."""
-    runs = bench.simulate(climb, signal=("score",), by="score", steps=120)
-    seen, pace = bench.exposure(runs), Ramp("log")
-    allowed = np.array([np.percentile(bench.pool.score, 100 * pace(share)) for share in seen.share_before])
+    """Rows come evenly from below the percentile and, in the end, from everywhere; words by class; classes first."""
+    runs = bench.simulate(climb, signal=("score",), by="score", steps=100)
+    seen = bench.exposure(runs)
+    t = np.clip((seen.share_before - 1 / 16) / (7 / 8 - 1 / 16), 0.0, 1.0)  # the released log shape, from .1 to 1
+    pace = np.where(t > 0, np.minimum(1.0, 0.1 + 0.9 * (1 + np.log(t + np.exp(-10)) / 10)), 0.1)
+    allowed = np.percentile(bench.pool.score, 100 * pace)
     above = float((seen.score > allowed + 1e-9).mean())
-    late = seen[seen.share_before >= pace.end].score
+    late = seen[seen.share_before >= 7 / 8].score
     off = float((late.mean() - bench.pool.score.mean()) / (bench.pool.score.std() / len(late) ** 0.5))
-    book = textbook().iloc[:400]
-    words = bench.simulate(climb, pool=book, by=None, vocabulary="frequency", steps=80).metrics
-    unknown = words.groupby((words.step - 1) // 8).unknown.mean()
+    wrong, hidden = _wrongly_shown(bench), _hidden_share(bench)
     return Check(
-        claim="no row above the percentile of the moment, even draws from all rows in the last eighth, and a share of "
-        "unknown words that falls from tenth to tenth of the run, to none",
-        refuted_by="any row above; a mean score in the last eighth off the pool's by more than 4 standard errors; a "
-        "tenth of the run with more unknown words than the tenth before it; any unknown word in the last tenth",
-        measured={
-            "above": above,
-            "off": off,
-            "unknown_first": float(unknown.iloc[0]),
-            "unknown_rises": float(unknown.diff().max()),
-            "unknown_last": float(unknown.iloc[-1]),
-        },
-        held=above == 0 and abs(off) <= 4 and unknown.diff().max() <= 0 and unknown.iloc[-1] == 0,
+        claim="no row above the percentile of the moment, and even draws from all rows in the last eighth; a word is "
+        "the mark just while its class is not in use; and in the first eighth of a sequential run words are hidden one "
+        "by one, four in ten, to be named by their class",
+        refuted_by="any row above; a mean score in the last eighth off the pool's by more than 4 standard errors; any "
+        "word that is shown before its class is due or hidden after that (an order of classes dealt out anew shows "
+        "others); a share of hidden words further than 0.04 from .4 / (1 - .6^n) for rows of n words (384 rows of "
+        "about six words: four standard errors), or questions later on",
+        measured={"above": above, "off": off, "wrongly_shown": float(wrong), **hidden},
+        held=above == 0
+        and abs(off) <= 4
+        and wrong == 0
+        and abs(hidden["hidden_off"]) <= 0.04
+        and not hidden["asked_late"],
         seeds=bench.seeds,
+        mechanism=True,
     )
+
+
+def _wrongly_shown(bench: CheckBench) -> int:
+    """Words shown or hidden against the classes' turns, in 24 steps; a broken bench deals the classes out anew."""
+    book, classes, asked = textbook().iloc[:400], clinic_classes(), []
+    given = dict(classes)
+    if bench.broken:
+        given = dict(zip(classes, np.random.default_rng(0).permutation(list(classes.values())), strict=True))
+    how = dict(pool=book, by=None, vocabulary="class", classes=given, steps=24)
+    bench.simulate(bench.watch(climb, asked), **how)
+    trains, wrong = [r for r in asked if isinstance(r, Train)][: 24 * len(bench.seeds)], 0
+    turns = ("noun", "verb", "adjective", "adverb", "pronoun", "determiner", "preposition", "conjunction")
+    for i, request in enumerate(trains):  # all seeds take a step before any takes the next
+        c = min(1.0, 0.1 + 0.9 * max(0.0, (i // len(bench.seeds) / 24 - 1 / 16) / (7 / 8 - 1 / 16)))  # linear
+        for text, original in zip(request.rows["answer"], book.answer[request.rows.index], strict=True):
+            due = [turns.index(classes[w.lower()]) / 8 <= c for w in re.findall(r"\w+", original)]
+            wrong += sum(shown != (w != "_") for shown, w in zip(due, re.findall(r"\w+", text), strict=True))
+    return wrong
+
+
+def _hidden_share(bench: CheckBench) -> dict[str, float]:
+    """Hidden words of a sequential run's first eighth beyond what is due, and questions after it."""
+    book, asked = textbook().iloc[:400], []
+    bench.simulate(bench.watch(climb, asked), pool=book, by=None, objective="sequential", steps=16, batch_size=64)
+    trains = [r.rows for r in asked if isinstance(r, Train)][: 16 * len(bench.seeds)]
+    early, late = pd.concat(trains[: 2 * len(bench.seeds)]), pd.concat(trains[2 * len(bench.seeds) :])
+    words = early.prompt.str.split(" Classes of").str[0].str.findall(r"\w+")
+    n = words.str.len()
+    due = float((n * 0.4 / (1 - 0.6**n)).sum() / n.sum())
+    share = float(words.map(lambda w: w.count("_")).sum() / n.sum())
+    return {"hidden": share, "hidden_off": share - due, "asked_late": float(late.index.str.endswith("/class").mean())}

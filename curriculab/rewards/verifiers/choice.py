@@ -12,13 +12,17 @@ from curriculab.rewards.answers import LONGEST, marked_answer
 from curriculab.rewards.cutoffs import cut_off
 from curriculab.rewards.meaning import SENTENCE, number_meant
 from curriculab.rewards.plain import plain, words
+from curriculab.rewards.prose import states
 from curriculab.rewards.quantities import DIGIT, Quantity, quantity
 from curriculab.rewards.registry import Reference, verifier
 
 # "The correct option is B", "I choose B": what marks an option where no answer is marked, the last one of a text.
 CHOSEN = re.compile(
     r"\b(?:(?:correct|right|best|true)\s+(?:option|choice|one|statement)\s*(?:is|:)|(?:choose|pick|select|go\s+with|"
-    r"going\s+with|opt\s+for)|(?:it\s+)?must\s+be|(?:option|choice)\s*(?:is|:))\s*",
+    r"going\s+with|opt\s+for)|(?:it\s+)?must\s+be|(?:option|choice)\s*(?:is|:)|"
+    r"(?:that|this|which)\s+leaves(?:\s+us)?(?:\s+with)?(?:\s+only)?(?=\W+(?:(?:option|"
+    r"choice)\W+)?[A-Z]\b(?!\s+[a-z]))|left\s+with|"
+    r"(?:hence|therefore|thus|so)[,:]?\s+(?=(?:option\s+)?\(?(?-i:[A-HJ-Z])\)?[.!]?\s*\Z))\s*",
     re.IGNORECASE,
 )
 # A capital letter counts where it stands for an option: not the article of "A bit of everything" nor "I".
@@ -27,14 +31,17 @@ OPTION = re.compile(
     r"|[(\[](?P<framed>[A-Za-z])[)\]]"
     r"|(?P<listed>[A-Z])(?=\)|[.:](?:\s|\Z)|\s*-\s)"
     r"|(?P<alone>[A-Z])(?=\s*(?:[,;(!?]|\Z|\.(?:\s|\Z))|\s+(?:is|was|or|and|because|since|as|for|not|but|seems|must|"
-    r"would|are|nor|with|instead|rather)\b)(?![\w']))"
+    r"would|are|nor|with|instead|rather|here|can|could)\b)(?![\w']))"
 )
 NOT_BEFORE = re.compile(
-    r"(?:\bnot|n't|\bnor|\bneither|rather than|instead of|unlike|than)\s+(?:the\s+)?(?:option\s+)?[\"'(*_]*\Z",
+    r"(?:\bnot|n't|\bnor|\bneither|rather than|instead of|unlike|than|exclud\w+|eliminat\w+|discard\w*|rul\w+ out)\s+"
+    r"(?:the\s+)?(?:options?\s+)?(?:[A-Z],?\s(?:and\s|or\s)?){0,6}[\"'(*_]*\Z",
     re.IGNORECASE,
 )
 NOT_BEHIND = re.compile(
-    r"[\"')*_.]*\s*(?:is|was|are|would\s+be|seems)(?:\s+(?:also|clearly|simply))?\s*(?:n't|not\b|wrong|incorrect|false|out\b)",
+    r"[\"')*_.]*(?:,?\s(?:and\s|or\s)?[A-Z]\b){0,6}\s*(?:(?:can|could|may)\s+be\s+(?:ruled|excluded|eliminated|"
+    r"discarded)|(?:is|was|are|would\s+be|seems)(?:\s+(?:also|clearly|simply))?\s*(?:n't|not\b|wrong|incorrect|"
+    r"false|out\b|ruled))",
     re.IGNORECASE,
 )
 BECAUSE = re.compile(r",?\s*\b(?:because|since|as|given\s+that|for\s+the\s+reason)\b", re.IGNORECASE)
@@ -58,7 +65,10 @@ def choice(text: str, reference: Reference) -> float:
             said, mark = said[-LONGEST:][chosen.end() :], "line"
         elif len(said) > LONGEST + max((len(o) for o in options), default=0):
             return cut_off("length")
-    return float(option_meant(said, options, marked=mark != "") == right)
+    meant = option_meant(said, options, marked=mark != "")
+    if meant is None and not mark:
+        meant = option_stated(said, options)
+    return float(meant == right)
 
 
 @lru_cache(maxsize=1024)
@@ -107,6 +117,22 @@ def option_meant(said: str, options: tuple[str, ...], *, marked: bool) -> int | 
     return None
 
 
+def option_stated(said: str, options: tuple[str, ...]) -> int | None:
+    """The only option that a text in ordinary prose states: the number it comes to, or the words."""
+    numbers = numbers_of(options)
+    if options and None not in numbers:
+        meant = number_meant(said, "")
+        stated = [] if meant is None else [i for i, number in enumerate(numbers) if number.same(meant)]
+    else:
+        stated = [i for i, o in enumerate(options) if len(o) > 1 and states(said, o, _others(options, i))]
+    lettered = letters_in(plain(said[: 4 * LONGEST]), options)
+    return stated[0] if len(stated) == 1 and lettered <= set(stated) else None
+
+
+def _others(options: tuple[str, ...], place: int) -> tuple[str, ...]:
+    return options[:place] + options[place + 1 :]
+
+
 def _lettered(text: str) -> str:
     """ "B. Paris" with a colon, so that its full stop ends no sentence."""
     return re.sub(r"\A([(\[]?[A-Za-z])\.(?=\s+\S)", r"\1:", text)
@@ -114,12 +140,7 @@ def _lettered(text: str) -> str:
 
 def meant_in(text: str, options: tuple[str, ...], spoken: list[str]) -> set[int]:
     """The options that a sentence names and does not deny."""
-    places: set[int] = set()
-    for found in OPTION.finditer(text):
-        letter = found["after"] or found["framed"] or found["listed"] or found["alone"]
-        place = _place(letter, options)
-        if place is not None and place < 26 and not _denied(text, found.start(), found.end()):
-            places.add(place)
+    places = letters_in(text, options)
     numbers = numbers_of(options)
     if numbers and None not in numbers:
         return places | _numbers_in(OPTION.sub(" ", text), options, numbers)
@@ -134,6 +155,17 @@ def meant_in(text: str, options: tuple[str, ...], spoken: list[str]) -> set[int]
                 taken.append(found.span())
                 if not _denied(text, found.start(), found.end()):
                     places.add(place)
+    return places
+
+
+def letters_in(text: str, options: tuple[str, ...]) -> set[int]:
+    """The options whose letter a text names and does not deny."""
+    places: set[int] = set()
+    for found in OPTION.finditer(text):
+        letter = found["after"] or found["framed"] or found["listed"] or found["alone"]
+        place = _place(letter, options)
+        if place is not None and place < 26 and not _denied(text, found.start(), found.end()):
+            places.add(place)
     return places
 
 

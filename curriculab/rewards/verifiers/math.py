@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from curriculab.rewards.answers import LONGEST, marked_answer, nesting
 from curriculab.rewards.cutoffs import DEEPEST, cut_off, judged
+from curriculab.rewards.formulas import all_reals, formula_meant, intervals, right_side, typed, values
 from curriculab.rewards.golds import kind_of
 from curriculab.rewards.meaning import CLAUSE, DENIED, SENTENCE, coefficients, number_meant, plainly_same
 from curriculab.rewards.plain import latex, plain
@@ -26,6 +27,9 @@ UNIT = re.compile(  # behind a formula: "\\text{ cm}^2", or a word of more than 
     r"(?<=[\w})!\]])[ ~\\,;]*(?:\\(?:text|mathrm|textrm|mbox)\s*\{([~\s\\A-Za-z.]{2,30})\}|\s([A-Za-z]{2,12}))"
     r"\s*(?:\^\s*\{?([23])\}?)?[\s.$]*\Z"
 )
+REALS = re.compile(r"(?:[a-z]\s*\\in\s*)?(?:\\mathbb\s*\{?\s*R\s*\}?|ℝ|\\text\{\s*all real numbers\s*\})")
+TUPLE = re.compile(r"(?:\\left)?\(.*,.*\)")
+JOINED = re.compile(r"\b(?:or|and)\b")
 PAIRED = re.compile(r"\$[^$]*[\\^_=+*/a-zA-Z{][^$]*\$|\$[^$\s]+\$|\\\(|\\\[")
 
 
@@ -64,6 +68,8 @@ def math(text: str, reference: Reference) -> float:
         return 0.0
     if cut or max(len(gold), len(said)) > LONGEST:
         return cut_off("length")
+    if target is None and mark != "box" and in_prose(said, gold):
+        return 1.0
     if mark == "line" and not said.lstrip().startswith(("$", "\\")):
         said = CLAUSE.split(SENTENCE.split(said, maxsplit=1)[0], maxsplit=1)[0] if "$" not in said else said
     if max(nesting(said), nesting(gold)) > DEEPEST:
@@ -72,6 +78,29 @@ def math(text: str, reference: Reference) -> float:
     if unit and wanted and unit != wanted:
         return 0.0
     return judged("math", said=for_judge(said), gold=for_judge(gold))
+
+
+def in_prose(said: str, answer: str) -> bool:
+    """Whether the formula that a text in prose comes to is the right one."""
+    every = all_reals(said)
+    if every is not None:
+        whole = r"(-\infty,\infty)" if REALS.fullmatch(answer.strip(" $")) else intervals(answer) or answer
+        return every == whole.replace(" ", "")
+    meant = formula_meant(said)
+    if meant is None or not meant or len(meant) > LONGEST or nesting(meant) > DEEPEST:
+        return False
+    wanted = intervals(answer) or answer
+    if (found := intervals(meant)) is not None:
+        return bool(judged("math", said=found, gold=for_judge(wanted)))
+    if (found := values(meant)) is not None and (values(answer) or TUPLE.fullmatch(answer.strip(" $"))):
+        return bool(judged("math", said=for_judge(found), gold=for_judge(values(answer) or answer)))
+    if JOINED.search(meant):
+        return False
+    meant = meant if "=" in answer else right_side(meant)
+    (meant, unit), (answer, wanted) = without_unit(meant), without_unit(answer)
+    if not meant.strip() or (unit and wanted and unit != wanted):
+        return False
+    return formula(meant) == formula(answer) or bool(judged("math", said=for_judge(meant), gold=for_judge(answer)))
 
 
 @lru_cache(maxsize=4096)
@@ -114,7 +143,7 @@ def without_unit(text: str) -> tuple[str, str | None]:
 def for_judge(text: str) -> str:
     """LaTeX for math-verify: without the dollars of money, and of units that are spelled out."""
     text = (
-        DEGREES_OF.sub(r"\\\1(\\frac{\2\\pi}{180})", IMAGINARY.sub(" i", latex(text)))
+        DEGREES_OF.sub(r"\\\1(\\frac{\2\\pi}{180})", IMAGINARY.sub(" i", typed(latex(text))))
         .strip()
         .rstrip(".,;")
         .removesuffix("\\\\")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from curriculab import methods
+from curriculab.bench.budget import Budget
 from curriculab.bench.simulate import simulate
 from curriculab.methods.online.adcl import failures, inversion_rate
 from curriculab.protocol import Copy, Sample, Train
@@ -49,6 +50,22 @@ def test_adcl_measures_all_rows_once_and_then_only_the_next_chunk():
     assert runs.metrics.chunk.tolist() == [1] * 4 + [2] * 4 + [3] * 4
     assert runs.metrics.nir.iloc[4] == found.nir.iloc[0]
     assert not any(isinstance(r, Copy) for r in seen)
+
+
+def test_chunks_share_the_answers_that_measuring_leaves():
+    # 24 rows and then twice 8 are measured by 4 answers each: 160 of 256, which leaves 12 steps of 2 rows by 4 answers
+    pool, student = planted({"easy": 0.95, "middling": 0.5, "hard": 0.05}, rows=8)
+    runs = simulate(
+        partial(methods.adcl, chunks=3, probe=4),
+        pool,
+        budget=Budget(rollouts=256),
+        batch_size=2,
+        num_generations=4,
+        objective="grpo",
+        learner=student,
+        name="v",
+    )
+    assert runs.metrics.chunk.tolist() == [1] * 4 + [2] * 4 + [3] * 4
 
 
 def test_adcl_by_a_column_and_with_its_floor():

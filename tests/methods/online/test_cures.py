@@ -64,35 +64,67 @@ def test_cures_quota_keeps_its_bounds_and_its_total():
 
 def test_cures_opens_each_subset_with_a_probe_and_forgets_the_last():
     pool = numbered(range(12))
-    made = methods.cures(pool, Run(0, batch=4, rollouts=8), subset=6, subset_steps=2)
+    made = methods.cures(pool, Run(0, batch=4, rollouts=8), subset=6, subset_steps=3, tau=1e6)
     probe, seen = next(made), []
     for _ in range(4):
         assert isinstance(probe, Sample) and (probe.n, probe.purpose, len(probe.rows)) == (4, "probe", 6)
         seen += probe.rows.index.tolist()
-        request = made.send(sampled(probe.rows, 4, lambda rows: rows.level % 3))  # 0, 1 or 2 of 4
-        for _ in range(2):
+        level = probe.rows.level % 3  # 0, 1 or 2 of 4 right
+        request = made.send(sampled(probe.rows, 4, lambda rows: rows.level % 3))
+        # drawn evenly (tau without end), each row of the subset has 8 answers to give away: 48 in proportion to
+        # 0, .433, .5; of whole numbers those above and below
+        sigma = np.sqrt(level / 4 * (1 - level / 4))
+        exact = dict(48 * sigma / sigma.sum())
+        for _ in range(3):
             assert isinstance(request, Sample) and request.purpose == "answer"
-            assert not (request.rows.level % 3 == 0).any()  # sigma 0: no answers
-            assert sum(request.n) == 32 and min(request.n) >= 2 and request.rows.index.is_unique
-            out = sampled(request.rows, request.n, np.array(request.n) // 2)
-            train = made.send(out)
-            assert isinstance(train, Train) and train.rows.index.equals(out.index)
+            assert request.rows.index.is_unique and not (request.rows.level % 3 == 0).any()
+            for row, n in zip(request.rows.index, request.n, strict=True):
+                assert abs(n - exact[row]) < 1  # the first answers alone decide, whatever training has counted
+            train = made.send(sampled(request.rows, request.n, 0))
+            assert isinstance(train, Train)
             request = made.send(trained(train.rows))
         probe = request
     assert sorted(seen[:12]) == sorted(seen[12:]) == sorted(pool.index)  # disjoint, then the next pass
+
+
+def test_cures_draws_a_batch_without_repeats_by_rho():
+    run, log_rho = Run(0, batch=3), np.log([0.7, 0.1, 0.1, 0.1])
+    n = np.array([5, 5, 0, 5])
+    drawn = [cures.drawn(log_rho, n, run).tolist() for _ in range(600)]
+    assert all(len(set(at)) == len(at) and 2 not in at for at in drawn)
+    # of draws without repeats row 0 is missed when the three others come: 6 * .1 * .1 / .9 * .1 / .8 = .00833
+    assert np.mean([0 in at for at in drawn]) == pytest.approx(1 - 0.0083, abs=0.015)
+    assert all(cures.drawn(np.zeros(4), np.array([0, 0, 9, 0]), Run(s, batch=1)).tolist() == [2] for s in range(9))
+
+
+def test_a_batch_has_its_number_of_answers_on_average():
+    pool = numbered(range(400))
+    made = methods.cures(pool, Run(0, batch=100, rollouts=8), subset=400, subset_steps=20)
+    probe = next(made)
+    request = made.send(sampled(probe.rows, 4, lambda rows: rows.level % 5))
+    total = 0
+    for _ in range(20):
+        total += sum(request.n)
+        train = made.send(sampled(request.rows, request.n, np.array(request.n) // 2))
+        if total == sum(request.n):
+            first = total
+        request = made.send(trained(train.rows))
+    # rho by 0 .. 4 of 4 right at tau = .1 is .09 .25 .33 .25 .09: a batch of 100 gets 8 answers a place, and draws
+    # without repeats come to rows of smaller rho
+    assert first == pytest.approx(800, rel=0.12)
 
 
 def test_cures_counts_the_answers_of_training():
     pool = numbered([0, 1])
     made = methods.cures(pool, Run(0, batch=2, rollouts=8), subset_steps=3)
     request = made.send(sampled(next(made).rows, 4, [2, 2]))
-    first = dict(zip(request.rows.index, request.n, strict=True))  # 16 answers on one row or on both, all right
-    train = made.send(sampled(request.rows, request.n, request.n))
-    assert train.note["p"] == pytest.approx(0.5) and sum(first.values()) == 16
+    assert dict(zip(request.rows.index, request.n, strict=True)) == {"r0": 8, "r1": 8}
+    train = made.send(sampled(request.rows, request.n, request.n))  # all right
+    assert train.note["p"] == pytest.approx(0.5)
     request = made.send(trained(train.rows))
+    assert sum(request.n) == 16
     train = made.send(sampled(request.rows, request.n, request.n))
-    n = [first.get(row, 0) for row in pool.index]
-    assert train.note["p"] == pytest.approx(np.mean([(2 + k + 1) / (4 + k + 2) for k in n]))
+    assert train.note["p"] == pytest.approx((2 + 8 + 1) / (4 + 8 + 2))
 
 
 def test_cures_goes_on_where_all_answers_agree():

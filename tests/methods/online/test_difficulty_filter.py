@@ -56,11 +56,14 @@ def test_the_filter_trains_what_there_is_after_its_last_round():
 
 def test_the_filter_trains_nothing_where_nothing_passes_and_still_ends():
     pool = numbered(range(20))
-    runs = simulate(
-        methods.difficulty_filter, pool, steps=5, batch_size=4, objective=Grpo(), learner=Student(start=-50.0)
+    how = dict(steps=5, batch_size=4, objective=Grpo(), learner=Student(start=-50.0))
+    with pytest.warns(UserWarning, match="nothing was trained"):
+        runs = simulate(methods.difficulty_filter, pool, **how)
+    why = (
+        "failed: nothing was trained (ceiling on total tokens, at 0 of 5 steps); "
+        "measure less, drop fewer rows, or give a larger budget"
     )
-    assert runs.failed == {} and len(runs.metrics) == 0
-    assert runs.records[0].spec["ended"] == "ceiling on total tokens"
+    assert runs.failed == {("difficulty_filter", 0): why} and len(runs.metrics) == 0
 
 
 def test_rejected_answers_are_charged():

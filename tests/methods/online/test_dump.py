@@ -61,6 +61,13 @@ def test_dump_listens_to_the_last_answers_of_its_window():
     assert shares(request) == pytest.approx(softmax(np.array([3.0, 5.0])))  # .3 / .1 and .5 / .1
 
 
+def test_dump_draws_rows_of_a_source_with_replacement():
+    pool = numbered([1, 1], topic=["a", "a"])
+    counts = [next(methods.dump(pool, Run(seed, batch=8))).rows.index.value_counts() for seed in range(400)]
+    even = np.mean([count.get("r0", 0) == 4 for count in counts])
+    assert even == pytest.approx(70 / 256, abs=0.067)  # of 8 coins 4 heads; three standard errors
+
+
 def test_dump_may_listen_to_what_is_not_normalised():
     # one right of four: the mean of |r - 1/4| is (3/4 + 3/4) / 4 = 2 1/4 3/4 = .375; two of four: .5
     pool = numbered([1, 1], topic=["a", "b"])

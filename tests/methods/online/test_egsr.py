@@ -28,6 +28,15 @@ def test_put_replaces_failures_one_for_one_and_never_the_last():
     pd.testing.assert_frame_equal(put(out, right.iloc[:0]), out)
 
 
+def test_what_is_known_of_a_rewrite_goes_with_it():
+    out = answered(make([1]), [[0, 0, 0]], first=7)
+    new = dict(failed=7, text="x", length=9, ended="length", logprob=-3.0, entropy=0.25)
+    moved = put(out, answered(make([1]), [[1]]).assign(**new))
+    first = moved[["text", "reward", "correct", "length", "ended", "logprob", "entropy"]].iloc[0]
+    assert first.tolist() == ["x", 1.0, 1.0, 9, "length", -3.0, 0.25]
+    assert moved.correct.tolist() == [1, 0, 0] and moved.length.tolist() == [9, 1, 1]
+
+
 def test_hints_show_the_solution_where_there_is_one():
     rows = make([1, 1], solution=["1 = 1 {x}", None])
     solution, answer = hinted(rows, "solution")

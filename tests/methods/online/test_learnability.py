@@ -18,6 +18,21 @@ def test_learnability_replays_what_was_answered_both_ways():
     assert asked[0].note == {"replayed": 0.0, "learnability": 0.0}
 
 
+def test_a_score_is_of_the_pass_rate_last_seen():
+    rewards = [[[1, 0]] * 4, [[1, 1]] * 4]
+    asked = talk(methods.learnability, make([1] * 4), rewards, batch=4, replay=1.0, rho=0.0)
+    assert [request.note["learnability"] for request in asked] == [0.0, 0.25, 0.0]
+
+
+def test_staleness_counts_from_the_step_a_row_was_last_answered_in():
+    again = []
+    for seed in range(60):
+        asked = talk(methods.learnability, make([1, 1]), [[[1, 0]]] * 2, batch=1, rho=1.0, seed=seed)
+        if [request.note["replayed"] for request in asked] == [0.0, 0.0, 1.0]:  # two new rows, then one of them again
+            again.append(asked[2].rows.index[0] == asked[0].rows.index[0])
+    assert len(again) > 5 and all(again)  # c - C is 1 and 0
+
+
 def test_staleness_brings_rows_back_that_rank_does_not():
     pool = make([1] * 20)
     rewards = [[[1, 0], [1, 1], [0, 0], [1, 1]]] * 40

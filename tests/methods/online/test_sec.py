@@ -35,6 +35,47 @@ def test_sec_moves_the_value_of_each_arm_seen(absent, expected):
     assert shares(request) == pytest.approx(softmax(np.array(expected) / 0.4))
 
 
+def test_sec_lets_a_new_value_in_by_alpha():
+    made = methods.sec(TWO, Run(0, batch=4), alpha=0.25)
+    next(made)
+    request = made.send(trained(TWO, advantage=lambda out: np.full(len(out), 0.8)))
+    request = made.send(trained(TWO.iloc[:3], advantage=lambda out: np.full(len(out), -0.4)))
+    # Q = .25 * .8 = .2 each; then arm 1 has .75 * .2 + .25 * .4 = .25
+    assert shares(request) == pytest.approx(softmax(np.array([0.25, 0.2]) / 0.4))
+
+
+def test_an_arm_comes_without_repeats_within_a_pass():
+    pool = numbered([1] * 6 + [2] * 6)
+    made = methods.sec(pool, Run(0, batch=3))
+    request, rows = next(made), {1: [], 2: []}
+    for _ in range(30):
+        for row, level in zip(request.rows.index, request.rows.level, strict=True):
+            rows[level].append(row)
+        request = made.send(trained(request.rows, right=4))
+    for arm in rows.values():
+        assert len(arm) >= 18 and all(len(set(arm[at : at + 6])) == 6 for at in range(0, len(arm) - 5, 6))
+
+
+def test_alpha_is_the_weight_of_what_is_new():
+    # alpha = .2: Q = .2 * .8 = .16 and .2 * .4 = .08; then arm 1 alone brings .8: .8 * .16 + .2 * .8 = .288
+    made = methods.sec(TWO, Run(0, batch=4), alpha=0.2)
+    next(made)
+    both = trained(TWO, advantage=lambda out: out.level.map({1: 0.8, 2: 0.4}))
+    assert shares(made.send(both)) == pytest.approx(softmax(np.array([0.16, 0.08]) / 0.4))
+    request = made.send(trained(TWO.iloc[:3], advantage=lambda out: np.full(len(out), 0.8)))
+    assert shares(request) == pytest.approx(softmax(np.array([0.288, 0.08]) / 0.4))
+
+
+def test_the_rows_of_an_arm_come_without_repeats_within_a_pass():
+    one = numbered([1] * 6)
+    made = methods.sec(one, Run(0, batch=2))
+    request, seen = next(made), []
+    for _ in range(6):
+        seen += request.rows.index.tolist()
+        request = made.send(trained(request.rows))
+    assert sorted(seen[:6]) == sorted(seen[6:]) == sorted(one.index)
+
+
 def settle(steps=400, batch=8, **knobs) -> np.ndarray:
     """Mean P of arms with pass rates .02, .2, .5, .8, .98 that never get better."""
     rates, rng = {1: 0.02, 2: 0.2, 3: 0.5, 4: 0.8, 5: 0.98}, np.random.default_rng(0)
@@ -77,11 +118,13 @@ def test_the_expected_advantage_of_secs_check_is_the_binomials():
 
 
 def test_sec_may_be_greedy():
-    assert sec.greedy(np.array([0.0, 2.0, 2.0, 1.0]), 0.2).tolist() == pytest.approx([0.05, 0.45, 0.45, 0.05])
+    # the released code takes the first of the best, and with the chance epsilon one of the others
+    assert sec.greedy(np.array([0.0, 2.0, 2.0, 1.0]), 0.3).tolist() == pytest.approx([0.1, 0.7, 0.1, 0.1])
+    assert sec.greedy(np.array([0.5]), 0.3).tolist() == [1.0]
     made = methods.sec(TWO, Run(0, batch=4), epsilon=0.1)
     next(made)
     request = made.send(trained(TWO, advantage=lambda out: out.level.map({1: 0.1, 2: 0.5})))
-    assert shares(request) == pytest.approx([0.05, 0.95])
+    assert shares(request) == pytest.approx([0.1, 0.9])
 
 
 @pytest.mark.parametrize(

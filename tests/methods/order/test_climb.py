@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from curriculab import methods
 from curriculab.bench.simulate import simulate
 from curriculab.data.clinic_world import textbook
 from curriculab.methods.order import climb
-from curriculab.protocol import Score
-from tests.methods.made import asked, make, trained_ids
+from curriculab.methods.pacing import Linear
+from curriculab.protocol import Clock, Run, Score
+from tests.methods.made import asked, make, reply, trained_ids
 
 
 @pytest.mark.parametrize("c", [0.0, 0.1, 0.25, 0.5, 0.9, 1.0])
@@ -38,6 +40,22 @@ def test_climb_measures_its_own_perplexity_anew():
     scored = [i for i, r in enumerate(requests) if isinstance(r, Score)]
     assert len(scored) == 3 and all(len(requests[i].rows) == 4 for i in scored)
     assert asked("climb", make([1, 2, 3, 4]), 4)[0].note["share"] == 0.5  # at least a batch
+
+
+def test_rows_measured_anew_are_ranked_anew():
+    # c(.25) = .25 + .75 * .25 = .4375: the percentile of four scores lies between the second and the third
+    clock = Clock()
+    method = climb.climb(make([1, 2, 3, 4]), Run(0, batch=1, clock=clock), refresh=0.25, pacing=Linear(0.25))
+    request = next(method)
+    clock.progress = 0.25
+    request = method.send(reply(request, loss=1.0))
+    while not isinstance(request, Score):
+        request = method.send(reply(request, loss=1.0))
+    request, seen = method.send(reply(request, nll=[4.0, 3.0, 2.0, 1.0])), set()
+    for _ in range(40):
+        seen |= set(request.rows.index)
+        request = method.send(reply(request, loss=1.0))
+    assert seen == {"c", "d"}
 
 
 BOOK = pd.DataFrame(
@@ -80,23 +98,30 @@ def test_the_unknown_share_falls_to_none():
     assert np.corrcoef(unknown, np.arange(64))[0, 1] < -0.8
 
 
-@pytest.mark.slow
-def test_a_hidden_words_class_is_asked_for():
+def test_the_classes_of_hidden_words_are_asked_for():
     made = climb.questions(BOOK.iloc[[1]], CLASSES, "classes", "_", np.random.default_rng(0)).iloc[0]
     assert made.name == "b/class" and made.parents == "b"
-    expected = {
-        "_ dog runs. Class of _:": "determiner",
-        "The _ runs. Class of _:": "noun",
-        "The dog _. Class of _:": "verb",
-    }
-    assert expected[made.prompt] == made.answer
-    few = [
-        climb.questions(BOOK.iloc[[1]], CLASSES, "nouns and verbs", "_", np.random.default_rng(i)).iloc[0].answer
-        for i in range(300)
-    ]
-    # weights .15 (the), .4 (dog), .4 (runs)
-    shares = [few.count(name) / 300 for name in ("other", "noun", "verb")]
-    assert shares == pytest.approx([0.158, 0.421, 0.421], abs=0.09)  # three standard errors
+    text, names = ["The", "dog", "runs"], ["determiner", "noun", "verb"]
+    expected = {}  # every way to hide at least one of the three words
+    for hidden in product((False, True), repeat=3):
+        words = " ".join("_" if h else w for w, h in zip(text, hidden, strict=True))
+        expected[f"{words}. Classes of _:"] = ", ".join(n for n, h in zip(names, hidden, strict=True) if h)
+    assert expected[made.prompt] == made.answer != ""
+
+
+def test_each_word_is_hidden_on_its_own():
+    book = pd.concat([BOOK.iloc[[1]]] * 4000).set_axis([f"r{i}" for i in range(4000)])
+    some = climb.questions(book, CLASSES, "nouns and verbs", "_", np.random.default_rng(0))
+    hidden = pd.DataFrame([text.split()[:3] for text in some.prompt], columns=["the", "dog", "runs"])
+    hidden = hidden.apply(lambda column: column.str.startswith("_"))
+    assert len(some) == 4000
+    # chances .15, .4, .4, given that one is hidden: 1 - .85 * .6 * .6 = .694
+    shares = hidden.mean()
+    assert shares.to_list() == pytest.approx([0.15 / 0.694, 0.4 / 0.694, 0.4 / 0.694], abs=0.032)  # four errors
+    assert (hidden.dog & hidden.runs).mean() == pytest.approx(0.16 / 0.694, abs=0.027)
+    assert some.answer[(hidden.the & ~hidden.dog & hidden.runs).to_numpy()].unique().tolist() == ["other, verb"]
+    every = climb.questions(book, CLASSES, "classes", "_", np.random.default_rng(0)).prompt.str.startswith("_")
+    assert every.mean() == pytest.approx(0.4 / (1 - 0.6**3), abs=0.032)
 
 
 def test_objectives_follow_each_other_or_share_the_rows():
@@ -111,7 +136,7 @@ def test_objectives_follow_each_other_or_share_the_rows():
     assert kinds("multitask") == [2] * 32
     assert kinds("late words") == [4] * 4 + [2] * 28
     graded = asked("climb", book, 32, batch_size=4, by=None, objective="graded")
-    assert {a for r in graded[:2] for a in r.rows.answer} <= {"noun", "verb", "other"}
+    assert {a for r in graded[:2] for row in r.rows.answer for a in row.split(", ")} <= {"noun", "verb", "other"}
 
 
 def test_all_three_curricula_together():

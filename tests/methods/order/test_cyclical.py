@@ -37,6 +37,13 @@ def test_cyclical_draws_in_proportion_to_one_over_the_score():
     assert even.count("a") / 400 == pytest.approx(0.25, abs=0.075)
 
 
+def test_a_subset_is_trained_in_random_order():
+    # all four rows from the start: the easiest comes first as often as any other, though it is drawn more readily
+    pool = make([1, 2, 4, 4])
+    first = [next(methods.cyclical(pool, Run(seed, batch=1), start=1.0)).rows.index[0] for seed in range(600)]
+    assert [first.count(i) / 600 for i in "abcd"] == pytest.approx([0.25] * 4, abs=0.053)  # three standard errors
+
+
 POOL = make([1, 2, 3, 4], loss=[0.1, np.nan, 0.2, 0.3], minus=[-1.0, 0.0, 1.0, 2.0])
 
 

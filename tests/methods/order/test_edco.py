@@ -21,13 +21,30 @@ def test_the_most_unsure_rows_are_trained_until_the_next_measuring():
         method = methods.edco(pool, Run(0, batch=2), every=3, mode=mode)
         request = next(method)
         assert isinstance(request, Sample) and (request.temperature, request.max_completion_length) == (0.0, 32)
+        assert (request.rows.prompt == "q\nAnswer at once, without any explanation.").all()  # Quick-Answer Prompting
         assert request.purpose == "probe" and sorted(request.rows.index) == list("abcdefgh")
-        train = method.send(reply(request, entropy=request.rows.level.to_numpy(float)))
+        rows = pool.loc[request.rows.index]
+        train = method.send(rows.assign(entropy=rows.level.to_numpy(float)))
         for _ in range(3):
+            assert (train.rows.prompt == "q").all()
             assert sorted(train.rows.index) == list(expected) and train.note["new"] == 1.0
             train = method.send(reply(train, loss=0.1))
-        again = method.send(reply(train, entropy=train.rows.level.to_numpy(float)))
-        assert again.note["new"] == 0.0
+        assert isinstance(train, Sample)  # measured anew, and then the other way round
+        turned = {"top": "ab", "middle": "de", "bottom": "gh"}
+        again = method.send(reply(train, entropy=-train.rows.level.to_numpy(float)))
+        assert sorted(again.rows.index) == list(turned[mode]) and again.note["new"] == (mode != "middle")
+
+
+def test_the_share_is_of_the_candidates():
+    pool = make(range(20))
+    method = methods.edco(pool, Run(0, batch=2), every=30, candidates=12)
+    request = next(method)
+    assert len(request.rows) == 12
+    trained, train = set(), method.send(reply(request, entropy=request.rows.level.to_numpy(float)))
+    for _ in range(30):
+        trained |= set(train.rows.index)
+        train = method.send(reply(train, loss=0.1))
+    assert trained == set(request.rows.sort_values("level").index[-3:])  # a quarter of 12
 
 
 def test_a_given_prefix_is_cut_and_a_suffix_is_only_for_measuring():

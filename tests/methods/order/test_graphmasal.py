@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curriculab import methods
@@ -149,3 +150,20 @@ def test_a_probe_finds_the_planted_mastery():
         learner=student,
     )
     assert runs.metrics.mastery.mean() == pytest.approx(0.7, abs=0.07)  # three standard errors of 400 answers
+
+
+def test_what_is_neither_weak_nor_mastered_is_no_target_while_something_is_weak():
+    # five probes a skill: a 3 of 5 right, between weak = .5 and mastered = .8; b none
+    pool = make([1] * 26, topic="a").iloc[:25]
+    both = pd.concat([pool, pool.assign(topic="b").set_axis([f"{i}2" for i in pool.index])])
+    method = methods.graphmasal(both, Run(0, batch=4), by=None, items=4, most=2)
+    request, trained = next(method), []
+    while len(trained) < 3:
+        if isinstance(request, Train):
+            trained.append(request.rows.topic.iloc[0])
+            request = method.send(reply(request, loss=0.1))
+        else:
+            place = request.rows.groupby("topic").cumcount().to_numpy()
+            right = (request.rows.topic == "a").to_numpy() & (place < 3)
+            request = method.send(reply(request, correct=right.astype(float)))
+    assert trained == ["b", "b", "a"]  # two blocks of b count as met; only then is a wanted

@@ -10,7 +10,7 @@ import pytest
 from curriculab import methods
 from curriculab.bench.simulate import simulate
 from curriculab.methods.order import hard_mining
-from curriculab.protocol import Run
+from curriculab.protocol import Clock, Run
 from tests.methods.made import make, reply
 
 
@@ -40,6 +40,32 @@ def test_ranks_follow_the_last_loss_known_after_a_first_pass():
     assert sorted("".join(seen[:2])) == list("abcdef")
     late = "".join(seen[2:])  # p ~ 10^-rank: nine in ten are the hardest
     assert late.count("f") / len(late) == pytest.approx(0.9, abs=0.09)
+
+
+def test_the_pressure_falls_exponentially_over_the_budget():
+    clock = Clock()
+    method = methods.hard_mining(make(range(4)), Run(0, batch=4, clock=clock), rule="ranks", pressure=100.0, last=4.0)
+    request, seen = next(method), []
+    for progress in (0.0, 0.25, 0.5, 1.0):  # the first pass over all rows is one step
+        clock.progress = progress
+        request = method.send(reply(request, loss=request.rows.level.to_numpy(float)))
+        seen.append(request.note["pressure"])
+    assert seen == pytest.approx([100, 44.7214, 20, 4], abs=1e-3)  # 100^(3/4) 4^(1/4) = 31.623 * 1.4142; sqrt(400)
+
+
+def test_minimax_divides_a_loss_by_the_chance_of_its_row():
+    # two rows, loss 1: w <- w exp(.5 / (2 p)), p = 1/4 + w / (2 sum w). At first p = 1/2, so w = exp(.5) = 1.6487 and
+    # then p = .25 + .5 * 1.6487 / 2.6487 = .5612; once more w = 1.6487 * exp(.25 / .5612) = 2.5741, p = .6101. The
+    # other row has p = .4388 then, w = exp(.25 / .4388) = 1.7678, and the first one .25 + .8244 / 3.4165 = .4913
+    found = {}
+    for seed in range(40):
+        method = methods.hard_mining(make([1, 1]), Run(seed, batch=1), rule="minimax")
+        asked = [next(method)]
+        for _ in range(2):
+            asked.append(method.send(reply(asked[-1], loss=[1.0])))
+        found["".join(request.rows.index[0] for request in asked)] = [r.note["largest p"] for r in asked]
+    assert found["aaa"] == found["bbb"] == pytest.approx([0.5, 0.5612, 0.6101], abs=1e-4)
+    assert found["aba"] == pytest.approx([0.5, 0.4388, 0.4913], abs=1e-4)
 
 
 def test_minimax_comes_back_to_what_stays_wrong():

@@ -41,6 +41,12 @@ def test_human_strategies_by_difficulty_alone_and_by_neither():
     assert sorted("".join(drawn(methods.human_strategies, GRID, 3, batch_size=3, order="random"))) == list("abcdefghi")
 
 
+def test_a_later_epoch_has_new_ties():
+    # 24 rows of one level: two epochs in the same order have a chance of 1 / 24!
+    steps = drawn(methods.human_strategies, make([1] * 24), 2, batch_size=24, order="curriculum")
+    assert sorted(steps[0]) == sorted(steps[1]) and steps[0] != steps[1]
+
+
 def test_human_strategies_take_a_models_difficulty_and_other_parts():
     pool = GRID.assign(option_probability=[0.1, 0.2, 0.3, 0.3, 0.2, 0.1, 0.2, 0.1, 0.3], speciality=GRID.topic)
     knobs = {"order": "interleaved_curriculum", "by": "option_probability", "category": "speciality", "parts": 1}

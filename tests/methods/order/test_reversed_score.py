@@ -15,3 +15,14 @@ def test_reversed_scores_turn_a_method_round():
     assert drawn(methods.reversed_score, pool, 2, by="loss") == ["ab", "cd"]
     # mirrored, not negated: 1 / score still works
     assert drawn(methods.reversed_score, pool, 2, method=methods.cyclical)
+
+
+def test_the_range_of_the_scores_stays():
+    pool, seen = make([3, 1, 2, 5, 4]), []
+
+    def listening(rows, run, *, by="level"):
+        seen.append(rows[by].tolist())
+        yield from methods.easy_to_hard(rows, run, by=by)
+
+    drawn(methods.reversed_score, pool, 1, method=listening)
+    assert seen == [[3, 5, 4, 1, 2]]  # 1 + 5 - x

@@ -26,6 +26,13 @@ def test_the_confidence_is_where_the_superloss_is_least():
     assert superloss.confidence(np.array([2 * np.e + 0.7, 0.7]), 0.7, 1.0) == pytest.approx([1 / np.e, 1.0])
 
 
+def test_the_running_mean_keeps_memory_of_what_it_was():
+    method = methods.superloss(make([1, 2]), Run(0, batch=2), memory=0.8)
+    train = method.send(reply(next(method), nll=[1.0, 3.0]))
+    request = method.send(reply(train, loss=1.0))
+    assert method.send(reply(request, nll=[0.0, 1.0])).note["tau"] == pytest.approx(1.7)  # .8 * 2 + .2 * .5
+
+
 def test_weights_of_a_batch_and_the_running_mean():
     method = methods.superloss(make([1, 2]), Run(0, batch=2), memory=0.5)
     request = next(method)

@@ -34,6 +34,15 @@ def test_a_linear_budget_falls_by_equal_parts_and_meets_the_other():
     assert drops == [87, 179, 219]  # one, three or seven drops to the same end: d = (S_f / S_0)^(1 / n)
 
 
+@pytest.mark.parametrize("steps", [8, 60, 100])
+def test_a_run_of_any_length_sees_the_papers_four_budgets(steps):
+    """By default each holds for a quarter of the steps: 256, 179, 125 and 87 tokens, section 4 of the paper."""
+    how = dict(steps=steps, batch_size=2, num_generations=2, objective="grpo", learner=STUDENT)
+    budgets = simulate(methods.train_long_think_short, POOL, **how).metrics.budget
+    assert budgets.value_counts().to_dict() == dict.fromkeys([256, 179, 125, 87], steps // 4)
+    assert budgets.is_monotonic_decreasing
+
+
 def test_the_prompt_ends_with_the_budget_and_the_reward_is_composed():
     student = Student(words=4.0, rate=0.0)
     pool = POOL.assign(topic="x")

@@ -89,6 +89,7 @@ def test_the_hard_stage_counts_lengths_and_weighs_hopeless_groups_less():
     student = Student(words=6.0, rate=0.0, start=-30.0)  # never right
     seen, _ = asked_by(methods.vl_cogito, POOL, 4, student=student, batch_size=4, stages=(0.5, 0.0, 0.5), best=False)
     easy, _, hard, _ = (r.rows for r in seen if isinstance(r, Train))
+    assert (easy.reward == 0).all()  # lengths count in the hard stage only
     assert (easy.advantage == 0).all() and hard.reward.max() <= 0 and hard.reward.nunique() > 4
     whole = Grpo().advantages(hard.drop(columns="advantage"))
     assert hard.advantage.to_numpy() == pytest.approx(0.25 * whole) and np.abs(whole).max() > 1

@@ -42,3 +42,28 @@ CAPITALS = ["Rome", "Paris", "New York", "Oslo"]
 )
 def test_multiple_choice(text, answer, options, right):
     assert verify(text, answer, "choice", options=options) == right
+
+
+PLANETS = ["Mercury", "Venus", "Mars", "Jupiter"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "options", "right"),
+    [
+        ("The hottest planet is Venus, because of its thick atmosphere.", "B", PLANETS, 1),
+        ("Mercury is closest to the Sun, but Venus is the hottest.", "B", PLANETS, 1),
+        ("Options A, C and D can be ruled out. So Venus remains.", "B", PLANETS, 1),
+        ("- **Option A** is incorrect.\n- **Option C** is incorrect.\n\nThat leaves **Option B**.", "B", PLANETS, 1),
+        ("Not A, since it has no atmosphere. Hence B.", "B", PLANETS, 1),
+        ("The UN has its headquarters in New York.", "C", CAPITALS, 1),
+        ("The result is thirty-five.", "D", ["5", "7", "12", "35"], 1),
+        ("The hottest planet is Mercury. Venus is second.", "B", PLANETS, 0),
+        ("It could be Venus or Mercury.", "B", PLANETS, 0),
+        ("Option B is incorrect, as Venus has no moons.", "B", PLANETS, 0),
+        ("It is not Venus.", "B", PLANETS, 0),
+        ("Venus is hot, but Mercury is the hottest.", "B", PLANETS, 0),
+        ("C) 5", "A", ["5", "7", "12", "35"], 0),  # a letter and another option's number
+    ],
+)
+def test_an_option_in_ordinary_prose(text, answer, options, right):
+    assert verify(text, answer, "choice", options=options) == right

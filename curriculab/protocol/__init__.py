@@ -19,7 +19,43 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from curriculab.registry.names import also_named
+from curriculab.protocol.clock import Clock, Phase, Run
+from curriculab.protocol.script import Script
+from curriculab.registry.names import also_named, method_name
+
+__all__ = [
+    "ANSWERS",
+    "Answer",
+    "Ask",
+    "Backend",
+    "Clock",
+    "Copy",
+    "Method",
+    "Owner",
+    "Phase",
+    "Piece",
+    "RemoteBackend",
+    "Request",
+    "Returned",
+    "Rows",
+    "Run",
+    "Sample",
+    "Score",
+    "Script",
+    "Train",
+    "Use",
+    "advance",
+    "as_list",
+    "digest",
+    "method_name",
+    "relay",
+    "validate_request",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 Rows = pd.DataFrame
 Method = Callable[..., Generator]
@@ -75,10 +111,10 @@ class Sample:
 class Score:
     """Read: forward passes over rows as they stand; nothing is written or learned.
 
-    `measure`: "nll" (mean nats a learned token), "entropy", "angle", "embedding", which share one forward when asked
-    for together as a tuple; or "options" (one log-probability per option), "grad_norm". Rows without `turns` are read
-    with their own solution, else answer. Reply: the same index and one column per measure; `per="token"` gives arrays
-    along the learned tokens for "nll" and "entropy".
+    `measure`: "nll" (mean nats a learned token), "entropy", "angle", "angle_across" (of rows with `turns`),
+    "embedding", which share one forward when asked for together as a tuple; or "options" (one log-probability per
+    option), "grad_norm". Rows without `turns` are read with their own solution, else answer. Reply: the same index and
+    one column per measure; `per="token"` gives arrays along the learned tokens for "nll" and "entropy".
 
     >>> cl.Score(cl.load_pool("ladder", n=2, seed=0), ("nll", "entropy"), role="base").per
     'row'
@@ -118,14 +154,14 @@ class Train:
 class Copy:
     """Remember: make adapter `to` a copy of `source` with its optimiser state, or a weighted sum of several without.
 
-    Copy("learner", to="best") is a snapshot, Copy("best", to="learner") goes back, Copy("init", to="learner") starts
-    afresh, Copy({"ema": .999, "learner": .001}, to="ema") averages. "init" and "base" always exist and never change.
+    Copy("learner", to="best") is a snapshot, Copy("best", to="learner") goes back, Copy("init", to="learner") afresh,
+    Copy({"ema": .999, "learner": .001}, to="ema") averages, Copy(None, to="best") forgets; "init" and "base" stay.
 
     >>> cl.Copy("learner", to="best")
     Copy(source='learner', to='best')
     """
 
-    source: str | Mapping[str, float]
+    source: str | Mapping[str, float] | None
     to: str
 
 
@@ -134,62 +170,23 @@ class Copy:
 class Use:
     """How this variant is tested from now on: name -> solver, a generator function of test rows.
 
-    A solver may Sample and Score and returns one line per answer with `text`; the bench verifies. Rows come to it
-    without answers unless `with_answers=True` (`gold` is accepted too), which every table then says.
+    A solver may Sample and Score, and returns every row with all that the learner wrote to its prompt as `text` (""
+    where it leaves a row); the mean over a row's answers counts, or the one that `reduce` chooses: "majority", "best"
+    (by a column `score`), or a function of a row's answers. Rows come with prompt, options, level, topic and task;
+    `columns` names more, `with_answers=True` (or `gold`; or solvers' names) adds answers, `roles` who else may speak.
 
     >>> list(cl.Use({"hot": lambda rows: (yield cl.Sample(rows, temperature=1.0))}).solvers)
     ['hot']
     """
 
     solvers: Mapping[str, Callable[[Rows], Generator]]
-    with_answers: bool = False
+    with_answers: bool | tuple[str, ...] = False
+    reduce: str | Callable[[Rows], str] | None = None
+    roles: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 Request = Sample | Score | Train | Copy | Use
-
-
-@dataclass(slots=True)
-class Clock:
-    """How far a run has come: the bench sets it, and the run's `Run` shows it to the method."""
-
-    progress: float = 0.0  # share of the budget spent, in [0, 1]
-    step: int = 0  # optimiser steps taken
-
-
-class Run:
-    """What a method may know about its own run, read only.
-
-    rng: the only source of chance a method may use; progress: share of the budget spent, in [0, 1];
-    step: optimiser steps taken; batch: rows a step; num_generations (or rollouts): answers a row.
-
-    >>> run = cl.Run(0, batch=8, rollouts=4, clock=cl.protocol.Clock(progress=0.5, step=10))
-    >>> run.progress, run.step, run.batch, run.num_generations, run.rollouts, int(run.rng.integers(100))
-    (0.5, 10, 8, 4, 4, 1)
-    """
-
-    __slots__ = ("_batch", "_clock", "_rng", "_rollouts")
-
-    def __init__(self, seed: int, *, batch: int, rollouts: int = 8, clock: Clock | None = None) -> None:
-        self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x6D6574686F64]))  # "method": apart from others
-        self._batch, self._rollouts, self._clock = batch, rollouts, clock or Clock()
-
-    rng = property(lambda self: self._rng)
-    progress = property(lambda self: self._clock.progress)
-    step = property(lambda self: self._clock.step)
-    batch = property(lambda self: self._batch)
-    num_generations = property(lambda self: self._rollouts)
-    rollouts = num_generations  # the same by another name
-
-
-def method_name(method: Callable[..., Generator]) -> str:
-    """Name of the function behind a method, looked up through functools.partial.
-
-    >>> cl.protocol.method_name(cl.methods.easy_to_hard)
-    'easy_to_hard'
-    """
-    while hasattr(method, "func"):
-        method = method.func
-    return getattr(method, "__name__", type(method).__name__)
 
 
 HASHED_COLUMNS = (
@@ -206,7 +203,9 @@ def digest(request: Request) -> str:
     """
     h = hashlib.blake2b(type(request).__name__.encode(), digest_size=8)
     if isinstance(request, Use):
-        h.update(repr((sorted(request.solvers), request.with_answers)).encode())
+        own = (request.reduce, request.roles, request.columns)
+        how = [getattr(one, "__name__", one) for one in own if one]  # nothing where it says nothing, as it was before
+        h.update(repr((sorted(request.solvers), request.with_answers, *how)).encode())
     elif isinstance(request, Copy):
         h.update(repr((request.source, request.to)).encode())
     else:
@@ -377,7 +376,7 @@ class Answer:
     """A backend's reply to one Ask, and what it cost.
 
     tokens: of all that went through the model; trained: of trained rows, where the base read them too (None: all);
-    learned: (rows,) learned tokens; rollouts: answers, generated: their tokens; figures: of a step, for the record.
+    learned, read: of each row asked, (rows,); rollouts: answers, generated: their tokens; figures: for the record.
     """
 
     reply: Rows | None
@@ -387,6 +386,7 @@ class Answer:
     learned: np.ndarray | None = None
     trained: int | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
+    read: np.ndarray | None = None
 
 
 class Backend(Protocol):

@@ -1,0 +1,262 @@
+"""Claims of methods that the simulated student only assumes, tried on the pocket model and recorded whatever they give.
+
+    curriculab methods check gain_rl --tier pocket     # is a wide angle a large gradient, at equal lengths?
+
+The simulated student has its angles, embeddings and entropies from its pass rates; here a model of 2.7 million
+parameters has them from its weights. What holds on it need not hold on a larger one, and what is refuted on it may hold
+there: a record says `pocket`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from curriculab.bench.bench import Bench
+from curriculab.bench.budget import Budget
+from curriculab.data.loading import load_pool
+from curriculab.engine.loading import load_model
+from curriculab.engine.model import Model
+from curriculab.environments.turns import ask
+from curriculab.methods.check import Check
+from curriculab.methods.online import egsr, gain_rl, pcl
+from curriculab.methods.reward.train_long_think_short import train_long_think_short
+from curriculab.objectives.grpo import Grpo
+from curriculab.objectives.sft import Sft
+from curriculab.protocol import Ask, Request, Rows, Sample, Score
+
+OWNER = ("claim", 0)
+POWER = 2.8  # standard errors: an effect so large is found four times of five at 5%, 1.96 + 0.84
+
+
+@dataclass(frozen=True)
+class PocketBench:
+    """What a claim on the pocket model is given: the model, pools, and answers to single requests.
+
+    Parameters
+    ----------
+    seeds : tuple of int
+        Of pools and of draws.
+    rows : int
+        Rows of each pool.
+    steps : int
+        Optimiser steps of a run.
+
+    Examples
+    --------
+    >>> from curriculab.bench.pocket_claims import PocketBench
+    >>> len(PocketBench(rows=12).pool(0))
+    12
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    rows: int = 120
+    steps: int = 20  # four length budgets of five steps each, within 180 s of CPU
+
+    @cached_property
+    def model(self) -> Model:
+        """The pocket model."""
+        return load_model("pocket")
+
+    def pool(self, seed: int) -> Rows:
+        """Rows of all levels of the ladder."""
+        return load_pool("ladder", n=self.rows, seed=seed)
+
+    def answer(self, request: Request, seed: int) -> Rows:
+        """The untrained model's reply to one request."""
+        backend = self.model.backend({"sft": Sft()}, max_new_tokens=48)
+        backend.start([OWNER])
+        (answer,) = backend.answer([Ask(OWNER, 1, 0, (seed, 1, 0), request)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer.reply
+
+    def pass_rates(self, pool: Rows, seed: int, n: int = 8) -> np.ndarray:
+        """Share of right answers of each row, (rows,)."""
+        return self.answer(Sample(pool, n), seed)["correct"].to_numpy(float).reshape(len(pool), n).mean(axis=1)
+
+
+def angle_and_gradient(bench: PocketBench) -> Check:
+    """GAIN-RL orders by angles since concentrated rows should give large gradients; length is held constant."""
+    held, free, permuted, rows = [], [], [], 0
+    for seed in bench.seeds:
+        pool, rng = bench.pool(seed), np.random.default_rng(seed)
+        read = bench.answer(Score(gain_rl.behind_demonstration(pool, 0), ("angle", "angle_across")), seed)
+        angle = (read["angle"] + read["angle_across"]).to_numpy(float)
+        norm = bench.answer(Score(pool, "grad_norm"), seed)["grad_norm"].to_numpy(float)
+        lengths = np.column_stack([pool[c].str.len() for c in ("prompt", "answer")])
+        held.append(partial_rank_correlation(angle, norm, lengths))
+        free.append(partial_rank_correlation(angle, norm, lengths[:, :0]))
+        permuted.append(partial_rank_correlation(rng.permutation(angle), norm, lengths))
+        rows += len(pool)
+    error = 1 / np.sqrt(rows - 3 * len(bench.seeds) - 2)  # Fisher's, with two things held constant
+    rho = float(np.mean(held))
+    return Check(
+        claim="the more concentrated a question's angles, the larger the gradient of its answer, at equal lengths of "
+        "question and answer",
+        refuted_by="a partial rank correlation below 0.2 (ours: below it less than a twentieth of the variance is "
+        "shared), or within two standard errors of 0",
+        measured={"partial": rho, "lengths_free": float(np.mean(free)), "permuted": float(np.mean(permuted))},
+        held=rho >= 0.2 and rho > 2 * error,
+        seeds=bench.seeds,
+        detectable=POWER * error,
+        threshold=0.2,
+        tier="pocket",
+    )
+
+
+def prefix_and_whole_entropy(bench: PocketBench) -> Check:
+    """EDCO measures the first tokens only: do they choose the rows that the whole answer would choose?"""
+    both, chance, rows = [], [], 0
+    for seed in bench.seeds:
+        rng = np.random.default_rng(seed)
+        out = bench.answer(Sample(bench.pool(seed), 1, temperature=0.0), seed)
+        out = out[out["length"] >= 8]  # two tokens are a quarter of the answer at most
+        entropy = bench.answer(Score(out, "entropy", per="token"), seed)["entropy"]
+        first = np.array([float(np.mean(values[:2])) for values in entropy])
+        whole = np.array([float(np.mean(values)) for values in entropy])
+        both.append([rank_correlation(first, whole), shared_top(first, whole)])
+        chance.append(shared_top(rng.permutation(first), whole))
+        rows += len(out)
+    rho, overlap = np.mean(both, axis=0)
+    error = np.sqrt(0.25 * 0.75 / (rows / 4))  # of the share of a random quarter that lies in the top quarter
+    return Check(
+        claim="the quarter of the rows with the largest entropy of their first two tokens is largely the quarter with "
+        "the largest entropy of the whole answer",
+        refuted_by="less than half of it shared (ours: twice what chance shares)",
+        measured={"shared": overlap, "rank_correlation": rho, "permuted": float(np.mean(chance)), "rows": rows},
+        held=overlap >= 0.5,
+        seeds=bench.seeds,
+        detectable=POWER * error,
+        threshold=0.25,  # above chance
+        tier="pocket",
+    )
+
+
+def value_of_embeddings(bench: PocketBench) -> Check:
+    """PCL's predictor of pass rates, fitted on two thirds of a pool: what it explains of the rows it did not see."""
+    explained, permuted = [], []
+    for seed in bench.seeds:
+        pool, rng = bench.pool(seed), np.random.default_rng(seed)
+        rate = bench.pass_rates(pool, seed)
+        read = bench.answer(Score(pool, "embedding"), seed)
+        known = pcl.Embedded(len(pool), 128, rng)
+        known.add(np.arange(len(pool)), np.stack(read["embedding"].to_list()))
+        z, cut = known[np.arange(len(pool))], 2 * len(pool) // 3
+        for target, found in ((rate, explained), (rng.permutation(rate), permuted)):
+            value = pcl.Value(0.3, 0.95)
+            value.update(z[:cut], target[:cut])
+            error = np.mean((value(z[cut:]) - target[cut:]) ** 2)
+            found.append(1 - error / np.var(target[cut:]))
+    spread = float(np.std(explained, ddof=1) / np.sqrt(len(explained)))
+    return Check(
+        claim="a ridge regression on the untrained model's embeddings explains part of the pass rates of rows that it "
+        "was not fitted on",
+        refuted_by="a mean explained variance of held-out rows below 0.1 (ours: with less, choosing by V is close to "
+        "choosing by chance)",
+        measured={"explained": float(np.mean(explained)), "permuted": float(np.mean(permuted)), "error": spread},
+        held=float(np.mean(explained)) >= 0.1,
+        seeds=bench.seeds,
+        detectable=POWER * spread,
+        threshold=0.1 - float(np.mean(permuted)),  # above what a fit to permuted rates explains, which is below 0
+        tier="pocket",
+    )
+
+
+def guided_answers(bench: PocketBench) -> Check:
+    """EGSR shows the expert's answer where all of a group failed: how many does the model then get right?"""
+    guided, again, rows = [], [], 0
+    for seed in bench.seeds:
+        pool = bench.pool(seed)
+        stuck = pool[bench.pass_rates(pool, seed) == 0]
+        helps = ask(stuck, egsr.hinted(stuck, "answer"), answer=stuck["answer"])
+        guided.append(float((bench.pass_rates(helps, seed + 100, n=2) > 0).mean()))
+        again.append(float((bench.pass_rates(stuck, seed + 100, n=2) > 0).mean()))
+        rows += len(stuck)
+    gain = float(np.mean(guided) - np.mean(again))
+    return Check(
+        claim="where eight answers failed, two answers to a prompt that shows the expert's answer rescue the row more "
+        "often than two more answers to the bare prompt",
+        refuted_by="fewer than 0.1 of such rows more (ours: one row in ten); with the answer alone a rewrite is no "
+        "more than that answer, so its likelihood against the expert's text is not asked here",
+        measured={"guided": float(np.mean(guided)), "again": float(np.mean(again)), "rows": rows},
+        held=gain >= 0.1,
+        seeds=bench.seeds,
+        detectable=POWER * float(np.sqrt(2 * 0.1 * 0.9 / rows)),
+        threshold=0.1,
+        tier="pocket",
+    )
+
+
+def length_at_equal_final_budget(bench: PocketBench) -> Check:
+    """A shrinking length budget against its last value from the start, at equal steps: accuracy and lengths."""
+    pool = load_pool("ladder", n=300, levels=[1, 2, 3], seed=10)
+    train, test = pool.iloc[80:], pool.iloc[:80]
+    last = int(24 * 0.7**3)  # 24, 16, 11, 8 tokens
+    knobs = {"tell_budget": False, "weights": (0.4, 0.6, 0.0)}  # it was trained on neither such a sentence nor tags
+    variants = {
+        "shrinking": partial(train_long_think_short, start=24, **knobs),
+        "fixed": partial(train_long_think_short, start=last, gamma=1.0, **knobs),
+    }
+    how = dict(budget=Budget(steps=bench.steps), batch_size=8, num_generations=4, max_completion_length=32)
+    made = Bench(bench.model, train, test, objective=Grpo(lr=1e-3), **how)
+    runs = made.run(variants, seeds=list(bench.seeds), progress=False)
+    if runs.failed:
+        raise RuntimeError(f"a run of this claim failed: {next(iter(runs.failed.values()))}")
+    accuracy = runs.items[runs.items.share == 1.0].groupby(["variant", "seed"]).correct.mean().unstack("variant")
+    late = runs.metrics[runs.metrics.step > 0.75 * bench.steps].groupby("variant").length.mean()
+    gain = accuracy["shrinking"] - accuracy["fixed"]
+    error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
+    return Check(
+        claim="a length budget that shrinks to 8 tokens ends at least 0.02 more accurate than 8 tokens from the start, "
+        "at equal steps",
+        refuted_by="a gain below 0.02 (the paper's gains are of some points)",
+        measured={
+            "gain": float(gain.mean()),
+            "error": error,
+            "late_length_shrinking": float(late["shrinking"]),
+            "late_length_fixed": float(late["fixed"]),
+            "budget": last,
+        },
+        held=float(gain.mean()) >= 0.02,
+        seeds=bench.seeds,
+        detectable=POWER * error * 2,  # of three seeds: t has two degrees of freedom
+        threshold=0.02,
+        knobs={"start": 24, **knobs},
+        tier="pocket",
+    )
+
+
+CLAIMS: Mapping[str, Callable[[PocketBench], Check]] = {
+    "gain_rl": angle_and_gradient,
+    "edco": prefix_and_whole_entropy,
+    "pcl": value_of_embeddings,
+    "egsr": guided_answers,
+    "train_long_think_short": length_at_equal_final_budget,
+}
+
+
+# -- figures ----------------------------------------------------------------------------------------------------------
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's; x, y: (rows,)."""
+    return partial_rank_correlation(x, y, np.empty((len(x), 0)))
+
+
+def partial_rank_correlation(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
+    """Of x and y, (rows,), with the columns of `given` (rows, columns) held constant: of the residuals of ranks."""
+    ranks = [rankdata(values) for values in (x, y, *np.asarray(given, float).T)]
+    held = np.column_stack([np.ones(len(x)), *ranks[2:]])
+    left = [r - held @ np.linalg.lstsq(held, r, rcond=None)[0] for r in ranks[:2]]
+    return float(np.corrcoef(*left)[0, 1])
+
+
+def shared_top(x: np.ndarray, y: np.ndarray, share: float = 0.25) -> float:
+    """Share of the rows in the top of x that are in the top of y too, in [0, 1]."""
+    n = max(1, round(share * len(x)))
+    top = [set(np.argsort(-pd.Series(values), kind="stable")[:n]) for values in (x, y)]
+    return len(top[0] & top[1]) / n
