@@ -331,7 +331,10 @@ def _compared(
 
 
 def _no_reference(runs: Runs, to: str, labels: pd.DataFrame) -> str:
-    """Why there is no reference of this name: none was run, or it was told apart by its configurations."""
+    """Why no line has this name: none was run, or its solvers or its configurations have lines of their own."""
+    solvers = labels.index[labels.variant == to]
+    if len(solvers):
+        return f"{to!r} was tested by {len(solvers)} solvers: pass one line as to=, {listed(map(repr, solvers))}"
     own = dict.fromkeys(repr(record.key[0]) for record in runs.records if named(record) == to)
     if own:
         several = f"{to!r} stands for {len(own)} configurations here, {listed(own)}"

@@ -1,7 +1,7 @@
-"""Every cell of every notebook runs with a reader's own file and with another seed; the first ones on a larger model.
+"""Every cell of every notebook runs with a reader's own file and other seeds; the first ones on a larger model.
 
 What a reader edits is the `parameters` cell, and so do these tests: a CSV of sums with the columns prompt, answer and
-level and no more, another draw of rows with other seeds of training, and SmolLM2-135M. Four steps of everything.
+level and no more, another seed for the rows and others for training, and SmolLM2-135M. Four steps of everything.
 """
 
 from __future__ import annotations
@@ -16,14 +16,9 @@ import curriculab as cl
 from tests.notebooks.test_series import FOLDER, checks, figures, run
 
 SMALL = {"ROWS": 240, "TEST": 12, "STEPS": 4, "SEEDS": 2, "ANSWERS": 4}
-OTHERS = {
-    "csv": {"DATA": "sums.csv", "TOPICS": None},
-    "seed": {"SEED": 7, "SEEDS": [11, 12]},
-}
-MORE = {"ROWS": 1200}  # where some topics or the shorter rows alone are taken, and every level needs some to test on
+OTHER = {"DATA": "sums.csv", "TOPICS": None, "SEED": 7, "SEEDS": [11, 12]}
 LONGER = {"LONGEST": 200}  # where the shorter rows alone are taken, and all rows of the file are longer
 REINFORCED = ("06_online", "07_reward")
-SHORT = ("00_start_here", "05_order", "06_online", "07_reward", "13_report")
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 
 
@@ -40,12 +35,11 @@ def write_sums(folder: Path, rows: int = 300) -> None:
 
 @pytest.mark.hour
 @pytest.mark.pocket
-@pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_cell_runs_with(name: str, other: str, tmp_path: Path) -> None:
+def test_every_cell_runs_with_other_rows_and_seeds(name: str, tmp_path: Path) -> None:
     write_sums(tmp_path)
-    rows = MORE if name in SHORT and other == "seed" else LONGER if name in REINFORCED else {}
-    notebook = run(name, tmp_path, SMALL | rows | OTHERS[other])
+    rows = LONGER if name in REINFORCED else {}
+    notebook = run(name, tmp_path, SMALL | rows | OTHER)
     assert figures(notebook) >= 1
     assert all(line.endswith("True") for line in checks(notebook)), checks(notebook)
 

@@ -26,11 +26,12 @@ SMALL = {
     "05_order": {"ROWS": 1200, "TEST": 12, "STEPS": 6, "SEEDS": 2},
     "06_online": {"ROWS": 400, "TEST": 12, "STEPS": 6, "SEEDS": 2},
     "07_reward": {"ROWS": 400, "TEST": 12, "STEPS": 6, "SEEDS": 2},
+    "09_feedback": {"ROWS": 400, "TEST": 24, "SEEDS": 2},
     "10_context": {"ROWS": 400, "TEST": 24, "SEEDS": 2},
     "11_analysis": {"ROWS": 400, "TEST": 24, "SEEDS": 2},
     "13_report": {"ROWS": 1200, "TEST": 12, "STEPS": 2, "SEEDS": 2},
 }
-CHECKED = {"01_model", "10_context", "11_analysis"}  # with a line that is true or false
+CHECKED = {"01_model", "09_feedback", "10_context", "11_analysis"}  # with a line that is true or false
 TABLES = {  # what the cell tagged `table` shows
     "00_start_here": ["competence", "easy first", "95% interval"],
     "01_model": ["32 bits", "16 bits", "8 bits", "4 bits", "weights, MiB"],
@@ -39,6 +40,7 @@ TABLES = {  # what the cell tagged `table` shows
     "05_order": ["baby steps, shuffled", "low", "high", "the mean of 13 random orders", "forgetting, mean of all"],
     "06_online": ["difficulty_filter", "adarft", "95% interval", "test rows is 0.083", "wasted"],
     "07_reward": ["budget stays", "vl_cogito", "95% interval", "signal"],
+    "09_feedback": ["own hints", "others hints", "taught", "skill", "majority", "auc"],
     "10_context": ["read 5", "own", "adaptive", "second"],
     "11_analysis": ["steps", "flips", "verification", "npmi", "spread", "zeroth"],
     "13_report": ["rank 16, alpha 32", "easy_to_hard by loss", "95% interval", "detectable", "control: claims nothing"],
