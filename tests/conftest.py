@@ -124,6 +124,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"REQUIRE={value}: only REQUIRE=all is known")
 
 
+# Marks of tests that take a minute or more: they come first, so that no process is left with one at the end.
+LONG = ("hour", "real", "docs", "notebook", "browser")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folders = {ROOT / "tests" / "browser": "browser", ROOT / "tests" / "notebooks": "notebook"}
     for item in items:
@@ -134,6 +138,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.needs("chromium"))
         elif any("chromium" in marker.args for marker in item.iter_markers("needs")):
             item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in LONG))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
