@@ -21,32 +21,33 @@ function bundleOf(model) {
 
 export default () => {
   const early = []; // [name, change] that arrived before plotly.js was there
-  const listeners = {};
+  let own = null; // the model as `initialize` has it: what listens to it stays when a view is closed
   let started = null;
+  let ready = false;
 
-  async function start(model) {
-    const figure = (await bundleOf(model)).default();
-    for (const name of CHANGES) model.off(`change:${name}`, listeners[name]);
-    await figure.initialize({ model });
+  async function start() {
+    const figure = (await bundleOf(own)).default();
+    ready = true;
+    await figure.initialize({ model: own });
     for (const [name, change] of early) {
-      model.set(name, change); // as if it arrived now
-      model.set(name, null);
+      own.set(name, change); // as if it arrived now
+      own.set(name, null);
     }
     return figure;
   }
 
   return {
     initialize({ model }) {
+      own = model;
       for (const name of CHANGES) {
-        listeners[name] = () => {
+        model.on(`change:${name}`, () => {
           const change = model.get(name);
-          if (change !== null) early.push([name, change]);
-        };
-        model.on(`change:${name}`, listeners[name]);
+          if (!ready && change !== null) early.push([name, change]);
+        });
       }
     },
     async render({ model, el }) {
-      started ??= start(model);
+      started ??= start();
       return (await started).render({ model, el });
     },
   };

@@ -31,23 +31,32 @@ PAGE = """async ([widget, bundle]) => {
         set(name, value) {
             if (this.values[name] === value) return;
             this.values[name] = value;
-            for (const call of [...(this.heard.get(`change:${name}`) ?? [])]) call();
+            for (const kept of [...(this.heard.get(`change:${name}`) ?? [])]) kept.call();
         }
-        on(name, call) { this.heard.set(name, [...(this.heard.get(name) ?? []), call]); }
-        off(name, call) { this.heard.set(name, (this.heard.get(name) ?? []).filter(c => c !== call)); }
+        heardBy(context) {  // `off` forgets what the same context listens to, and nothing else
+            return {
+                get: name => this.values[name],
+                set: (name, value) => this.set(name, value),
+                on: (name, call) => this.heard.set(name, [...(this.heard.get(name) ?? []), { call, context }]),
+                off: (name, call) => this.heard.set(name, (this.heard.get(name) ?? []).filter(
+                    kept => kept.context !== context || kept.call !== (call ?? kept.call))),
+            };
+        }
         tell(number) { this.set("_py2js_update", { number }); this.set("_py2js_update", null); }
     }
     const address = URL.createObjectURL(new Blob([widget], { type: "text/javascript" }));
     const make = (await import(address)).default;
     const figures = [make(), make()], models = [new Model(), new Model()];
-    figures.forEach((figure, i) => figure.initialize({ model: models[i] }));  // ready: nothing was read yet
+    figures.forEach((figure, i) => figure.initialize({ model: models[i].heardBy("page") }));  // ready: nothing was read yet
     const before = globalThis.reads ?? 0;
     models[0].tell(1);
-    const shown = figures.map((figure, i) => figure.render({ model: models[i], el: document.body }));
+    const views = models.map(model => model.heardBy("view"));
+    const shown = figures.map((figure, i) => figure.render({ model: views[i], el: document.body }));
     models[0].tell(2);
     while (!globalThis.letIn) await new Promise(later => setTimeout(later, 10));
     globalThis.letIn();
     await Promise.all(shown);
+    views[0].off("change:_py2js_update");  // the view is closed, the figure stays
     models[0].tell(3);
     return { before, reads: globalThis.reads, met: globalThis.met };
 }"""

@@ -96,7 +96,7 @@ def narrower(method: Callable, knob: str, objective: object, name: str = "") -> 
     for value in extremes(method, knob):
         knobs = {knob: value, **BESIDE.get((name, knob), {}), **WITH.get((name, knob, value), {})}
         rollouts = knobs.pop("rollouts", 4)
-        budget = Budget(steps=3, max_total_tokens=10**6)  # room for a probe of 40 answers a row
+        budget = Budget(steps=3, max_total_tokens=10**5)  # room for a probe of 40 answers a row
         how = dict(budget=budget, batch_size=4, rollouts=rollouts, objective=objective, name="it")
         runs = simulate(partial(method, **knobs), made_pool(), **how)
         idle = "failed: nothing was trained ("  # the number was accepted; with it no row is left to train
