@@ -117,16 +117,16 @@ def to_binary(rows: pd.DataFrame, *, seed: Seed = 0) -> pd.DataFrame:
     return made.assign(options=pd.Series([["yes", "no"]] * len(rows), dtype=object).to_numpy())
 
 
-def to_cloze(rows: pd.DataFrame, share: float = 0.65, *, seed: Seed = 0) -> pd.DataFrame:
+def to_cloze(rows: pd.DataFrame, share: float | np.ndarray = 0.65, *, seed: Seed = 0) -> pd.DataFrame:
     """Show a part of each answer.
 
     Parameters
     ----------
     rows : DataFrame
         Rows of a pool.
-    share : float
-        Share of an answer's letters and digits that is hidden, in (0, 1]: at least one of them, and below 1 not all of
-        several. In Cog-DRIFT 0.5 to 0.8 of the digits.
+    share : float or np.ndarray
+        Share of an answer's letters and digits that is hidden, in (0, 1], one for all or one a row: at least one of
+        them, and below 1 not all of several. In Cog-DRIFT 0.5 to 0.8 of the digits.
     seed : int or Generator
         Of which are hidden.
 
@@ -147,10 +147,12 @@ def to_cloze(rows: pd.DataFrame, share: float = 0.65, *, seed: Seed = 0) -> pd.D
     'product 59 * 41\\nThe answer looks like this, with _ for what is hidden: _4_9'
     """
     rng = np.random.default_rng(seed)
-    check_rows(rows, f"to_cloze(share={share!r})")
-    if not 0 < share <= 1:
-        raise PoolError(f"to_cloze(share={share!r}): give the share of an answer that is hidden, above 0 and up to 1")
-    shown = [masked(answer, share, rng) for answer in rows["answer"]]
+    check_rows(rows, "to_cloze")
+    shares = np.broadcast_to(np.asarray(share, float), len(rows)).tolist()
+    for one in shares:
+        if not 0 < one <= 1:
+            raise PoolError(f"to_cloze(share={one:g}): give the share of an answer that is hidden, above 0 and up to 1")
+    shown = [masked(answer, hidden, rng) for answer, hidden in zip(rows["answer"], shares, strict=True)]
     lines = [f"\nThe answer looks like this, with _ for what is hidden: {text}" for text in shown]
     return _formed(rows, "cloze").drop(columns="options", errors="ignore").assign(prompt=_lengthened(rows, lines))
 

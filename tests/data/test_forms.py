@@ -151,6 +151,8 @@ def test_a_cloze_shows_the_rest_of_the_answer(embedded, share):
 def test_shares_of_a_mask():
     rng = np.random.default_rng(0)
     assert [masked("1234", share, rng).count("_") for share in (0.1, 0.5, 0.8, 0.99, 1)] == [1, 2, 3, 3, 4]
+    two = pd.DataFrame({"prompt": "q", "answer": "1234"}, index=["a", "b"])
+    assert cl.data.to_cloze(two, np.array([0.25, 0.75])).prompt.str.count("_").tolist() == [2, 4]  # one in the words
     assert masked("7", 0.5, rng) == "_" and masked("-1/2", 1, rng) == "-_/_"
 
 
