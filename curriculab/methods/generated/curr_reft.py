@@ -114,4 +114,4 @@ def check(bench: CheckBench) -> Check:
 
 def _signal(runs: object) -> float:
     """Share of the first step's groups with right and wrong answers; no claim, since it follows from chance alone."""
-    return float((runs.groups[runs.groups.step == 1].spread > 0).mean())
+    return float((runs.groups[runs.groups.step == 0].spread > 0).mean())
