@@ -6,12 +6,15 @@ train, test = cl.split(pool, test=300, by="level", seed=0)
 Here belong the sources (sources/, one file each; loading.py calls them), reading files (files.py, cells.py,
 excel.py, encodings.py, layouts.py, values.py), bringing a source's columns into a pool's (mapping.py, options.py,
 chats.py, conversations.py, levels.py, guessing.py, shaping.py), what every pool must satisfy (validation.py),
-splitting it (splitting.py, twins.py), words of any script (words.py), and the world that the clinic's questions are
-about (clinic_world.py). Nothing here knows of a model.
+splitting it (splitting.py, twins.py), the same rows in other forms (forms.py, distractors.py, chains.py), words of
+any script (words.py), and the world that the clinic's questions are about (clinic_world.py). Nothing here knows of a
+model.
 """
 
+from curriculab.data.chains import compose
 from curriculab.data.chats import chat_answer, chat_prompt
 from curriculab.data.files import data_path, find
+from curriculab.data.forms import hints, restate, to_binary, to_choice, to_cloze
 from curriculab.data.loading import load_pool
 from curriculab.data.mapping import count_solution_steps, text_after, text_boxed, text_joined
 from curriculab.data.options import pick_option
@@ -25,18 +28,24 @@ __all__ = [
     "SOURCES",
     "chat_answer",
     "chat_prompt",
+    "compose",
     "count_solution_steps",
     "data_path",
     "find",
+    "hints",
     "load_pool",
     "near_twins",
     "pick_option",
     "render_prompt",
+    "restate",
     "source",
     "split",
     "text_after",
     "text_boxed",
     "text_joined",
+    "to_binary",
+    "to_choice",
+    "to_cloze",
     "validate",
 ]
 

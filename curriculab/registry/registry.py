@@ -28,11 +28,18 @@ PLACES = {
     "method": "curriculab.methods.registry:METHODS",
     "objective": "curriculab.objectives.registry:OBJECTIVES",
 }
+JUDGE = "curriculab.rewards.verification:verify_rows"  # what judges answers; data, which needs it, stands below
 
 
 def registry_of(kind: str) -> Registry:
     """The registry of a kind, "method" or "objective", imported now."""
     module, _, name = PLACES[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def judge() -> Callable[..., Any]:
+    """`verify_rows` of curriculab.rewards, imported now: (rows, texts) -> worth of each text, (rows,)."""
+    module, _, name = JUDGE.partition(":")
     return getattr(importlib.import_module(module), name)
 
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from curriculab.registry.registry import Registry, Unit, decorated_units
+from curriculab.registry.registry import Registry, Unit, decorated_units, judge
+from curriculab.rewards import verify_rows
 
 COLOURS = '''
 """Two colours."""
@@ -203,3 +204,8 @@ def test_the_registry_needs_no_torch():
     )
     out = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout
     assert not {"torch", "pandas", "numpy", "curriculab.protocol"} & set(out.split())
+
+
+def test_what_stands_below_the_judge_finds_it():
+
+    assert judge() is verify_rows
