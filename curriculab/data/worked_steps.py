@@ -74,3 +74,32 @@ def reached(line: str) -> str | None:
         return found[0].replace(",", "")
     found = NUMBER.findall(line)
     return found[-1].replace(",", "") if found else None
+
+
+def stated_answer(text: str) -> str:
+    """The answer that a worked text ends with.
+
+    Parameters
+    ----------
+    text : str
+        A solution, or a bare answer.
+
+    Returns
+    -------
+    str
+        What the last line that only states an answer says; without one, the value of the last step; a text of one line
+        without any calculation or "->" as it is.
+
+    Examples
+    --------
+    >>> from curriculab.data.worked_steps import stated_answer
+    >>> [stated_answer(text) for text in ("<<2+3=5>>\\n<<5*4=20>>", "pur -> rup", "Paris", "1\\n#### 7")]
+    ['20', 'rup', 'Paris', '7']
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if match := ANSWER_LINES.match(line):
+            return line[match.end() :].strip(" :.")
+    found = [step.value for step in steps(text) if step.value is not None]
+    is_worked = len(lines) > 1 or "<<" in text or "->" in text
+    return found[-1] if is_worked and found else text

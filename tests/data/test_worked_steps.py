@@ -13,7 +13,7 @@ import pytest
 from curriculab.data.files import data_path
 from curriculab.data.loading import load_pool
 from curriculab.data.sources import ladder
-from curriculab.data.worked_steps import Step, reached, steps
+from curriculab.data.worked_steps import Step, reached, stated_answer, steps
 from tests.data.sources.test_ladder import LEGS_OF, solve_equation
 
 CALCULATION = re.compile(r"<<(-?\d+)([-+*/%])(-?\d+)(?:\+(\d+))?=(-?\d+)>>")
@@ -312,3 +312,18 @@ def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(TypeError) as error:
         steps(float("nan"))
     assert str(error.value) == "steps of nan: a solution is a text with one step a line; leave out rows without one"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<<2+3=5>>\n<<5*4=20>>", "20"),
+        ("2 + 3 = 5\n#### 5\nanswer: 6.", "6"),
+        ("pur -> rup", "rup"),
+        ("12 pens", "12 pens"),
+        ("so\nit is", "so\nit is"),
+        ("", ""),
+    ],
+)
+def test_the_answer_that_a_text_ends_with(text: str, answer: str) -> None:
+    assert stated_answer(text) == answer
