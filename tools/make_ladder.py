@@ -5,9 +5,11 @@
     ladder/sort/1/0000 sort down 12 77 31   77 31 12 sort     1
 
 `python -m tools.make_ladder` writes the shipped table (`data/ladder.parquet`). Only that needs reasoning-gym (the
-optional extra `gym`); reading the table needs neither it nor a compiler. Values and answers come from the generators,
-through their own knobs; the short wording is ours, and so are the phrases of `reverse` and `caesar`, which join words
-drawn by `spell_backward` (the package's own sentences are too few and too long for six levels).
+optional extra `gym`); reading the table needs neither it nor a compiler, nor do the worked steps of its items
+(`solution`, see ladder_steps.py): `python -m tools.make_ladder --solutions` adds them to the table that is there.
+Values and answers come from the generators, through their own knobs; the short wording is ours, and so are the phrases
+of `reverse` and `caesar`, which join words drawn by `spell_backward` (the package's own sentences are too few and too
+long for six levels).
 
 A tenth of the items, picked by a hash of the prompt, is held out: never in any training text.
 """
@@ -28,6 +30,7 @@ import pandas as pd
 
 from curriculab.data.files import data_path
 from curriculab.data.sources.ladder import LEVELS, SKILLS
+from tools.ladder_steps import worked
 
 PROMPT_BYTES = {1: 48, 2: 62, 3: 77, 4: 91, 5: 106, 6: 120}  # the longest prompt of a level
 
@@ -397,12 +400,26 @@ def thin(rows: list[Item]) -> list[Item]:
     return rows
 
 
+def with_solutions(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with each item's worked steps as its last column; everything else stays as it is."""
+    solutions = [worked(prompt, answer) for prompt, answer in zip(table["prompt"], table["answer"], strict=True)]
+    return table.drop(columns="solution", errors="ignore").assign(solution=solutions)
+
+
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """One parquet file, written whole by rename."""
+    """One parquet file, written whole by rename; whole columns are packed at once, which keeps it below 10 MB."""
     part = path.with_name(path.name + ".part")
     flags = [is_held_out(prompt) for prompt in table["prompt"]]
-    table.assign(held_out=flags).astype({"level": "int8"}).to_parquet(
-        part, index=False, compression="zstd", compression_level=22, row_group_size=len(table)
+    texts = ("prompt", "answer", "solution")
+    with_solutions(table.assign(held_out=flags)).astype({"level": "int8"}).to_parquet(
+        part,
+        index=False,
+        compression="zstd",
+        compression_level=22,
+        row_group_size=len(table),
+        data_page_size=2**26,
+        use_dictionary=["topic"],
+        column_encoding={name: "DELTA_LENGTH_BYTE_ARRAY" for name in texts},
     )
     os.replace(part, path)
 
@@ -412,8 +429,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--items", type=int, default=ITEMS, help="distinct items a cell aims at")
     parser.add_argument("--out", type=Path, default=data_path("ladder.parquet"))
+    parser.add_argument("--solutions", action="store_true", help="only add worked steps to the table that is there")
     options = parser.parse_args()
-    write_table(generate(seed=options.seed, items=options.items), options.out)
+    if options.solutions:
+        table = pd.read_parquet(options.out)
+    else:
+        table = generate(seed=options.seed, items=options.items)
+    write_table(table, options.out)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 

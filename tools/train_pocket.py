@@ -622,12 +622,18 @@ def _versions() -> dict[str, str]:
 
 
 def _digests() -> dict[str, str]:
-    """SHA-256 of the tables that hold the items."""
+    """SHA-256 of the tables that hold the items: of the ladder's columns that are read here, and of the clinic's file.
+
+    The ladder's worked steps came later, and no training text holds them.
+    """
     from hashlib import sha256
 
     from curriculab.data.files import data_path
 
-    return {name: sha256(data_path(name).read_bytes()).hexdigest() for name in ("ladder.parquet", "clinic.csv.xz")}
+    ladder = pd.read_parquet(data_path("ladder.parquet"), columns=["prompt", "answer", "topic", "level", "held_out"])
+    items = ladder.to_csv(index=False).encode()
+    clinic = data_path("clinic.csv.xz").read_bytes()
+    return {"ladder.parquet": sha256(items).hexdigest(), "clinic.csv.xz": sha256(clinic).hexdigest()}
 
 
 CARD = """---

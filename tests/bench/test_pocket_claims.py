@@ -12,6 +12,7 @@ from curriculab.bench.pocket_claims import (
     partial_rank_correlation,
     rank_correlation,
     shared_top,
+    worst_step,
 )
 from curriculab.methods.check import RESULTS
 
@@ -37,6 +38,11 @@ def test_the_shared_top_is_counted():
     """Of eight rows the top quarter is two: {7, 6} and {7, 0} share one."""
     assert shared_top(np.arange(8.0), np.array([9, 1, 2, 3, 4, 5, 6, 10.0])) == 0.5
     assert shared_top(np.arange(8.0), np.arange(8.0)) == 1.0 and shared_top(np.arange(8.0), -np.arange(8.0)) == 0.0
+
+
+def test_the_worst_step_is_the_line_of_the_largest_mean_behind_the_first():
+    """Lines of 3, 2 and 2 bytes with what ends them; the first, 9 nats a byte, does not count."""
+    assert worst_step("ab\nc\nd", np.array([9, 9, 9, 1, 2, 4, 1.0])) == 2.5
 
 
 @pytest.mark.slow

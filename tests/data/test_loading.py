@@ -31,7 +31,7 @@ def test_unknown_sources_and_arguments(here: Path) -> None:
     assert message("laddder") == f"unknown source 'laddder'; known are {KNOWN}"
     assert message("ftp:x") == f"unknown source 'ftp:x'; known are {KNOWN}"
     assert message("ladder", split="test") == (
-        "load_pool('ladder') takes no argument 'split'; it takes skills, levels, n, seed"
+        "load_pool('ladder') takes no argument 'split'; it takes skills, levels, solutions, n, seed"
     )
 
 

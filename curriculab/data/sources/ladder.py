@@ -1,4 +1,8 @@
-"""Ladder: twelve verifiable skills at six levels."""
+"""Ladder: twelve verifiable skills at six levels, each item with worked steps for those who ask for them.
+
+prompt                  answer  solution (with solutions=True)
+solve 119*w - 48 = 1499 13      "<<1499+48=1547>>\\n<<1547/119=13>>"
+"""
 
 from __future__ import annotations
 
@@ -39,11 +43,18 @@ def whole_table() -> pd.DataFrame:
     path = data_path("ladder.parquet")
     if not path.is_file():
         raise PoolError(f"ladder: {path} is missing; make it with: python -m tools.make_ladder")
-    table = pd.read_parquet(path).astype({"level": "int64"})
+    table = pd.read_parquet(path, columns=["prompt", "answer", "topic", "level", "held_out"]).astype({"level": "int64"})
     place = table.groupby(["topic", "level"], sort=False).cumcount().astype("str").str.zfill(5)
     ids = "ladder/" + table["topic"] + "/" + table["level"].astype("str") + "/" + place
     columns = ["prompt", "answer", "topic", "level", "task", "held_out"]
     return table.assign(task="ladder").set_index(pd.Index(ids, name="id"))[columns]
+
+
+@lru_cache(maxsize=1)
+def worked_solutions() -> pd.Series:
+    """The worked solution of every item by id, one step a line; read only where it is asked for, never changed."""
+    texts = pd.read_parquet(data_path("ladder.parquet"), columns=["solution"])["solution"]
+    return texts.set_axis(whole_table().index)
 
 
 @lru_cache(maxsize=1)
@@ -61,15 +72,19 @@ def load(
     levels: int | Sequence[int] | None = None,
     n: int | None = None,
     seed: int = 0,
+    solutions: bool = False,
 ) -> pd.DataFrame:
     """`n` items (all without it) in an order of `seed`, balanced over levels, then skills; a tenth of them held out.
 
-    A cell that holds fewer items than its share is named in a warning and the level's other skills fill up; a level
-    that holds too few is an error.
+    With `solutions`, a column `solution` holds each item's worked steps, one a line; supervised training then learns
+    these in place of the answer, so that it is not there by itself. A cell that holds fewer items than its share is
+    named in a warning and the level's other skills fill up; a level that holds too few is an error.
     """
     chosen_skills = checked(skills, SKILLS, "skill")
     chosen_levels = checked(levels, LEVELS, "level")
     table, rng = whole_table(), np.random.default_rng(np.random.SeedSequence(seed))
+    if solutions:
+        table = table.assign(solution=worked_solutions())
     if n is None:
         inside = table["topic"].isin(chosen_skills) & table["level"].isin(chosen_levels)
         return table.iloc[rng.permutation(np.flatnonzero(inside))].copy()
