@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from curriculab.objectives.entropy import MODES as ENTROPY_MODES
+from curriculab.objectives.entropy import entropy_slope, entropy_weights
 from curriculab.objectives.importance import MODES, Importance
 from curriculab.objectives.objective import (
     LearnedTokens,
@@ -86,6 +88,11 @@ class Grpo(Objective):
         "none" (False).
     beta : float
         Coefficient of the divergence from the base.
+    entropy : float
+        Coefficient of a bonus, the mean over tokens of w times the entropy (nats) of the prediction at the token; TRL
+        has none. On the simulated student it draws an ability to where right and wrong answers are equally likely.
+    entropy_by : str
+        w is 1 for all "tokens", or by "covariance" of advantage and log-probability, fixed before the step (`entropy`).
     use_bias_correction_kl : bool
         Is that term multiplied by the ratio, as in DeepSeek-V3.2 (2025)? False: Shao et al. (2024).
     num_iterations : int
@@ -127,6 +134,8 @@ class Grpo(Objective):
     epsilon_high: float | None = None
     scale_rewards: str | bool = "group"
     beta: float = 0.0
+    entropy: float = 0.0
+    entropy_by: str = "tokens"
     use_bias_correction_kl: bool = True
     num_iterations: int = 1
     max_completion_length: int | None = None
@@ -150,7 +159,7 @@ class Grpo(Objective):
         super().__post_init__()
         if isinstance(self.scale_rewards, bool):
             object.__setattr__(self, "scale_rewards", "group" if self.scale_rewards else "none")
-        for name in ("epsilon", "beta", "std_epsilon"):
+        for name in ("epsilon", "beta", "entropy", "std_epsilon"):
             check_number(self, name, 0)
         for name in ("epsilon_high", "importance_sampling_clip_max", "importance_sampling_clip_min"):
             if getattr(self, name) is not None:
@@ -159,12 +168,18 @@ class Grpo(Objective):
         check_choice(self, "scale_rewards", SCALES)
         check_choice(self, "baseline", BASELINES)
         check_choice(self, "importance_sampling_mode", MODES)
+        check_choice(self, "entropy_by", ENTROPY_MODES)
         _check_together(self)
 
     @property
     def reads_base(self) -> bool:
         """Is the learner held near the base?"""
         return self.beta > 0
+
+    @property
+    def reads_entropy(self) -> bool:
+        """Is there a bonus for entropy?"""
+        return self.entropy > 0
 
     @property
     def averages(self) -> str:
@@ -203,6 +218,8 @@ class Grpo(Objective):
         if tokens.base is not None:
             near = rows["kl_weight"].to_numpy(float) if "kl_weight" in rows else np.ones(len(rows))
             found |= {"base": tokens.base, "beta": along(self.beta * near)}
+        if self.reads_entropy:
+            found["bonus"] = _bonus(self, found["advantage"], tokens, found["weight"])
         return Terms(found, {"advantage": advantage})
 
     def loss(
@@ -217,8 +234,10 @@ class Grpo(Objective):
         answer: Any = None,
         base: Any = None,
         beta: Any = None,
+        bonus: Any = None,
+        entropies: Any = None,
     ) -> Any:
-        """Weighted sum of the tokens' losses; every tensor is (tokens,)."""
+        """Weighted sum of the tokens' losses, less the bonus for entropy; every tensor is (tokens,)."""
         now = logp.detach()
         before = now if old is None else torch.where(torch.isnan(old), now, old)
         ratio = torch.exp(logp - before)
@@ -233,7 +252,8 @@ class Grpo(Objective):
             off = base - logp
             divergence = torch.exp(off) - off - 1
             loss = loss + beta * divergence * (ratio if self.use_bias_correction_kl else 1.0)
-        return (loss * weight).sum()
+        total = (loss * weight).sum()
+        return total if bonus is None else total - (bonus * entropies).sum()
 
     def figures(self, torch: Any, logp: Any, *, old: Any, sampled: Any, answer: Any = None, **terms: Any) -> Mapping:
         """How far the forward's log-probabilities are from the decode's, of tokens that these weights sampled."""
@@ -267,6 +287,10 @@ class Grpo(Objective):
         push, size = self.advantages(rows), _group_size(rows)
         judged = ~np.isnan(known.right)
         ability = 2 * push * (np.nan_to_num(known.right, nan=0.0) - known.chance) * judged / size
+        if self.reads_entropy:
+            said = np.log(np.where(known.right == 1, known.chance, 1 - known.chance))
+            weight = entropy_weights(push, said, self.entropy_by)
+            ability = ability + 2 * self.entropy * weight * entropy_slope(known.chance) * judged / size
         gap = known.length_gap()
         length = None if gap is None else 2 * push * gap / size
         return SimulatedGain(ability, length, {"advantage": push})
@@ -300,6 +324,17 @@ def _check_together(setting: Grpo) -> None:
         value = getattr(setting, name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise ValueError(f"Grpo({name}={value!r}); give a whole number of at least {least}")
+
+
+def _bonus(
+    setting: Grpo, advantage: Sequence[np.ndarray], tokens: LearnedTokens, weight: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """What each learned token's entropy is multiplied by, of each row (learned,)."""
+    flat = np.concatenate([*advantage, np.empty(0)])
+    said = np.concatenate([*tokens.sampled, np.empty(0)]) if len(tokens.sampled) else np.full(len(flat), np.nan)
+    found = setting.entropy * entropy_weights(flat, said, setting.entropy_by)
+    own = np.split(found, np.cumsum(tokens.counts)[:-1])
+    return [w * one for w, one in zip(weight, own, strict=True)]
 
 
 def _old(rows: Rows, tokens: LearnedTokens) -> list[np.ndarray]:
