@@ -67,9 +67,9 @@ class Grpo(Objective):
     answers (`num_iterations`) keep it. Tokens that the same role sampled with other weights have that of their decode;
     of tokens that came from elsewhere (words of a data set, of a teacher) it is the forward's own at every update.
 
-    Reads `advantage`, else `reward` within `group` (groups may be of any size); `weight` (one per answer, times the
-    whole loss), `token_weight` (one array per answer), `kl_weight` (one per answer, times beta), `old_logprobs` (one
-    array per answer, in place of what is said above).
+    Reads `advantage`, else `reward` within `group` (of any size); `weight` (one per answer, times the whole loss),
+    `kl_weight` (the same, times beta), `token_weight` and `old_logprobs` (an array per answer, the latter in place of
+    what is said above).
 
     Parameters
     ----------
@@ -198,7 +198,6 @@ class Grpo(Objective):
             return found
         return dataclasses.replace(found, max_completion_length=max_completion_length)
 
-    # -- the loss -----------------------------------------------------------------------------------------------------
     def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
         """Of every learned token: advantage, weight, `old` (NaN: the forward's own), the decode's, and the base's."""
         if self.averages == "length" and self.max_completion_length is None:
