@@ -122,17 +122,30 @@ def hostile(rng: np.random.Generator) -> str:
     return one(SHELLS).format(core)
 
 
+RULES = """[
+{"rule": "words", "n": 3}, {"rule": "sentences", "n": 2}, {"rule": "order", "first": "a", "second": "b"},
+{"rule": "alphabetical"}, {"rule": "distinct"}, {"rule": "times", "part": "a", "n": 2}, {"rule": "long_words", "n": 3},
+{"rule": "keywords:forbidden_words", "forbidden_words": ["the", "answer"]}, {"rule": "detectable_format:json_format"},
+{"rule": "detectable_content:number_placeholders", "num_placeholders": 2}, {"rule": "detectable_format:title"},
+{"rule": "detectable_format:number_highlighted_sections", "num_highlights": 2}, {"rule": "combination:two_responses"},
+{"rule": "detectable_format:multiple_sections", "section_spliter": "SECTION", "num_sections": 2},
+{"rule": "length_constraints:nth_paragraph_first_word", "num_paragraphs": 2, "nth_paragraph": 1, "first_word": "so"},
+{"rule": "detectable_content:postscript", "postscript_marker": "P.S."}
+]"""
+
+
 def fuzz(n: int, seed: int = 0) -> Iterator[tuple[str | None, str, float, float]]:
     """Judge `n` hostile texts: task, text, worth, and seconds it took less those waited for a worker to be ready."""
     rng = np.random.default_rng(seed)
     tasks = ["math", "math", None, *(name for name in VERIFIERS if not name.endswith(":"))]
     if importlib.util.find_spec("reasoning_gym") is not None:
         tasks.append("gym:countdown")  # its scorer evaluates the answer
-    known = {"metadata": '{"numbers": [1, 2, 3], "target": 6}', "options": ("Paris", "72", "(1,2]", "3 7 9")}
+    options = ("Paris", "72", "(1,2]", "3 7 9")
     for _ in range(n):
         task, gold, text = tasks[rng.integers(len(tasks))], GOLD[rng.integers(len(GOLD))], hostile(rng)
         waited, began = limits()["restart_seconds"], time.perf_counter()
-        worth = verify(text, gold, task, **known)
+        metadata = RULES if task in ("rules", "ifeval") else '{"numbers": [1, 2, 3], "target": 6}'
+        worth = verify(text, gold, task, metadata=metadata, options=options)
         yield task, text, worth, time.perf_counter() - began - (limits()["restart_seconds"] - waited)
 
 

@@ -48,11 +48,11 @@ def load_pool(
     Parameters
     ----------
     source : str, Path or DataFrame
-        "ladder" (takes `skills`, `levels`), "clinic" and "word_problems" (`topics`, `levels`), "gym:<task>" (the
-        task's own `knobs`; 500 rows unless `n`), "hf:<id>" or "hf:<folder>" (`split`, `columns`, and `name` for its
-        configuration), a .jsonl, .json, .csv, .tsv, .xlsx or .parquet file (`columns`; `sheet` of an Excel file,
+        "ladder" (takes `skills`, `levels`), "clinic", "rules" and "word_problems" (`topics`, `levels`), "gym:<task>"
+        (the task's own `knobs`; 500 rows unless `n`), "hf:<id>" or "hf:<folder>" (`split`, `columns`, and `name` for
+        its configuration), a .jsonl, .json, .csv, .tsv, .xlsx or .parquet file (`columns`; `sheet` of an Excel file,
         `encoding` of a text), looked for here and in the folder `CURRICULAB_DATA`, a table that is there already
-        (`columns`), or a source that another package offers.
+        (`columns`), or a source that another package offers. A table in IFEval's format is judged by its rules.
     columns : mapping, optional
         Target name to a column of the source, to a place inside one ("choices.text", "messages.0.content"), or to a
         function of the source's table, such as ``text_after("answer", "####")``; ``{"task": "math"}`` names the

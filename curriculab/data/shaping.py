@@ -11,6 +11,7 @@ import pandas as pd
 from curriculab.data.cells import with_points
 from curriculab.data.chats import chat_prompt, say_of_turns, with_chats
 from curriculab.data.guessing import PROMPTS, missing_column
+from curriculab.data.instructions import is_published, with_instructions
 from curriculab.data.levels import in_order, refuse_words
 from curriculab.data.mapping import map_columns, typed
 from curriculab.data.options import are_texts, are_whole_numbers, read_options
@@ -36,6 +37,8 @@ def shape(
     """
     if frame.empty:
         raise PoolError(f"{source}: found no rows, expected at least one")
+    if is_published(frame, columns or {}):
+        frame = with_instructions(frame, source)
     columns = with_chats(frame, columns or {})
     pool = map_columns(frame, source, columns, written=written, prompts=PROMPTS)
     for name in ("prompt", "answer"):

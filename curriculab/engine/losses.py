@@ -13,7 +13,8 @@ from curriculab.protocol import Rows
 
 
 class TableLoss:
-    """Loss of one request's rows; called with the negative log-likelihoods of some of its rows' tokens.
+    """Loss of one request's rows; called with the negative log-likelihoods of some of its rows' tokens, and with the
+    entropies there, for an objective that reads them.
 
     base: negative log-likelihoods under the base, per row (learned,), where the objective reads them. Coefficients are
     the request's own, fixed before the forward passes: losses of several requests can be summed, and their gradients
@@ -30,11 +31,14 @@ class TableLoss:
         terms = setting.terms(table, LearnedTokens(counts, sampled, fresh, near))
         self.setting, self.terms, self.columns = setting, terms.tokens, dict(terms.reply)
 
-    def __call__(self, nll: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    def __call__(self, nll: torch.Tensor, rows: Sequence[int], entropies: torch.Tensor | None = None) -> torch.Tensor:
         def along(per_row: Sequence[np.ndarray]) -> torch.Tensor:
             return torch.as_tensor(np.concatenate([per_row[r] for r in rows]), dtype=nll.dtype, device=nll.device)
 
-        return self.setting.loss(torch, -nll, **{name: along(values) for name, values in self.terms.items()})
+        terms = {name: along(values) for name, values in self.terms.items()}
+        if self.setting.reads_entropy:
+            terms["entropies"] = entropies
+        return self.setting.loss(torch, -nll, **terms)
 
     def figures(self, nll: Sequence[np.ndarray]) -> dict[str, float]:
         """What the objective has recorded of a whole step; nll: of each row's tokens, before it, (learned,)."""

@@ -158,6 +158,11 @@ def entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -(logp.exp() * logp).sum(-1)
 
 
+def likelihood_and_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Both of each target token, (2, n)."""
+    return torch.stack([likelihood(logits, targets), entropy(logits, targets)])
+
+
 def run_batch(
     model: Model,
     works: Sequence[Work],

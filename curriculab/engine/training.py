@@ -22,6 +22,7 @@ from curriculab.engine.packing import (
     Work,
     deal,
     likelihood,
+    likelihood_and_entropy,
     micro_batches,
     read_tokens,
     run_batch,
@@ -61,13 +62,20 @@ def train_steps(
     found: list[list] = [[None] * len(w.texts) for w in works]
     for adapter in adapters:
         adapter.open()
+    read = likelihood_and_entropy if any(s.reads_entropy for s in settings) else likelihood
     for batch in ticked([*micro_batches(works, budget)]):
-        values, owners = run_batch(model, works, batch, likelihood, grad=True)
-        sum(losses[i](part, rows) for i, rows, part in _by_work(values, owners)).backward()
-        deal(values.detach().cpu().numpy(), owners, found)
+        values, owners = run_batch(model, works, batch, read, grad=True)
+        sum(_loss(losses[i], part, rows) for i, rows, part in _by_work(values, owners)).backward()
+        nll = values if values.ndim == 1 else values[0]
+        deal(nll.detach().cpu().numpy(), owners, found)
     per_row = [_means(own) for own in found]
     norms = _steps(works, settings, per_row, rate_factors or [1.0] * len(tables))
     return [_answer(*each) for each in zip(works, tables, settings, losses, found, per_row, norms, strict=True)]
+
+
+def _loss(loss: TableLoss, values: torch.Tensor, rows: list[int]) -> torch.Tensor:
+    """The loss of some rows by what was read of their tokens: (tokens,), or (2, tokens) with entropies."""
+    return loss(values, rows) if values.ndim == 1 else loss(values[0], rows, values[1])
 
 
 def _means(tokens: Sequence[np.ndarray]) -> np.ndarray:
@@ -121,7 +129,7 @@ def _by_work(values: torch.Tensor, owners: list[tuple[int, int, int]]) -> list[t
     for i, row, n in owners:
         rows.setdefault(i, []).append(row)
         size[i] = size.get(i, 0) + n
-    return [(i, rows[i], part) for i, part in zip(rows, values.split(list(size.values())), strict=True)]
+    return [(i, rows[i], part) for i, part in zip(rows, values.split(list(size.values()), -1), strict=True)]
 
 
 def _answer(

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from curriculab.objectives.entropy import MODES as ENTROPY_MODES
+from curriculab.objectives.entropy import entropy_slope, entropy_weights
 from curriculab.objectives.importance import MODES, Importance
 from curriculab.objectives.objective import (
     LearnedTokens,
@@ -65,9 +67,9 @@ class Grpo(Objective):
     answers (`num_iterations`) keep it. Tokens that the same role sampled with other weights have that of their decode;
     of tokens that came from elsewhere (words of a data set, of a teacher) it is the forward's own at every update.
 
-    Reads `advantage`, else `reward` within `group` (groups may be of any size); `weight` (one per answer, times the
-    whole loss), `token_weight` (one array per answer), `kl_weight` (one per answer, times beta), `old_logprobs` (one
-    array per answer, in place of what is said above).
+    Reads `advantage`, else `reward` within `group` (of any size); `weight` (one per answer, times the whole loss),
+    `kl_weight` (the same, times beta), `token_weight` and `old_logprobs` (an array per answer, the latter in place of
+    what is said above).
 
     Parameters
     ----------
@@ -86,6 +88,11 @@ class Grpo(Objective):
         "none" (False).
     beta : float
         Coefficient of the divergence from the base.
+    entropy : float
+        Coefficient of a bonus, the mean over tokens of w times the entropy of the prediction there, nats; w is fixed
+        before the step. On the simulated student it draws an ability to even odds of right and wrong. TRL has none.
+    entropy_by : str
+        w is 1 for all "tokens", or by "covariance" of advantage and log-probability: `entropy_weights`.
     use_bias_correction_kl : bool
         Is that term multiplied by the ratio, as in DeepSeek-V3.2 (2025)? False: Shao et al. (2024).
     num_iterations : int
@@ -127,6 +134,8 @@ class Grpo(Objective):
     epsilon_high: float | None = None
     scale_rewards: str | bool = "group"
     beta: float = 0.0
+    entropy: float = 0.0
+    entropy_by: str = "tokens"
     use_bias_correction_kl: bool = True
     num_iterations: int = 1
     max_completion_length: int | None = None
@@ -150,7 +159,7 @@ class Grpo(Objective):
         super().__post_init__()
         if isinstance(self.scale_rewards, bool):
             object.__setattr__(self, "scale_rewards", "group" if self.scale_rewards else "none")
-        for name in ("epsilon", "beta", "std_epsilon"):
+        for name in ("epsilon", "beta", "entropy", "std_epsilon"):
             check_number(self, name, 0)
         for name in ("epsilon_high", "importance_sampling_clip_max", "importance_sampling_clip_min"):
             if getattr(self, name) is not None:
@@ -159,12 +168,18 @@ class Grpo(Objective):
         check_choice(self, "scale_rewards", SCALES)
         check_choice(self, "baseline", BASELINES)
         check_choice(self, "importance_sampling_mode", MODES)
+        check_choice(self, "entropy_by", ENTROPY_MODES)
         _check_together(self)
 
     @property
     def reads_base(self) -> bool:
         """Is the learner held near the base?"""
         return self.beta > 0
+
+    @property
+    def reads_entropy(self) -> bool:
+        """Is there a bonus for entropy?"""
+        return self.entropy > 0
 
     @property
     def averages(self) -> str:
@@ -179,10 +194,10 @@ class Grpo(Objective):
     def fitted(self, learning_rates: Mapping[str, float], max_completion_length: int | None = None) -> Self:
         """The same settings with the learning rate filled in, and the length that "dr_grpo" divides by."""
         found = super().fitted(learning_rates, max_completion_length)
-        given = self.averages != "length" or self.max_completion_length is not None
-        return found if given else dataclasses.replace(found, max_completion_length=max_completion_length)
+        if self.averages != "length" or self.max_completion_length is not None:
+            return found
+        return dataclasses.replace(found, max_completion_length=max_completion_length)
 
-    # -- the loss -----------------------------------------------------------------------------------------------------
     def terms(self, rows: Rows, tokens: LearnedTokens) -> Terms:
         """Of every learned token: advantage, weight, `old` (NaN: the forward's own), the decode's, and the base's."""
         if self.averages == "length" and self.max_completion_length is None:
@@ -201,8 +216,9 @@ class Grpo(Objective):
         if self.importance_sampling_correction:
             found["answer"] = along(np.arange(len(rows)))
         if tokens.base is not None:
-            near = rows["kl_weight"].to_numpy(float) if "kl_weight" in rows else np.ones(len(rows))
-            found |= {"base": tokens.base, "beta": along(self.beta * near)}
+            found |= {"base": tokens.base, "beta": along(self.beta * _column_or_one(rows, "kl_weight"))}
+        if self.reads_entropy:
+            found["bonus"] = _bonus(self, found["advantage"], tokens, found["weight"])
         return Terms(found, {"advantage": advantage})
 
     def loss(
@@ -217,32 +233,25 @@ class Grpo(Objective):
         answer: Any = None,
         base: Any = None,
         beta: Any = None,
+        bonus: Any = None,
+        entropies: Any = None,
     ) -> Any:
-        """Weighted sum of the tokens' losses; every tensor is (tokens,)."""
-        now = logp.detach()
-        before = now if old is None else torch.where(torch.isnan(old), now, old)
+        """Weighted sum of the tokens' losses, less the bonus for entropy; every tensor is (tokens,)."""
+        before = logp.detach() if old is None else torch.where(torch.isnan(old), logp.detach(), old)
         ratio = torch.exp(logp - before)
-        high = self.epsilon if self.epsilon_high is None else self.epsilon_high
-        if self.loss_type == "cispo":
-            loss = -ratio.detach().clamp(max=high) * advantage * logp
-        else:
-            loss = -torch.minimum(ratio * advantage, ratio.clamp(1 - self.epsilon, 1 + high) * advantage)
+        loss = _surrogate(self, torch, ratio, advantage, logp)
         if self.importance_sampling_correction:
             loss = loss * _importance(self)(torch, before - sampled, answer)
         if base is not None:
             off = base - logp
             divergence = torch.exp(off) - off - 1
             loss = loss + beta * divergence * (ratio if self.use_bias_correction_kl else 1.0)
-        return (loss * weight).sum()
+        total = (loss * weight).sum()
+        return total if bonus is None else total - (bonus * entropies).sum()
 
     def figures(self, torch: Any, logp: Any, *, old: Any, sampled: Any, answer: Any = None, **terms: Any) -> Mapping:
         """How far the forward's log-probabilities are from the decode's, of tokens that these weights sampled."""
-        apart = (logp - sampled)[torch.isnan(old) & ~torch.isnan(sampled)].abs()
-        found = {"logprob_gap": apart.mean(), "logprob_gap_max": apart.max()} if len(apart) else {}
-        if self.importance_sampling_correction:
-            before = torch.where(torch.isnan(old), logp, old)
-            found["importance_ratio"] = _importance(self)(torch, before - sampled, answer).mean()
-        return {name: float(value) for name, value in found.items()}
+        return _figures(self, torch, logp, old, sampled, answer)
 
     def carried(self, logp: Sequence[np.ndarray], *, old: Sequence[np.ndarray], **terms: Any) -> Mapping:
         """The `old` of every token, for further updates."""
@@ -261,15 +270,28 @@ class Grpo(Objective):
         """
         return _advantages(self, rows)
 
-    # -- the simulated student ----------------------------------------------------------------------------------------
     def simulated_gain(self, rows: Rows, known: SimulatedRows) -> SimulatedGain:
         """Moves along advantage * (right - chance), each answer by its share of the group; lengths likewise."""
-        push, size = self.advantages(rows), _group_size(rows)
-        judged = ~np.isnan(known.right)
-        ability = 2 * push * (np.nan_to_num(known.right, nan=0.0) - known.chance) * judged / size
-        gap = known.length_gap()
-        length = None if gap is None else 2 * push * gap / size
-        return SimulatedGain(ability, length, {"advantage": push})
+        return _simulated_gain(self, rows, known)
+
+
+def _simulated_gain(setting: Grpo, rows: Rows, known: SimulatedRows) -> SimulatedGain:
+    """Of each answer, its share of the group; the bonus for entropy draws to even odds."""
+    push, size = setting.advantages(rows), _group_size(rows)
+    judged = ~np.isnan(known.right)
+    ability = 2 * push * (np.nan_to_num(known.right, nan=0.0) - known.chance) * judged / size
+    if setting.reads_entropy:
+        said = np.log(np.where(known.right == 1, known.chance, 1 - known.chance))
+        weight = entropy_weights(push, said, setting.entropy_by)
+        ability = ability + 2 * setting.entropy * weight * entropy_slope(known.chance) * judged / size
+    gap = known.length_gap()
+    length = None if gap is None else 2 * push * gap / size
+    return SimulatedGain(ability, length, {"advantage": push})
+
+
+def _column_or_one(rows: Rows, name: str) -> np.ndarray:
+    """A column of numbers, 1 in each row where there is none, (rows,)."""
+    return rows[name].to_numpy(float) if name in rows else np.ones(len(rows))
 
 
 def _group_size(rows: Rows) -> np.ndarray | float:
@@ -302,12 +324,41 @@ def _check_together(setting: Grpo) -> None:
             raise ValueError(f"Grpo({name}={value!r}); give a whole number of at least {least}")
 
 
+def _surrogate(setting: Grpo, torch: Any, ratio: Any, advantage: Any, logp: Any) -> Any:
+    """The clipped ratio's loss, or that of "cispo", (tokens,)."""
+    high = setting.epsilon if setting.epsilon_high is None else setting.epsilon_high
+    if setting.loss_type == "cispo":
+        return -ratio.detach().clamp(max=high) * advantage * logp
+    return -torch.minimum(ratio * advantage, ratio.clamp(1 - setting.epsilon, 1 + high) * advantage)
+
+
+def _bonus(
+    setting: Grpo, advantage: Sequence[np.ndarray], tokens: LearnedTokens, weight: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """What each learned token's entropy is multiplied by, of each row (learned,)."""
+    flat = np.concatenate([*advantage, np.empty(0)])
+    said = np.concatenate([*tokens.sampled, np.empty(0)]) if len(tokens.sampled) else np.full(len(flat), np.nan)
+    found = setting.entropy * entropy_weights(flat, said, setting.entropy_by)
+    own = np.split(found, np.cumsum(tokens.counts)[:-1])
+    return [w * one for w, one in zip(weight, own, strict=True)]
+
+
 def _old(rows: Rows, tokens: LearnedTokens) -> list[np.ndarray]:
     """What each learned token's ratio is taken to, of each row (learned,): NaN for the forward's own."""
     given = along_tokens(rows, "old_logprobs", tokens.counts)
     fresh = tokens.fresh or [np.zeros(count, bool) for count in tokens.counts]
     known = [np.where(new, np.nan, sampled) for new, sampled in zip(fresh, tokens.sampled, strict=True)]
     return [old if own is None else own for old, own in zip(known, given, strict=True)]
+
+
+def _figures(setting: Grpo, torch: Any, logp: Any, old: Any, sampled: Any, answer: Any) -> Mapping:
+    """Gaps of log-probabilities (nats), and the mean importance weight; every tensor is (tokens,)."""
+    apart = (logp - sampled)[torch.isnan(old) & ~torch.isnan(sampled)].abs()
+    found = {"logprob_gap": apart.mean(), "logprob_gap_max": apart.max()} if len(apart) else {}
+    if setting.importance_sampling_correction:
+        before = torch.where(torch.isnan(old), logp, old)
+        found["importance_ratio"] = _importance(setting)(torch, before - sampled, answer).mean()
+    return {name: float(value) for name, value in found.items()}
 
 
 def _importance(setting: Grpo) -> Importance:

@@ -142,6 +142,11 @@ class Objective:
         """Does the loss need the log-probabilities of the frozen base?"""
         return False
 
+    @property
+    def reads_entropy(self) -> bool:
+        """Does the loss read the entropy of each token's prediction? Then `loss` gets `entropies`, (tokens,), nats."""
+        return False
+
     def fitted(self, learning_rates: Mapping[str, float], max_completion_length: int | None = None) -> Self:
         """The same settings with what was left open filled in: the numbers that stand in a run's record.
 

@@ -6,11 +6,11 @@
     out = reward(out, run.progress)                                       # reward/correct, reward/length, reward
 
 Here belong what is compared with an answer (verifiers/, one file a kind of task; verification.py calls them), the
-process that judges what could hang (worker.py, worker_process.py), how an answer is found in a text and read
-(answers.py, meaning.py, quantities.py, plain.py), which verifier a right answer asks for (golds.py, pools.py), and the
-parts that a reward is added up from (parts.py). `curriculab rewards corpus` prints how often the verifiers
-err on pairs with a known verdict; `python -m tools.fuzz_verifiers --n 100000 --seed 0` throws hostile text at them and
-prints what they did.
+rules that a text is to meet (rules.py, ifeval.py), the process that judges what could hang (worker.py,
+worker_process.py), how an answer is found in a text and read (answers.py, meaning.py, quantities.py, plain.py), which
+verifier a right answer asks for (golds.py, pools.py), and the parts that a reward is added up from (parts.py).
+`curriculab rewards corpus` prints how often the verifiers err on pairs with a known verdict; `python -m
+tools.fuzz_verifiers --n 100000 --seed 0` throws hostile text at them and prints what they did.
 """
 
 from curriculab.rewards.answers import LONGEST, final, number
@@ -20,6 +20,7 @@ from curriculab.rewards.golds import kind_of
 from curriculab.rewards.parts import Band, Composite, Correct, Cosine, Overlong, Part, Tags, Triangle
 from curriculab.rewards.pools import Judging, judging_of
 from curriculab.rewards.registry import VERIFIERS, Reference, verifier
+from curriculab.rewards.rules import rules_met
 from curriculab.rewards.verification import verify, verify_rows
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "limits",
     "load_pairs",
     "number",
+    "rules_met",
     "verifier",
     "verify",
     "verify_rows",

@@ -40,12 +40,13 @@ def verify(
           where it names no other.
         - "math": as a number, else as LaTeX through math-verify.
         - "ladder", "clinic": the whole text, up to white space.
+        - "rules", "ifeval": the share of the rules in `metadata` that the text meets, NaN without any; see `rules_met`.
         - "gym:<name>": `score_answer` of that task of reasoning-gym, which reads `metadata` and may give part of the
           points; the published answer itself is always worth 1.
 
-        All but "ladder" and "clinic" look for the answer as `final` does: the last of <answer></answer>, \\boxed{},
-        "####" and "answer is" or "answer:" counts, thoughts and what follows on "Question:" are left out, and an answer
-        that names several ("A or B", "17 or 18") is none.
+        All but "ladder", "clinic", "rules" and "ifeval" look for the answer as `final` does: the last of
+        <answer></answer>, \\boxed{}, "####" and "answer is" or "answer:" counts, thoughts and what follows on
+        "Question:" are left out, and an answer that names several ("A or B", "17 or 18") is none.
 
         "math" and "gym:" run in a process of their own and are given 3 s of the processor. What a limit cuts off is
         worth 0; see `limits` and `judging`. Other packages add tasks through the entry points "curriculab.verifiers".

@@ -13,7 +13,7 @@ QUESTIONS = "id,prompt,answer,level\na,one,1,1\nb,two,2,1\nc,three,3,2\n"
 
 
 FILES = ".jsonl, .json, .csv, .parquet, .jsonlines, .ndjson, .tsv, .xlsx, .xlsm"
-KNOWN = f"'clinic', 'gym:<task>', 'hf:<id>', 'ladder', 'word_problems' or a file {FILES} (also packed, .gz)"
+KNOWN = f"'clinic', 'gym:<task>', 'hf:<id>', 'ladder', 'rules', 'word_problems' or a file {FILES} (also packed, .gz)"
 
 
 def message(source: str | Path, **options: object) -> str:

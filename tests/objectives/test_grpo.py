@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ import torch
 import curriculab as cl
 from curriculab.data.files import data_path
 from curriculab.engine.loading import load_model
+from curriculab.engine.packing import entropy, read_tokens, work_of
+from curriculab.engine.training import train_steps
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.objective import LearnedTokens
 from tests.engine.made import completed, gradient, moved_adapter
@@ -81,6 +84,8 @@ def test_advantages_by_hand_in_ragged_groups():
             lambda: Grpo().advantages(answers(reward=[1.0, 0.0], group=[1.0, np.nan])),
             "row 'r1' has no `group` (1 of 2 answers); give it one",
         ),
+        (lambda: Grpo(entropy=-0.1), "Grpo(entropy=-0.1); give a number of at least 0"),
+        (lambda: Grpo(entropy_by="row"), "Grpo(entropy_by='row'); choose 'tokens' or 'covariance'"),
         (lambda: Grpo(num_iterations=0), "Grpo(num_iterations=0); give a whole number of at least 1"),
         (
             lambda: Grpo(importance_sampling_mode="truncate"),
@@ -290,3 +295,87 @@ def test_weights_of_rows_tokens_and_divergence(model, pool):
     assert far[2] - far[1] == pytest.approx(far[1] - far[0], rel=1e-3) and far[2] != pytest.approx(far[0], rel=1e-3)
     near, _ = gradient(model, adapter, rows.assign(kl_weight=0.0), setting)
     assert near == pytest.approx(gradient(model, adapter, rows, replace(setting, beta=0.0))[0], rel=1e-5)
+
+
+# -- the bonus for entropy --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("by", ["tokens", "covariance"])
+def test_the_gradient_of_the_bonus_by_hand(by):
+    """Three tokens of two answers, four words: dH/dz_k = -p_k (log p_k + H), and dlogp/dz_k = [k said] - p_k."""
+    z = torch.tensor([[0.0, 1.0, -1.0, 0.5], [2.0, 0.0, 0.0, 0.0], [0.1, 0.2, 0.3, 0.4]], dtype=torch.float64)
+    z.requires_grad_(True)
+    said, coefficient = torch.tensor([1, 0, 3]), 0.25
+    logs = z.log_softmax(-1)
+    logp, entropies = logs[torch.arange(3), said], -(logs.exp() * logs).sum(-1)
+    rows = answers(advantage=[1.0, -2.0], weight=[1.0, 0.5])
+    sampled = logp.detach().numpy()
+    setting = Grpo(entropy=coefficient, entropy_by=by)
+    terms = setting.terms(rows, LearnedTokens(np.array([2, 1]), [sampled[:2], sampled[2:]])).tokens
+    known = {name: torch.as_tensor(np.concatenate(values)) for name, values in terms.items()}
+    setting.loss(torch, logp, entropies=entropies, **known).backward()
+
+    p = np.exp(logs.detach().numpy())
+    h = -(p * np.log(p)).sum(1)
+    advantage = np.array([1.0, 1.0, -2.0])
+    w = np.ones(3)
+    if by == "covariance":
+        covariance = (advantage - advantage.mean()) * (sampled - sampled.mean())
+        w = np.minimum(10 * np.exp(covariance) / np.exp(covariance).sum(), 5)
+    each = np.array([1.0, 1.0, 0.5]) / 3  # the answers' weights over the number of tokens
+    likelier = -advantage[:, None] * (np.eye(4)[said] - p)
+    flatter = coefficient * w[:, None] * p * (np.log(p) + h[:, None])
+    np.testing.assert_allclose(z.grad.numpy(), each[:, None] * (likelier + flatter), rtol=1e-12)
+
+
+@pytest.mark.parametrize("by", ["tokens", "covariance"])
+def test_the_bonus_of_a_model_is_the_entropy_that_a_score_reads(model, pool, by):
+    """Its value against the entropies of a forward without gradients, its gradient against differences of its value."""
+    rows, adapter = completed(model, pool, old=True), moved_adapter(model)
+    setting = Grpo(entropy=0.5, entropy_by=by, max_grad_norm=0.0)
+    loss, grad = gradient(model, adapter, rows, setting)
+    plain, plain_grad = gradient(model, adapter, rows, replace(setting, entropy=0.0))
+    texts = model.texts.encode(rows, role="learner", weights=adapter.fingerprint())
+    (read,) = read_tokens(model, [work_of(model, adapter, texts)], entropy)
+    counts = np.array([len(values) for values in read])
+    bonus = setting.terms(rows, LearnedTokens(counts, [t.sampled for t in texts])).tokens["bonus"]
+    due = -sum(float((one * values).sum()) for one, values in zip(bonus, read, strict=True))
+    assert loss - plain == pytest.approx(due, rel=1e-4)
+
+    def moved(by_much):
+        with torch.no_grad():
+            adapter.weights.add_(by_much * grad)
+        values = [gradient(model, adapter, rows, one)[0] for one in (setting, replace(setting, entropy=0.0))]
+        with torch.no_grad():
+            adapter.weights.sub_(by_much * grad)
+        return values[0] - values[1]
+
+    step = 1e-3 / float(torch.linalg.vector_norm(grad))
+    slope = float(torch.dot(grad - plain_grad, grad))
+    assert (moved(step) - moved(-step)) / (2 * step) == pytest.approx(slope, rel=0.02)
+
+
+def test_a_bonus_changes_nothing_for_those_who_share_its_forward(model, pool):
+    """A variant without one has the same bits beside one that has it, and alone."""
+    rows = completed(model, pool, old=True)
+
+    def stepped(settings):
+        adapters = [moved_adapter(model) for _ in settings]
+        train_steps(model, adapters, [rows] * len(settings), settings)
+        return [adapter.weights.detach().clone() for adapter in adapters]
+
+    plain, bonus = Grpo(lr=1e-3), Grpo(lr=1e-3, entropy=0.1)
+    (alone,) = stepped([plain])
+    beside, other = stepped([plain, bonus])
+    assert torch.equal(alone, beside) and not torch.equal(beside, other)
+
+
+def test_on_the_simulated_student_the_bonus_draws_to_even_odds():
+    """Right with p = .9, twice: each answer adds 2 * .5 * p (1 - p) log((1 - p) / p) / 2 = -.0989."""
+    known = SimpleNamespace(chance=np.array([0.9, 0.9]), right=np.array([1.0, 0.0]), length_gap=lambda: None)
+    rows = answers(advantage=[1.0, -1.0], group=[0, 0])
+    plain = Grpo().simulated_gain(rows, known).ability
+    assert plain == pytest.approx([0.1, 0.9])
+    found = Grpo(entropy=0.5).simulated_gain(rows, known).ability
+    assert found - plain == pytest.approx([-0.0989, -0.0989], abs=1e-4)
+    by = Grpo(entropy=0.5, entropy_by="covariance").simulated_gain(rows, known).ability
+    # logp .9 and .1: covariances 1 * 1.099 and -1 * -1.099, alike: 5 each
+    assert by - plain == pytest.approx([-0.4944, -0.4944], abs=1e-3)
