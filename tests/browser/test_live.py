@@ -47,7 +47,8 @@ PAGE = """async ([widget, bundle]) => {
     const address = URL.createObjectURL(new Blob([widget], { type: "text/javascript" }));
     const make = (await import(address)).default;
     const figures = [make(), make()], models = [new Model(), new Model()];
-    figures.forEach((figure, i) => figure.initialize({ model: models[i].heardBy("page") }));  // ready: nothing was read yet
+    // ready at once: nothing was read yet
+    figures.forEach((figure, i) => figure.initialize({ model: models[i].heardBy("page") }));
     const before = globalThis.reads ?? 0;
     models[0].tell(1);
     const views = models.map(model => model.heardBy("view"));
