@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 PARAMETERS = ["MODEL", "BITS", "DATA", "SEED", "STEPS", "SEEDS"]
 SERIES = ["00_start_here", "01_model", "02_data", "03_difficulty", "04_schedules", "05_order"]
-SERIES += ["06_online", "07_reward", "09_feedback", "10_context", "11_analysis", "13_report"]
+SERIES += ["06_online", "07_reward", "08_generated", "09_feedback", "10_context", "11_analysis", "13_report"]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
