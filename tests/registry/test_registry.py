@@ -207,5 +207,4 @@ def test_the_registry_needs_no_torch():
 
 
 def test_what_stands_below_the_judge_finds_it():
-
     assert judge() is verify_rows

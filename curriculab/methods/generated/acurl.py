@@ -143,9 +143,10 @@ def check(bench: CheckBench) -> Check:
         bench.final(runs)  # a failed run raises
         trained = runs.groups[runs.groups.purpose == "answer"].assign(step=lambda g: g.step + 1)  # not the measurements
         groups[told] = trained.merge(runs.metrics[["seed", "step", "round"]], on=["seed", "step"])
-    far = {told: [_from_half(g, number) for number in (0, 1)] for told, g in groups.items()}
+    first = _from_half(groups["own"], 0)
+    second = {told: _from_half(g, 1) for told, g in groups.items()}
     silent = {told: float((g[g["round"] == 1].spread == 0).mean()) for told, g in groups.items()}
-    gain, again = far["others"][1] - far["own"][1], repeated(groups["own"])
+    gain, again = second["others"] - second["own"], repeated(groups["own"])
     planted = {told: _planted_from_half(g, pool) for told, g in groups.items()}
     return Check(
         claim="after one round of new tasks success rates are nearer to one half than where each task is followed "
@@ -154,8 +155,8 @@ def check(bench: CheckBench) -> Check:
         "of other tasks (set before measuring), or 10% or more of the later tasks in an earlier round too; permuted "
         "answers to the measurement must fail",
         measured={
-            "from_half_first": far["own"][0],
-            "from_half_second": far["own"][1],
+            "from_half_first": first,
+            "from_half_second": second["own"],
             "gain": gain,
             "silent": silent["own"],
             "silent_others": silent["others"],
