@@ -127,6 +127,8 @@ class Grpo(Objective):
     TypeError: Grpo(clip=0.2): write max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio
     >>> cl.Grpo().averages, cl.Grpo(loss_type="dr_grpo").divides_by_length, cl.Grpo(beta=0.04).reads_base
     ('tokens', True, True)
+    >>> cl.Grpo(entropy=0.01).reads_entropy
+    True
     """
 
     loss_type: str = "dapo"

@@ -164,7 +164,7 @@ def four_rules(bench: CheckBench) -> tuple[pd.DataFrame, object]:
     single, student = bench.planted(dict.fromkeys(WORDS, RATE), rows=20, rate=0.15, spread=0.0)
     rules = {word: f'{{"rule": "has", "part": "{word}"}}' for word in WORDS}
     single = single.assign(answer=single["topic"], level=1, metadata=[f"[{rules[word]}]" for word in single["topic"]])
-    parts = [tuple(f"planted/{word}/{i:05d}" for word in WORDS) for i in range(20)]
+    ids = [list(single.index[single["topic"] == word]) for word in WORDS]
     whole = pd.DataFrame(
         {
             "prompt": [f"four rules {i}" for i in range(20)],
@@ -172,7 +172,7 @@ def four_rules(bench: CheckBench) -> tuple[pd.DataFrame, object]:
             "topic": WORDS[0],
             "level": len(WORDS),
             "metadata": f"[{', '.join(rules.values())}]",
-            "parts": parts,
+            "parts": list(zip(*ids, strict=True)),
         },
         index=pd.Index([f"four/{i:02d}" for i in range(20)], name="id"),
     )
