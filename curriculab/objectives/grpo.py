@@ -29,6 +29,13 @@ from curriculab.protocol import Rows
 AVERAGES = {"grpo": "rows", "bnpo": "tokens", "dapo": "tokens", "dr_grpo": "length", "cispo": "tokens"}
 BASELINES = ("group", "others", "none")
 SCALES = ("group", "batch", "none")
+CHOICES = {
+    "loss_type": tuple(AVERAGES),
+    "scale_rewards": SCALES,
+    "baseline": BASELINES,
+    "importance_sampling_mode": MODES,
+    "entropy_by": ENTROPY_MODES,
+}
 READS = ("advantage", "reward", "group", "weight", "token_weight", "kl_weight", "old_logprobs")
 
 
@@ -127,6 +134,8 @@ class Grpo(Objective):
     TypeError: Grpo(clip=0.2): write max_grad_norm for the gradient's norm, or epsilon for the clip range of the ratio
     >>> cl.Grpo().averages, cl.Grpo(loss_type="dr_grpo").divides_by_length, cl.Grpo(beta=0.04).reads_base
     ('tokens', True, True)
+    >>> cl.Grpo(entropy=0.01).reads_entropy
+    True
     """
 
     loss_type: str = "dapo"
@@ -164,11 +173,8 @@ class Grpo(Objective):
         for name in ("epsilon_high", "importance_sampling_clip_max", "importance_sampling_clip_min"):
             if getattr(self, name) is not None:
                 check_number(self, name, 0)
-        check_choice(self, "loss_type", tuple(AVERAGES))
-        check_choice(self, "scale_rewards", SCALES)
-        check_choice(self, "baseline", BASELINES)
-        check_choice(self, "importance_sampling_mode", MODES)
-        check_choice(self, "entropy_by", ENTROPY_MODES)
+        for name, allowed in CHOICES.items():
+            check_choice(self, name, allowed)
         _check_together(self)
 
     @property
