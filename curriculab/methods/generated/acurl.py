@@ -1,9 +1,12 @@
 """ACuRL: the next tasks follow from success on the last ones: harder, of the same level, or what they take for granted.
 
 Title    ACuRL: Autonomous Continual Learning of Computer-Use Agents
+Authors  Xue et al.
+Year     2026
 Number   10
 Needs    objective grpo; columns level
-Paper    ACuRL, on continual learning of computer-use agents; read with its released code (OSU-NLP-Group/ACuRL)
+Paper    Xue et al. 2026, "Autonomous Continual Learning of Computer-Use Agents for Environment Adaptation", arXiv
+         2602.10356; read with its released code (OSU-NLP-Group/ACuRL)
 Kept     tasks of 16 easy, 10 medium and 6 hard ones in each context at first; reinforcement on them, drawn uniformly,
          from the weights of the round before; success rate of every task, SR; then three rounds of new tasks, one from
          each old one: SR > 0.7 a harder one, 0.3 to 0.7 another of the same difficulty, < 0.3 one that isolates a skill

@@ -64,12 +64,10 @@ def test_a_row_goes_on_to_the_open_question_and_never_back():
 
 
 def test_a_window_of_two_takes_the_mean_of_the_last_two_visits_and_is_emptied():
-    # 0, then (0 + 8) / 2 = 4 of 8 and the bonus: 0.7; emptied; 8 alone is no window; (8 + 0) / 2 again
-    assert visits([right(0), right(8), right(8), right(0), right(0)], window=2) == ["choice4"] * 2 + [
-        "choice10"
-    ] * 2 + ["cloze"]
-    # (0 + 0) / 2, then (0 + 2) / 2: of the last two, 0.125 + 0.2; then (2 + 6) / 2 = 0.5 + 0.2
-    assert visits([right(0), right(0), right(2), right(6), right(0)], window=2) == ["choice4"] * 4 + ["choice10"]
+    # 0 of 8: 0.2; then (0 + 5) / 2 of 8 and the bonus: 0.5125; emptied: 2 alone: 0.45
+    assert visits([right(0), right(5), right(2), right(0)], window=2) == ["choice4"] * 2 + ["choice10"] * 2
+    # 0; (0 + 4) / 2: 0.45; of the last two (4 + 1) / 2: 0.5125, of the first two again 0.45
+    assert visits([right(0), right(4), right(1), right(0)], window=2) == ["choice4"] * 3 + ["choice10"]
 
 
 def test_the_reward_is_correctness_and_a_fifth_for_the_form():
