@@ -14,7 +14,7 @@ import curriculab as cl
 from curriculab import methods
 from curriculab.bench.simulate import simulate
 from curriculab.registry.knobs import Knob, check_knobs, knobs_of
-from tests.methods.test_contract import WRITTEN, made_pool, objective_of
+from tests.methods.test_contract import WRITTEN, made_pool, objective_for
 
 
 def method(
@@ -122,7 +122,7 @@ def outcome(name: str, knob: str, value: object) -> str:
     """What comes of a simulated run of three steps with one knob set: "trained", or the line that says why not."""
     try:
         method = partial(WRITTEN[name].method, **{knob: value})
-        runs = simulate(method, made_pool(), steps=3, batch_size=4, objective=objective_of(name), rollouts=4)
+        runs = simulate(method, made_pool(), steps=3, batch_size=4, objective=objective_for(name), rollouts=4)
     except ValueError as error:
         return f"refused: {error}"
     return next(iter(runs.failed.values()), "trained")
