@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
 from curriculab.bench.pocket_claims import (
     CLAIMS,
     PocketBench,
+    auc_of,
     partial_rank_correlation,
     rank_correlation,
     shared_top,
+    verdict,
     worst_step,
 )
 from curriculab.methods.check import RESULTS
@@ -43,6 +46,18 @@ def test_the_shared_top_is_counted():
 def test_the_worst_step_is_the_line_of_the_largest_mean_behind_the_first():
     """Lines of 3, 2 and 2 bytes with what ends them; the first, 9 nats a byte, does not count."""
     assert worst_step("ab\nc\nd", np.array([9, 9, 9, 1, 2, 4, 1.0])) == 2.5
+
+
+def test_an_auc_counts_pairs_and_half_of_equal_ones():
+    own = pd.DataFrame({"right": [1, 1, 0, 0], "score": [3, 1, 1, 0]})
+    assert auc_of(own, "score") == 0.875  # three of four pairs, and a half
+    assert np.isnan(auc_of(own.iloc[:2], "score"))
+
+
+def test_the_critic_is_asked_about_an_answer():
+    said = pd.DataFrame({"prompt": ["1+1"], "answer": ["2"], "text": ["3"]}, index=["a"])
+    asked = verdict(said, "no")
+    assert asked["prompt"].tolist() == ["1+1\n3\nRight?"] and asked["turns"].iloc[0][0].text == "no"
 
 
 @pytest.mark.slow
