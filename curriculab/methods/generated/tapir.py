@@ -124,24 +124,25 @@ def check(bench: CheckBench) -> Check:
     shares, apart = mixed(bench)
     off = float(np.abs(shares - [0.3, 0.5, 0.7]).max())
     return Check(
-        claim="at as many rows, a share of hard rows that rises from 0.3 to 0.7 ends more accurate on hard rows than "
-        "0.5 throughout",
-        refuted_by="less than 0.02 more right answers to the rows of the two highest levels (set before the first run)",
-        measured={"gain": float(gain.mean()), "error": error},
-        held=float(gain.mean()) >= 0.02,
+        claim="rows that a student fails have the shares 0.3, 0.5 and 0.7 of the three rounds, and with task types in "
+        "balance the accuracies of the types differ less",
+        refuted_by="a share further than 0.1 from these (240 rows a round: three standard errors), or accuracies of "
+        "types that differ as much or more; gaps that are dealt to other rows must fail",
+        measured={"off": off, "apart": apart[0], "apart_free": apart[1]},
+        held=bool(off <= 0.1 and apart[0] < apart[1]),
         seeds=bench.seeds,
-        detectable=POWER * error * 2,  # of three seeds: t has two degrees of freedom
-        threshold=0.02,
+        mechanism=True,
         also=(
             Check(
-                claim="rows that a student fails have the shares 0.3, 0.5 and 0.7 of the three rounds, and with task "
-                "types in balance the accuracies of the types differ less",
-                refuted_by="a share further than 0.1 from these (240 rows a round: three standard errors), or "
-                "accuracies of types that differ as much or more; gaps that are dealt to other rows must fail",
-                measured={"off": off, "apart": apart[0], "apart_free": apart[1]},
-                held=bool(off <= 0.1 and apart[0] < apart[1]),
+                claim="at as many rows, a share of hard rows that rises from 0.3 to 0.7 ends more accurate on hard "
+                "rows than 0.5 throughout",
+                refuted_by="less than 0.02 more right answers to the rows of the two highest levels (set before the "
+                "first run)",
+                measured={"gain": float(gain.mean()), "error": error},
+                held=float(gain.mean()) >= 0.02,
                 seeds=bench.seeds,
-                mechanism=True,
+                detectable=POWER * error * 2,  # of three seeds: t has two degrees of freedom
+                threshold=0.02,
             ),
         ),
     )
