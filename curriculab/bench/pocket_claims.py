@@ -333,12 +333,13 @@ def critic_within_rows(bench: PocketBench) -> Check:
 def thinking_pays(bench: PocketBench) -> Check:
     """The thinking boundary: worked steps should pay for arithmetic, and not for turning words round or sorting them.
 
-    At levels 3 and 4 nothing but words is in the model's reach after 40 steps: three of the four gaps are 0.
+    A first run had levels 3 and 4, where nothing but words was in the model's reach after 40 steps: three of the four
+    gaps were 0, and that of words was -.18.
     """
     found = []
     for seed in bench.seeds:
         skills = ("equation", "product", "reverse", "words")
-        pool = load_pool("ladder", n=4 * bench.rows, seed=seed, levels=(3, 4), skills=skills, solutions=True)
+        pool = load_pool("ladder", n=3 * bench.rows, seed=seed, levels=2, skills=skills, solutions=True)
         method = partial(thinking_boundary, measured=0.2, lr=2e-3)
         found.append(driven(method, pool, Talk(bench, seed, new_tokens=48), seed, steps=2 * bench.steps))
     lines = pd.concat(found)

@@ -267,7 +267,7 @@ def check(bench: CheckBench) -> Check:
 
 def _critic(bench: CheckBench, *, mixed: bool) -> tuple[Runs, pd.DataFrame]:
     """Runs on tasks, and all tags that the trained critic wrote of solutions for training."""
-    singles, student = bench.planted({f"part {k}": RATE for k in range(4)}, rows=1, rate=0.02)
+    singles, student = bench.planted({f"part {k}": RATE for k in range(4)}, rows=1, rate=0.02, difficulty="level")
     singles = singles.assign(answer=["abcd"[int(topic[-1])] for topic in singles["topic"]])
     parts = [tuple(singles.index)] * TASKS  # one row of each topic
     tasks = {"prompt": [f"task {k}" for k in range(TASKS)], "answer": "a b c d", "topic": "part 0", "level": 1}
