@@ -26,11 +26,15 @@ from curriculab.environments.turns import ask, say
 from curriculab.methods.analysis.thinking_boundary import over_seeds, thinking_boundary
 from curriculab.methods.check import Check
 from curriculab.methods.online import egsr, gain_rl, pcl
-from curriculab.methods.reward import light_if
+from curriculab.methods.reward import light_if, memory_r
 from curriculab.methods.reward.train_long_think_short import train_long_think_short
 from curriculab.objectives.grpo import Grpo
 from curriculab.objectives.sft import Sft
+<<<<<<< HEAD
 from curriculab.protocol import Ask, Clock, Copy, Request, Rows, Run, Sample, Score, Train, Use
+=======
+from curriculab.protocol import Ask, Request, Rows, Run, Sample, Score
+>>>>>>> hc
 
 OWNER = ("claim", 0)
 POWER = 2.8  # standard errors: an effect so large is found four times of five at 5%, 1.96 + 0.84
@@ -263,9 +267,10 @@ def largest_jump(bench: PocketBench) -> Check:
 
 def signal_by_rules(bench: PocketBench) -> Check:
     """Light-IF rewards every rule that is met: in how many groups do rewards differ, by rules and by all or none?"""
+    rows = bench.rows // 3
     each, whole, dealt = [], [], []
     for seed in bench.seeds:
-        pool = load_pool("rules", n=40, levels=4, seed=seed)
+        pool = load_pool("rules", n=rows, levels=4, seed=seed)
         out = bench.answer(Sample(pool, 8), seed)
         met = light_if.worth(out).reshape(len(pool), 8)
         other = out.assign(metadata=np.roll(out["metadata"].to_numpy(), 8))  # judged by the next row's rules
@@ -280,12 +285,13 @@ def signal_by_rules(bench: PocketBench) -> Check:
         measured={"each": float(np.mean(each)), "all": float(np.mean(whole)), "other_rules_met": float(np.mean(dealt))},
         held=gap >= 0.5,
         seeds=bench.seeds,
-        detectable=POWER * float(np.sqrt(0.5 / (40 * len(bench.seeds)))),
+        detectable=POWER * float(np.sqrt(0.5 / (rows * len(bench.seeds)))),
         threshold=0.5,
         tier="pocket",
     )
 
 
+<<<<<<< HEAD
 def worst_step(text: str, nll: np.ndarray) -> float:
     """The largest mean loss of a line behind the first, nats a token; a token is a byte."""
     ends = np.cumsum([len(line.encode()) + 1 for line in text.split("\n")])
@@ -326,10 +332,36 @@ def critic_within_rows(bench: PocketBench) -> Check:
         measured={"auc": critic, "auc_logprob": own, "best": best, "majority": majority, "mean": mean},
         held=bool(critic >= 0.6 and best >= majority),
         seeds=bench.seeds,
+=======
+def signal_by_memories(bench: PocketBench) -> Check:
+    """Memory-R+ adds what was said before to the reward: rows are answered twice, and the second time looked at."""
+    rows = bench.rows // 3  # 40; 24 were tried first, by which a fall of 0.23 could be detected
+    plain, rewarded = [], []
+    for seed in bench.seeds:
+        pool = load_pool("ladder", n=rows, seed=seed)
+        method = memory_r.memory_r(pool, Run(seed, batch=len(pool), rollouts=8), warmup=0.0)
+        request = next(method)
+        for turn in range(2):
+            train = method.send(bench.answer(request, seed + 100 * turn))
+            request = method.send(train.rows)  # nothing is trained: the model stays as it is
+        spread = train.rows.groupby("group")[["correct", "reward"]].agg(np.ptp)
+        plain.append(float((spread["correct"] < 1e-9).mean()))
+        rewarded.append(float((spread["reward"] < 1e-9).mean()))
+    fall = float(np.mean(plain) - np.mean(rewarded))
+    return Check(
+        claim="with memories of what was right and wrong before, the rewards of fewer groups of eight are all alike",
+        refuted_by="a share of such groups that falls by less than 0.2 (a fifth of all groups)",
+        measured={"alike_plain": float(np.mean(plain)), "alike": float(np.mean(rewarded))},
+        held=fall >= 0.2,
+        seeds=bench.seeds,
+        detectable=POWER * float(np.sqrt(0.5 / (rows * len(bench.seeds)))),
+        threshold=0.2,
+>>>>>>> hc
         tier="pocket",
     )
 
 
+<<<<<<< HEAD
 def thinking_pays(bench: PocketBench) -> Check:
     """The thinking boundary: worked steps should pay for arithmetic, and not for turning words round or sorting them.
 
@@ -403,6 +435,8 @@ def auc_of(own: pd.DataFrame, by: str) -> float:
     return float(np.mean((ahead > 0) + (ahead == 0) / 2)) if ahead.size else float("nan")
 
 
+=======
+>>>>>>> hc
 CLAIMS: Mapping[str, Callable[[PocketBench], Check]] = {
     "gain_rl": angle_and_gradient,
     "edco": prefix_and_whole_entropy,
@@ -410,8 +444,12 @@ CLAIMS: Mapping[str, Callable[[PocketBench], Check]] = {
     "egsr": guided_answers,
     "enriched_tuning": largest_jump,
     "light_if": signal_by_rules,
+<<<<<<< HEAD
     "eduflow": critic_within_rows,
     "thinking_boundary": thinking_pays,
+=======
+    "memory_r": signal_by_memories,
+>>>>>>> hc
     "train_long_think_short": length_at_equal_final_budget,
 }
 

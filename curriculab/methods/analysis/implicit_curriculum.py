@@ -52,15 +52,15 @@ def implicit_curriculum(
     check_bounds(implicit_curriculum, locals())
     if by not in pool:
         raise ValueError(f"by={by!r} is no column of the pool; it has {', '.join(map(str, pool.columns))}")
-    asked = pool.groupby(by, sort=True).head(items)
+    watched = pool.groupby(by, sort=True).head(items)
     points = int(np.ceil(1 / every - 1e-9))
-    run.set_aside((points - 1) * len(asked) * answers)
+    run.set_aside((points - 1) * len(watched) * answers)
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
     done = 0
     while True:
         note = {}
         if done < points and run.progress >= done * every - 1e-9:
-            out = yield Sample(asked, answers, purpose="probe")
+            out = yield Sample(watched, answers, purpose="probe")
             right = out["correct"].fillna(0.0).groupby(out[by], sort=True).mean()
             note, done = {f"{RIGHT}{task}": float(value) for task, value in right.items()}, done + 1
         yield Train(pool.take(queue.take(run.batch)), note=note)
@@ -107,8 +107,8 @@ def predicted(curve: pd.DataFrame, made_of: Mapping[str, Sequence[str]], how: st
     for name, parts in made_of.items():
         own = curve[list(parts)]
         said[name] = own.prod(axis=1) if how == "product" else own.mean(axis=1)
-    true, told = curve[list(said)].to_numpy(), pd.DataFrame(said).to_numpy()
-    return float(1 - np.sum((true - told) ** 2) / np.sum((true - true.mean()) ** 2))
+    true, guess = curve[list(said)].to_numpy(), pd.DataFrame(said).to_numpy()
+    return float(1 - np.sum((true - guess) ** 2) / np.sum((true - true.mean()) ** 2))
 
 
 # -- the check --------------------------------------------------------------------------------------------------------

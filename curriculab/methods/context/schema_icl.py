@@ -87,8 +87,8 @@ def schema_icl(
             lines = zip(stored["example"].take(at), rows["prompt"], strict=True)
             shown = [f"Example:\n{example}\n\nQuestion: {question}" for example, question in lines]
         if name == "schema":
-            asked = ask(rows, [f"{text}\n{REFINE}" for text in shown])
-            refined = (yield Sample(asked, temperature=0.0, purpose="activation"))["text"]
+            refining = ask(rows, [f"{text}\n{REFINE}" for text in shown])
+            refined = (yield Sample(refining, temperature=0.0, purpose="activation"))["text"]
             shown = [f"{text}\n{REFINED}{new}" for text, new in zip(shown, refined, strict=True)]
         prompts = [f"{text}\n{SOLVE}" for text in shown]
         return (yield Sample(rows.assign(prompt=prompts), temperature=0.0, purpose="test"))
@@ -143,7 +143,7 @@ def check(bench: CheckBench) -> Check:
         solvers = SOLVERS if window == WINDOWS[-1] else two
         right = accuracies(bench, bench.reinforce(schema_icl, window=window, solvers=solvers, **how))
         gains.append(float(right["schema"] - right["one shot"]))
-    idle = abs(float(right["no activation"] - right["one shot"]))
+    unchanged = abs(float(right["no activation"] - right["one shot"]))
     any_example = accuracies(bench, bench.reinforce(schema_icl, retrieve="random", solvers=two, **how))
     chance = float(any_example["schema"] - any_example["one shot"])
     rising = float(pd.Series(gains).corr(pd.Series(range(len(gains))), method="spearman"))
@@ -153,8 +153,8 @@ def check(bench: CheckBench) -> Check:
         refuted_by="a rank correlation of gain and step below 0.8, a gain of less than 0.2 at the most similar (0.37 "
         "is planted; 432 answers of each have a standard error of 0.024), above 0.02 with any example, or a change "
         "above 0.02 without refinement; schemas that are dealt to other rows must fail",
-        measured={"rising": rising, "gain": gains[-1], "least": gains[0], "random": chance, "idle": idle},
-        held=rising >= 0.8 and gains[-1] >= 0.2 and chance <= 0.02 and idle <= 0.02,
+        measured={"rising": rising, "gain": gains[-1], "least": gains[0], "random": chance, "unchanged": unchanged},
+        held=rising >= 0.8 and gains[-1] >= 0.2 and chance <= 0.02 and unchanged <= 0.02,
         seeds=bench.seeds,
         mechanism=True,
     )

@@ -57,7 +57,7 @@ def memory_r(
         str, Knob(choices=NEAR, help="questions are nearest by cosine (paper) or distance (code)")
     ] = "cosine",
     write: Annotated[str, Knob(choices=WRITES, help="are answers kept after they are scored, or before?")] = "after",
-    encoder: Annotated[str, Knob(choices=ENCODERS, help="what a text is told by")] = "letters",
+    encoder: Annotated[str, Knob(choices=ENCODERS, help="what stands for a text")] = "letters",
 ) -> Generator:
     """reward = correct + exploit R1 + explore R2, R1 of -|a - mean(right)| and R2 of 1 - max cos(a, wrong), each scaled
     to [0, 1] by the least and largest of the last 100.
@@ -71,16 +71,16 @@ def memory_r(
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
     while True:
         out = yield Sample(pool.take(queue.take(run.batch)), run.rollouts)
-        asked, said = letters(out["prompt"]), letters(out["text"])
+        query, said = letters(out["prompt"]), letters(out["text"])
         if encoder == "model":
-            asked, said = yield from by_model(out)
+            query, said = yield from by_model(out)
         good = out["correct"].to_numpy(float) > 0.5
         if write == "before":
-            keep(right, wrong, out.index, asked, said, good)
-        near_right = np.array([distance(a, right.near(q, questions)) for q, a in zip(asked, said, strict=True)])
-        far_wrong = np.array([novelty(a, wrong.near(q, questions)) for q, a in zip(asked, said, strict=True)])
+            keep(right, wrong, out.index, query, said, good)
+        near_right = np.array([distance(a, right.near(q, questions)) for q, a in zip(query, said, strict=True)])
+        far_wrong = np.array([novelty(a, wrong.near(q, questions)) for q, a in zip(query, said, strict=True)])
         if write == "after":
-            keep(right, wrong, out.index, asked, said, good)
+            keep(right, wrong, out.index, query, said, good)
         parts = [scaled(one, scale) for one, scale in zip((near_right, far_wrong), scales, strict=True)]
         counts = explore if run.progress >= warmup else 0.0
         reward = np.nan_to_num(out["correct"].to_numpy(float)) + exploit * parts[0] + counts * parts[1]
@@ -118,28 +118,28 @@ class Memory:
     def __init__(self, most: int, near: str) -> None:
         self.most, self.by = most, near
         self.place: dict[object, int] = {}
-        self.asked: list[np.ndarray] = []
+        self.queries: list[np.ndarray] = []
         self.said: list[deque[np.ndarray]] = []
 
-    def add(self, row: object, asked: np.ndarray, said: np.ndarray) -> None:
+    def add(self, row: object, query: np.ndarray, said: np.ndarray) -> None:
         if row not in self.place:
-            self.place[row] = len(self.asked)
-            self.asked.append(asked)
+            self.place[row] = len(self.queries)
+            self.queries.append(query)
             self.said.append(deque(maxlen=self.most))
         self.said[self.place[row]].append(said)
 
-    def near(self, asked: np.ndarray, k: int) -> np.ndarray | None:
+    def near(self, query: np.ndarray, k: int) -> np.ndarray | None:
         """Answers to the k questions nearest to one, (answers, d); None where nothing is kept."""
-        if not self.asked:
+        if not self.queries:
             return None
-        keys = np.stack(self.asked)
-        close = keys @ asked if self.by == "cosine" else -np.linalg.norm(keys - asked, axis=1)
+        keys = np.stack(self.queries)
+        close = keys @ query if self.by == "cosine" else -np.linalg.norm(keys - query, axis=1)
         best = np.argsort(-close, kind="stable")[:k]
         return np.stack([said for at in best for said in self.said[at]])
 
 
-def keep(right: Memory, wrong: Memory, rows: pd.Index, asked: np.ndarray, said: np.ndarray, good: np.ndarray) -> None:
-    for row, q, a, is_right in zip(rows, asked, said, good, strict=True):
+def keep(right: Memory, wrong: Memory, rows: pd.Index, query: np.ndarray, said: np.ndarray, good: np.ndarray) -> None:
+    for row, q, a, is_right in zip(rows, query, said, good, strict=True):
         (right if is_right else wrong).add(row, q, a)
 
 
@@ -154,7 +154,7 @@ def novelty(said: np.ndarray, kept: np.ndarray | None) -> float:
 
 
 def scaled(values: np.ndarray, last: deque[float]) -> np.ndarray:
-    """(value - least) / (largest - least) of the last values, these included, (answers,); 0 where none is told."""
+    """(value - least) / (largest - least) of the last values, these included, (answers,); 0 where nothing is known."""
     last.extend(values[~np.isnan(values)].tolist())
     if not last or max(last) - min(last) < 1e-12:
         return np.zeros(len(values))
@@ -177,13 +177,13 @@ def check(bench: CheckBench) -> Check:
     plain = bench.reinforce(memory_r, exploit=0.0, explore=0.0, **how)
     bench.final(runs)  # a failed run raises
     alike = [1 - float(r.metrics.signal.mean()) for r in (plain, runs)]
-    told = trained(seen)
-    told = told.assign(right=told.index.map(pool["answer"]) == [turns[-1].text for turns in told["turns"]])
-    auc = within(told.dropna(subset="exploit"))
+    answers = trained(seen)
+    answers = answers.assign(right=answers.index.map(pool["answer"]) == [turns[-1].text for turns in answers["turns"]])
+    auc = within(answers.dropna(subset="exploit"))
     own: list = []
     how["steps"] = STEPS // 4
     bench.reinforce(bench.watch(memory_r, own), write="after" if bench.broken else "before", **how)
-    most = [float(rows.loc[rows["correct"] == 0, "explore"].abs().max()) for rows in (trained(own), told)]
+    most = [float(rows.loc[rows["correct"] == 0, "explore"].abs().max()) for rows in (trained(own), answers)]
     return Check(
         claim="with memories the rewards of fewer groups are all alike, and within a group right answers are nearer to "
         "the right ones that are kept than wrong answers are",
@@ -214,10 +214,10 @@ def trained(seen: list) -> pd.DataFrame:
     return pd.concat([one.assign(request=k) for k, one in enumerate(rows)])
 
 
-def within(told: pd.DataFrame) -> float:
+def within(answers: pd.DataFrame) -> float:
     """P(exploit of a right answer > of a wrong one of its group) + P(equal) / 2."""
     ahead = []
-    for _, own in told.groupby(["request", "group"]):
+    for _, own in answers.groupby(["request", "group"]):
         good, bad = (own.loc[own["right"] == flag, "exploit"].to_numpy() for flag in (True, False))
         gap = good[:, None] - bad[None, :]
         ahead += ((gap > 1e-9) + (np.abs(gap) <= 1e-9) / 2).ravel().tolist()

@@ -27,7 +27,7 @@ def solvers(**knobs):
     return use.solvers
 
 
-def asked(solver, rows, schemas, refined=()):
+def last_prompts(solver, rows, schemas, refined=()):
     """The last request of a solver that is told these schemas."""
     solving = solver(rows)
     request = solving.send(None)
@@ -43,7 +43,7 @@ def asked(solver, rows, schemas, refined=()):
 def test_the_example_is_the_one_with_the_most_similar_schema():
     """Never the question itself: of the first row's schema that is the second row's, and the other way round."""
     rows = POOL.iloc[[0, 1]]
-    found = asked(solvers()["schema"], rows, ["of red apple", "of red apples"], ["both red", "both apples"])
+    found = last_prompts(solvers()["schema"], rows, ["of red apple", "of red apples"], ["both red", "both apples"])
     assert found[0] == (
         "Example:\nred apples\n2\nSchema of the example: of red apples\n\nQuestion: red apple\n"
         f"Preliminary schema: of red apple\n{REFINED}both red\n{SOLVE}"
@@ -52,12 +52,12 @@ def test_the_example_is_the_one_with_the_most_similar_schema():
 
 
 def test_schemas_decide_and_not_the_questions():
-    found = asked(solvers()["one shot"], POOL.iloc[[0]], ["of blue sky"])
+    found = last_prompts(solvers()["one shot"], POOL.iloc[[0]], ["of blue sky"])
     assert found == [f"Example:\nblue sky\n3\n\nQuestion: red apple\n{SOLVE}"]
 
 
 def test_without_activation_there_is_no_refined_schema():
-    (text,) = asked(solvers()["no activation"], POOL.iloc[[0]], ["of red apple"])
+    (text,) = last_prompts(solvers()["no activation"], POOL.iloc[[0]], ["of red apple"])
     assert REFINED not in text and "Preliminary schema: of red apple" in text and "of red apples" in text
 
 

@@ -65,7 +65,7 @@ def begun(**knobs):
     return method, next(method)
 
 
-def told(request, **texts):
+def replied(request, **texts):
     """Two answers a row, the first right."""
     out = answered(request.rows, [[1, 0], [1, 0]])
     return out.assign(text=[one for row in request.rows.index for one in texts[row]])
@@ -74,22 +74,22 @@ def told(request, **texts):
 def test_a_wrong_answer_meets_itself_only_where_it_is_kept_first():
     for write, due in (("before", {"a": 0.0, "b": 0.0}), ("after", {"a": 0.0, "b": 1.0})):
         method, request = begun(write=write)
-        train = method.send(told(request, a=["yes", "no"], b=["yes", "nay"]))
+        train = method.send(replied(request, a=["yes", "no"], b=["yes", "nay"]))
         assert isinstance(train, Train)
         bad = train.rows[train.rows.correct == 0]
         assert np.isnan(bad.explore).all() if write == "after" else (bad.explore.abs() < 1e-9).all()
         request = method.send(train.rows)
         assert isinstance(request, Sample)
-        train = method.send(told(request, a=["yes", "no"], b=["yes", "maybe"]))  # "no" was said before, "maybe" not
+        train = method.send(replied(request, a=["yes", "no"], b=["yes", "maybe"]))  # "no" was said before, "maybe" not
         found = train.rows.loc[train.rows.correct == 0, "explore"]
         assert (found > 1e-9).astype(float).to_dict() == due
 
 
 def test_the_reward_adds_what_was_right_before():
     method, request = begun(explore=0.0)
-    train = method.send(told(request, a=["yes", "no"], b=["yes", "no"]))
+    train = method.send(replied(request, a=["yes", "no"], b=["yes", "no"]))
     assert train.rows.reward.tolist() == [1.0, 0.0, 1.0, 0.0]  # nothing is kept yet
-    train = method.send(told(method.send(train.rows), a=["yes", "no"], b=["yes", "yeah"]))
+    train = method.send(replied(method.send(train.rows), a=["yes", "no"], b=["yes", "yeah"]))
     gap = float(np.linalg.norm(letters(["yeah"])[0] - letters(["yes"])[0]))
     furthest = float(np.linalg.norm(letters(["no"])[0] - letters(["yes"])[0]))
     found = train.rows.set_index([train.rows.index, "text"]).reward
@@ -111,7 +111,7 @@ def test_explore_waits_for_the_warm_up():
 
 def test_a_model_may_tell_texts():
     method, request = begun(encoder="model")
-    request = method.send(told(request, a=["yes", "no"], b=["yes", "no"]))
+    request = method.send(replied(request, a=["yes", "no"], b=["yes", "no"]))
     assert isinstance(request, Score) and request.measure == "embedding"
     assert request.rows.prompt.tolist() == [POOL.prompt[row] for row in request.rows.index]
     request = method.send(request.rows.assign(embedding=[X] * 4))
