@@ -29,7 +29,8 @@ import pandas as pd
 from curriculab import __version__
 from curriculab.bench import mutants
 from curriculab.bench.check_bench import SimulatedCheckBench
-from curriculab.bench.pocket_claims import CLAIMS, PocketBench
+from curriculab.bench.pocket_bench import PocketBench
+from curriculab.bench.pocket_claims import CLAIMS
 from curriculab.methods.check import RESULTS, TIERS, Check, checks_path, claim_digest, load_checks, result_of
 from curriculab.methods.registry import CATALOG, Entry, checkable, random_controls
 from curriculab.registry.digests import digest_of

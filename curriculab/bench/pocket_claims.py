@@ -10,18 +10,23 @@ there: a record says `pocket`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from curriculab.bench.bench import Bench
 from curriculab.bench.budget import Budget
+from curriculab.bench.pocket_bench import (
+    PocketBench,
+    Talk,
+    auc_of,
+    driven,
+    partial_rank_correlation,
+    rank_correlation,
+    shared_top,
+)
 from curriculab.data.loading import load_pool
-from curriculab.engine.loading import load_model
-from curriculab.engine.model import Model
 from curriculab.environments.turns import ask, say
 from curriculab.methods.analysis.thinking_boundary import over_seeds, thinking_boundary
 from curriculab.methods.check import Check
@@ -29,62 +34,9 @@ from curriculab.methods.online import egsr, gain_rl, pcl
 from curriculab.methods.reward import light_if, memory_r
 from curriculab.methods.reward.train_long_think_short import train_long_think_short
 from curriculab.objectives.grpo import Grpo
-from curriculab.objectives.sft import Sft
-<<<<<<< HEAD
-from curriculab.protocol import Ask, Clock, Copy, Request, Rows, Run, Sample, Score, Train, Use
-=======
-from curriculab.protocol import Ask, Request, Rows, Run, Sample, Score
->>>>>>> hc
+from curriculab.protocol import Copy, Rows, Run, Sample, Score, Train
 
-OWNER = ("claim", 0)
 POWER = 2.8  # standard errors: an effect so large is found four times of five at 5%, 1.96 + 0.84
-
-
-@dataclass(frozen=True)
-class PocketBench:
-    """What a claim on the pocket model is given: the model, pools, and answers to single requests.
-
-    Parameters
-    ----------
-    seeds : tuple of int
-        Of pools and of draws.
-    rows : int
-        Rows of each pool.
-    steps : int
-        Optimiser steps of a run.
-
-    Examples
-    --------
-    >>> from curriculab.bench.pocket_claims import PocketBench
-    >>> len(PocketBench(rows=12).pool(0))
-    12
-    """
-
-    seeds: tuple[int, ...] = (0, 1, 2)
-    rows: int = 120
-    steps: int = 20  # four length budgets of five steps each, within 180 s of CPU
-
-    @cached_property
-    def model(self) -> Model:
-        """The pocket model."""
-        return load_model("pocket")
-
-    def pool(self, seed: int) -> Rows:
-        """Rows of all levels of the ladder."""
-        return load_pool("ladder", n=self.rows, seed=seed)
-
-    def answer(self, request: Request, seed: int) -> Rows:
-        """The untrained model's reply to one request."""
-        backend = self.model.backend({"sft": Sft()}, max_new_tokens=48)
-        backend.start([OWNER])
-        (answer,) = backend.answer([Ask(OWNER, 1, 0, (seed, 1, 0), request)])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer.reply
-
-    def pass_rates(self, pool: Rows, seed: int, n: int = 8) -> np.ndarray:
-        """Share of right answers of each row, (rows,)."""
-        return self.answer(Sample(pool, n), seed)["correct"].to_numpy(float).reshape(len(pool), n).mean(axis=1)
 
 
 def angle_and_gradient(bench: PocketBench) -> Check:
@@ -291,7 +243,6 @@ def signal_by_rules(bench: PocketBench) -> Check:
     )
 
 
-<<<<<<< HEAD
 def worst_step(text: str, nll: np.ndarray) -> float:
     """The largest mean loss of a line behind the first, nats a token; a token is a byte."""
     ends = np.cumsum([len(line.encode()) + 1 for line in text.split("\n")])
@@ -332,7 +283,10 @@ def critic_within_rows(bench: PocketBench) -> Check:
         measured={"auc": critic, "auc_logprob": own, "best": best, "majority": majority, "mean": mean},
         held=bool(critic >= 0.6 and best >= majority),
         seeds=bench.seeds,
-=======
+        tier="pocket",
+    )
+
+
 def signal_by_memories(bench: PocketBench) -> Check:
     """Memory-R+ adds what was said before to the reward: rows are answered twice, and the second time looked at."""
     rows = bench.rows // 3  # 40; 24 were tried first, by which a fall of 0.23 could be detected
@@ -356,12 +310,10 @@ def signal_by_memories(bench: PocketBench) -> Check:
         seeds=bench.seeds,
         detectable=POWER * float(np.sqrt(0.5 / (rows * len(bench.seeds)))),
         threshold=0.2,
->>>>>>> hc
         tier="pocket",
     )
 
 
-<<<<<<< HEAD
 def thinking_pays(bench: PocketBench) -> Check:
     """The thinking boundary: worked steps should pay for arithmetic, and not for turning words round or sorting them.
 
@@ -393,50 +345,12 @@ def thinking_pays(bench: PocketBench) -> Check:
     )
 
 
-def driven(method: Callable, pool: Rows, talk: Talk, seed: int, steps: int) -> pd.DataFrame:
-    """What a method of analysis returns that trains the learner for `steps` steps."""
-    clock = Clock()
-    making, reply = method(pool, Run(seed, batch=16, clock=clock)), None
-    try:
-        while True:
-            request = making.send(reply)
-            reply = None if isinstance(request, Use) else talk(request)
-            clock.progress += isinstance(request, Train) / steps
-    except StopIteration as ended:
-        return ended.value
-
-
-class Talk:
-    """One request after another to the model with one adapter a role; calling it gives the reply."""
-
-    def __init__(self, bench: PocketBench, seed: int, new_tokens: int = 32) -> None:
-        self.backend = bench.model.backend({"sft": Sft(lr=2e-3)}, max_new_tokens=new_tokens)
-        self.backend.start([OWNER])
-        self.seed, self.turn = seed, 0
-
-    def __call__(self, request: Request) -> Rows:
-        self.turn += 1
-        (answer,) = self.backend.answer([Ask(OWNER, self.turn, 0, (self.seed, self.turn, 0), request)])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer.reply
-
-
 def verdict(said: Rows, tag: str | list[str]) -> Rows:
     """The critic's question about each answer, and what is said to it."""
     pairs = zip(said["prompt"], said["text"], strict=True)
     return say(ask(said, [f"{prompt}\n{text}\nRight?" for prompt, text in pairs]), tag)
 
 
-def auc_of(own: pd.DataFrame, by: str) -> float:
-    """P(score of a right answer > of a wrong one) + P(equal) / 2; NaN where all are right or all wrong."""
-    right, wrong = (own.loc[(own["right"] > 0) == flag, by].to_numpy() for flag in (True, False))
-    ahead = right[:, None] - wrong[None, :]
-    return float(np.mean((ahead > 0) + (ahead == 0) / 2)) if ahead.size else float("nan")
-
-
-=======
->>>>>>> hc
 CLAIMS: Mapping[str, Callable[[PocketBench], Check]] = {
     "gain_rl": angle_and_gradient,
     "edco": prefix_and_whole_entropy,
@@ -444,32 +358,8 @@ CLAIMS: Mapping[str, Callable[[PocketBench], Check]] = {
     "egsr": guided_answers,
     "enriched_tuning": largest_jump,
     "light_if": signal_by_rules,
-<<<<<<< HEAD
     "eduflow": critic_within_rows,
     "thinking_boundary": thinking_pays,
-=======
     "memory_r": signal_by_memories,
->>>>>>> hc
     "train_long_think_short": length_at_equal_final_budget,
 }
-
-
-# -- figures ----------------------------------------------------------------------------------------------------------
-def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's; x, y: (rows,)."""
-    return partial_rank_correlation(x, y, np.empty((len(x), 0)))
-
-
-def partial_rank_correlation(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
-    """Of x and y, (rows,), with the columns of `given` (rows, columns) held constant: of the residuals of ranks."""
-    ranks = [rankdata(values) for values in (x, y, *np.asarray(given, float).T)]
-    held = np.column_stack([np.ones(len(x)), *ranks[2:]])
-    left = [r - held @ np.linalg.lstsq(held, r, rcond=None)[0] for r in ranks[:2]]
-    return float(np.corrcoef(*left)[0, 1])
-
-
-def shared_top(x: np.ndarray, y: np.ndarray, share: float = 0.25) -> float:
-    """Share of the rows in the top of x that are in the top of y too, in [0, 1]."""
-    n = max(1, round(share * len(x)))
-    top = [set(np.argsort(-pd.Series(values), kind="stable")[:n]) for values in (x, y)]
-    return len(top[0] & top[1]) / n
