@@ -92,7 +92,7 @@ def test_every_file_that_the_readme_names_is_there():
 
 def test_what_the_readme_says_of_the_methods_is_what_was_recorded():
     said = re.search(
-        r"Of (\d+) with a check, (\d+) hold .*?; (\d+) are refuted .*?; of (\d+) the mechanism", README, re.DOTALL
+        r"Of (\d+) with a check, (\d+) hold .*?; (\d+) are refuted\s.*?; of (\d+) the mechanism", README, re.DOTALL
     )
     results = [cl.methods.check.result_of(one) for one in cl.methods.load_checks().values()]
     counts = [len(results), *(results.count(one) for one in ("held", "refuted", "mechanism"))]
