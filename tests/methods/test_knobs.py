@@ -24,6 +24,7 @@ from tests.methods.test_contract import made_pool, objective_for
 
 # Numbers for which every value has a meaning: rewards, losses and logits may be anything, a weight may punish.
 ANY_NUMBER = {
+    ("curr_reft", "tag_weight"),
     ("difficulty_filter", "low"),
     ("difficulty_filter", "high"),
     ("gain_rl", "beta"),
@@ -53,6 +54,8 @@ BESIDE: dict[tuple[str, str], dict[str, object]] = {
 }
 # Two knobs of which one must not pass the other: what the other has to be.
 WITH: dict[tuple[str, str, float], dict[str, object]] = {
+    ("acurl", "high", 0.0): {"low": 0.0},
+    ("acurl", "low", 1.0): {"high": 1.0},
     ("difficulty_filter", "low", 40): {"high": 40.0},
     ("difficulty_filter", "high", -40): {"low": -40.0},
     ("graphmasal", "weak", 1.0): {"mastered": 1.0},

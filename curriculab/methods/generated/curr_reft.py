@@ -41,7 +41,7 @@ def curr_reft(
     stages: Annotated[
         tuple[str, ...], Knob(help="forms of the rows, in turn, in equal shares of the reinforcement")
     ] = FORMS,  # 500 to 600 steps each
-    options: Annotated[int, Knob(2, 10, "options of a choice", step=1, least=2, most=26)] = 4,
+    options: Annotated[int, Knob(2, 10, "options of a choice", step=1, least=2, most=10)] = 4,
     finish: Annotated[
         float, Knob(0.0, 0.5, "share of the run, its end, that learns own answers", step=0.1, least=0.0, below=1.0)
     ] = 0.1,  # ours
