@@ -209,6 +209,15 @@ def test_gold_and_several_solvers_are_said():
     assert "sees answers" in str(result)
 
 
+def test_a_reference_with_several_solvers_is_one_of_their_lines():
+    pair = [last_test(right(12), solver="alone"), last_test(right(15), solver="taught")]
+    runs = runs_of({"plain": [pd.concat(pair, ignore_index=True)] * 2, "easy": [right(16), right(17)]})
+    line = r"^'plain' was tested by 2 solvers: pass one line as to=, 'plain / alone' and 'plain / taught'$"
+    with pytest.raises(ValueError, match=line):
+        compare(runs, to="plain")
+    assert compare(runs, to="plain / taught").table.index[1] == "plain / taught"
+
+
 def test_levels():
     runs = runs_of({"random": [right(8), right(10)], "easy": [right(16), right(17)]}, level=[1] * 10 + [2] * 10)
     levels = compare(runs).levels.set_index(["level", "variant"])
