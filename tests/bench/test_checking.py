@@ -45,8 +45,8 @@ def test_a_method_is_shown_on_one_page(capsys, records):
     assert f"{tau}      more than 0; slider from 0.05 to 2\n" in out
     assert "\n  arms = 'level'\n      column whose values are the arms\n  tau" in out
     assert "\n      one of 'keep', 'decay'\n" in out
-    assert checking.main(["show", "glan"]) == 2
-    assert capsys.readouterr().err == "no method 'glan' is written\n"
+    assert checking.main(["show", "easiest"]) == 2
+    assert capsys.readouterr().err == "no method 'easiest' is written\n"
 
 
 def test_a_check_is_printed_recorded_and_stale_once_the_file_changes(capsys, records, monkeypatch):
