@@ -7,8 +7,8 @@ curriculab methods check NAME     try one method's claim (or all), record it; ex
 curriculab methods mutants NAME   plant errors into one method (or all): which of them its check or a test sees
 
 Status: held or refuted on a simulated student; mechanism, where only what the method decides is claimed, since the
-student plants the effect; not testable at this size, where the claimed effect is below what the check can detect;
-stale, where code that the check runs has changed since; untried; planned.
+student plants the effect; not testable at this size, where the claimed effect, or its distance from the one that was
+found, is below what the check can detect; stale, where code that the check runs has changed since; untried; planned.
 """
 
 from __future__ import annotations
@@ -139,7 +139,10 @@ def told(record: Mapping[str, object]) -> list[str]:
         f"         refuted by {record['refuted_by']}",
     ]
     if "detectable" in record:
-        lines.append(f"         claimed {record['threshold']:.4g}; detectable from {record['detectable']:.4g} on")
+        found = f", found {record['gain']:.4g}" if "gain" in record else ""
+        lines.append(
+            f"         claimed {record['threshold']:.4g}{found}; detectable from {record['detectable']:.4g} on"
+        )
     return lines
 
 
@@ -204,7 +207,8 @@ def outcome(entry: Entry, check: Check, took: str) -> list[str]:
         f"  measured    {figures}",
     ]
     if check.detectable is not None:
-        lines.append(f"  claimed     {check.threshold:.4g}, detectable from {check.detectable:.4g} on")
+        found = "" if check.gain is None else f", found {check.gain:.4g}"
+        lines.append(f"  claimed     {check.threshold:.4g}{found}, detectable from {check.detectable:.4g} on")
     return lines
 
 
@@ -264,7 +268,7 @@ def write_checks(records: Mapping[str, dict]) -> None:
 
 def as_record(check: Check, module: str) -> dict[str, object]:
     """A check as data/checks.json keeps it; module: where the method stands."""
-    size = {} if check.detectable is None else {"detectable": check.detectable, "threshold": check.threshold}
+    size = {name: getattr(check, name) for name in ("detectable", "threshold", "gain")}
     return {
         "claim": check.claim,
         "refuted_by": check.refuted_by,
@@ -273,7 +277,7 @@ def as_record(check: Check, module: str) -> dict[str, object]:
         "result": check.result,
         "tier": check.tier,
         "knobs": {name: str(value) for name, value in check.knobs.items()},
-        **{name: round(float(value), 6) for name, value in size.items()},
+        **{name: round(float(value), 6) for name, value in size.items() if value is not None},
         "seeds": list(check.seeds),
         "date": date.today().isoformat(),
         "versions": {

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 ANSWER_LINES = re.compile(r"(####|((so|thus|therefore|hence),? )?the (final )?answer is\b|answer:)", re.IGNORECASE)
-CALCULATION = re.compile(r"<<[^<>]*=\s*([^<>=]*?)\s*>>")
+CALCULATION = re.compile(r"<<[^<>]*=([^<>=]*)>>")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 
 
@@ -67,7 +67,7 @@ def reached(line: str) -> str | None:
     ('1200', '493 rest 0', None)
     """
     if found := CALCULATION.findall(line):
-        return found[-1].replace(",", "")
+        return found[-1].strip().replace(",", "")
     if "->" in line:
         return line.rsplit("->", 1)[1].strip() or None
     if "=" in line and (found := NUMBER.findall(line.rsplit("=", 1)[1])):
@@ -87,8 +87,8 @@ def stated_answer(text: str) -> str:
     Returns
     -------
     str
-        What the last line that only states an answer says; without one, the value of the last step; a text of one line
-        without any calculation or "->" as it is.
+        What the last line that only states an answer says, or the line behind it where it says nothing; without one,
+        the value of the last step; a text of one line without any calculation or "->" as it is.
 
     Examples
     --------
@@ -97,9 +97,11 @@ def stated_answer(text: str) -> str:
     ['20', 'rup', 'Paris', '7']
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if match := ANSWER_LINES.match(line):
-            return line[match.end() :].strip(" :.")
+    for place in reversed(range(len(lines))):
+        if match := ANSWER_LINES.match(lines[place]):
+            behind = [lines[place][match.end() :], *lines[place + 1 : place + 2]]
+            said = [part.strip(" :").rstrip(".").rstrip() for part in behind]
+            return next(filter(None, said), "")
     found = [step.value for step in steps(text) if step.value is not None]
     is_worked = len(lines) > 1 or "<<" in text or "->" in text
     return found[-1] if is_worked and found else text

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from curriculab.data.worked_steps import stated_answer
 from curriculab.environments.turns import say
 from curriculab.protocol import Sample
 from curriculab.registry.warning import warn
-from curriculab.rewards import verify
+from curriculab.rewards import verify_rows
 
 
 def solutions(pool: pd.DataFrame, by: str, method: str) -> list[str]:
@@ -25,14 +26,13 @@ def solutions(pool: pd.DataFrame, by: str, method: str) -> list[str]:
     return [s if isinstance(s, str) and s.strip() else a for s, a in zip(pool[by], answers, strict=True)]
 
 
-def reaches(text: str, answer: object, task: object = None) -> bool:
-    """Does a worked text end at the answer?"""
-    return bool(verify(stated_answer(text), answer, task))
+def ends_right(rows: pd.DataFrame, texts: Sequence[str]) -> np.ndarray:
+    """What the answers that worked texts end with are worth by their rows, options and metadata included, (rows,).
 
-
-def tasks(rows: pd.DataFrame) -> list[object]:
-    """The task of each row, None where the pool has none, (rows,)."""
-    return rows["task"].tolist() if "task" in rows else [None] * len(rows)
+    In [0, 1], 0 without an answer. A verifier that takes the whole text, as the ladder's, would refuse every text that
+    holds steps.
+    """
+    return np.nan_to_num(verify_rows(rows, [stated_answer(text) for text in texts]))
 
 
 def step_by_step(rows: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 
 from curriculab.bench import checking
 from curriculab.methods import CATALOG, checkable
 from curriculab.methods import check as check_module
-from curriculab.methods.check import Check, claim_digest
+from curriculab.methods.check import Check, claim_digest, detectable
 
 CHECKED = [entry.function for entry in checkable()]
 
@@ -142,16 +143,41 @@ def test_a_twin_that_holds_is_said(capsys, records, monkeypatch):
         ({"held": True, "detectable": 0.05, "threshold": 0.02}, "not testable at this size"),
         ({"held": False, "detectable": 0.05, "threshold": 0.02}, "not testable at this size"),
         ({"held": True, "detectable": 0.02, "threshold": 0.05}, "held"),
+        ({"held": False, "detectable": 0.05, "threshold": 0.02, "gain": -0.5}, "refuted"),
+        ({"held": True, "mechanism": True, "detectable": 0.08, "threshold": 0.03, "gain": 0.19}, "mechanism"),
+        ({"held": True, "detectable": 0.05, "threshold": 0.02, "gain": 0.06}, "not testable at this size"),
+        ({"held": True, "detectable": 0.02, "threshold": 0.05, "gain": 0.06}, "not testable at this size"),
     ],
 )
 def test_what_comes_of_a_claim(how, result):
     assert Check("it helps", "no gain", {"gain": 0.1}, **how).result == result
 
 
+def test_a_gain_is_recorded_and_told_beside_what_was_claimed():
+    check = Check("it helps", "no gain", {}, held=True, detectable=0.08, threshold=0.03, gain=0.19)
+    record = checking.as_record(check, entry_of("easy_to_hard").file_module)
+    assert (record["detectable"], record["threshold"], record["gain"]) == (0.08, 0.03, 0.19)
+    assert checking.told(record)[-1].strip() == "claimed 0.03, found 0.19; detectable from 0.08 on"
+    assert (
+        "claimed     0.03, found 0.19, detectable from 0.08 on"
+        in checking.outcome(entry_of("easy_to_hard"), check, "1 s")[-1]
+    )
+    bare = checking.as_record(Check("it helps", "", {}, held=True), entry_of("easy_to_hard").file_module)
+    assert not {"detectable", "threshold", "gain"} & set(bare)
+
+
+def test_what_so_many_seeds_can_detect():
+    # sd 0.1; t of 2 degrees: 4.303 and 1.061; of 1 degree: 12.706 and 1.376
+    assert detectable(np.array([0.1, 0.2, 0.3])) == pytest.approx((4.3027 + 1.0607) * 0.1 / np.sqrt(3), abs=1e-4)
+    assert detectable(np.array([0.0, 0.2])) == pytest.approx((12.7062 + 1.3764) * 0.1, abs=1e-4)
+    assert np.isnan(detectable(np.array([0.1])))
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
     [
         ({"detectable": 0.1}, "detectable and threshold are compared with each other; give a Check both, or neither"),
+        ({"gain": 0.1}, "gain is compared with a threshold; give a Check detectable and threshold beside it"),
         ({"tier": "moon"}, "Check(tier='moon') is unknown; give one of simulated, pocket, real"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -308,6 +309,28 @@ def test_word_problems_end_at_their_answers() -> None:
         assert steps(solution)[-1].value == answer
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<<1=" + " " * 300_000 + "x",
+        "<<1=" * 75_000,
+        "<<" + "=" * 300_000,
+        "1," * 150_000 + "a",
+        "1" * 300_000 + "a",
+        "1/" * 150_000,
+        "so, the answer is\n" * 17_000,
+    ],
+)
+def test_a_text_that_is_made_to_be_slow_is_read_at_once(text: str) -> None:
+    began = time.process_time()
+    reached(text), stated_answer(text)
+    assert time.process_time() - began < 1
+
+
+def test_a_result_in_angle_brackets_is_read_without_the_space_around_it() -> None:
+    assert reached("<<1 + 1 = 1 + 1 =  2 >> and <<2=") == "2"
+
+
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(TypeError) as error:
         steps(float("nan"))
@@ -321,6 +344,11 @@ def test_what_is_no_text_is_refused() -> None:
         ("2 + 3 = 5\n#### 5\nanswer: 6.", "6"),
         ("pur -> rup", "rup"),
         ("12 pens", "12 pens"),
+        ("1/2 = 0.5\n#### .5", ".5"),
+        ("#### 24.", "24"),
+        ("12 + 12\nThe answer is\n24", "24"),
+        ("12 + 12\nThe answer is:\n\n24.", "24"),
+        ("7\n####", ""),
         ("so\nit is", "so\nit is"),
         ("", ""),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from curriculab.methods.solutions import answered_last, reaches, solutions, step_by_step, tasks
+from curriculab.methods.solutions import answered_last, ends_right, solutions, step_by_step
 from tests.methods.made import answered, make
 
 
@@ -18,10 +18,16 @@ def test_rows_without_a_solution_have_their_answer():
     ]
 
 
-def test_a_text_reaches_what_it_ends_with():
-    assert reaches("2 + 3 = 5\n#### 5", "5") and reaches("pur -> rup", "rup") and reaches("7", "7")
-    assert not reaches("5\n2 + 4 = 6", "5")
-    assert tasks(make([1, 1])) == [None, None] and tasks(make([1]).assign(task="ladder")) == ["ladder"]
+def test_a_text_is_right_by_what_it_ends_with():
+    rows = make([1] * 5).assign(answer=["5", "rup", "7", "5", None])
+    texts = ["2 + 3 = 5\n#### 5", "pur -> rup", "7", "5\n2 + 4 = 6", "5"]
+    assert ends_right(rows, texts).tolist() == [1, 1, 1, 0, 0]
+    assert ends_right(rows.assign(task="ladder")[:1], ["<<2+3=5>>"]).tolist() == [1]
+
+
+def test_a_text_is_judged_by_all_that_its_row_says():
+    rows = make([1, 1]).assign(answer=["Paris", "x"], task="choice", options=[["Rome", "Paris"]] * 2)
+    assert ends_right(rows, ["It is no town of Italy.\nThe answer is B", "A"]).tolist() == [1, 0]
 
 
 def test_the_last_line_is_a_piece_of_its_own_and_all_is_learned():

@@ -30,7 +30,7 @@ from curriculab.methods.solutions import solutions, step_by_step
 from curriculab.objectives import Sft
 from curriculab.protocol import Run, Sample, Train, Use
 from curriculab.registry.knobs import Knob, check_bounds
-from curriculab.rewards import verify
+from curriculab.rewards import verify_rows
 
 KINDS = ("dual", "cot", "direct")
 PROMPTS = {"cot": "{}\nThink step by step.", "direct": "{}\nAnswer directly."}
@@ -107,8 +107,7 @@ def answered(rows: pd.DataFrame, view: str, purpose: str = "test") -> Generator:
 def right(rows: pd.DataFrame, view: str) -> Generator:
     """Which rows are answered right under a prompt, 1 or 0, (rows,)."""
     out = yield from answered(rows, view, "probe")
-    tasks = rows["task"] if "task" in rows else [None] * len(rows)
-    return np.array([verify(*one) for one in zip(out["text"], rows["answer"], tasks, strict=True)], float)
+    return verify_rows(rows, out["text"].tolist())
 
 
 def boundary(

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from curriculab.environments.turns import ask
-from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.check import Check, CheckBench, detectable
 from curriculab.methods.samplers import Queue
 from curriculab.protocol import Run, Sample, Script, Train
 from curriculab.registry.knobs import Knob, check_bounds
@@ -217,16 +217,9 @@ def at_equal_answers(bench: CheckBench, runs: object, how: dict) -> Check:
         seeds=bench.seeds,
         detectable=detectable(gain),
         threshold=0.03,
+        gain=float(gain.mean()),
         mechanism=True,
     )
-
-
-def detectable(gain: np.ndarray) -> float:
-    """The mean gain that so many seeds with this spread show in 80% of studies, at 5% on two sides: paired t."""
-    from scipy.stats import t
-
-    free = len(gain) - 1
-    return float((t.ppf(0.975, free) + t.ppf(0.8, free)) * gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def planted_pool(bench: CheckBench) -> tuple[pd.DataFrame, object]:

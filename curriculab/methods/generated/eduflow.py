@@ -8,10 +8,12 @@ Kept     a critic that writes a tag for each step, trained on search, on injecte
          self-consistency and rejection; the best of n by the critic in tests
 Changed  text alone. The tree is that of sampled solutions: a step is ok where a right solution of its row has it in
          the same place. A solution's score is the least share of "ok" among `votes` tags of its steps. An error is a
-         changed digit, or letters turned round. All sizes and words are ours, tags are two and justifications are left
-         out. `mixed` draws the three sources together, the control of their order. On the pocket model a critic of
-         whole answers was worth nothing within a row (`methods check eduflow --tier pocket`): the AUC is .49, and
-         the best of eight by it is right in .29, the mean in .46, the majority in .58
+         changed digit, or letters turned round, and the solution ends with it. A solution is right by the answer that
+         it ends with, as in tests. A batch of which nothing is kept is not learned, and the next one is drawn. All
+         sizes and words are ours, tags are two and justifications are left out. `mixed` draws the three sources
+         together, the control of their order. On the pocket model a critic of whole answers was worth nothing within a
+         row (`methods check eduflow --tier pocket`): the AUC is .49, and the best of eight by it is right in .29, the
+         mean in .46, the majority in .58
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from curriculab.data.worked_steps import stated_answer, steps
 from curriculab.environments.turns import ask, say
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue
-from curriculab.methods.solutions import answered_last, step_by_step
+from curriculab.methods.solutions import answered_last, ends_right, step_by_step
 from curriculab.objectives import Sft
 from curriculab.protocol import Copy, Run, Sample, Script, Train, Use
 from curriculab.registry.knobs import Knob, check_bounds
@@ -100,22 +102,27 @@ def eduflow(
         if run.spent >= until:
             break
         out = yield Sample(pool.take(queue.take(run.batch)), run.rollouts)
+        out = out.assign(correct=ends_right(out, out["text"]))
         asked, tags = yield from lesson(out, str(source), teacher, run.rng)
-        yield Train(say(asked.assign(answer=tags), tags), "sft", role="critic")
+        if tags:  # no error can be injected where no solution is right
+            yield Train(say(asked.assign(answer=tags), tags), "sft", role="critic")
     while True:
-        rows = pool.take(queue.take(run.batch))
+        rows = pool.take(queue.take(run.batch)).assign(visit=np.arange(run.batch))  # a batch may hold a row twice
         out = yield Sample(rows, run.rollouts)
+        out = out.assign(correct=ends_right(out, out["text"]))
         note = {"right": float(out["correct"].mean())}
         table = yield from judged(out, votes)
         out = out.assign(score=worst(out, table))
         if reflects and len(doubted := faults(out, table)):
             again = yield Sample(doubted, 1)
             score = worst(again, (yield from judged(again, votes)))
-            out = pd.concat([out, again.assign(score=score, prompt=rows.loc[again.index, "prompt"])])
+            question = pool.loc[again.index, "prompt"].to_numpy()
+            again = again.assign(score=score, prompt=question, correct=ends_right(again, again["text"]))
+            out = pd.concat([out, again])
         kept = chosen(out, agree)
         note["kept"] = len(kept) / len(rows)
-        learned = step_by_step(pool.loc[kept.index], kept["text"].tolist()) if len(kept) else rows
-        yield Train(learned, "sft", note=note)  # where none is kept, the answers of the pool
+        if len(kept):
+            yield Train(step_by_step(pool.loc[kept.index], kept["text"].tolist()), "sft", note=note)
 
 
 def pieces(text: str) -> list[str]:
@@ -158,12 +165,19 @@ def worst(out: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
 
 
 def lesson(out: pd.DataFrame, source: str, teacher: str, rng: np.random.Generator) -> Generator:
-    """Questions to the critic about one step of each solution, and the tags that it learns, each (solutions,)."""
+    """Questions to the critic about one step of each solution, and the tags that it learns, each (solutions,).
+
+    Of injected errors: about right solutions alone, since of a wrong one nobody knows which steps are right.
+    """
     texts = [pieces(text) for text in out["text"]]
     if source == "search":
         label = searched(out.index, texts, out["correct"].to_numpy(float) > 0)
     elif source == "errors":
-        texts, label = injected(texts, out["correct"].to_numpy(float) > 0, rng)
+        right = out["correct"].to_numpy(float) > 0
+        out, texts = out[right], [text for text, is_right in zip(texts, right, strict=True) if is_right]
+        texts, label = injected(texts, rng)
+        if not texts:
+            return out, []
     asked = steps_asked(out, texts)
     picked = asked.groupby("of")["place"].transform(lambda one: rng.integers(len(one)))
     one_each = (asked["place"] == picked).to_numpy()
@@ -176,7 +190,7 @@ def lesson(out: pd.DataFrame, source: str, teacher: str, rng: np.random.Generato
 
 
 def searched(ids: Sequence[object], texts: Sequence[Sequence[str]], right: np.ndarray) -> list[list[bool]]:
-    """Which steps are ok: one stands in a right solution of the row at its place, or behind the first that does not."""
+    """Which steps are ok: those that a right solution of the row has at the same place."""
     reached = set()
     for row, text, is_right in zip(ids, texts, right, strict=True):
         if is_right:
@@ -187,16 +201,15 @@ def searched(ids: Sequence[object], texts: Sequence[Sequence[str]], right: np.nd
     return label
 
 
-def injected(
-    texts: Sequence[Sequence[str]], right: np.ndarray, rng: np.random.Generator
-) -> tuple[list[list[str]], list[list[bool]]]:
-    """Half of the right solutions with one step spoilt, and which steps are ok; of a wrong solution none is."""
+def injected(texts: Sequence[Sequence[str]], rng: np.random.Generator) -> tuple[list[list[str]], list[list[bool]]]:
+    """Right solutions, half of them up to a step that is spoilt, and which steps are ok: all but the spoilt one."""
     made, label = [], []
-    for text, is_right in zip(texts, right, strict=True):
-        own, ok = list(text), [bool(is_right)] * len(text)
-        if is_right and rng.random() < 0.5:
+    for text in texts:
+        own, ok = list(text), [True] * len(text)
+        if rng.random() < 0.5:
             at = int(rng.integers(len(own)))
             own[at], ok[at] = spoilt(own[at], rng), False
+            own, ok = own[: at + 1], ok[: at + 1]  # what follows an error is neither right nor wrong
         made.append(own)
         label.append(ok)
     return made, label
@@ -212,7 +225,8 @@ def spoilt(step: str, rng: np.random.Generator) -> str:
 
 def faults(out: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Rows whose best solution has a step that most tags find wrong: asked again, with that step."""
-    best = out.assign(at=np.arange(len(out))).sort_values("score", kind="stable").groupby(level=0).tail(1)
+    best = out.assign(at=np.arange(len(out))).sort_values("score", kind="stable")
+    best = best.groupby(visits(best)).tail(1)
     best = best[best["score"] < 0.5]
     first = table[table["share"] < 0.5].drop_duplicates("of").set_index("of")["step"]
     words = [REFLECT.format(prompt=p, step=first[k]) for p, k in zip(best["prompt"], best["at"], strict=True)]
@@ -220,15 +234,21 @@ def faults(out: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def chosen(out: pd.DataFrame, agree: int) -> pd.DataFrame:
-    """The right solution with the highest score of each row, whose answer `agree` solutions or more of the row give."""
+    """The right solution of the highest score, a visit of a row: `agree` solutions or more of it give its answer."""
     enough = out[(out["correct"].to_numpy(float) > 0) & (agreement(out) >= agree)]
-    return enough.sort_values("score", kind="stable").groupby(level=0).tail(1)
+    ordered = enough.sort_values("score", kind="stable")
+    return ordered.groupby(visits(ordered)).tail(1)
 
 
 def agreement(out: pd.DataFrame) -> np.ndarray:
-    """How many solutions of its row end at the same answer as each does, (solutions,)."""
+    """How many solutions of the same visit of a row end at the same answer as each does, (solutions,)."""
     said = [stated_answer(text) for text in out["text"]]
-    return pd.Series(1, index=out.index).groupby([out.index, np.array(said, object)]).transform("sum").to_numpy()
+    return pd.Series(1, index=out.index).groupby([visits(out), np.array(said, object)]).transform("sum").to_numpy()
+
+
+def visits(out: pd.DataFrame) -> np.ndarray:
+    """Which solutions belong together: those of a visit, since a batch may hold a row twice; in tests of a row."""
+    return out["visit"].to_numpy() if "visit" in out else out.index.to_numpy()
 
 
 def stated(out: pd.DataFrame, score: np.ndarray) -> pd.DataFrame:

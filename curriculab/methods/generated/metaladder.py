@@ -19,6 +19,7 @@ Changed  a similar problem is another row of the same value of a column, nearest
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -26,7 +27,7 @@ import pandas as pd
 
 from curriculab.data.worked_steps import stated_answer, steps
 from curriculab.environments.turns import splice
-from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.check import Check, CheckBench, detectable
 from curriculab.methods.samplers import Queue
 from curriculab.methods.solutions import answered_last, solutions, step_by_step
 from curriculab.objectives import Sft
@@ -59,12 +60,13 @@ def metaladder(
         raise ValueError(f"form={form!r} is unknown; give one of {', '.join(map(repr, FORMS))}")
     solved = np.array(solutions(pool, "solution", "metaladder"), object)
     laddered = form not in ("separate", "cot", "no analogy")
-    yield Use({"full": full, **({"cut": cut} if laddered else {})})
+    stop = SIMILAR.strip() if form == "no strategy" else SIMILAR.rstrip("\n")  # nothing stands before it there
+    yield Use({"full": full, **({"cut": partial(cut, stop=stop)} if laddered else {})})
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
     while True:
         at = queue.take(run.batch)
         own, other = at, analogies(pool, by, at, run.rng)
-        if reverse or form == "separate":
+        if (reverse and form != "cot") or form == "separate":
             own, other = np.concatenate([at, other]), np.concatenate([other, at])
         rows = pool.take(own)
         if form in ("separate", "cot"):
@@ -100,9 +102,8 @@ def full(rows: pd.DataFrame) -> Generator:
     return (yield from answered_last(rows))
 
 
-def cut(rows: pd.DataFrame) -> Generator:
+def cut(rows: pd.DataFrame, stop: str = SIMILAR.rstrip("\n")) -> Generator:
     """The shortcut: where a similar problem would begin, the question stands instead, and the learner goes on."""
-    stop = SIMILAR.rstrip("\n")
     out = yield Sample(rows, temperature=0.0, stop=(stop,), purpose="test")
     begun = (out["ended"] == stop).to_numpy()
     done = out[~begun]
@@ -118,7 +119,6 @@ def cut(rows: pd.DataFrame) -> Generator:
 # dealt kinds out at random, which left a sixth of the pairs alike and a gain of .088: now none is alike in it.
 RATE, GAIN = 0.08, 2.5  # of each of six kinds; logits that a similar problem of the same kind adds
 KINDS = tuple(f"kind {k}" for k in range(6))
-POWER = 2.8  # standard errors that are found four times of five at 5%
 
 
 def check(bench: CheckBench) -> Check:
@@ -150,14 +150,14 @@ def check(bench: CheckBench) -> Check:
     ladder, tokens = trained("full", steps=16)
     alone, _ = trained("separate", steps=16)
     once, _ = trained("full", steps=16, reverse=False)
-    gain, error = compared(ladder, alone)
-    gain_once, _ = compared(once, alone)
-    gain_tokens, error_tokens = compared(ladder, trained("separate", tokens=round(tokens))[0])
+    gain, gain_once = float((ladder - alone).mean()), float((once - alone).mean())
+    by_tokens = ladder - trained("separate", tokens=round(tokens))[0]
+    gain_tokens = float(by_tokens.mean())
     return Check(
         claim="with each pair as two samples, a similar problem in the same text ends above the pair's problems alone",
         refuted_by="a gain below 0.02 (the paper's are 1.3 and 1.0 points); `detectable` is the gain that "
         "three seeds can tell from 0. Similar problems of another kind must fail",
-        measured={"gain": gain, "detectable": POWER * error, "full": float(ladder.mean())},
+        measured={"gain": gain, "detectable": detectable(ladder - alone), "full": float(ladder.mean())},
         held=gain >= 0.02,
         seeds=bench.seeds,
         mechanism=True,
@@ -173,17 +173,12 @@ def check(bench: CheckBench) -> Check:
             Check(
                 claim="the same at equal learned tokens",
                 refuted_by="a gain below 0.02; a sample with a similar problem is several times as long",
-                measured={"gain": gain_tokens, "error": error_tokens},
+                measured={"gain": gain_tokens},
                 held=gain_tokens >= 0.02,
                 seeds=bench.seeds,
-                detectable=POWER * error_tokens,
+                detectable=detectable(by_tokens),
                 threshold=0.02,
+                gain=gain_tokens,
             ),
         ),
     )
-
-
-def compared(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Mean difference over seeds, and its standard error."""
-    gains = one - other
-    return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))

@@ -26,13 +26,11 @@ import numpy as np
 import pandas as pd
 
 from curriculab.environments import say
-from curriculab.methods.check import Check, CheckBench
+from curriculab.methods.check import Check, CheckBench, detectable
 from curriculab.methods.samplers import Queue
 from curriculab.objectives.sft import Sft
 from curriculab.protocol import Copy, Run, Sample, Train
 from curriculab.registry.knobs import Knob, check_bounds
-
-POWER = 2.8  # standard errors: an effect so large is found four times of five at 5%, 1.96 + 0.84
 
 
 def tapir(
@@ -141,8 +139,9 @@ def check(bench: CheckBench) -> Check:
                 measured={"gain": float(gain.mean()), "error": error},
                 held=float(gain.mean()) >= 0.02,
                 seeds=bench.seeds,
-                detectable=POWER * error * 2,  # of three seeds: t has two degrees of freedom
+                detectable=detectable(gain),
                 threshold=0.02,
+                gain=float(gain.mean()),
             ),
         ),
     )

@@ -13,7 +13,8 @@ Kept     an ordered list of subgoals a task, made once and kept; the next one co
 Changed  texts, not grid worlds: the subgoals are the values of a worked solution (theirs: an LLM's), t is the place
          in the answer where a value ends and T is `horizon`, in characters. A wrong subgoal is one of another row
          (theirs: another place in the grid, at a fitted distance). The policy does not read the subgoal unless `shown`
-         (theirs does, in training). GRPO of the bench in place of PPO. `alpha=0` is the control
+         (theirs does, in training). GRPO of the bench in place of PPO. An answer is right by what it ends with, in
+         training as in tests. `alpha=0` is the control
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ import pandas as pd
 from curriculab.data.worked_steps import steps
 from curriculab.methods.check import Check, CheckBench
 from curriculab.methods.samplers import Queue, rewarded
-from curriculab.methods.solutions import solutions
-from curriculab.protocol import Run, Sample, Train
+from curriculab.methods.solutions import answered_last, ends_right, solutions
+from curriculab.protocol import Run, Sample, Train, Use
 from curriculab.registry.knobs import Knob, check_bounds
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def beacons(
 ) -> Generator:
     """reward = correct + alpha sum_j (1 - t_j / horizon) over the subgoals j reached, in order, t_j characters."""
     check_bounds(beacons, locals())
+    parts = tuple(name for name in ("parts",) if name in pool)  # of chains
+    yield Use({"worked": answered_last}, columns=parts)
     solved = zip(solutions(pool, by, "beacons"), pool["answer"], strict=True)
     goals = with_errors([subgoals(*pair) for pair in solved], right, run.rng)
     queue = Queue.shuffled(np.arange(len(pool)), run.rng)
@@ -68,7 +71,8 @@ def beacons(
         out = yield Sample(rows, run.rollouts)
         said = zip(out["text"], out["subgoals"], strict=True)
         bonus = np.array([bonus_of(text, wanted, horizon) for text, wanted in said])
-        out["reward"] = out["correct"].fillna(0.0) + alpha * bonus
+        out["correct"] = ends_right(out, out["text"])
+        out["reward"] = out["correct"] + alpha * bonus
         note = {"correct": float(out["correct"].mean()), "bonus": float(alpha * bonus.mean())}
         rewarded((yield Train(out, note=note)), "beacons")
 
@@ -85,15 +89,20 @@ def subgoals(solution: str, answer: object) -> tuple[str, ...]:
 
 def with_errors(goals: Sequence[tuple[str, ...]], right: float, rng: np.random.Generator) -> list[tuple[str, ...]]:
     """The same lists, each subgoal replaced by one of another row with probability 1 - right."""
-    found = []
-    for row, wanted in enumerate(goals):
-        others = [other for other in range(len(goals)) if other != row and goals[other]]
+    if right >= 1:
+        return list(goals)
+    donors = [row for row, wanted in enumerate(goals) if wanted]
+    found, place = [], 0  # place: of the row among the donors
+    for wanted in goals:
         wrong = rng.random(len(wanted)) >= right
-        if wrong.any() and others:
-            donors = [goals[others[rng.integers(len(others))]] for _ in wanted]
-            taken = [donor[rng.integers(len(donor))] for donor in donors]
-            wanted = tuple(t if bad else own for own, t, bad in zip(wanted, taken, wrong, strict=True))
-        found.append(wanted)
+        if wrong.any() and len(donors) > 1:
+            at = rng.integers(len(donors) - 1, size=len(wanted))
+            others = [goals[donors[k + (k >= place)]] for k in at.tolist()]  # all but the row itself
+            taken = [other[rng.integers(len(other))] for other in others]
+            found.append(tuple(t if bad else own for own, t, bad in zip(wanted, taken, wrong, strict=True)))
+        else:
+            found.append(wanted)
+        place += bool(wanted)
     return found
 
 

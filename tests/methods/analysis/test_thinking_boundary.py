@@ -101,3 +101,12 @@ def test_a_kind_and_a_column_that_are_none_are_refused():
         next(methods.thinking_boundary(make([1]), Run(0, batch=1), kind="both"))
     with pytest.raises(ValueError, match="^by='task' is no column of the pool; it has prompt, answer, topic, level$"):
         next(methods.thinking_boundary(make([1]), Run(0, batch=1), by="task"))
+
+
+def test_answers_are_judged_by_the_options_of_their_row():
+    rows = make([1, 1]).assign(answer=["x", "y"], task="choice", options=[["z", "x"], ["z", "y"]])
+    asking = right(rows, "cot")
+    request = next(asking)
+    with pytest.raises(StopIteration) as stop:
+        asking.send(request.rows.assign(text=["first this\n#### B", "#### A"]))
+    assert stop.value.value.tolist() == [1.0, 0.0]

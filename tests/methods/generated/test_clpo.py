@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from curriculab import methods
-from curriculab.methods.generated.clpo import OTHERWISE, SIMPLER, accuracy, detectable, leaked, of_answers, rewritten
+from curriculab.methods.generated.clpo import OTHERWISE, SIMPLER, accuracy, leaked, of_answers, rewritten
 from curriculab.protocol import Run, Sample, Train
 from tests.methods.made import answered, make
 
@@ -113,11 +113,6 @@ def test_the_simulated_writer():
     texts = ["```\nq First step of a: begin at the end.\n```", "```\nWork this out: r\n```"]
     assert rewritten(rows, np.random.default_rng(0)) == texts
     assert all("The answer is " in text for text in rewritten(rows, np.random.default_rng(0), leak=1.0))
-
-
-def test_what_three_seeds_can_detect():
-    gain = np.array([0.1, 0.2, 0.3])  # sd 0.1; t of 2 degrees: 4.303 and 1.061
-    assert detectable(gain) == pytest.approx((4.3027 + 1.0607) * 0.1 / np.sqrt(3), abs=1e-4)
 
 
 def test_unknown_settings_are_refused():

@@ -67,12 +67,12 @@ def test_a_searched_step_is_ok_where_a_right_solution_of_the_row_has_it():
 
 def test_an_injected_error_is_one_changed_step():
     rng = np.random.default_rng(0)
-    made, label = injected([["1", "2"]] * 200, np.full(200, True), rng)
+    made, label = injected([["1", "2"]] * 200, rng)
     spoilt_ones = [text for text in made if text != ["1", "2"]]
     assert 70 < len(spoilt_ones) < 130  # half of 200, sd 7
+    assert {len(text) for text in spoilt_ones} == {1, 2}  # it ends at its error
     for text, ok in zip(made, label, strict=True):
-        assert ok == [text[0] == "1", text[1] == "2"]
-    assert injected([["1", "2"]], np.array([False]), rng) == ([["1", "2"]], [[False, False]])
+        assert ok == [step == due for step, due in zip(text, ["1", "2"], strict=False)]
     assert spoilt("ab", rng) == "bax"
     assert all(spoilt("<<2+3=5>>", rng) not in ("<<2+3=5>>",) for _ in range(50))
     assert {spoilt("x15", rng)[:2] for _ in range(20)} == {"x1"}
@@ -87,6 +87,18 @@ def test_a_lesson_is_one_step_of_each_solution():
     assert asked["of"].tolist() == [0, 1, 2, 3]
     due = {(0, "1"): "ok", (0, "2"): "ok", (1, "1"): "ok", (1, "3"): "error", (2, "1"): "error", (3, "2"): "ok"}
     assert tags == [due[one] for one in zip(asked["of"], asked["step"], strict=True)]
+
+
+def test_errors_are_injected_into_right_solutions_alone():
+    out = said(["1 2", "1 3", "1", "2"], [1, 0, 0, 1])
+    asking = lesson(out, "errors", "base", np.random.default_rng(0))
+    with pytest.raises(StopIteration) as stop:
+        next(asking)
+    asked, tags = stop.value.value
+    assert [row.split("/")[0] for row in asked.index] == ["a", "b"] and len(tags) == 2
+    with pytest.raises(StopIteration) as stop:
+        next(lesson(said(list("1234"), [0] * 4), "errors", "base", np.random.default_rng(0)))
+    assert stop.value.value[1] == []
 
 
 def test_in_a_dialogue_the_teacher_gives_the_tags():
@@ -118,6 +130,49 @@ def test_kept_is_the_best_right_solution_of_which_enough_agree():
     assert chosen(out.assign(correct=0.0), 1).empty
 
 
+def test_two_visits_of_one_row_are_kept_apart():
+    out = said(["1", "1", "1", "2"], [1, 1, 1, 0]).assign(score=[0.1, 0.2, 0.4, 0.3], visit=[0, 0, 1, 1])
+    out = out.set_axis(pd.Index(["a"] * 4, name="id"))
+    assert agreement(out).tolist() == [2, 2, 1, 1]
+    assert chosen(out, 1)["visit"].tolist() == [0, 1] and chosen(out, 2)["visit"].tolist() == [0]
+    table = pd.DataFrame({"of": [1, 2], "step": ["1", "1"], "share": [0.2, 0.4]})
+    assert faults(out, table)["visit"].tolist() == [0, 1]
+
+
+def learner_after_lessons(pool, texts, **knobs):
+    """The first step of the learner, whose critic finds every step wrong; the learner says each of `texts` in turn."""
+    made, said = (
+        methods.eduflow(pool, Run(0, batch=3, rollouts=2), lessons=1, sources=("search",), **knobs),
+        iter(texts),
+    )
+    next(made)
+    request = made.send(None)
+    while not (isinstance(request, Train) and request.role == "learner"):
+        if isinstance(request, Train) or isinstance(request, Use):
+            request = made.send(getattr(request, "rows", None))
+        elif request.role == "critic":
+            request = made.send(request.rows.loc[request.rows.index.repeat(request.n)].assign(text="error"))
+        else:
+            out = answered(request.rows, [[0] * request.n] * len(request.rows)).drop(columns=["advantage", "loss"])
+            request = made.send(out.assign(text=next(said)))
+    return request
+
+
+def test_a_batch_may_hold_a_row_twice():
+    pool = make([1, 1]).assign(prompt=["p1", "p2"])  # of three in a batch one comes again
+    trained = learner_after_lessons(pool, ["1"] * 9, agree=1)
+    assert len(trained.rows) == 3 and trained.rows.index.nunique() == 2 and trained.note["kept"] == 1
+    assert (trained.rows["prompt"] == pool.loc[trained.rows.index, "prompt"]).all()
+
+
+def test_a_solution_with_steps_is_right_by_its_answer_and_nothing_else_is_learned():
+    pool = make([1] * 3).assign(answer="13", task="ladder")
+    right, wrong = "<<3+4=7>>\n<<7+6=13>>", "<<3+4=7>>\n<<7+6=14>>"
+    trained = learner_after_lessons(pool, [wrong, wrong, wrong, right], reflects=False)  # two batches without any
+    learned = {"".join(piece.text for piece in turns) for turns in trained.rows["turns"]}
+    assert learned == {right} and trained.note == {"right": 1.0, "kept": 1.0}
+
+
 def lessons_of_the_teacher(**knobs):
     """Which of twelve lessons are the teacher's."""
     made = methods.eduflow(make([1] * 4), Run(0, batch=2, rollouts=1), lessons=4, teacher="tutor", **knobs)
@@ -132,7 +187,7 @@ def lessons_of_the_teacher(**knobs):
             taught.append(done)
             request = made.send(request.rows.assign(text="ok"))
         else:
-            request = made.send(answered(request.rows, [[1]] * len(request.rows)))
+            request = made.send(answered(request.rows, [[1]] * len(request.rows)).assign(text="1"))
     return taught
 
 

@@ -63,6 +63,21 @@ def test_a_blind_teacher_sees_the_question_alone():
     assert not any("2+3" in prompt or "answer is" in prompt for prompt in request.rows["prompt"])
 
 
+def test_a_blind_teacher_plans_without_the_solution_too():
+    made, request = begun(kind="both", blind=True)
+    plan = made.send(replied(request, {"5": "#### 5", "8": "#### 8"}))
+    assert plan.purpose == "plan" and all("sub-goals" in prompt for prompt in plan.rows["prompt"])
+    assert not any("2+3" in prompt or "answer is" in prompt for prompt in plan.rows["prompt"])
+
+
+def test_a_text_of_the_teacher_is_judged_by_the_options_of_its_row():
+    pool = POOL.assign(answer=["x", "y"], task="choice", options=[["z", "x"], ["z", "y"]])
+    made = methods.enriched_tuning(pool, Run(0, batch=2), kind="steps")
+    next(made)
+    request = made.send(None)
+    assert made.send(request.rows.assign(text="So.\n#### B")).note == {"wrong": 0.0}
+
+
 def test_plans_alone_stand_before_the_human_solution():
     made, request = begun(kind="plan")
     assert request.purpose == "plan"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curriculab import methods
-from curriculab.methods.generated.metaladder import AGAIN, OWN, SIMILAR, analogies, compared, cut, sample
+from curriculab.methods.generated.metaladder import AGAIN, OWN, SIMILAR, analogies, cut, sample
 from curriculab.protocol import Run, Sample, Train, Use
 from tests.methods.made import make
 
@@ -60,6 +60,19 @@ def test_the_controls_learn_solutions_alone():
     assert len(trained(form="cot", reverse=False)[1]) == 1
 
 
+def test_the_two_controls_differ_at_default_knobs():
+    """With solutions alone a step learns its own rows; "separate" their similar problems as well."""
+    assert len(trained(form="cot")[1]) == 1 and len(trained(form="separate")[1]) == 2
+
+
+def test_the_shortcut_begins_where_nothing_stands_before_a_similar_problem():
+    use, said = trained(form="no strategy")
+    (stop,) = next(use.solvers["cut"](POOL[["prompt"]])).stop
+    assert all(text.startswith(stop) for text in said.values())
+    (stop,) = next(trained()[0].solvers["cut"](POOL[["prompt"]])).stop
+    assert all(stop in text and not text.startswith(stop) for text in trained()[1].values())
+
+
 def test_a_similar_problem_is_of_the_kind_and_nearest_by_level():
     pool = make([1, 3, 2, 1, 5], topic=["x", "x", "x", "y", "z"])
     rng = np.random.default_rng(0)
@@ -83,10 +96,6 @@ def test_the_shortcut_goes_on_with_the_question_where_a_similar_problem_would_be
     with pytest.raises(StopIteration) as stop:
         asking.send(second.rows.assign(text=["2+3\n5"], ended="eos"))
     assert stop.value.value["text"].to_dict() == {"a": "5", "b": "7"}
-
-
-def test_a_gain_has_the_error_of_its_mean():
-    assert compared(np.array([0.5, 0.7]), np.array([0.4, 0.4])) == pytest.approx((0.2, 0.1))  # .1 and .3
 
 
 def test_a_form_and_a_column_that_are_none_are_refused():

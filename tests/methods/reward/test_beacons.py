@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +11,18 @@ import pytest
 
 from curriculab import methods
 from curriculab.methods.reward.beacons import bonus_of, subgoals, tasks, until_half, with_errors
-from curriculab.protocol import Run, Sample, Train
+from curriculab.protocol import Run, Sample, Train, Use
 from tests.methods.made import answered, make
 
 SOLVED = "<<2+3=5>>\n<<5*4=20>>\n<<20-1=19>>"
+
+
+def begun(pool, rollouts=1, **knobs):
+    """The first request for answers, and the method."""
+    made = methods.beacons(pool, Run(0, batch=2, rollouts=rollouts), **knobs)
+    use = next(made)
+    assert isinstance(use, Use) and set(use.solvers) == {"worked"}
+    return made.send(None), made
 
 
 def test_subgoals_are_the_values_on_the_way_to_the_answer():
@@ -37,10 +46,9 @@ def test_subgoals_count_in_their_order_and_as_whole_values():
 
 def test_the_goal_and_the_way_to_it_are_rewarded():
     pool = make([1, 1]).assign(answer="19", solution=SOLVED)
-    made = methods.beacons(pool, Run(0, batch=2, rollouts=2), horizon=10, alpha=0.5)
-    request = next(made)
+    request, made = begun(pool, rollouts=2, horizon=10, alpha=0.5)
     assert isinstance(request, Sample) and request.rows["prompt"].tolist() == ["q", "q"]
-    out = answered(request.rows, [[1, 0], [0, 0]]).assign(text=["5 20 19", "20 19", "5 7", ""])
+    out = answered(request.rows, [[0, 0], [0, 0]]).assign(text=["5\n20\n19", "20 19", "5 7", ""])
     trained = made.send(out.drop(columns=["advantage", "loss"]))
     assert isinstance(trained, Train)
     # (1 - 1/10) + (1 - 4/10) = 1.5, halved; "5" alone .9, halved
@@ -48,11 +56,28 @@ def test_the_goal_and_the_way_to_it_are_rewarded():
     assert trained.note == pytest.approx({"correct": 0.25, "bonus": 0.3})
 
 
+def test_an_answer_is_right_that_reaches_its_subgoals_first():
+    """The ladder's verifier takes the whole text, so that one with steps could never be right."""
+    pool = make([1, 1]).assign(answer="13", task="ladder", solution="<<3+4=7>>\n<<7+6=13>>")
+    request, made = begun(pool, horizon=20, alpha=0.5)
+    out = answered(request.rows, [[0], [0]]).assign(text=["<<3+4=7>>\n<<7+6=13>>", "<<3+4=7>>\n<<7+6=14>>"])
+    trained = made.send(out.drop(columns=["advantage", "loss"]))
+    # 7 ends behind 7 characters: half of 1 - 7/20
+    assert trained.rows["reward"].tolist() == pytest.approx([1.325, 0.325])
+
+
+def test_wrong_subgoals_of_many_rows_are_drawn_in_time_that_grows_with_the_rows():
+    goals = [("1", "2")] * 8000
+    began = time.process_time()
+    assert len(with_errors(goals, 0.5, np.random.default_rng(0))) == 8000
+    assert time.process_time() - began < 1
+
+
 def test_subgoals_are_named_in_the_prompt_only_where_that_is_wanted():
     pool = make([1, 1]).assign(solution=[SOLVED, None])
-    shown = next(methods.beacons(pool, Run(0, batch=2), shown=True)).rows
+    shown = begun(pool, shown=True)[0].rows
     assert sorted(shown["prompt"]) == ["q", "q\nOn the way: 5, 20, 19"]
-    assert set(next(methods.beacons(pool, Run(0, batch=2))).rows["prompt"]) == {"q"}
+    assert set(begun(pool)[0].rows["prompt"]) == {"q"}
 
 
 def test_wrong_subgoals_come_from_other_rows_as_often_as_is_said():
