@@ -183,7 +183,7 @@ def test_what_counts_as_the_question():
 def test_the_time_for_sentences_grows_with_the_text():
     assert sentences("It is approx. 5. Reapprox. 6.") == ["It is approx. 5. ", "Reapprox. ", "6."]
     took = []
-    for n in (4000, 16_000):
+    for n in (500, 2000):
         start = time.process_time()
         sentences("A. " * n)
         took.append(time.process_time() - start)
