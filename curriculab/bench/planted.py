@@ -246,8 +246,9 @@ def _failed_test(targets: Sequence[str], marks: str) -> str:
 
     if not targets:
         return ""
+    how = ["-qx", "-m", marks, "--assert=plain", "-p", "no:cacheprovider", "-p", "pytest_timeout"]  # pyproject sets it
     with contextlib.redirect_stdout(io.StringIO()):
-        code = pytest.main([*targets, "-qx", "-m", marks, "--assert=plain", "-p", "no:cacheprovider"], [First()])
+        code = pytest.main([*targets, *how], [First()])
     if not failed and code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"pytest ended with {code!r} on {', '.join(targets)}")
     return failed[0] if failed else ""

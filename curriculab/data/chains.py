@@ -4,12 +4,13 @@
 
 A number of the next question is replaced by the answer before and what is missing, (X1 + k), so that every row keeps
 its answer and nothing is solved anew (the paper on h1 recomputes answers). Answers in words are put in place of the
-same word.
+same word. An answer that is a string of digits and no number, such as "1011" in base 2 or "009", is put into nothing.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,7 +26,9 @@ INTEGER = re.compile(r"(?<![\w.,/:\-])(?:0|[1-9]\d{0,8})(?![\w/%\-]|[.,:]\d)")
 WORD = re.compile(r"(?<![\w'-])[^\W\d_]{2,}(?![\w'-])")
 ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>]*)>>")  # GSM8K's "<<48/2=24>>"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-WHOLE = re.compile(r"-?\d{1,9}")
+WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,8})")
+DIGITS = re.compile(r"[-+]?\d+")  # a whole number, or characters that look like one
+NO_NUMBERS = (("ladder", "base"), ("ladder", "spiral"), ("text", None))  # task and topic; None: any topic
 REFERENCE = re.compile(r"\bX\d")
 
 
@@ -38,14 +41,15 @@ class Place(NamedTuple):
 
 
 class Places:
-    """All such places of a table: numbers in their order, and words."""
+    """All such places of a table: numbers in their order, and words; and the answers that are put there."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
+        self.answers = answers_passed_on(rows)
         solutions = rows["solution"].tolist() if "solution" in rows else [None] * len(rows)
         numbers: list[tuple[int, Place]] = []
         self.words: dict[str, list[Place]] = {}
         for i, (prompt, solution) in enumerate(zip(rows["prompt"], solutions, strict=True)):
-            if REFERENCE.search(prompt) or messages_of(prompt):
+            if stands_apart(prompt):
                 continue
             numbers += [(int(m[0]), Place(i, *m.span())) for m in numbers_used(prompt, solution)]
             for m in _once(WORD.finditer(prompt)):
@@ -54,12 +58,40 @@ class Places:
         self.values = np.array([value for value, _ in numbers], int)
         self.numbers = [place for _, place in numbers]
 
-    def after(self, answer: str, reach: int) -> list[Place] | range:
-        """Places, or a range of numbers' places, that an answer can be put into."""
+    def after(self, row: int, reach: int) -> list[Place] | range:
+        """Places, or a range of numbers' places, that a row's answer can be put into."""
+        answer = self.answers[row]
+        if answer is None:
+            return []
         if not WHOLE.fullmatch(answer):
             return self.words.get(answer, [])
         low, high = np.searchsorted(self.values, [int(answer) - reach, int(answer) + reach + 1]).tolist()
         return range(low, high)
+
+
+def stands_apart(prompt: str) -> bool:
+    """Whether a question is in no chain: a conversation, or one that has an X1 of its own."""
+    return bool(REFERENCE.search(prompt) or messages_of(prompt))
+
+
+def answers_passed_on(rows: pd.DataFrame) -> list[str | None]:
+    """The answers that another question can start from, (rows,); None where a row is in no chain or its answer is
+    digits and no number.
+
+    Examples
+    --------
+    >>> table = {"prompt": ["7 in base 2", "all digits", "7 * 7"], "answer": ["111", "009", "49"]}
+    >>> answers_passed_on(pd.DataFrame(table | {"task": ["text", "number", "number"]}))
+    [None, None, '49']
+    """
+    nothing = [None] * len(rows)
+    tasks, topics = (rows[name].tolist() if name in rows else nothing for name in ("task", "topic"))
+    found: list[str | None] = []
+    for prompt, answer, task, topic in zip(rows["prompt"], rows["answer"], tasks, topics, strict=True):
+        no_number = (task, topic) in NO_NUMBERS or (task, None) in NO_NUMBERS or not WHOLE.fullmatch(answer)
+        passed = not (stands_apart(prompt) or (no_number and DIGITS.fullmatch(answer)))
+        found.append(answer if passed else None)
+    return found
 
 
 def compose(rows: pd.DataFrame, h: int = 2, *, reach: int = REACH, seed: Seed = 0) -> pd.DataFrame:
@@ -70,7 +102,10 @@ def compose(rows: pd.DataFrame, h: int = 2, *, reach: int = REACH, seed: Seed = 
     rows : DataFrame
         Rows of a pool. A row can follow another where its question holds, once, a whole number at most `reach` from
         the answer before, or that answer itself as a word. Where the worked solution has annotations ("<<48/2=24>>")
-        only numbers that they start from count, so that the answer depends on them.
+        only numbers that they start from count, so that the answer depends on them. Conversations are in no chain. An
+        answer of digits alone is a number; it is a string, which no row follows, where it begins with 0 or is longer
+        than nine digits, in the ladder's topics `base` and `spiral`, and in rows whose `task` is "text": by that a pool
+        says so.
     h : int
         Problems of a chain.
     reach : int
@@ -105,7 +140,7 @@ def compose(rows: pd.DataFrame, h: int = 2, *, reach: int = REACH, seed: Seed = 
         raise PoolError(
             f"compose(h={h!r}, reach={reach!r}): give a whole number of problems from 1 up, and a reach from 0"
         )
-    found = list(_chains(rows["answer"].tolist(), Places(rows), h, reach, rng))
+    found = list(_chains(Places(rows), h, reach, rng))
     if not found:
         raise PoolError(
             f"compose(h={h}): in no {h} of these {len(rows)} rows does a question hold a number within {reach} of "
@@ -140,20 +175,20 @@ def numbers_used(prompt: str, solution: object) -> list[re.Match[str]]:
 def _once(matches: Iterator[re.Match[str]]) -> list[re.Match[str]]:
     """Those whose text comes once."""
     listed = list(matches)
-    texts = [m[0] for m in listed]
-    return [m for m in listed if texts.count(m[0]) == 1]
+    counts = Counter(m[0] for m in listed)
+    return [m for m in listed if counts[m[0]] == 1]
 
 
-def _chains(answers: list[str], places: Places, h: int, reach: int, rng: np.random.Generator) -> Iterator[list[Place]]:
+def _chains(places: Places, h: int, reach: int, rng: np.random.Generator) -> Iterator[list[Place]]:
     """Chains of different rows, each a list of places; that of the first row is empty."""
-    free = np.ones(len(answers), bool)
-    for start in rng.permutation(len(answers)).tolist():
+    free = np.ones(len(places.answers), bool)
+    for start in rng.permutation(len(free)).tolist():
         if not free[start]:
             continue
         chain = [Place(start, 0, 0)]
         free[start] = False
         while len(chain) < h:
-            following = _pick(places, places.after(answers[chain[-1].row], reach), free, rng)
+            following = _pick(places, places.after(chain[-1].row, reach), free, rng)
             if following is None:
                 break
             chain.append(following)

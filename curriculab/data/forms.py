@@ -23,6 +23,7 @@ from curriculab.data.validation import PoolError, show
 MOST_OPTIONS = 26  # letters that options are shown with
 FRAMES = ("Work this out: {}", "Here is a task: {}", "{}\nWhat is the answer?")  # around what is no prose
 ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|etc|No|e\.g|i\.e|a\.m|p\.m|approx)|\b[A-Z])\.\Z")
+LONGEST = 8  # characters: the longest of these with its point, and the one in front of it
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+")
 
 Seed = int | np.random.Generator
@@ -258,7 +259,7 @@ def sentences(text: str) -> list[str]:
     """
     found, start = [], 0
     for end in SENTENCE_END.finditer(text):
-        if not ABBREVIATED.search(text[start : end.start() + 1]):
+        if not ABBREVIATED.search(text[max(start, end.start() + 1 - LONGEST) : end.start() + 1]):
             found.append(text[start : end.end()])
             start = end.end()
     return [*found, text[start:]] if start < len(text) else found

@@ -44,6 +44,12 @@ JUDGED: Mapping[str, tuple[str, ...]] = {  # settings of each id
     "startend:quotation": (),
     "punctuation:no_comma": (),
 }
+LISTS = ("keywords", "forbidden_words")  # of texts
+NUMBERS = (
+    *("frequency", "let_frequency", "num_words", "num_paragraphs", "nth_paragraph", "num_placeholders", "num_bullets"),
+    *("num_highlights", "num_sections"),
+)
+RELATIONS = ("less than", "at least")
 NOT_JUDGED = {  # and what the released checkers need for them
     "language:response_language": "a language detector",
     "change_case:english_capital": "a language detector",
@@ -64,7 +70,7 @@ def with_instructions(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises
     ------
     PoolError
-        Where a row's two lists do not fit, an id is unknown, or a setting is missing.
+        Where a row's two lists do not fit, an id is unknown, or a setting is missing or is not what its rule takes.
 
     Examples
     --------
@@ -101,7 +107,10 @@ def _listed(source: str, place: str, ids: Any, kwargs: Any) -> list[tuple[str, M
         raise fail(source, place, "instruction_id_list", ids, "a list of ids, such as ['punctuation:no_comma']")
     if not isinstance(kwargs, (list, np.ndarray)) or len(kwargs) != len(ids):
         raise fail(source, place, "kwargs", kwargs, f"a list of {len(ids)} objects, one for each instruction")
-    return list(zip(ids, [one or {} for one in kwargs], strict=True))
+    for one in kwargs:
+        if not (isinstance(one, Mapping) or is_missing(one)):
+            raise fail(source, place, "kwargs", one, "an object for each instruction, such as {'num_words': 3}")
+    return [(name, {} if is_missing(one) else one) for name, one in zip(ids, kwargs, strict=True)]
 
 
 def _rule(source: str, place: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +122,22 @@ def _rule(source: str, place: str, name: str, given: Mapping[str, Any]) -> dict[
     missing = [key for key, value in found.items() if value in (None, "", [])]
     if missing:
         raise fail(source, place, "kwargs", dict(given), f"a value of {missing[0]!r} for {name!r}")
+    for key, value in found.items():
+        right, expected = _expected(key, value)
+        if not right:
+            raise fail(source, place, "kwargs", value, f"{expected} as {key!r} of {name!r}")
     return {"rule": name} | found
+
+
+def _expected(key: str, value: Any) -> tuple[bool, str]:
+    """Whether a setting is such as its rule takes, and what that is."""
+    if "relation" in key:
+        return value in RELATIONS, " or ".join(map(repr, RELATIONS))
+    if key in NUMBERS:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0, "a whole number from 0 up"
+    if key in LISTS:
+        return isinstance(value, list), "a list of texts"
+    return isinstance(value, str), "a text"
 
 
 def _plain(value: Any) -> Any:

@@ -3,9 +3,10 @@
 {"rule": "keywords:frequency", "keyword": "war", "frequency": 8, "relation": "at least"}
 
 Zhou et al. 2023, "Instruction-Following Evaluation for Large Language Models", arXiv 2311.07911; what each id counts is
-what google-research/instruction_following_eval counts. Two things differ. Key words, section marks and endings are
+what google-research/instruction_following_eval counts. Three things differ. Key words, section marks and endings are
 taken as they stand, where the released checkers read them as regular expressions. A "*" with nothing behind it in its
-line is no bullet point.
+line is no bullet point. Thoughts before "</think>" and blanks around a text are cut before any check, the strict one
+too, which there has the response as it is.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def _parsed(rules: str) -> tuple[tuple[Rule, dict[str, Any]], ...] | None:
 
 
 def _rule(name: object) -> Rule:
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise ValueError(f"unknown rule {name!r} in `metadata`; known are {', '.join(RULES)}")
     return RULES[name]
 

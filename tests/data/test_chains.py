@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 
 import curriculab as cl
 from curriculab.data.chains import numbers_used, reference
+from curriculab.data.conversations import written
 
 GSM8K = {"prompt": "question", "answer": cl.text_after("answer", "####"), "solution": "answer"}
 pytestmark = pytest.mark.filterwarnings("ignore:ladder. .* fill up")  # levels with few products
@@ -33,14 +36,37 @@ def problems(prompt: str) -> list[str]:
     return parts
 
 
-def filled(text: str, answers: list[str]) -> tuple[str, int]:
-    """A problem with the answers before it in place of what refers to them, and the largest number added."""
+def filled(text: str, values: list[int | str]) -> tuple[str, int]:
+    """A problem with what refers to the ones before replaced by their values, and the largest number added.
+
+    Only a number can be added to: a string of digits raises a TypeError.
+    """
     (found,) = re.finditer(r"\(X(\d+) ([+-]) (\d+)\)|\bX(\d+)\b", text)
     if found[4]:
-        return text[: found.start()] + answers[int(found[4]) - 1] + text[found.end() :], 0
+        return text[: found.start()] + str(values[int(found[4]) - 1]) + text[found.end() :], 0
     k = int(found[3])
-    value = int(answers[int(found[1]) - 1]) + (k if found[2] == "+" else -k)
+    value = values[int(found[1]) - 1] + (k if found[2] == "+" else -k)
     return text[: found.start()] + str(value) + text[found.end() :], k
+
+
+def worth(problem: str, answer: str) -> int | str:
+    """What an answer stands for in its problem's own terms: a number, or the characters that are asked for.
+
+    By hand: "302" in base 4 is 3 * 16 + 2 = 50, whatever "1" or "110010" it is written as in another base.
+    """
+    if problem.startswith("base "):
+        base, digits = re.fullmatch(r"base (\d+) to \d+: (\w+)", problem).groups()
+        return int(digits, int(base))
+    if problem.startswith(("spiral ", "sort ", "reverse ", "order ", "caesar ", "simplify ")):
+        return answer
+    return int(answer) if re.fullmatch(r"-?\d+", answer) else answer
+
+
+def test_worth_by_hand():
+    assert worth("base 4 to 2: 302", "110010") == 50 and worth("spiral 12/34", "1243") == "1243"
+    assert worth("add 3 - 9", "-6") == -6 and worth("Name the disease.", "savosk") == "savosk"
+    with pytest.raises(TypeError):
+        filled("add (X1 - 5) + 60", [worth("spiral 12/34", "1243")])
 
 
 def assert_valid(rows: pd.DataFrame, chains: pd.DataFrame, h: int) -> None:
@@ -49,8 +75,9 @@ def assert_valid(rows: pd.DataFrame, chains: pd.DataFrame, h: int) -> None:
         parts, answers = problems(text), [answer[one] for one in parents]
         assert len(parts) == len(parents) == h and gold == answers[-1]
         assert parts[0] == prompt[parents[0]]
+        values = [worth(prompt[one], answer[one]) for one in parents]
         for j in range(1, h):
-            again, k = filled(parts[j], answers)
+            again, k = filled(parts[j], values)
             assert again == prompt[parents[j]] and k <= 50
             assert f"X{j}" in parts[j]
 
@@ -72,26 +99,81 @@ def test_no_row_comes_twice_and_columns_are_those_of_the_last(embedded, chains):
     assert (chains.index == ["compose2/" + "+".join(parents) for parents in chains.parents]).all()
 
 
+def total(text: str) -> int:
+    """A sum of whole numbers: "80 - 50 + 7"."""
+    first, *rest = text.split(" ")
+    return int(first) + sum((-1 if sign == "-" else 1) * int(n) for sign, n in zip(rest[::2], rest[1::2], strict=True))
+
+
 def solved(text: str) -> int:
     """The ladder's sums, products and equations, from their text alone."""
     kind, _, rest = text.partition(" ")
-    if kind in ("add", "product"):
-        return eval(rest)
+    if kind == "add":
+        return total(rest)
+    if kind == "product":
+        return math.prod(map(int, rest.split(" * ")))
     left, _, right = rest.partition(" = ")
-    name = re.search(r"[a-z]", left)[0]
-    at_zero, at_one = (eval(left, {name: x}) for x in (0, 1))
-    return (int(right) - at_zero) // (at_one - at_zero)
+    zero, one = (total(" ".join(term_at(term, x) for term in left.split(" "))) for x in (0, 1))
+    return (int(right) - zero) // (one - zero)
 
 
-def test_chains_of_sums_products_and_equations_are_solved_from_their_text_alone():
-    pool = cl.load_pool("ladder", skills=["add", "product", "equation"], n=12_000, seed=2)
+def term_at(term: str, x: int) -> str:
+    """A term of an equation with x in place of its letter: "119*w" at 1 is "119"."""
+    if not term[-1].isalpha():
+        return term
+    factor = term[:-1].removesuffix("*")
+    return str(int(f"{factor}1" if factor in ("", "-") else factor) * x)
+
+
+def test_the_solver_by_hand():
+    assert [solved(text) for text in ("add 80 - 50 + 7", "product 3 * -4", "solve 119*w - 48 = 1499")] == [37, -12, 13]
+    assert solved("solve 21 - d = 6") == 15 and solved("solve 58 - 2*b = 10") == 24 and solved("solve -p + 9 = 2") == 7
+
+
+def test_chains_of_sums_products_equations_and_bases_are_solved_from_their_text_alone():
+    pool = cl.load_pool("ladder", skills=["add", "product", "equation", "base"], n=12_000, seed=2)
     chains = cl.data.compose(pool, 3, seed=1)
     assert len(chains) > 300
     for text, gold in zip(chains.prompt, chains.answer, strict=True):
-        answers: list[str] = []
+        values: list[int] = []
         for problem in problems(text):
-            answers.append(str(solved(filled(problem, answers)[0] if answers else problem)))
-        assert answers[-1] == gold
+            own = filled(problem, values)[0] if values else problem
+            values.append(worth(own, "") if own.startswith("base") else solved(own))
+        assert values[-1] == (worth(own, "") if own.startswith("base") else int(gold))
+
+
+def test_digits_that_are_no_number_are_followed_by_nothing():
+    """Of the four first ones only "30" is a number; "1011" in base 2 is 11."""
+    table = {
+        "first": ["base 10 to 2: 11", "spiral 10/11", "all digits of 009", "six fives"],
+        "answer": ["1011", "1011", "009", "30"],
+        "topic": ["base", "spiral", "codes", "words"],
+        "task": ["ladder", "ladder", "number", "number"],
+    }
+    first = pd.DataFrame(table).rename(columns={"first": "prompt"})
+    last = pd.DataFrame({"prompt": ["add 1011 + 1", "add 9 + 1", "add 31 + 1"], "answer": ["5000", "7000", "9000"]})
+    rows = pd.concat([first, last.assign(topic="add", task="number")], ignore_index=True)
+    assert cl.data.compose(rows, 2, reach=1, seed=0).parents.tolist() == [("3", "6")]
+    said = rows.assign(task="text")
+    with pytest.raises(cl.PoolError, match="^compose"):
+        cl.data.compose(said.iloc[[3, 6]], 2, reach=1)
+
+
+@pytest.mark.parametrize("prompt", ["X1 is 5. Add 25.", written([("user", "2?"), ("assistant", "2"), ("user", "30?")])])
+def test_conversations_and_questions_with_an_x1_of_their_own_are_in_no_chain(prompt):
+    rows = pd.DataFrame({"prompt": [prompt, "add 31 + 1"], "answer": ["30", "900"]}, index=["a", "b"])
+    with pytest.raises(cl.PoolError, match="^compose"):
+        cl.data.compose(rows, 2)
+
+
+def test_the_time_for_words_that_come_often_grows_with_the_text():
+    text = " ".join(f"{n} a{n}" for n in range(2000))
+    took = []
+    for long in (text, f"{text} {text} {text} {text}"):
+        start = time.process_time()
+        numbers_used(long, None)
+        took.append(time.process_time() - start)
+    assert took[1] < 8 * took[0] + 0.1  # four times the text: 16 times the time if it were counted anew for each
 
 
 def test_a_seed_gives_the_same_chains_and_a_chain_of_one_is_its_row():
@@ -137,7 +219,7 @@ def test_chains_of_gsm8k_replace_numbers_that_the_solution_starts_from(dataset):
     assert_valid(pool, chains, 3)
     prompt, answer, solution = (pool[name].to_dict() for name in ("prompt", "answer", "solution"))
     for text, parents in zip(chains.prompt, chains.parents, strict=True):
-        answers = [answer[one] for one in parents]
+        answers = [worth(prompt[one], answer[one]) for one in parents]
         for parent, problem in zip(parents[1:], problems(text)[1:], strict=True):
             refers = re.search(r"\(X\d+ [+-] \d+\)|\bX\d+\b", problem)
             number = prompt[parent][refers.start() : len(prompt[parent]) - len(problem) + refers.end()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,16 @@ def test_what_counts_as_the_question():
     assert question_moved("Bo had 3. How many now? He ate none.") == "How many now? Bo had 3. He ate none."
     assert question_moved("Is it 3? Is it 4?") is None and question_moved("add 3 + 4") is None
     assert question_moved("Bo has 3. Add 4.") == "Add 4. Bo has 3."
+
+
+def test_the_time_for_sentences_grows_with_the_text():
+    assert sentences("It is approx. 5. Reapprox. 6.") == ["It is approx. 5. ", "Reapprox. ", "6."]
+    took = []
+    for n in (500, 2000):
+        start = time.process_time()
+        sentences("A. " * n)
+        took.append(time.process_time() - start)
+    assert took[1] < 8 * took[0] + 0.1  # four times the text: 16 times the time if each was read from the start
 
 
 # Hints

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 import curriculab as cl
-from curriculab.data.instructions import JUDGED, NOT_JUDGED
+from curriculab.data.instructions import JUDGED, LISTS, NOT_JUDGED, NUMBERS, RELATIONS
+from curriculab.rewards.ifeval import RELATIONS as PUBLISHED_RELATIONS
+from curriculab.rewards.ifeval import RULES
 
 RECORDS = [
     {
@@ -74,6 +77,20 @@ def test_settings_that_a_hub_data_set_fills_up_with_are_none():
     assert json.loads(pool.metadata.iloc[0]) == rules
 
 
+def one_instruction(name, **settings):
+    return {"instruction_id_list": [name], "kwargs": [settings]}
+
+
+def test_every_setting_that_is_judged_is_checked_as_its_rule_takes_it():
+    kinds = {"int": NUMBERS, "list": LISTS}
+    for name, settings in JUDGED.items():
+        takes = inspect.signature(RULES[name]).parameters.values()
+        assert tuple(one.name for one in takes)[1:] == settings
+        for one in list(takes)[1:]:
+            assert all((one.name in names) == (one.annotation == kind) for kind, names in kinds.items())
+    assert set(RELATIONS) == set(PUBLISHED_RELATIONS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -94,6 +111,32 @@ def test_settings_that_a_hub_data_set_fills_up_with_are_none():
             {"instruction_id_list": "punctuation:no_comma"},
             "column 'instruction_id_list': found 'punctuation:no_comma', expected a list of ids, such as "
             "['punctuation:no_comma']",
+        ),
+        (
+            one_instruction("keywords:frequency", keyword="war", frequency=2, relation="at most"),
+            "column 'kwargs': found 'at most', expected 'less than' or 'at least' as 'relation' of "
+            "'keywords:frequency'",
+        ),
+        (
+            one_instruction("keywords:letter_frequency", letter="a", let_frequency=2, let_relation=["at least"]),
+            "column 'kwargs': found ['at least'], expected 'less than' or 'at least' as 'let_relation' of "
+            "'keywords:letter_frequency'",
+        ),
+        (
+            one_instruction("keywords:frequency", keyword="war", frequency="2", relation="at least"),
+            "column 'kwargs': found '2', expected a whole number from 0 up as 'frequency' of 'keywords:frequency'",
+        ),
+        (
+            one_instruction("keywords:existence", keywords="war"),
+            "column 'kwargs': found 'war', expected a list of texts as 'keywords' of 'keywords:existence'",
+        ),
+        (
+            one_instruction("startend:end_checker", end_phrase=7),
+            "column 'kwargs': found 7, expected a text as 'end_phrase' of 'startend:end_checker'",
+        ),
+        (
+            {"instruction_id_list": ["punctuation:no_comma"], "kwargs": ["none"]},
+            "column 'kwargs': found 'none', expected an object for each instruction, such as {'num_words': 3}",
         ),
     ],
 )

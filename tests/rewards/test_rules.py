@@ -89,6 +89,7 @@ def test_the_worth_of_a_text_is_the_share_of_its_rules():
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
+        ({"rule": ["words"]}, f"unknown rule ['words'] in `metadata`; known are {', '.join(RULES)}"),
         ({"rule": "rhyme"}, f"unknown rule 'rhyme' in `metadata`; known are {', '.join(RULES)}"),
         ({"rule": "words"}, "the rule 'words' has n=None; give a whole number"),
         ({"rule": "words", "n": "3"}, "the rule 'words' has n='3'; give a whole number"),

@@ -1,7 +1,7 @@
 """Rules: "write 3 words, with k, end a", a text by instructions that a program can check, one to four a prompt.
 
-id               prompt                        answer          metadata                        level  topic
-rules/2/00017    write 3 words, with k         luko biti nela  [{"rule": "words", "n": 3}, ..  2      length
+id                    prompt                 answer          metadata                        level  topic
+rules/2/5180908a5b8c  write 3 words, with k  luko biti nela  [{"rule": "words", "n": 3}, ..  2      length
 
 The answer is the text that the rules were read off, so one that meets them all exists; any other that does is as good.
 Small models can write such words; a level is a number of rules.
@@ -49,26 +49,31 @@ def load(
     levels: int | Sequence[int] | None = None,
     topics: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """`n` different rows (100 a level unless told otherwise), as many at every level; about a tenth are held out.
+    """`n` different rows, as many at every level; about a tenth are held out. An id is made of its prompt.
 
+    n: None for 100 a level, or what there is of the topics where that is less ("form": 7 of level 1).
     topics: families of rules that a prompt's first rule is of, `length`, `content`, `place` or `form`.
     """
     chosen = checked(levels, LEVELS, "level", source=name)
     families = checked(topics, TOPICS, "topic", source=name)
+    some = n is None
     n = 100 * len(chosen) if n is None else n
     if not len(chosen) <= n <= EACH * len(chosen):
         raise PoolError(f"{name}: asked for {n} rows, expected {len(chosen)} to {EACH * len(chosen)} of these levels")
     rows = []
     for level, count in zip(chosen, shares(n, np.ones(len(chosen))), strict=True):
-        rows += level_rows(level, int(count), families, np.random.default_rng([seed, level]))
+        rows += level_rows(level, int(count), families, np.random.default_rng([seed, level]), fewer=some)
     columns = ["id", "prompt", "answer", "metadata", "topic", "level"]
     table = pd.DataFrame(rows, columns=columns).set_index("id")
     held_out = [is_held_out(prompt) for prompt in table["prompt"]]
     return validate(table.assign(task="rules", held_out=held_out), name)
 
 
-def level_rows(level: int, count: int, families: Sequence[str], rng: np.random.Generator) -> list[tuple]:
-    """`count` rows with different prompts, the families of their first rules in turn."""
+def level_rows(
+    level: int, count: int, families: Sequence[str], rng: np.random.Generator, *, fewer: bool = False
+) -> list[tuple]:
+    """`count` rows with different prompts, or `fewer` where there are not so many, the families of their first rules
+    in turn."""
     found: dict[str, tuple] = {}
     for tried in range(TRIES * count):
         family = families[tried % len(families)]
@@ -77,9 +82,11 @@ def level_rows(level: int, count: int, families: Sequence[str], rng: np.random.G
         if prompt in found:
             continue  # a family that has run out of prompts does not hold up the others
         rules = json.dumps([rule for _, rule in made])
-        found[prompt] = (f"rules/{level}/{len(found):05d}", prompt, text, rules, family, level)
+        found[prompt] = (f"rules/{level}/{digest(prompt)}", prompt, text, rules, family, level)
         if len(found) == count:
-            return list(found.values())
+            break
+    if len(found) == count or fewer:
+        return list(found.values())
     raise PoolError(
         f"rules: asked for {count} rows of level {level}, found {len(found)} different prompts of the topics "
         f"{', '.join(families)}; ask for fewer, for more topics or for higher levels"
@@ -194,3 +201,8 @@ def read_off(kind: str, text: str, rng: np.random.Generator) -> Made:
 def is_held_out(prompt: str) -> bool:
     """A tenth of all prompts, whatever the seed."""
     return blake2b(prompt.encode(), digest_size=8).digest()[0] % 10 == 0
+
+
+def digest(prompt: str) -> str:
+    """12 characters that stand for a prompt; among 10,000 prompts two are alike once in 5 million draws."""
+    return blake2b(prompt.encode(), digest_size=6).hexdigest()

@@ -71,6 +71,8 @@ def schema_icl(
         raise ValueError(f"solvers={solvers}: {unknown[0]!r} is unknown; choose from {', '.join(map(repr, SOLVERS))}")
     if len(window) != 2 or not 0 <= window[0] <= window[1] <= 1:
         raise ValueError(f"window={window}; give two similarities in [0, 1], the smaller first")
+    if len(pool) < 2:
+        raise ValueError(f"the pool has {len(pool)} row; give two or more, since no question is its own example")
     stored = pool.take(np.sort(run.rng.permutation(len(pool))[:memory]))
     said = yield Sample(ask(stored, written(stored)), temperature=0.0, purpose="schema")
     stored = stored.assign(schema=said["text"].to_numpy(), example=solved(stored))
@@ -80,8 +82,8 @@ def schema_icl(
     def solve(rows: pd.DataFrame, name: str) -> Generator:
         own = (yield Sample(ask(rows, written(rows)), temperature=0.0, purpose="schema"))["text"].tolist()
         near = letters(own) @ keys.T
-        near[rows.index.to_numpy()[:, None] == stored.index.to_numpy()] = -1.0  # never the question itself
-        at = any_row.integers(len(stored), size=len(rows)) if retrieve == "random" else best(near, window)
+        near[rows.index.to_numpy()[:, None] == stored.index.to_numpy()] = np.nan  # never the question itself
+        at = any_of(near, any_row) if retrieve == "random" else best(near, window)
         shown = [filled(*one) for one in zip(rows["prompt"], own, at, [stored] * len(rows), strict=True)]
         if name == "one shot":
             lines = zip(stored["example"].take(at), rows["prompt"], strict=True)
@@ -107,14 +109,19 @@ def filled(question: str, own: str, at: int, stored: pd.DataFrame) -> str:
     return SHOWN.format(example=example["example"], schema=example["schema"], question=question, own=own)
 
 
+def any_of(near: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Place of any stored row but the question itself, which is NaN, of each row (rows,)."""
+    return np.where(np.isnan(near), -1.0, rng.random(near.shape)).argmax(axis=1)
+
+
 def best(near: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     """Place of the most similar stored row within the window, of each row (rows,); where none is, of the most similar
-    below its end, else of the least similar."""
+    below its end, else of the least similar. The question itself is NaN and is never that place."""
     low, high = window
     inside = np.where((near >= low) & (near <= high + 1e-9), near, -np.inf)
     below = np.where(near <= high + 1e-9, near, -np.inf)
     found = np.where(np.isfinite(inside.max(axis=1)), inside.argmax(axis=1), below.argmax(axis=1))
-    return np.where(np.isfinite(below.max(axis=1)), found, near.argmin(axis=1))
+    return np.where(np.isfinite(below.max(axis=1)), found, np.nanargmin(near, axis=1))
 
 
 def letters(texts: pd.Series | list[str]) -> np.ndarray:

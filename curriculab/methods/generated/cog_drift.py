@@ -33,6 +33,7 @@ from curriculab.methods.samplers import Queue
 from curriculab.protocol import Run, Sample, Train
 from curriculab.registry.knobs import Knob, check_bounds
 
+BOX = "\\boxed{"
 TRAILING = 10  # characters that may stand behind a box: released code
 
 
@@ -76,7 +77,10 @@ def cog_drift(
         out = yield Sample(table.take(shown * len(pool) + at), run.rollouts)
         reward = out["correct"] + form * formed(out["text"], boxed)
         counted = (reward if bonus else out["correct"]).groupby(out["group"].to_numpy()).mean()
-        for row, mean in zip(at.tolist(), counted.tolist(), strict=True):  # groups are numbered as their rows stand
+        # Groups are numbered as their rows stand; a row that stands twice in a batch may have gone on by its first.
+        for row, variant, mean in zip(at.tolist(), shown.tolist(), counted.tolist(), strict=True):
+            if level[row] != variant:
+                continue
             seen[row] = [*seen[row], mean][-window:]
             if np.mean(seen[row]) > threshold and level[row] < last:
                 level[row], seen[row] = level[row] + 1, []
@@ -110,9 +114,19 @@ def formed(texts: pd.Series, boxed: bool) -> pd.Series:
     lines = texts.str.strip()
     if not boxed:
         return ((lines != "") & ~lines.str.contains("\n", regex=False)).astype(float)
-    ends = lines.map(lambda text: [box.end() for box in re.finditer(r"\\boxed\{[^{}]*\}", text)])
-    behind = [len(text) - found[0] if len(found) == 1 else np.inf for text, found in zip(lines, ends, strict=True)]
+    behind = [behind_box(text) for text in lines]
     return pd.Series((np.array(behind) <= TRAILING).astype(float), index=texts.index)
+
+
+def behind_box(text: str) -> float:
+    """Characters behind the only box of a text, infinite where it has none, several or one that is not closed."""
+    _, *boxed = text.split(BOX)
+    depth = 1
+    for mark in re.finditer(r"[{}]", boxed[0] if len(boxed) == 1 else ""):
+        depth += 1 if mark[0] == "{" else -1
+        if not depth:
+            return float(len(boxed[0]) - mark.end())
+    return np.inf
 
 
 # Pools were made smaller after first runs (400 and 200 rows), for time; the limits stayed.

@@ -77,8 +77,8 @@ def memory_r(
         good = out["correct"].to_numpy(float) > 0.5
         if write == "before":
             keep(right, wrong, out.index, query, said, good)
-        near_right = np.array([distance(a, right.near(q, questions)) for q, a in zip(query, said, strict=True)])
-        far_wrong = np.array([novelty(a, wrong.near(q, questions)) for q, a in zip(query, said, strict=True)])
+        near_right = np.array([distance(*one) for one in zip(said, right.near(query, questions), strict=True)])
+        far_wrong = np.array([novelty(*one) for one in zip(said, wrong.near(query, questions), strict=True)])
         if write == "after":
             keep(right, wrong, out.index, query, said, good)
         parts = [scaled(one, scale) for one, scale in zip((near_right, far_wrong), scales, strict=True)]
@@ -128,11 +128,16 @@ class Memory:
             self.said.append(deque(maxlen=self.most))
         self.said[self.place[row]].append(said)
 
-    def near(self, query: np.ndarray, k: int) -> np.ndarray | None:
-        """Answers to the k questions nearest to one, (answers, d); None where nothing is kept."""
+    def near(self, queries: np.ndarray, k: int) -> list[np.ndarray | None]:
+        """For each of some questions (questions, d) the answers to the k nearest to it, (answers, d); None where
+        nothing is kept."""
         if not self.queries:
-            return None
+            return [None] * len(queries)
         keys = np.stack(self.queries)
+        return [self.read(keys, query, k) for query in queries]
+
+    def read(self, keys: np.ndarray, query: np.ndarray, k: int) -> np.ndarray:
+        """Answers to the k questions whose vectors `keys` (questions, d) are nearest to one, (answers, d)."""
         close = keys @ query if self.by == "cosine" else -np.linalg.norm(keys - query, axis=1)
         best = np.argsort(-close, kind="stable")[:k]
         return np.stack([said for at in best for said in self.said[at]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 from curriculab.data.loading import load_pool
@@ -53,6 +54,21 @@ def test_the_same_seed_draws_the_same_rows():
     assert not load_pool("rules", n=40, seed=1).equals(load_pool("rules", n=40, seed=2))
     some = load_pool("rules", n=40, seed=1, levels=[2, 3], topics="place")
     assert set(some.level) == {2, 3} and set(some.topic) == {"place"}
+
+
+def test_an_id_is_that_of_its_prompt_whatever_the_seed(pool):
+    again = load_pool("rules", n=EACH * len(LEVELS), seed=6)
+    prompts = pd.concat([pool.prompt, again.prompt])
+    assert prompts.groupby(level=0).nunique().max() == 1 and prompts.groupby(prompts).size().max() == 2
+    assert pool.index.str.fullmatch(r"rules/[1-4]/[0-9a-f]{12}").all()
+    assert prompts.reset_index().groupby("prompt")["id"].nunique().max() == 1
+
+
+@pytest.mark.parametrize(("topics", "least"), [("form", 7), ("length", 30)])
+def test_without_a_number_a_level_gives_what_there_is(topics, least):
+    some = load_pool("rules", topics=topics)
+    counts = some.level.value_counts()
+    assert least <= counts[1] < 100 and counts[2] == counts[3] == counts[4] == 100 and set(some.topic) == {topics}
 
 
 @pytest.mark.parametrize(

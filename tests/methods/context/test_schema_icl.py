@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curriculab import methods
-from curriculab.methods.context.schema_icl import REFINE, REFINED, SOLVE, best, letters
+from curriculab.methods.context.schema_icl import REFINE, REFINED, SOLVE, any_of, best, letters
 from curriculab.protocol import Run, Sample, Use
 from tests.methods.made import make
 
@@ -66,6 +66,34 @@ def test_the_window_by_hand():
     assert best(near, (0.1, 1.0)).tolist() == [2, 2, 1]
     assert best(near, (0.1, 0.7)).tolist() == [1, 0, 0]  # none inside: the most similar below, else the least similar
     assert best(near, (0.0, 1.0)).tolist() == [2, 2, 1]
+    itself = np.array([[np.nan, 0.6, 0.9], [0.97, 0.95, np.nan], [np.nan, 0.05, 0.02]])
+    assert best(itself, (0.0, 0.5)).tolist() == [1, 1, 1]  # all above its end: the least similar other one
+
+
+def test_a_question_is_never_its_own_example():
+    """Two rows: the other one, whatever is drawn and wherever the window ends."""
+    pair = POOL.iloc[[0, 1]]
+    for knobs in ({"retrieve": "random"}, {"window": (0.0, 0.1)}):
+        for seed in range(4):
+            method = methods.schema_icl(pair, Run(seed, batch=2), memory=2, **knobs)
+            use = method.send(replied(next(method), ["of red apple", "of red apples"]))
+            found = last_prompts(use.solvers["one shot"], pair, ["of red apple", "of red apples"])
+            assert [text.partition("\n\n")[0] for text in found] == [
+                "Example:\nred apples\n2",
+                "Example:\nred apple\n1",
+            ]
+
+
+def test_a_pool_of_one_row_is_refused():
+    with pytest.raises(ValueError, match=r"^the pool has 1 row; give two or more, since no question is its own exampl"):
+        next(methods.schema_icl(POOL.iloc[[0]], Run(0, batch=1)))
+
+
+def test_any_other_row_is_drawn_equally_often():
+    near = np.zeros((3000, 4))
+    near[:, 1] = np.nan
+    drawn = np.bincount(any_of(near, np.random.default_rng(0)), minlength=4) / 3000
+    assert drawn[1] == 0 and np.abs(drawn[[0, 2, 3]] - 1 / 3).max() < 0.04  # 4.6 standard errors
 
 
 def test_texts_that_share_words_are_similar():

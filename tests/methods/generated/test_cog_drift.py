@@ -85,6 +85,17 @@ def test_forms_of_answers():
     assert formed(texts, True).tolist() == [0, 0, 0, 1, 0, 0, 0]
     assert formed(pd.Series([r"\boxed{7} 23456789", r"\boxed{7} 234567890"]), True).tolist() == [1, 1]
     assert formed(pd.Series([r"\boxed{7} 2345678901"]), True).tolist() == [0]
+    nested = pd.Series([r"\boxed{\frac{1}{2}}", r"\boxed{\frac{1}{2}", r"\boxed{a} \boxed{\frac{1}{2}}"])
+    assert formed(nested, True).tolist() == [1, 0, 0]
+
+
+def test_a_row_that_stands_twice_in_a_batch_goes_on_once():
+    method = methods.cog_drift(make([1]).assign(answer="1234"), Run(0, batch=2, rollouts=8), tries=0, window=2)
+    request, shown = next(method), []
+    for _ in range(3):
+        shown.append(request.rows.index[0].partition("/")[2])
+        request = method.send(method.send(answered(request.rows, [right(8)] * 2)).rows)
+    assert shown == ["choice4", "choice10", "cloze"]
 
 
 def test_rows_that_are_solved_are_left_out_and_the_hardest_stay_where_all_are():

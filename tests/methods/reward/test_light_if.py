@@ -64,6 +64,15 @@ def test_easy_rows_come_before_hard_ones():
     assert set(request.rows.index) == {"a", "b"}
 
 
+@pytest.mark.parametrize(
+    ("rewards", "due"),
+    [([PASS] * 4 + [EASY, EASY, HARD], {"e", "f"}), ([PASS, HARD, HARD, PASS], {"a", "d"}), ([HARD, HARD], {"a", "b"})],
+)
+def test_the_first_stage_has_pass_rows_only_where_none_is_easy(rewards, due):
+    _, request = begun(rewards, warm=0.0)
+    assert set(request.rows.index) == due
+
+
 def test_no_cold_start_without_a_row_that_passes():
     _, request = begun([EASY, HARD])
     assert isinstance(request, Sample) and request.purpose == "answer"

@@ -20,13 +20,24 @@ X, Y, HALF = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.6, 0.8])
 
 def test_the_nearest_question_is_read_and_its_oldest_answers_are_let_go():
     memory = Memory(2, "cosine")
-    assert memory.near(X, 1) is None
+    assert memory.near(np.stack([X, Y]), 1) == [None, None]
     for said in (X, Y, HALF):
         memory.add("a", X, said)
     memory.add("b", Y, X)
-    assert memory.near(X, 1).tolist() == [Y.tolist(), HALF.tolist()]
-    assert memory.near(HALF, 1).tolist() == [X.tolist()]  # cosine .8 with b, .6 with a
-    assert len(memory.near(X, 2)) == 3
+    first, second = memory.near(np.stack([X, HALF]), 1)
+    assert first.tolist() == [Y.tolist(), HALF.tolist()]
+    assert second.tolist() == [X.tolist()]  # cosine .8 with b, .6 with a
+    assert len(memory.near(X[None], 2)[0]) == 3
+
+
+def test_questions_are_stacked_once_for_a_batch(monkeypatch):
+    memory, stacked = Memory(2, "cosine"), []
+    for row in "abc":
+        memory.add(row, X, X)
+    stack = np.stack
+    monkeypatch.setattr(np, "stack", lambda rows: stacked.append(len(rows)) or stack(rows))
+    memory.near(stack([X] * 8), 1)
+    assert stacked.count(3) == 1
 
 
 def test_nearest_by_cosine_is_not_nearest_by_distance():
@@ -34,7 +45,7 @@ def test_nearest_by_cosine_is_not_nearest_by_distance():
         memory = Memory(2, by)
         memory.add("far", np.array([3.0, 0.0]), X)
         memory.add("close", HALF, Y)
-        assert memory.near(X, 1).tolist() == [due.tolist()]  # cosines 3 and .6, distances 2 and .89
+        assert memory.near(X[None], 1)[0].tolist() == [due.tolist()]  # cosines 3 and .6, distances 2 and .89
 
 
 def test_both_parts_by_hand():
