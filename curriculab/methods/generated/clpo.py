@@ -174,13 +174,12 @@ def check(bench: CheckBench) -> Check:
     how = dict(pool=pool, student=student, rollouts=4, budget={"rollouts": ROLLOUTS})  # n = 4: released script
     runs = bench.reinforce(clpo, signal=("rewrite:text",), **how)
     bench.final(runs)  # a failed run raises
-    measured, held, also = {"rescued": rescued(runs)}, False, ()
+    measured, held = {"rescued": rescued(runs)}, False
     if measured["rescued"] >= 0.10:  # for nothing otherwise
         twice = bench.reinforce(clpo, writer="writer", reference_models={"writer": Script(unchanged)}, **how)
         measured |= {"second_sample": rescued(twice), **leak_rates(bench, how)}
         off = abs(measured["leaked_found"] - measured["leaked_true"])
         held = measured["rescued"] - measured["second_sample"] >= 0.10 and off <= 0.02
-        also = (at_equal_answers(bench, runs, how),)
     return Check(
         claim="of problems without a right answer more are answered in part once they were rewritten than when they "
         "are answered a second time; the share of rewrites that hold the answer is found",
@@ -190,7 +189,7 @@ def check(bench: CheckBench) -> Check:
         held=held,
         seeds=bench.seeds,
         mechanism=True,
-        also=also,
+        also=(at_equal_answers(bench, runs, how),),
     )
 
 
