@@ -13,7 +13,8 @@ Changed  text alone. The tree is that of sampled solutions: a step is ok where a
          sizes and words are ours, tags are two and justifications are left out. `mixed` draws the three sources
          together, the control of their order. On the pocket model a critic of whole answers was worth nothing within a
          row (`methods check eduflow --tier pocket`): the AUC is .49, and the best of eight by it is right in .29, the
-         mean in .46, the majority in .58
+         mean in .46, the majority in .58. Lessons and tags cost many tokens: a budget of steps needs a
+         `max_total_tokens` of its own
 """
 
 from __future__ import annotations
