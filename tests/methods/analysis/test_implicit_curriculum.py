@@ -11,7 +11,14 @@ import pytest
 import curriculab as cl
 from curriculab import methods
 from curriculab.bench.simulate import simulate
-from curriculab.methods.analysis.implicit_curriculum import agreement, curves, emergence, in_order, predicted
+from curriculab.methods.analysis.implicit_curriculum import (
+    agreement,
+    curves,
+    emergence,
+    in_order,
+    named_anew,
+    predicted,
+)
 from curriculab.protocol import Run, Sample, Train
 from tests.methods.made import answered, asked_by, make
 
@@ -80,3 +87,11 @@ def test_a_column_that_is_missing_is_named():
     assert list(runs.failed.values()) == [
         "failed: ValueError: by='skill' is no column of the pool; it has prompt, answer, topic, level"
     ]
+
+
+def test_the_twin_deals_names_anew_in_each_run():
+    pool = make([1] * 24, topic=[f"t{i:02d}" for i in range(24)])
+    names = [next(named_anew(pool, Run(seed, batch=2), items=1)).rows.topic.to_dict() for seed in (0, 1)]
+    assert all(sorted(found.values()) == sorted(pool.topic) for found in names)
+    same = [found == expected for found, expected in ((names[0], names[1]), (names[0], pool.topic.to_dict()))]
+    assert same == [False, False]
