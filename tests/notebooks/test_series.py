@@ -43,7 +43,7 @@ TABLES = {  # what the cell tagged `table` shows
     "07_reward": ["budget stays", "vl_cogito", "95% interval", "signal"],
     "08_generated": ["binary", "cloze", "row by row", "in stages", "success of own"],
     "09_feedback": ["own hints", "others hints", "taught", "skill", "majority", "auc"],
-    "10_context": ["read 5", "own", "adaptive", "second"],
+    "10_context": ["read 5", "own", "adaptive", "second", "steps/agreement/ensemble"],
     "11_analysis": ["steps", "flips", "verification", "npmi", "spread", "zeroth"],
     "13_report": ["rank 16, alpha 32", "easy_to_hard by loss", "95% interval", "detectable", "control: claims nothing"],
 }
