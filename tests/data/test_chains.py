@@ -170,9 +170,12 @@ def test_the_time_for_words_that_come_often_grows_with_the_text():
     text = " ".join(f"{n} a{n}" for n in range(2000))
     took = []
     for long in (text, f"{text} {text} {text} {text}"):
-        start = time.process_time()
-        numbers_used(long, None)
-        took.append(time.process_time() - start)
+        runs = []
+        for _ in range(3):
+            start = time.process_time()
+            numbers_used(long, None)
+            runs.append(time.process_time() - start)
+        took.append(min(runs))
     assert took[1] < 8 * took[0] + 0.1  # four times the text: 16 times the time if it were counted anew for each
 
 

@@ -14,7 +14,9 @@ CAPITALS = ["Rome", "Paris", "New York", "Oslo"]
 def test_an_unknown_task_says_what_there_is():
     with pytest.raises(ValueError) as error:
         verify("1", "1", "gsm8k")
-    known = "'choice', 'ladder', 'clinic', 'gym:<name>', 'math', 'number', 'text' and None (any text)"
+    known = (
+        "'choice', 'ladder', 'clinic', 'gym:<name>', 'math', 'number', 'ifeval', 'rules', 'text' and None (any text)"
+    )
     assert str(error.value) == f"unknown task 'gsm8k'; known are {known}"
     assert verify("72 it is", "72", float("nan")) == 1  # a file's empty cell
 
