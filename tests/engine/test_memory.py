@@ -225,6 +225,7 @@ def often(drive):
 
 @pytest.mark.slow
 @pytest.mark.needs("tmpfs")
+@pytest.mark.parametrize("small_disk", [2], indirect=True)  # to go on takes the last checkpoint beside the next one
 @pytest.mark.parametrize("free", [0, 4, 40, 150, 250, 400, 600, 800])  # KiB
 def test_a_full_disk_stops_in_one_line_and_is_gone_on_from(tiny_model, small_pools, recorded, small_disk, free):
     block = small_disk / "filled"
