@@ -209,7 +209,8 @@ def test_an_answer_that_is_python_is_a_text(task, mark) -> None:
     )
     verify("1", "1", task)  # a worker is started
     with watched() as seen:
-        worth = [verify(text, "17", task) for text in attacks]
+        rules = '[{"rule": "words", "n": 3000}]' if task in ("rules", "ifeval") else None  # these judge nothing without
+        worth = [verify(text, "17", task, metadata=rules) for text in attacks]
     assert not any(worth) and not mark.exists() and not [s for s in seen if "exec" in s or "pickle" in s], seen
 
 
